@@ -1,0 +1,189 @@
+//! What a change does to packets: the exact difference of two snapshots, questions about a part of it, and the
+//! way of one packet through a filter. Knows nothing of formats or policy.
+
+mod change;
+
+pub use change::{Change, FilterPair, Side, Sided};
+
+use crate::model::Literal;
+use crate::net::{Packet, Region};
+use crate::text::Span;
+
+/// What to look for in a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Packets that base allows and head denies.
+    NewlyDenied,
+    /// Packets that base denies and head allows.
+    NewlyAllowed,
+    /// Packets that this side denies (where the filter does not exist there: what its absence means).
+    Denied(Side),
+    /// Packets that this side allows.
+    Allowed(Side),
+}
+
+/// Packets that answer a question: a region, the opaque conditions under which they do, and one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// The packets.
+    pub region: Region,
+    /// The truths of opaque conditions under which they answer it, sorted; empty: whatever those are.
+    pub conditions: Vec<Literal>,
+    /// One of the packets, walked through both sides.
+    pub witness: Witness,
+}
+
+/// One packet and what each side does with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// The packet.
+    pub packet: Packet,
+    /// The truths of opaque conditions that were assumed on the way, sorted.
+    pub assumed: Vec<Literal>,
+    /// On base.
+    pub base: Answer,
+    /// On head.
+    pub head: Answer,
+}
+
+/// What one side does with a packet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// Whether it passes.
+    pub allowed: bool,
+    /// The rule, or the line of the default action, that decides; `None` where there is no filter.
+    pub by: Option<Span>,
+    /// The chains from the base chain to the deciding one, as `table/chain`.
+    pub path: Vec<String>,
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// The packets, the largest part first. Empty and `complete`: there are none, proved.
+    pub deltas: Vec<Delta>,
+    /// Whether `deltas` is all of it. If not, there are more packets than are listed (and at least one is
+    /// listed), or, with no delta, the question was too hard for its budget: then nothing is known.
+    pub complete: bool,
+}
+
+/// Everything a change does.
+#[derive(Debug, Default)]
+pub struct Difference {
+    /// Each configuration of either side, sorted by name.
+    pub configurations: Vec<ConfigurationDifference>,
+}
+
+/// How a configuration fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The same text.
+    Unchanged,
+    /// Another text that does the same to every packet.
+    Equivalent,
+    /// It does something else, or its objects differ.
+    Changed,
+    /// Only on head.
+    Added,
+    /// Only on base.
+    Removed,
+}
+
+/// What becomes of one configuration.
+#[derive(Debug)]
+pub struct ConfigurationDifference {
+    /// Its name.
+    pub name: String,
+    /// Its format.
+    pub format: &'static str,
+    /// How it fares.
+    pub change: ChangeKind,
+    /// The filters that differ, sorted by id.
+    pub filters: Vec<FilterDifference>,
+    /// The objects that differ.
+    pub objects: ObjectsDifference,
+}
+
+/// What becomes of one filter.
+#[derive(Debug)]
+pub struct FilterDifference {
+    /// Its id.
+    pub id: String,
+    /// What base denied and head allows.
+    pub newly_allowed: Found,
+    /// What base allowed and head denies.
+    pub newly_denied: Found,
+    /// The rules that changed: the cause, on base and on head.
+    pub removed_rules: Vec<Span>,
+    /// Rules only on head.
+    pub added_rules: Vec<Span>,
+}
+
+/// Objects that only one side has, or that differ. Rules are counted, not listed.
+#[derive(Debug, Default)]
+pub struct ObjectsDifference {
+    /// Only on head.
+    pub added: Vec<ObjectChange>,
+    /// Only on base.
+    pub removed: Vec<ObjectChange>,
+    /// On both, with another content.
+    pub modified: Vec<ObjectChange>,
+}
+
+/// One object that differs.
+#[derive(Debug, Clone)]
+pub struct ObjectChange {
+    /// Its kind; `rule` for rules.
+    pub kind: &'static str,
+    /// Its address.
+    pub address: String,
+    /// Where it stands on base.
+    pub base: Option<Span>,
+    /// Where it stands on head.
+    pub head: Option<Span>,
+    /// What of the change is not computed.
+    pub uncomputed: Option<&'static str>,
+}
+
+/// Answers a question about the packets of `within` at one filter, exactly, over all truths of opaque conditions:
+/// a packet is an answer if there is one truth assignment, the same on both sides, under which it is.
+#[must_use]
+pub fn ask(_change: &Change, _pair: &FilterPair<'_>, _within: &[Region], _question: Question) -> Found {
+    Found::default()
+}
+
+/// Everything the change does.
+#[must_use]
+pub fn compare(_change: &Change) -> Difference {
+    Difference::default()
+}
+
+/// The way of a packet through a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// Each rule that matched, or that may, in order.
+    pub hops: Vec<Hop>,
+    /// What comes out if every condition in `unknown` has the truth that was assumed.
+    pub answer: Answer,
+    /// The opaque conditions that were met without an assumption being given, in order; they count as not true.
+    pub unknown: Vec<Literal>,
+}
+
+/// One step of a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The chain, as `table/chain`.
+    pub chain: String,
+    /// How deep in jumps, from 0.
+    pub depth: usize,
+    /// The rule or default action; `None` where a chain ends without one.
+    pub at: Option<Span>,
+    /// What happens: `jump`, `accept` …
+    pub what: crate::model::Action,
+}
+
+/// Walks one packet through a filter, rule by rule: the naive evaluator that everything else is held against.
+#[must_use]
+pub fn trace(_store: &crate::model::Store, _sided: Sided<'_>, _packet: &Packet, _assumed: &[Literal]) -> Trace {
+    Trace::default()
+}

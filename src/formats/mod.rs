@@ -1,0 +1,189 @@
+//! Source text to the model. One folder a format; two formats never know one another.
+//!
+//! A format claims every byte it reads in a [`Ledger`]; what nobody claims becomes a gap by itself.
+//! Knows nothing of git, policy, differences or checks.
+
+mod ledger;
+
+pub use ledger::{Disposition, Ledger, Note};
+
+use crate::model::{Configuration, Gap, RuleId, Snapshot, Store};
+use crate::text::{SourceId, SourceMap, Span};
+use std::collections::BTreeMap;
+
+/// Declares the formats: one line each, which is both the module and the registration.
+macro_rules! formats {
+    ($($module:ident),* $(,)?) => {
+        $(mod $module;)*
+        /// Every format, in the order in which they are asked whether a file is theirs.
+        pub static FORMATS: &[&dyn Format] = &[$(&$module::FORMAT),*];
+    };
+}
+
+formats! {
+    iptables_save,
+}
+
+/// A configuration language.
+pub trait Format: Sync {
+    /// The name used in policy files and reports, e.g. `nftables`.
+    fn id(&self) -> &'static str;
+
+    /// Whether a file of that name (escaped) with that text is probably written in it. Asked only where the
+    /// policy does not name the format.
+    fn recognises(&self, name: &str, text: &[u8]) -> bool;
+
+    /// Reads the files of one configuration. What it does not claim in the ledgers becomes a gap.
+    fn read(&self, reading: &mut Reading<'_>);
+}
+
+/// The format of that id.
+#[must_use]
+pub fn format(id: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().find(|format| format.id() == id).copied()
+}
+
+/// A configuration to read: its name and its files in the order in which they count.
+#[derive(Clone)]
+pub struct Input {
+    /// Its name in reports.
+    pub name: String,
+    /// Its format; `None`: the one that recognises its files.
+    pub format: Option<&'static dyn Format>,
+    /// Its files.
+    pub files: Vec<SourceId>,
+}
+
+/// What is handed to a format: the texts of one configuration, and where the model of it is put.
+pub struct Reading<'a> {
+    /// Where rules, names and opaque conditions are kept; shared by both sides.
+    pub store: &'a mut Store,
+    /// The configuration in the making.
+    pub configuration: Configuration,
+    sources: &'a SourceMap,
+    files: &'a [SourceId],
+    earlier: Option<&'a Memo>,
+    memo: Memo,
+    gaps: Vec<Gap>,
+    notes: Vec<Note>,
+}
+
+impl<'a> Reading<'a> {
+    /// The files, in order.
+    #[must_use]
+    pub const fn files(&self) -> &'a [SourceId] {
+        self.files
+    }
+
+    /// The text of a file.
+    #[must_use]
+    pub fn text(&self, file: SourceId) -> &'a [u8] {
+        self.sources.bytes(file)
+    }
+
+    /// The name of a file, escaped.
+    #[must_use]
+    pub fn name(&self, file: SourceId) -> &'a str {
+        self.sources.name(file)
+    }
+
+    /// Opens the account of a file. Close it with [`Reading::close`].
+    #[must_use]
+    pub fn ledger(&self, file: SourceId) -> Ledger<'a> {
+        Ledger::new(file, self.sources.bytes(file))
+    }
+
+    /// Closes the account of a file: what is unclaimed becomes a gap.
+    pub fn close(&mut self, ledger: Ledger<'a>) {
+        let (notes, gaps) = ledger.close();
+        self.notes.extend(notes);
+        for (origin, reason) in gaps {
+            self.gap(origin, reason);
+        }
+    }
+
+    /// The text is not in the format, or says something whose effect cannot be bounded.
+    pub fn gap(&mut self, origin: Span, reason: impl Into<String>) {
+        let configuration = self.configuration.name.clone();
+        self.gaps.push(Gap { configuration, origin, reason: reason.into() });
+    }
+
+    /// What reading the file of the same name on the other side left behind: its text and the rules of its lines.
+    #[must_use]
+    pub fn earlier(&self, file: SourceId) -> Option<(&'a [u8], &'a [Line])> {
+        let lines = self.earlier?.0.get(self.sources.name(file))?;
+        Some((self.sources.bytes(lines.0), &lines.1))
+    }
+
+    /// Leaves behind which rules the lines of a file are, for reading the other side.
+    pub fn remember(&mut self, file: SourceId, lines: Vec<Line>) {
+        self.memo.0.insert(self.sources.name(file).to_owned(), (file, lines));
+    }
+}
+
+/// A line of a file that is read already, for formats in which a line means the same wherever it stands in one
+/// context (a table).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Its first byte.
+    pub start: u32,
+    /// One past its last byte, without the line ending.
+    pub end: u32,
+    /// What the format needs to know besides the text: equal contexts and equal texts mean equal rules.
+    pub context: u32,
+    /// The first of its rules; they have consecutive numbers.
+    pub rule: RuleId,
+    /// How many they are.
+    pub rules: u32,
+}
+
+/// What reading one side leaves behind for reading the other: by file name, the lines and their rules.
+#[derive(Debug, Default)]
+pub struct Memo(BTreeMap<String, (SourceId, Vec<Line>)>);
+
+/// Reads one side of a change. The only way to a [`Snapshot`].
+///
+/// `earlier` is what reading the other side left behind; lines that are equal there are not read again.
+#[must_use]
+pub fn read(inputs: &[Input], sources: &SourceMap, store: &mut Store, earlier: Option<&Memo>) -> (Snapshot, Memo, Vec<Note>) {
+    let (mut configurations, mut gaps, mut memo, mut notes) = (Vec::new(), Vec::new(), Memo::default(), Vec::new());
+    for input in inputs {
+        let Input { name, format, files } = input;
+        let configuration = Configuration { name: name.clone(), ..Configuration::default() };
+        let mut reading = Reading {
+            store, configuration, sources, files, earlier, memo: Memo::default(), gaps: Vec::new(), notes: Vec::new(),
+        };
+        match format.or_else(|| detect(files, sources)) {
+            Some(format) => {
+                reading.configuration.format = format.id();
+                format.read(&mut reading);
+            }
+            None => {
+                for file in files {
+                    let all = Span { source: *file, start: 0, end: end_of(sources.bytes(*file)) };
+                    let reason = if sources.bytes(*file).trim_ascii().is_empty() { "the file is empty" } else { "no format recognises this file; name it in the policy with `format:`" };
+                    reading.gap(all, reason);
+                }
+            }
+        }
+        let Reading { store: _, configuration, sources: _, files: _, earlier: _, memo: mut left, gaps: found, notes: noted } = reading;
+        configurations.push(configuration);
+        memo.0.append(&mut left.0);
+        gaps.extend(found);
+        notes.extend(noted);
+    }
+    configurations.sort_by(|a, b| a.name.cmp(&b.name));
+    (Snapshot::new(configurations, gaps), memo, notes)
+}
+
+/// The format of a configuration's files: the first that recognises every one that is not empty.
+fn detect(files: &[SourceId], sources: &SourceMap) -> Option<&'static dyn Format> {
+    let mut full = files.iter().filter(|file| !sources.bytes(**file).trim_ascii().is_empty()).peekable();
+    full.peek()?;
+    let full: Vec<_> = full.collect();
+    FORMATS.iter().find(|format| full.iter().all(|file| format.recognises(sources.name(**file), sources.bytes(**file)))).copied()
+}
+
+fn end_of(text: &[u8]) -> u32 {
+    u32::try_from(text.len()).expect("sources are smaller than 4 GiB")
+}

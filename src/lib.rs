@@ -1,0 +1,22 @@
+//! Portcullis: a gate for firewall and load-balancer changes.
+//!
+//! # Floor plan
+//!
+//! ```text
+//! source -> formats -> model -> diff -> checks -> decision -> report -> cli
+//!    └─ text ─┘    └──── net ────┘       └ policy, facts ┘
+//! ```
+//! The table of who may import whom is `tests/it/architecture.rs`, which fails when it is broken.
+
+pub mod checks;
+pub mod cli;
+pub mod decision;
+pub mod diff;
+pub mod facts;
+pub mod formats;
+pub mod model;
+pub mod net;
+pub mod policy;
+pub mod report;
+pub mod source;
+pub mod text;

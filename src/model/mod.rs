@@ -1,0 +1,15 @@
+//! The vendor-independent model: what every format is turned into and everything later reads.
+//!
+//! Rules live in one [`Store`] that both sides of a change share: a rule is a number there, so that two sides
+//! that hold the same rule hold the same number. A [`Snapshot`] is one side: its configurations, their
+//! tables, chains and filters, and the gaps, i.e. what the input says and the model does not.
+
+mod object;
+mod rule;
+mod snapshot;
+mod store;
+
+pub use object::{Address, Object};
+pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};
+pub use snapshot::{Chain, ChainId, Configuration, Filter, Gap, Snapshot, Stage, Table, TableId};
+pub use store::{Ranges, Store};

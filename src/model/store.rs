@@ -1,0 +1,267 @@
+use super::rule::{Action, Draft, Literal, OpaqueId, Rule, RuleId, SetId, Symbol};
+use crate::net::{Family, Field, Set, State};
+use foldhash::quality::RandomState;
+use std::collections::HashMap;
+
+/// Everything that both sides of a change share: rules, sets, names and opaque conditions, each a number.
+#[derive(Debug)]
+pub struct Store {
+    rules: Vec<Rule>,
+    extras: Vec<Extra>,
+    sets: Interner<Set>,
+    symbols: Interner<Vec<u8>>,
+    opaques: Interner<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Extra {
+    sets: Vec<(Field, SetId)>,
+    literals: Vec<Literal>,
+    comment: Option<Symbol>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        let mut sets = Interner::default();
+        sets.intern(Set::empty()); // SetId::ANY is never looked up
+        Self { rules: Vec::new(), extras: vec![Extra::default()], sets, symbols: Interner::default(), opaques: Interner::default() }
+    }
+}
+
+/// The intervals of one field of a rule: one that stands inline, or a set of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranges<'s> {
+    /// One closed interval.
+    One(u128, u128),
+    /// A canonical list of closed intervals.
+    Many(&'s [(u128, u128)]),
+}
+
+impl Ranges<'_> {
+    /// The intervals.
+    pub fn iter(&self) -> impl Iterator<Item = (u128, u128)> {
+        let (one, many) = match *self {
+            Self::One(first, last) => (Some((first, last)), &[][..]),
+            Self::Many(ranges) => (None, ranges),
+        };
+        one.into_iter().chain(many.iter().copied())
+    }
+
+    /// Whether `value` is in one of them.
+    #[must_use]
+    pub fn contains(&self, value: u128) -> bool {
+        match *self {
+            Self::One(first, last) => first <= value && value <= last,
+            Self::Many(ranges) => {
+                let after = ranges.partition_point(|(first, _)| *first <= value);
+                after > 0 && ranges[after - 1].1 >= value
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Finishes a rule.
+    pub fn rule(&mut self, draft: Draft, action: Action) -> RuleId {
+        let Draft { mut rule, sets, mut literals, comment } = draft;
+        rule.action = action;
+        let mut extra = Extra { sets: Vec::new(), literals: Vec::new(), comment };
+        for (field, set) in sets {
+            let id = self.set(set);
+            match field {
+                Field::Input => rule.input = id,
+                Field::Output => rule.output = id,
+                _ => extra.sets.push((field, id)),
+            }
+        }
+        extra.sets.sort_unstable();
+        literals.sort_unstable();
+        extra.literals = literals;
+        if extra != Extra::default() {
+            rule.extra = narrow(self.extras.len());
+            self.extras.push(extra);
+        }
+        let id = RuleId(narrow(self.rules.len()));
+        self.rules.push(rule);
+        id
+    }
+
+    /// The rule of that number.
+    #[must_use]
+    pub fn get(&self, id: RuleId) -> &Rule {
+        &self.rules[id.0 as usize]
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Whether two rules mean and say the same, whatever their numbers.
+    #[must_use]
+    pub fn same(&self, a: RuleId, b: RuleId) -> bool {
+        let (x, y) = (self.get(a), self.get(b));
+        a == b || (Rule { extra: 0, ..*x } == Rule { extra: 0, ..*y } && self.extra(x) == self.extra(y))
+    }
+
+    /// The fields that a rule constrains for packets of `family`, and the values each may have. Nothing for a
+    /// field means any value. Ask [`Rule::families`] first whether it can match that family at all.
+    pub fn ranges(&self, id: RuleId, family: Family) -> impl Iterator<Item = (Field, Ranges<'_>)> {
+        let rule = self.get(id);
+        let wide = |(first, last): (u32, u32), max: u32| (first != 0 || last != max).then_some((first, last));
+        let one = |field, range: Option<(u32, u32)>| range.map(|(a, b)| (field, Ranges::One(a.into(), b.into())));
+        let address = |field, range| if family == Family::Ipv4 { one(field, wide(range, u32::MAX)) } else { None };
+        let port = |field, (a, b): (u16, u16)| one(field, wide((a.into(), b.into()), u16::MAX.into()));
+        let set = |field, id: SetId| (id != SetId::ANY).then(|| (field, Ranges::Many(self.sets.get(id.0).ranges())));
+        let states = (rule.states + 1 != 1 << State::ALL.len()).then(|| (Field::State, Ranges::Many(state_ranges(rule.states))));
+        [
+            address(Field::Source, rule.source),
+            address(Field::Destination, rule.destination),
+            one(Field::Protocol, wide((rule.protocol.0.into(), rule.protocol.1.into()), u8::MAX.into())),
+            port(Field::SourcePort, rule.source_port),
+            port(Field::DestinationPort, rule.destination_port),
+            set(Field::Input, rule.input),
+            set(Field::Output, rule.output),
+            states,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.extra(rule).sets.iter().map(|(field, id)| (*field, Ranges::Many(self.sets.get(id.0).ranges()))))
+    }
+
+    /// The opaque conditions of a rule, sorted.
+    #[must_use]
+    pub fn literals(&self, id: RuleId) -> &[Literal] {
+        &self.extra(self.get(id)).literals
+    }
+
+    /// The comment on a rule.
+    #[must_use]
+    pub fn comment(&self, id: RuleId) -> Option<&[u8]> {
+        self.extra(self.get(id)).comment.map(|symbol| self.name(symbol))
+    }
+
+    /// The number of a name.
+    pub fn symbol(&mut self, name: &[u8]) -> Symbol {
+        Symbol(self.symbols.intern_ref(name))
+    }
+
+    /// The number of a name, if anything has been called so.
+    #[must_use]
+    pub fn find_symbol(&self, name: &[u8]) -> Option<Symbol> {
+        self.symbols.find(name).map(Symbol)
+    }
+
+    /// The name of a number.
+    #[must_use]
+    pub fn name(&self, symbol: Symbol) -> &[u8] {
+        self.symbols.get(symbol.0)
+    }
+
+    /// The opaque condition that reads so once normalised.
+    pub fn opaque(&mut self, text: &str) -> OpaqueId {
+        OpaqueId(self.opaques.intern_ref(text))
+    }
+
+    /// What an opaque condition reads.
+    #[must_use]
+    pub fn opaque_text(&self, id: OpaqueId) -> &str {
+        self.opaques.get(id.0)
+    }
+
+    fn set(&mut self, set: Set) -> SetId {
+        SetId(self.sets.intern(set))
+    }
+
+    fn extra(&self, rule: &Rule) -> &Extra {
+        &self.extras[rule.extra as usize]
+    }
+}
+
+/// The states of a mask as intervals.
+fn state_ranges(mask: u8) -> &'static [(u128, u128)] {
+    const COUNT: usize = 1 << State::ALL.len();
+    const fn table() -> [([(u128, u128); 3], usize); COUNT] {
+        let mut out = [([(0, 0); 3], 0); COUNT];
+        let mut mask = 0;
+        while mask < COUNT {
+            let (mut bit, mut n) = (0, 0);
+            while bit < State::ALL.len() {
+                if mask >> bit & 1 == 1 {
+                    let first = bit;
+                    while bit + 1 < State::ALL.len() && mask >> (bit + 1) & 1 == 1 {
+                        bit += 1;
+                    }
+                    out[mask].0[n] = (first as u128, bit as u128);
+                    n += 1;
+                }
+                bit += 1;
+            }
+            out[mask].1 = n;
+            mask += 1;
+        }
+        out
+    }
+    static TABLE: [([(u128, u128); 3], usize); COUNT] = table();
+    let (ranges, n) = &TABLE[mask as usize];
+    &ranges[..*n]
+}
+
+/// Values to numbers and back. Keyed with a random seed: the input may be hostile.
+#[derive(Debug)]
+struct Interner<T> {
+    values: Vec<T>,
+    numbers: HashMap<T, u32, RandomState>,
+}
+
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: HashMap::default() }
+    }
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Interner<T> {
+    fn intern(&mut self, value: T) -> u32 {
+        if let Some(number) = self.numbers.get(&value) {
+            return *number;
+        }
+        let number = narrow(self.values.len());
+        self.values.push(value.clone());
+        self.numbers.insert(value, number);
+        number
+    }
+
+    fn intern_ref<Q>(&mut self, value: &Q) -> u32
+    where
+        T: std::borrow::Borrow<Q>,
+        Q: Eq + std::hash::Hash + ToOwned<Owned = T> + ?Sized,
+    {
+        match self.find(value) {
+            Some(number) => number,
+            None => self.intern(value.to_owned()),
+        }
+    }
+
+    fn find<Q>(&self, value: &Q) -> Option<u32>
+    where
+        T: std::borrow::Borrow<Q>,
+        Q: Eq + std::hash::Hash + ?Sized,
+    {
+        self.numbers.get(value).copied()
+    }
+
+    fn get(&self, number: u32) -> &T {
+        &self.values[number as usize]
+    }
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).expect("fewer than 2^32: sources are smaller than 4 GiB")
+}

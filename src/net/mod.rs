@@ -1,0 +1,20 @@
+//! Packets and sets of packets: the fields a filter can look at, exact sets of their values, and the
+//! notation in which people write flows. Knows nothing of spans, rules or vendors.
+
+mod address;
+mod field;
+mod flow;
+mod interface;
+mod names;
+mod packet;
+mod region;
+mod set;
+
+pub use address::{blocks, format_address, parse_address, parse_addresses};
+pub use field::{Family, Field, State, TCP_FLAGS};
+pub use flow::{FlowError, Naming, NoNames, show_packet, show_region};
+pub use interface::Interface;
+pub use names::{icmp_type, protocol_name, protocol_number, service_port};
+pub use packet::Packet;
+pub use region::Region;
+pub use set::Set;

@@ -1,0 +1,219 @@
+use std::fmt;
+
+/// An exact set of values of one field: sorted, disjoint, non-adjacent closed intervals.
+///
+/// Every field's values are unsigned numbers of at most 128 bits ([`super::Field`] says how), so one type
+/// serves addresses, ports, protocols and interface names.
+#[derive(Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Set(Vec<(u128, u128)>);
+
+impl Set {
+    /// The set without a value.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(Vec::new())
+    }
+
+    /// All values from `first` to `last`, both included; empty when `first > last`.
+    #[must_use]
+    pub fn range(first: u128, last: u128) -> Self {
+        if first <= last { Self(vec![(first, last)]) } else { Self::empty() }
+    }
+
+    /// One value.
+    #[must_use]
+    pub fn point(value: u128) -> Self {
+        Self(vec![(value, value)])
+    }
+
+    /// The union of intervals in any order; those with `first > last` are empty and add nothing.
+    #[must_use]
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (u128, u128)>) -> Self {
+        let mut ranges: Vec<_> = ranges.into_iter().filter(|(first, last)| first <= last).collect();
+        if !ranges.is_sorted() {
+            ranges.sort_unstable();
+        }
+        let mut out: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            match out.last_mut() {
+                Some(previous) if first <= previous.1.saturating_add(1) => previous.1 = previous.1.max(last),
+                Some(_) | None => out.push((first, last)),
+            }
+        }
+        Self(out)
+    }
+
+    /// The intervals, sorted, disjoint, with at least one missing value between two of them.
+    #[must_use]
+    pub fn ranges(&self) -> &[(u128, u128)] {
+        &self.0
+    }
+
+    /// Whether no value is in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The smallest value.
+    #[must_use]
+    pub fn first(&self) -> Option<u128> {
+        self.0.first().map(|range| range.0)
+    }
+
+    /// The number of values; saturates at `u128::MAX` (the full 128-bit range has one more).
+    #[must_use]
+    pub fn len(&self) -> u128 {
+        self.0.iter().fold(0, |sum: u128, (first, last)| sum.saturating_add((last - first).saturating_add(1)))
+    }
+
+    /// Whether `value` is in the set.
+    #[must_use]
+    pub fn contains(&self, value: u128) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= value);
+        after > 0 && self.0[after - 1].1 >= value
+    }
+
+    /// Whether every value of `other` is in this set.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        let mut mine = self.0.iter().peekable();
+        other.0.iter().all(|(first, last)| {
+            while mine.next_if(|(_, end)| end < first).is_some() {}
+            mine.peek().is_some_and(|(start, end)| start <= first && last <= end)
+        })
+    }
+
+    /// Whether a value is in both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (mut i, mut j) = (0, 0);
+        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
+            if a.1 < b.0 {
+                i += 1;
+            } else if b.1 < a.0 {
+                j += 1;
+            } else {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The values in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let mut out = Vec::new();
+        let (mut i, mut j) = (0, 0);
+        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
+            let (first, last) = (a.0.max(b.0), a.1.min(b.1));
+            if first <= last {
+                out.push((first, last));
+            }
+            if a.1 < b.1 {
+                i += 1;
+            } else {
+                j += 1;
+            }
+        }
+        Self(out)
+    }
+
+    /// The values in either.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self::from_ranges(self.0.iter().chain(&other.0).copied())
+    }
+
+    /// The values from 0 to `max` that are not in the set.
+    #[must_use]
+    pub fn complement(&self, max: u128) -> Self {
+        let mut out = Vec::with_capacity(self.0.len() + 1);
+        let mut next = Some(0);
+        for (first, last) in &self.0 {
+            if let Some(start) = next.filter(|start| start < first) {
+                out.push((start, first - 1));
+            }
+            next = last.checked_add(1);
+        }
+        if let Some(start) = next.filter(|start| *start <= max) {
+            out.push((start, max));
+        }
+        let mut out = Self(out);
+        if out.0.last().is_some_and(|(_, last)| *last > max) {
+            out = out.intersection(&Self::range(0, max));
+        }
+        out
+    }
+
+    /// The values of this set that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        let Some((_, max)) = self.0.last() else { return Self::empty() };
+        self.intersection(&other.complement(*max))
+    }
+}
+
+impl fmt::Debug for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_set();
+        for (first, last) in &self.0 {
+            if first == last {
+                list.entry(first);
+            } else {
+                list.entry(&format_args!("{first}..={last}"));
+            }
+        }
+        list.finish()
+    }
+}
+
+impl FromIterator<u128> for Set {
+    fn from_iter<I: IntoIterator<Item = u128>>(values: I) -> Self {
+        Self::from_ranges(values.into_iter().map(|value| (value, value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Set;
+    use proptest::prelude::*;
+
+    /// A set over 0..=31 and the same as a bit mask, the naive evaluator.
+    fn sets() -> impl Strategy<Value = (Set, u32)> {
+        proptest::collection::vec((0u8..32, 0u8..32), 0..6).prop_map(|ranges| {
+            let set = Set::from_ranges(ranges.iter().map(|(a, b)| (u128::from(*a), u128::from(*b))));
+            let mask = (0..32).filter(|n| ranges.iter().any(|(a, b)| (a..=b).contains(&n))).fold(0, |m, n| m | 1 << n);
+            (set, mask)
+        })
+    }
+
+    fn mask(set: &Set) -> u32 {
+        assert!(set.ranges().windows(2).all(|w| w[0].1 + 1 < w[1].0), "canonical: {set:?}");
+        assert!(set.ranges().iter().all(|(a, b)| a <= b && *b < 32), "in range: {set:?}");
+        (0..32).filter(|n| set.contains(u128::from(*n))).fold(0, |m, n| m | 1 << n)
+    }
+
+    proptest! {
+        #[test]
+        fn the_algebra_agrees_with_bit_masks((a, x) in sets(), (b, y) in sets()) {
+            prop_assert_eq!(mask(&a), x);
+            prop_assert_eq!(mask(&a.union(&b)), x | y);
+            prop_assert_eq!(mask(&a.intersection(&b)), x & y);
+            prop_assert_eq!(mask(&a.difference(&b)), x & !y);
+            prop_assert_eq!(mask(&a.complement(31)), !x);
+            prop_assert_eq!(a.overlaps(&b), x & y != 0);
+            prop_assert_eq!(a.includes(&b), y & !x == 0);
+            prop_assert_eq!(a.len(), u128::from(x.count_ones()));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_widest_field_do_not_overflow() {
+        let all = Set::range(0, u128::MAX);
+        assert_eq!(all.complement(u128::MAX), Set::empty());
+        assert_eq!(Set::empty().complement(u128::MAX), all);
+        assert_eq!(Set::from_ranges([(1, u128::MAX), (0, 0)]), all);
+        assert_eq!(Set::point(u128::MAX).complement(u128::MAX), Set::range(0, u128::MAX - 1));
+    }
+}

@@ -1,0 +1,138 @@
+//! Source text: which file, which bytes, which line. Knows nothing of firewalls or the file system.
+
+mod escape;
+mod lines;
+
+pub use escape::escape;
+pub use lines::{LineIndex, lines};
+
+use std::sync::OnceLock;
+
+/// Names one source text of one side of a change. Opaque: there is no way from here to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(u32);
+
+/// A range of bytes in one source text; `end` is exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// The text.
+    pub source: SourceId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// A span as people read it: lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The name of the source, escaped for display.
+    pub path: String,
+    /// Line of the first byte.
+    pub line: u32,
+    /// Column of the first byte.
+    pub column: u32,
+    /// Line of the last byte.
+    pub end_line: u32,
+    /// Column after the last byte.
+    pub end_column: u32,
+}
+
+struct Source {
+    name: String,
+    bytes: Vec<u8>,
+    index: OnceLock<LineIndex>,
+}
+
+/// Owns every source text of a run.
+#[derive(Default)]
+pub struct SourceMap {
+    sources: Vec<Source>,
+}
+
+impl SourceMap {
+    /// Adds a text under the name it is shown with (control characters are escaped here, once).
+    ///
+    /// # Errors
+    /// Gives the bytes back when the text is 4 GiB or larger: positions are 32 bits wide.
+    pub fn add(&mut self, name: &[u8], bytes: Vec<u8>) -> Result<SourceId, Vec<u8>> {
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(bytes);
+        }
+        let id = u32::try_from(self.sources.len()).expect("fewer than 2^32 sources");
+        self.sources.push(Source { name: escape(name), bytes, index: OnceLock::new() });
+        Ok(SourceId(id))
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn bytes(&self, id: SourceId) -> &[u8] {
+        &self.source(id).bytes
+    }
+
+    /// The name, safe to print.
+    #[must_use]
+    pub fn name(&self, id: SourceId) -> &str {
+        &self.source(id).name
+    }
+
+    /// The bytes of a span.
+    #[must_use]
+    pub fn slice(&self, span: Span) -> &[u8] {
+        self.bytes(span.source).get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// The span's text on one line, safe to print.
+    #[must_use]
+    pub fn show(&self, span: Span) -> String {
+        escape(self.slice(span))
+    }
+
+    /// The whole line in which a span starts, without its line ending, and where it starts.
+    #[must_use]
+    pub fn line_of(&self, span: Span) -> (u32, &[u8]) {
+        let bytes = self.bytes(span.source);
+        let at = (span.start as usize).min(bytes.len());
+        let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |n| n + 1);
+        let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |n| at + n);
+        let line = &bytes[start..end];
+        (u32::try_from(start).expect("sources are smaller than 4 GiB"), line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// Line and column of a span. The first call for a source scans it once.
+    #[must_use]
+    pub fn locate(&self, span: Span) -> Place {
+        let source = self.source(span.source);
+        let index = source.index.get_or_init(|| LineIndex::new(&source.bytes));
+        let (line, column) = index.position(&source.bytes, span.start);
+        let (end_line, end_column) = index.position(&source.bytes, span.end);
+        Place { path: source.name.clone(), line, column, end_line, end_column }
+    }
+
+    fn source(&self, id: SourceId) -> &Source {
+        self.sources.get(id.0 as usize).expect("a SourceId is only made by this map")
+    }
+}
+
+impl std::fmt::Debug for SourceMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.sources.iter().map(|s| &s.name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_from_one_and_columns_in_characters() {
+        let mut map = SourceMap::default();
+        let id = map.add(b"a\nb", "x\näöü here\n".into()).expect("small");
+        let at = Span { source: id, start: 9, end: 13 };
+        assert_eq!(map.slice(at), b"here");
+        let place = map.locate(at);
+        assert_eq!((place.path.as_str(), place.line, place.column), ("a\\nb", 2, 5));
+        assert_eq!((place.end_line, place.end_column), (2, 9));
+        assert_eq!(map.line_of(at), (2, "äöü here".as_bytes()));
+    }
+}
