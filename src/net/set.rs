@@ -191,7 +191,7 @@ mod tests {
     fn mask(set: &Set) -> u32 {
         assert!(set.ranges().windows(2).all(|w| w[0].1 + 1 < w[1].0), "canonical: {set:?}");
         assert!(set.ranges().iter().all(|(a, b)| a <= b && *b < 32), "in range: {set:?}");
-        (0..32).filter(|n| set.contains(u128::from(*n))).fold(0, |m, n| m | 1 << n)
+        (0u32..32).filter(|n| set.contains(u128::from(*n))).fold(0, |m, n| m | 1 << n)
     }
 
     proptest! {
