@@ -145,13 +145,25 @@ pub struct Memo(BTreeMap<String, (SourceId, Vec<Line>)>);
 ///
 /// `earlier` is what reading the other side left behind; lines that are equal there are not read again.
 #[must_use]
-pub fn read(inputs: &[Input], sources: &SourceMap, store: &mut Store, earlier: Option<&Memo>) -> (Snapshot, Memo, Vec<Note>) {
+pub fn read(
+    inputs: &[Input],
+    sources: &SourceMap,
+    store: &mut Store,
+    earlier: Option<&Memo>,
+) -> (Snapshot, Memo, Vec<Note>) {
     let (mut configurations, mut gaps, mut memo, mut notes) = (Vec::new(), Vec::new(), Memo::default(), Vec::new());
     for input in inputs {
         let Input { name, format, files } = input;
         let configuration = Configuration { name: name.clone(), ..Configuration::default() };
         let mut reading = Reading {
-            store, configuration, sources, files, earlier, memo: Memo::default(), gaps: Vec::new(), notes: Vec::new(),
+            store,
+            configuration,
+            sources,
+            files,
+            earlier,
+            memo: Memo::default(),
+            gaps: Vec::new(),
+            notes: Vec::new(),
         };
         match format.or_else(|| detect(files, sources)) {
             Some(format) => {
@@ -161,12 +173,25 @@ pub fn read(inputs: &[Input], sources: &SourceMap, store: &mut Store, earlier: O
             None => {
                 for file in files {
                     let all = Span { source: *file, start: 0, end: end_of(sources.bytes(*file)) };
-                    let reason = if sources.bytes(*file).trim_ascii().is_empty() { "the file is empty" } else { "no format recognises this file; name it in the policy with `format:`" };
+                    let reason = if sources.bytes(*file).trim_ascii().is_empty() {
+                        "the file is empty"
+                    } else {
+                        "no format recognises this file; name it in the policy with `format:`"
+                    };
                     reading.gap(all, reason);
                 }
             }
         }
-        let Reading { store: _, configuration, sources: _, files: _, earlier: _, memo: mut left, gaps: found, notes: noted } = reading;
+        let Reading {
+            store: _,
+            configuration,
+            sources: _,
+            files: _,
+            earlier: _,
+            memo: mut left,
+            gaps: found,
+            notes: noted,
+        } = reading;
         configurations.push(configuration);
         memo.0.append(&mut left.0);
         gaps.extend(found);
@@ -181,7 +206,10 @@ fn detect(files: &[SourceId], sources: &SourceMap) -> Option<&'static dyn Format
     let mut full = files.iter().filter(|file| !sources.bytes(**file).trim_ascii().is_empty()).peekable();
     full.peek()?;
     let full: Vec<_> = full.collect();
-    FORMATS.iter().find(|format| full.iter().all(|file| format.recognises(sources.name(**file), sources.bytes(**file)))).copied()
+    FORMATS
+        .iter()
+        .find(|format| full.iter().all(|file| format.recognises(sources.name(**file), sources.bytes(**file))))
+        .copied()
 }
 
 fn end_of(text: &[u8]) -> u32 {

@@ -24,7 +24,13 @@ impl Default for Store {
     fn default() -> Self {
         let mut sets = Interner::default();
         sets.intern(Set::empty()); // SetId::ANY is never looked up
-        Self { rules: Vec::new(), extras: vec![Extra::default()], sets, symbols: Interner::default(), opaques: Interner::default() }
+        Self {
+            rules: Vec::new(),
+            extras: vec![Extra::default()],
+            sets,
+            symbols: Interner::default(),
+            opaques: Interner::default(),
+        }
     }
 }
 
@@ -120,7 +126,8 @@ impl Store {
         let address = |field, range| if family == Family::Ipv4 { one(field, wide(range, u32::MAX)) } else { None };
         let port = |field, (a, b): (u16, u16)| one(field, wide((a.into(), b.into()), u16::MAX.into()));
         let set = |field, id: SetId| (id != SetId::ANY).then(|| (field, Ranges::Many(self.sets.get(id.0).ranges())));
-        let states = (rule.states + 1 != 1 << State::ALL.len()).then(|| (Field::State, Ranges::Many(state_ranges(rule.states))));
+        let states =
+            (rule.states + 1 != 1 << State::ALL.len()).then(|| (Field::State, Ranges::Many(state_ranges(rule.states))));
         [
             address(Field::Source, rule.source),
             address(Field::Destination, rule.destination),

@@ -14,7 +14,9 @@ pub fn parse_addresses(text: &str) -> Option<(Family, Set)> {
         return parse_address(text).map(|(family, address)| (family, Set::point(address)));
     }
     Some(match text.parse().ok()? {
-        IpNet::V4(net) => (Family::Ipv4, Set::range(u32::from(net.network()).into(), u32::from(net.broadcast()).into())),
+        IpNet::V4(net) => {
+            (Family::Ipv4, Set::range(u32::from(net.network()).into(), u32::from(net.broadcast()).into()))
+        }
         IpNet::V6(net) => (Family::Ipv6, Set::range(net.network().into(), net.broadcast().into())),
     })
 }

@@ -9,9 +9,9 @@ impl LineIndex {
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let mut starts = vec![0];
-        starts.extend(memchr::memchr_iter(b'\n', bytes).map(|n| {
-            u32::try_from(n + 1).expect("sources are smaller than 4 GiB")
-        }));
+        starts.extend(
+            memchr::memchr_iter(b'\n', bytes).map(|n| u32::try_from(n + 1).expect("sources are smaller than 4 GiB")),
+        );
         Self { starts }
     }
 
