@@ -53,6 +53,12 @@ impl FilterPair<'_> {
 }
 
 impl Change {
+    /// Both sides, read with the same store.
+    #[must_use]
+    pub fn new(base: Snapshot, head: Snapshot, store: Store) -> Self {
+        Self { base, head, store }
+    }
+
     /// Every configuration of either side with its counterpart, sorted by name. One that only one side has is
     /// paired with `None`: nobody zips the two sides himself, which would lose it.
     #[must_use]

@@ -2,8 +2,10 @@
 //! way of one packet through a filter. Knows nothing of formats or policy.
 
 mod change;
+mod trace;
 
 pub use change::{Change, FilterPair, Side, Sided};
+pub use trace::trace;
 
 use crate::model::Literal;
 use crate::net::{Packet, Region};
@@ -180,10 +182,4 @@ pub struct Hop {
     pub at: Option<Span>,
     /// What happens: `jump`, `accept` …
     pub what: crate::model::Action,
-}
-
-/// Walks one packet through a filter, rule by rule: the naive evaluator that everything else is held against.
-#[must_use]
-pub fn trace(_store: &crate::model::Store, _sided: Sided<'_>, _packet: &Packet, _assumed: &[Literal]) -> Trace {
-    Trace::default()
 }
