@@ -1,1 +1,150 @@
-//! To be written.
+//! Findings, gaps and doubts to one decision, and the report that says why.
+//!
+//! [`decide`] is the only way to a [`Decision`], so nothing passes without its gaps having been looked at. Knows
+//! nothing of formats, files or renderings.
+
+mod build;
+mod flows;
+mod report;
+
+pub use report::{
+    Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
+    DoubtReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, NotCounted, ObjectReport,
+    ObjectsReport, Origin, Outcome, PolicyOrigin, Report, Stats, SummaryLine, VERSION, WitnessReport,
+};
+
+use crate::checks::Finding;
+use crate::diff::{Change, Difference};
+use crate::net::Naming;
+use crate::text::{SourceMap, Span};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Everything a decision is made of.
+pub struct Case<'c> {
+    /// Both sides.
+    pub change: &'c Change,
+    /// What the change does.
+    pub difference: &'c Difference,
+    /// What the checks found.
+    pub findings: Vec<Finding>,
+    /// Why the gate cannot answer, besides the gaps, which are taken from `change`.
+    pub doubts: Vec<Doubt>,
+    /// Where base was read from.
+    pub base: Origin,
+    /// Where head was read from.
+    pub head: Origin,
+    /// The policy that was used; `None` where none could be read, which is a doubt by itself.
+    pub policy: Option<PolicyOrigin>,
+    /// The policy's names for networks and services.
+    pub names: &'c dyn Naming,
+}
+
+/// Why the gate cannot answer.
+#[derive(Debug, Clone)]
+pub struct Doubt {
+    /// What kind of reason it is.
+    pub cause: Cause,
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// Where it is to be seen.
+    pub at: Option<(LocationSide, Span)>,
+}
+
+/// The kind of a [`Doubt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The policy is in error: nothing can be held against it.
+    Policy,
+    /// A side, or a part of one, could not be read.
+    Source,
+    /// A pattern or setting of the policy matches nothing.
+    MatchesNothing,
+    /// Something from outside that a check needs is not known.
+    MissingFact,
+    /// A question was too hard for its budget.
+    TooHard,
+}
+
+/// The answer to a change. Only [`decide`] makes one.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    report: Report,
+}
+
+impl Decision {
+    /// What was decided.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        self.report.decision
+    }
+
+    /// What was decided and why.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// 0 pass, 1 blocked or approval missing, 2 policy error, 3 undecided.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self.report.decision {
+            Outcome::Pass => 0,
+            Outcome::NeedsApproval | Outcome::Blocked => 1,
+            Outcome::PolicyError => 2,
+            Outcome::Undecided => 3,
+        }
+    }
+}
+
+/// Decides a change. When several hold, the decision is the first of: policy error, blocked, undecided, approval
+/// needed, pass; the report lists all of them.
+#[must_use]
+pub fn decide(case: Case<'_>, sources: &SourceMap) -> Decision {
+    let mut report = build::report(case, sources);
+    report.decision = outcome(&report);
+    Decision { report }
+}
+
+/// What a change does, without holding it against anything.
+#[must_use]
+pub fn compare(
+    change: &Change,
+    difference: &Difference,
+    base: Origin,
+    head: Origin,
+    names: &dyn Naming,
+    sources: &SourceMap,
+) -> Comparison {
+    build::comparison(change, difference, base, head, names, sources)
+}
+
+impl Comparison {
+    /// 0 equal, 1 differs, 3 undecided.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if !self.gaps.is_empty() || !self.doubts.is_empty() {
+            return 3;
+        }
+        let same = |c: &ConfigurationReport| matches!(c.change, ChangeKind::Unchanged | ChangeKind::Equivalent);
+        u8::from(!self.configurations.iter().all(same))
+    }
+}
+
+fn outcome(report: &Report) -> Outcome {
+    let says = |consequence| report.findings.iter().any(|f| f.outcome == consequence);
+    if report.doubts.iter().any(|doubt| doubt.cause == Cause::Policy) {
+        Outcome::PolicyError
+    } else if says(Consequence::Blocked) {
+        Outcome::Blocked
+    } else if !report.doubts.is_empty() || report.gaps.iter().any(|gap| gap.side == LocationSide::Head) {
+        Outcome::Undecided
+    } else if says(Consequence::NeedsApproval) {
+        Outcome::NeedsApproval
+    } else {
+        Outcome::Pass
+    }
+}

@@ -1,0 +1,296 @@
+use super::report::{
+    Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
+    DoubtReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, ObjectReport, ObjectsReport,
+    Origin, Outcome, Report, Stats, VERSION, WitnessReport,
+};
+use super::{Case, Cause, Doubt, flows};
+use crate::checks::{self, Finding};
+use crate::diff::{self, Change, Difference, Side, Witness};
+use crate::model::{Literal, Snapshot, Store};
+use crate::net::{Naming, NoNames, show_packet};
+use crate::text::{SourceMap, Span, escape};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// How many flows of one filter and direction are listed.
+const FLOWS: usize = 1_000;
+/// How many rules of one filter and side are listed as causes.
+const CAUSES: usize = 100;
+/// How many characters of a gap are quoted.
+const QUOTED: usize = 200;
+
+/// The report of a case; its decision is still to be set.
+pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
+    let Case { change, difference, findings, mut doubts, base, head, policy, names } = case;
+    if policy.is_none() && doubts.iter().all(|doubt| doubt.cause != Cause::Policy) {
+        doubts.push(Doubt {
+            cause: Cause::Policy,
+            message: "there is no policy to hold the change against".to_owned(),
+            help: "add a portcullis.yaml to the target branch, or name one with --policy".to_owned(),
+            at: None,
+        });
+    }
+    let mut builder = Builder { change, names, sources, doubts };
+    let configurations = builder.configurations(difference);
+    let mut findings: Vec<_> = findings.into_iter().map(|finding| builder.finding(finding)).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.outcome));
+    let gaps = builder.gaps();
+    let stats = builder.stats(&configurations);
+    let doubts = builder.doubts();
+    let decision = Outcome::Undecided;
+    Report { version: VERSION, decision, base, head, policy, configurations, findings, gaps, doubts, stats }
+}
+
+pub(super) fn comparison(
+    change: &Change,
+    difference: &Difference,
+    base: Origin,
+    head: Origin,
+    names: &dyn Naming,
+    sources: &SourceMap,
+) -> Comparison {
+    let mut builder = Builder { change, names, sources, doubts: Vec::new() };
+    let configurations = builder.configurations(difference);
+    let gaps = builder.gaps();
+    let stats = builder.stats(&configurations);
+    let doubts = builder.doubts();
+    Comparison { version: VERSION, base, head, configurations, gaps, doubts, stats }
+}
+
+struct Builder<'c> {
+    change: &'c Change,
+    names: &'c dyn Naming,
+    sources: &'c SourceMap,
+    doubts: Vec<Doubt>,
+}
+
+impl Builder<'_> {
+    fn configurations(&mut self, difference: &Difference) -> Vec<ConfigurationReport> {
+        difference.configurations.iter().map(|configuration| self.configuration(configuration)).collect()
+    }
+
+    fn configuration(&mut self, configuration: &diff::ConfigurationDifference) -> ConfigurationReport {
+        let diff::ConfigurationDifference { name, format, change, filters, objects } = configuration;
+        let change = match change {
+            diff::ChangeKind::Unchanged => ChangeKind::Unchanged,
+            diff::ChangeKind::Equivalent => ChangeKind::Equivalent,
+            diff::ChangeKind::Changed => ChangeKind::Changed,
+            diff::ChangeKind::Added => ChangeKind::Added,
+            diff::ChangeKind::Removed => ChangeKind::Removed,
+        };
+        let filters = filters.iter().map(|filter| self.filter(filter)).collect();
+        let diff::ObjectsDifference { added, removed, modified } = objects;
+        let list = |objects: &[diff::ObjectChange]| objects.iter().map(|object| self.object(object)).collect();
+        ConfigurationReport {
+            name: name.clone(),
+            format: (*format).to_owned(),
+            change,
+            filters,
+            balancers: Vec::new(),
+            objects: ObjectsReport { added: list(added), removed: list(removed), modified: list(modified) },
+        }
+    }
+
+    fn filter(&mut self, filter: &diff::FilterDifference) -> FilterReport {
+        let diff::FilterDifference { id, newly_allowed, newly_denied, removed_rules, added_rules } = filter;
+        for (found, what) in [(newly_allowed, "allows"), (newly_denied, "denies")] {
+            if !found.complete && found.deltas.is_empty() {
+                self.doubts.push(Doubt {
+                    cause: Cause::TooHard,
+                    message: format!("what `{id}` newly {what} could not be computed within its budget"),
+                    help: "split the change into smaller ones".to_owned(),
+                    at: None,
+                });
+            }
+        }
+        let deltas = || newly_allowed.deltas.iter().chain(&newly_denied.deltas);
+        let certain = deltas().any(|delta| delta.conditions.is_empty());
+        let (allowed, denied) = (
+            flows::list(newly_allowed, &self.change.store, self.names),
+            flows::list(newly_denied, &self.change.store, self.names),
+        );
+        let witness = |found: &diff::Found| found.deltas.first().map(|delta| self.witness(&delta.witness));
+        FilterReport {
+            id: id.clone(),
+            certainty: if certain { Certainty::Certain } else { Certainty::Possible },
+            newly_allowed_total: allowed.len(),
+            newly_denied_total: denied.len(),
+            newly_allowed: allowed.into_iter().take(FLOWS).collect(),
+            newly_denied: denied.into_iter().take(FLOWS).collect(),
+            complete: newly_allowed.complete && newly_denied.complete,
+            newly_allowed_summary: flows::summary(newly_allowed, self.names),
+            newly_denied_summary: flows::summary(newly_denied, self.names),
+            newly_allowed_witness: witness(newly_allowed),
+            newly_denied_witness: witness(newly_denied),
+            removed_rules: self.causes(LocationSide::Base, removed_rules),
+            added_rules: self.causes(LocationSide::Head, added_rules),
+        }
+    }
+
+    fn causes(&self, side: LocationSide, rules: &[Span]) -> Causes {
+        let locations = rules.iter().take(CAUSES).map(|span| self.location(side, *span)).collect();
+        Causes { total: rules.len(), locations }
+    }
+
+    fn object(&self, object: &diff::ObjectChange) -> ObjectReport {
+        let diff::ObjectChange { kind, address, base, head, uncomputed } = object;
+        ObjectReport {
+            kind: (*kind).to_owned(),
+            address: escape(address.as_bytes()),
+            base: base.map(|span| self.location(LocationSide::Base, span)),
+            head: head.map(|span| self.location(LocationSide::Head, span)),
+            uncomputed: uncomputed.map(str::to_owned),
+        }
+    }
+
+    fn finding(&self, finding: Finding) -> FindingReport {
+        let fingerprint = fingerprint(&finding, &self.change.store);
+        let Finding { check, name, level, message, help, configuration, filter, flow, witness, location, policy } =
+            finding;
+        let (level, outcome) = match level {
+            checks::Level::Block => (Level::Block, Consequence::Blocked),
+            checks::Level::Approve => (Level::Approve, Consequence::NeedsApproval),
+            checks::Level::Warn => (Level::Warn, Consequence::Warned),
+            checks::Level::Off => (Level::Off, Consequence::Warned),
+        };
+        let flow = flow.map(|(region, conditions)| flows::show(&region, &conditions, &self.change.store, self.names));
+        FindingReport {
+            check: check.to_owned(),
+            name,
+            level,
+            outcome,
+            message,
+            help,
+            configuration,
+            filter,
+            flow,
+            witness: witness.map(|witness| self.witness(&witness)),
+            location: location.map(|(side, span)| self.location(self::side(side), span)),
+            policy_location: policy.map(|span| self.location(LocationSide::Policy, span)),
+            fingerprint,
+            approvals: Approvals::default(),
+            waiver: None,
+        }
+    }
+
+    fn witness(&self, witness: &Witness) -> WitnessReport {
+        let Witness { packet, assumed, base, head } = witness;
+        WitnessReport {
+            packet: show_packet(packet),
+            assumed: assumptions(&self.change.store, assumed),
+            base: self.answer(base),
+            head: self.answer(head),
+        }
+    }
+
+    fn answer(&self, answer: &diff::Answer) -> AnswerReport {
+        let diff::Answer { allowed, by, path } = answer;
+        let place = by.map(|span| self.sources.locate(span));
+        AnswerReport {
+            answer: if *allowed { Answer::Allow } else { Answer::Deny },
+            line: place.as_ref().map(|place| place.line),
+            column: place.as_ref().map(|place| place.column),
+            path: place.map(|place| place.path),
+            chains: path.clone(),
+            span: *by,
+        }
+    }
+
+    fn location(&self, side: LocationSide, span: Span) -> Location {
+        location(self.sources, side, span)
+    }
+
+    fn gaps(&self) -> Vec<GapReport> {
+        let sides = [(LocationSide::Base, &self.change.base), (LocationSide::Head, &self.change.head)];
+        let of = |(side, snapshot): (LocationSide, &Snapshot)| -> Vec<GapReport> {
+            let gap = |gap: &crate::model::Gap| GapReport {
+                configuration: gap.configuration.clone(),
+                side,
+                location: self.location(side, gap.origin),
+                text: quote(self.sources, gap.origin),
+                reason: gap.reason.clone(),
+            };
+            snapshot.gaps().iter().map(gap).collect()
+        };
+        sides.into_iter().flat_map(of).collect()
+    }
+
+    fn doubts(self) -> Vec<DoubtReport> {
+        let report = |Doubt { cause, message, help, at }| DoubtReport {
+            cause,
+            message,
+            help,
+            location: at.map(|(side, span)| location(self.sources, side, span)),
+        };
+        self.doubts.into_iter().map(report).collect()
+    }
+
+    fn stats(&self, configurations: &[ConfigurationReport]) -> Stats {
+        let rules = |snapshot: &Snapshot| snapshot.configurations().iter().map(|c| c.rule_count()).sum();
+        let filters = || configurations.iter().flat_map(|c| &c.filters);
+        Stats {
+            configurations: self.change.pairs().len(),
+            changed: configurations.iter().filter(|c| c.change != ChangeKind::Unchanged).count(),
+            filters: self.change.filters().len(),
+            base_rules: rules(&self.change.base),
+            head_rules: rules(&self.change.head),
+            newly_allowed: filters().map(|f| f.newly_allowed_total).sum(),
+            newly_denied: filters().map(|f| f.newly_denied_total).sum(),
+        }
+    }
+}
+
+/// The same for the same check, configuration, filter and packets, wherever the lines stand and whatever the
+/// policy calls the networks. A finding that is not about packets is told apart by its message.
+fn fingerprint(finding: &Finding, store: &Store) -> String {
+    let what = match &finding.flow {
+        Some((region, conditions)) => flows::show(region, conditions, store, &NoNames),
+        None => finding.message.clone(),
+    };
+    let mut hash = Sha256::new();
+    let parts = [Some(finding.check), finding.configuration.as_deref(), finding.filter.as_deref(), Some(&what)];
+    for part in parts {
+        hash.update(part.unwrap_or_default());
+        hash.update([0]);
+    }
+    hash.finalize().iter().fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("writing to a String");
+        out
+    })
+}
+
+/// What was assumed of opaque conditions, readable.
+pub(super) fn assumptions(store: &Store, literals: &[Literal]) -> Vec<String> {
+    let word = |literal: &Literal| if literal.holds { "if" } else { "unless" };
+    literals.iter().map(|l| format!("{} {}", word(l), escape(store.opaque_text(l.opaque).as_bytes()))).collect()
+}
+
+pub(super) fn location(sources: &SourceMap, side: LocationSide, span: Span) -> Location {
+    let place = sources.locate(span);
+    Location {
+        side,
+        path: place.path,
+        line: place.line,
+        column: place.column,
+        end_line: place.end_line,
+        end_column: place.end_column,
+        span: Some(span),
+    }
+}
+
+pub(super) const fn side(side: Side) -> LocationSide {
+    match side {
+        Side::Base => LocationSide::Base,
+        Side::Head => LocationSide::Head,
+    }
+}
+
+/// The text of a span, cut: a gap may be a whole file.
+fn quote(sources: &SourceMap, span: Span) -> String {
+    let end = span.end.min(span.start.saturating_add(u32::try_from(QUOTED).expect("small")));
+    let mut text = sources.show(Span { end, ..span });
+    if end < span.end {
+        text.push('…');
+    }
+    text
+}

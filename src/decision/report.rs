@@ -1,0 +1,415 @@
+//! The report: everything that is known once a change is judged, in the words of its readers.
+//!
+//! Field names and nesting are version 1 of what `--output json` prints; fields are only ever added. Spans are
+//! kept beside places (and never printed) so that a rendering can show the line itself.
+
+use crate::text::Span;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The version of the report's shape.
+pub const VERSION: u32 = 1;
+
+/// What the gate has to say of one change.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Report {
+    /// The version of this shape: 1. Fields are only ever added to it.
+    pub version: u32,
+    /// The decision; the exit code follows from it.
+    pub decision: Outcome,
+    /// The side that is in force.
+    pub base: Origin,
+    /// The side that is proposed.
+    pub head: Origin,
+    /// The policy that the change was held against; null where none could be read.
+    pub policy: Option<PolicyOrigin>,
+    /// What the change does to each configuration of either side, sorted by name.
+    pub configurations: Vec<ConfigurationReport>,
+    /// What the checks found, the gravest first.
+    pub findings: Vec<FindingReport>,
+    /// Input that the model does not state, on either side. One on head makes the decision undecided.
+    pub gaps: Vec<GapReport>,
+    /// Why the gate could not answer, besides gaps.
+    pub doubts: Vec<DoubtReport>,
+    /// How much was looked at.
+    pub stats: Stats,
+}
+
+/// What a change does, without a policy: the answer of `diff`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Comparison {
+    /// The version of this shape: 1. Fields are only ever added to it.
+    pub version: u32,
+    /// The old side.
+    pub base: Origin,
+    /// The new side.
+    pub head: Origin,
+    /// What becomes of each configuration of either side, sorted by name.
+    pub configurations: Vec<ConfigurationReport>,
+    /// Input that the model does not state, on either side.
+    pub gaps: Vec<GapReport>,
+    /// Why there is no full answer, besides gaps.
+    pub doubts: Vec<DoubtReport>,
+    /// How much was looked at.
+    pub stats: Stats,
+}
+
+/// The decision on a change. When several hold it is the first of: policy-error, blocked, undecided,
+/// needs-approval, pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Nothing stands against the change. Exit code 0.
+    Pass,
+    /// Somebody has to approve it first. Exit code 1.
+    NeedsApproval,
+    /// A check forbids it. Exit code 1.
+    Blocked,
+    /// It could not be judged. Exit code 3.
+    Undecided,
+    /// The policy itself is in error, so nothing can be held against it. Exit code 2.
+    PolicyError,
+}
+
+/// Where one side was read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Origin {
+    /// The kind of source: `git` (a commit), `index`, `work-tree` or `files`.
+    pub source: String,
+    /// The commit, where there is one; the path for files.
+    pub revision: Option<String>,
+}
+
+/// Which policy was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PolicyOrigin {
+    /// Its path in the repository, or as it was given.
+    pub path: String,
+    /// The commit it was read from, where there is one.
+    pub revision: Option<String>,
+    /// The SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What becomes of one configuration.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ConfigurationReport {
+    /// Its name in the policy.
+    pub name: String,
+    /// Its format, e.g. `iptables-save`.
+    pub format: String,
+    /// How it fares.
+    pub change: ChangeKind,
+    /// The filters that differ, sorted by id.
+    pub filters: Vec<FilterReport>,
+    /// The load balancers that differ. Always empty so far.
+    pub balancers: Vec<String>,
+    /// The other objects that differ.
+    pub objects: ObjectsReport,
+}
+
+/// How a configuration fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// The same text.
+    Unchanged,
+    /// Another text that does the same to every packet, proved.
+    Equivalent,
+    /// It does something else, or its objects differ.
+    Changed,
+    /// Only on head.
+    Added,
+    /// Only on base.
+    Removed,
+}
+
+/// What becomes of one filter.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FilterReport {
+    /// Its id, e.g. `edge/input`.
+    pub id: String,
+    /// Flows that base denied and head allows, the largest first; at most 1,000.
+    pub newly_allowed: Vec<String>,
+    /// Flows that base allowed and head denies, the largest first; at most 1,000.
+    pub newly_denied: Vec<String>,
+    /// `certain` if one of the flows changes whatever the conditions are that the file does not decide.
+    pub certainty: Certainty,
+    /// How many newly allowed flows there are, listed or not.
+    pub newly_allowed_total: usize,
+    /// How many newly denied flows there are, listed or not.
+    pub newly_denied_total: usize,
+    /// Whether these flows are all of the difference. If not, it has more than could be enumerated.
+    pub complete: bool,
+    /// The newly allowed flows by destination and service only, when there are many; each flow of
+    /// `newly_allowed` is part of one of them, but not every packet of these is newly allowed.
+    pub newly_allowed_summary: Vec<SummaryLine>,
+    /// The same for the newly denied flows.
+    pub newly_denied_summary: Vec<SummaryLine>,
+    /// One newly allowed packet on both sides.
+    pub newly_allowed_witness: Option<WitnessReport>,
+    /// One newly denied packet on both sides.
+    pub newly_denied_witness: Option<WitnessReport>,
+    /// The rules of base that changed or went: the cause.
+    pub removed_rules: Causes,
+    /// The rules of head that changed or came: the cause.
+    pub added_rules: Causes,
+}
+
+/// Several flows seen from afar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SummaryLine {
+    /// A flow that includes them all.
+    pub flow: String,
+    /// How many flows it stands for.
+    pub flows: usize,
+}
+
+/// Rules that brought a difference about.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Causes {
+    /// How many there are.
+    pub total: usize,
+    /// Where they stand, in the order of the file; at most 100.
+    pub locations: Vec<Location>,
+}
+
+/// Whether a difference depends on what the file does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// It is there, whatever those conditions are.
+    Certain,
+    /// It may be there.
+    Possible,
+}
+
+/// The objects of a configuration that differ.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct ObjectsReport {
+    /// Only on head.
+    pub added: Vec<ObjectReport>,
+    /// Only on base.
+    pub removed: Vec<ObjectReport>,
+    /// On both, with another content.
+    pub modified: Vec<ObjectReport>,
+}
+
+/// One object that differs.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ObjectReport {
+    /// What it is: `chain`, `set`, `translation`, `rule` …
+    pub kind: String,
+    /// Its address in the configuration.
+    pub address: String,
+    /// Where it stands on base.
+    pub base: Option<Location>,
+    /// Where it stands on head.
+    pub head: Option<Location>,
+    /// What of the change is not computed, if anything is not.
+    pub uncomputed: Option<String>,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FindingReport {
+    /// The check's id.
+    pub check: String,
+    /// The name of this instance in the policy.
+    pub name: Option<String>,
+    /// Its level in the policy.
+    pub level: Level,
+    /// What the finding does to the decision.
+    pub outcome: Consequence,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// The configuration it is about.
+    pub configuration: Option<String>,
+    /// The filter it is about.
+    pub filter: Option<String>,
+    /// The packets it is about.
+    pub flow: Option<String>,
+    /// One of those packets, and what both sides do with it.
+    pub witness: Option<WitnessReport>,
+    /// Where it is to be seen.
+    pub location: Option<Location>,
+    /// The line of the policy that demands it.
+    pub policy_location: Option<Location>,
+    /// The SHA-256 of the check, configuration, filter and packets, in hexadecimal. The same finding keeps it
+    /// when lines move.
+    pub fingerprint: String,
+    /// Who has to approve, and who has.
+    pub approvals: Approvals,
+    /// The waiver that accepts the finding.
+    pub waiver: Option<String>,
+}
+
+/// How much a check weighs in the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// It blocks.
+    Block,
+    /// It asks for approvals.
+    Approve,
+    /// It is shown.
+    Warn,
+    /// It is not run.
+    Off,
+}
+
+/// What a finding does to the decision, the lightest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consequence {
+    /// A waiver accepts it.
+    Waived,
+    /// It is only shown.
+    Warned,
+    /// The change needs approvals.
+    NeedsApproval,
+    /// It blocks the change.
+    Blocked,
+}
+
+/// Approvals of a finding.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Approvals {
+    /// What is needed, e.g. `2 of netsec`.
+    pub needed: Vec<String>,
+    /// Whose approvals count.
+    pub have: Vec<String>,
+    /// Whose do not, and why.
+    pub not_counted: Vec<NotCounted>,
+}
+
+/// An approval that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NotCounted {
+    /// Whose.
+    pub who: String,
+    /// Why it does not count.
+    pub why: String,
+}
+
+/// One packet and what both sides do with it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct WitnessReport {
+    /// The packet, a flow of one packet.
+    pub packet: String,
+    /// What was assumed of conditions that the file does not decide, e.g. `if -m recent --rcheck`.
+    pub assumed: Vec<String>,
+    /// On base.
+    pub base: AnswerReport,
+    /// On head.
+    pub head: AnswerReport,
+}
+
+/// What one side does with a packet.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct AnswerReport {
+    /// Whether it passes.
+    pub answer: Answer,
+    /// The file of the rule or default action that decides; null where there is no filter.
+    pub path: Option<String>,
+    /// Its line, from 1.
+    pub line: Option<u32>,
+    /// Its column in characters, from 1.
+    pub column: Option<u32>,
+    /// The chains from the base chain to the deciding one.
+    pub chains: Vec<String>,
+    /// The bytes it stands for.
+    #[serde(skip)]
+    pub span: Option<Span>,
+}
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It passes.
+    Allow,
+    /// It does not.
+    Deny,
+}
+
+/// A place in a file. Lines and columns count from 1, columns in characters; the end is exclusive.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Location {
+    /// Of which side the file is.
+    pub side: LocationSide,
+    /// The file.
+    pub path: String,
+    /// Line of the first character.
+    pub line: u32,
+    /// Column of the first character.
+    pub column: u32,
+    /// Line of the end.
+    pub end_line: u32,
+    /// Column of the end.
+    pub end_column: u32,
+    /// The bytes it stands for.
+    #[serde(skip)]
+    pub span: Option<Span>,
+}
+
+/// Of which side a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LocationSide {
+    /// What is in force.
+    Base,
+    /// What is proposed.
+    Head,
+    /// The policy.
+    Policy,
+}
+
+/// Input that the model does not state.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct GapReport {
+    /// The configuration it is in.
+    pub configuration: String,
+    /// The side it is on.
+    pub side: LocationSide,
+    /// Where it stands.
+    pub location: Location,
+    /// The text that is not understood, at most 200 characters of it.
+    pub text: String,
+    /// Why it is a gap.
+    pub reason: String,
+}
+
+/// Why the gate could not answer.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DoubtReport {
+    /// What kind of reason it is.
+    pub cause: super::Cause,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// Where it is to be seen.
+    pub location: Option<Location>,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Stats {
+    /// Configurations of either side.
+    pub configurations: usize,
+    /// Those whose text differs.
+    pub changed: usize,
+    /// Filters of either side.
+    pub filters: usize,
+    /// Rules on base.
+    pub base_rules: usize,
+    /// Rules on head.
+    pub head_rules: usize,
+    /// Newly allowed flows of all filters.
+    pub newly_allowed: usize,
+    /// Newly denied flows of all filters.
+    pub newly_denied: usize,
+}

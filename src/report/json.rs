@@ -1,0 +1,22 @@
+//! The report as JSON, version 1: every field is described in `policies/report.schema.json`.
+
+use crate::decision::{Comparison, Report};
+use serde::Serialize;
+
+/// The report, indented, with a line break at its end.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    pretty(report)
+}
+
+/// A difference without a policy.
+#[must_use]
+pub fn render_comparison(comparison: &Comparison) -> String {
+    pretty(comparison)
+}
+
+fn pretty<T: Serialize>(value: &T) -> String {
+    let mut out = serde_json::to_string_pretty(value).expect("strings, numbers and lists have a JSON form");
+    out.push('\n');
+    out
+}
