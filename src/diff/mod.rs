@@ -2,7 +2,12 @@
 //! way of one packet through a filter. Knows nothing of formats or policy.
 
 mod change;
+mod compile;
+mod fdd;
+mod ranks;
+mod slice;
 mod trace;
+mod windows;
 
 pub use change::{Change, FilterPair, Side, Sided};
 pub use trace::trace;
@@ -31,8 +36,6 @@ pub struct Delta {
     pub region: Region,
     /// The truths of opaque conditions under which they answer it, sorted; empty: whatever those are.
     pub conditions: Vec<Literal>,
-    /// One of the packets, walked through both sides.
-    pub witness: Witness,
 }
 
 /// One packet and what each side does with it.
@@ -152,6 +155,13 @@ pub struct ObjectChange {
 #[must_use]
 pub fn ask(_change: &Change, _pair: &FilterPair<'_>, _within: &[Region], _question: Question) -> Found {
     Found::default()
+}
+
+/// A packet of `delta` that could be seen on a wire, walked through both sides. `None` if no packet is in it, or if
+/// walking it shows that it is no answer to `question`: that would be a bug of the engine, and must not pass.
+#[must_use]
+pub fn witness(_change: &Change, _pair: &FilterPair<'_>, _delta: &Delta, _question: Question) -> Option<Witness> {
+    None
 }
 
 /// Everything the change does.

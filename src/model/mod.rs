@@ -5,11 +5,13 @@
 //! tables, chains and filters, and the gaps, i.e. what the input says and the model does not.
 
 mod object;
+mod probe;
 mod rule;
 mod snapshot;
 mod store;
 
 pub use object::{Address, Object};
+pub use probe::Probe;
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};
 pub use snapshot::{Chain, ChainId, Configuration, Filter, Gap, Snapshot, Stage, Table, TableId};
 pub use store::{Ranges, Store};

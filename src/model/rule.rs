@@ -257,11 +257,11 @@ fn narrow<T: Copy + Ord>(range: &mut (T, T), first: T, last: T, families: &mut F
     }
 }
 
-fn clamp<T: TryFrom<u128> + Max>(value: u128) -> T {
+pub(super) fn clamp<T: TryFrom<u128> + Max>(value: u128) -> T {
     T::try_from(value).unwrap_or(T::MAX)
 }
 
-trait Max {
+pub(super) trait Max {
     const MAX: Self;
 }
 impl Max for u8 {

@@ -2,6 +2,7 @@ use super::rule::{Action, Draft, Literal, OpaqueId, Rule, RuleId, SetId, Symbol}
 use crate::net::{Family, Field, Set, State};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 /// Everything that both sides of a change share: rules, sets, names and opaque conditions, each a number.
 #[derive(Debug)]
@@ -11,9 +12,10 @@ pub struct Store {
     sets: Interner<Set>,
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
+    hasher: RandomState,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Extra {
     sets: Vec<(Field, SetId)>,
     literals: Vec<Literal>,
@@ -30,6 +32,7 @@ impl Default for Store {
             sets,
             symbols: Interner::default(),
             opaques: Interner::default(),
+            hasher: RandomState::default(),
         }
     }
 }
@@ -115,6 +118,13 @@ impl Store {
     pub fn same(&self, a: RuleId, b: RuleId) -> bool {
         let (x, y) = (self.get(a), self.get(b));
         a == b || (Rule { extra: 0, ..*x } == Rule { extra: 0, ..*y } && self.extra(x) == self.extra(y))
+    }
+
+    /// A number that equal rules share ([`Store::same`]); unequal ones hardly ever do.
+    #[must_use]
+    pub fn digest(&self, id: RuleId) -> u64 {
+        let rule = self.get(id);
+        self.hasher.hash_one((Rule { extra: 0, ..*rule }, self.extra(rule)))
     }
 
     /// The fields that a rule constrains for packets of `family`, and the values each may have. Nothing for a

@@ -1,0 +1,153 @@
+//! Rank compression: in one region, the values of a field that no rule tells apart are one rank.
+
+use super::fdd::Ranks;
+use crate::model::{Literal, OpaqueId, RuleId, Store};
+use crate::net::{Field, Region, Set};
+
+/// A level of a diagram: a field with its values in ranks, or an opaque condition (0 false, 1 true).
+pub(super) enum Level {
+    /// The first value of each rank, in order, and the values that the region has.
+    Field { field: Field, starts: Vec<u128>, values: Set },
+    /// A condition.
+    Opaque(OpaqueId),
+}
+
+impl Level {
+    pub(super) fn last_rank(&self) -> u32 {
+        match self {
+            Self::Field { starts, .. } => narrow(starts.len().saturating_sub(1)),
+            Self::Opaque(_) => 1,
+        }
+    }
+}
+
+/// The levels of a problem, from the top of the diagram down.
+pub(super) struct Levels {
+    levels: Vec<Level>,
+    of_field: [Option<u32>; Field::COUNT],
+    /// Sorted by condition.
+    of_opaque: Vec<(OpaqueId, u32)>,
+}
+
+/// What a rule asks of one level.
+pub(super) type Constraint = (u32, Ranks);
+
+impl Levels {
+    /// The levels that `rules` need to be told apart inside `region`, fields in this order, then opaque conditions.
+    pub(super) fn new(
+        store: &Store,
+        region: &Region,
+        rules: impl Iterator<Item = RuleId> + Clone,
+        order: &[Field],
+    ) -> Self {
+        let family = region.family();
+        let mut cuts: [Vec<u128>; Field::COUNT] = Default::default();
+        let mut opaques: Vec<OpaqueId> = Vec::new();
+        for rule in rules {
+            for (field, ranges) in store.ranges(rule, family) {
+                let cuts = &mut cuts[field.index()];
+                for (first, last) in ranges.iter() {
+                    cuts.push(first);
+                    cuts.extend(last.checked_add(1));
+                }
+            }
+            opaques.extend(store.literals(rule).iter().map(|literal| literal.opaque));
+        }
+        opaques.sort_unstable();
+        opaques.dedup();
+        let mut out = Self { levels: Vec::new(), of_field: [None; Field::COUNT], of_opaque: Vec::new() };
+        for field in order {
+            let mut cuts = std::mem::take(&mut cuts[field.index()]);
+            if cuts.is_empty() {
+                continue;
+            }
+            let values = region.get(*field).cloned().unwrap_or_else(|| field.all(family));
+            for (first, last) in values.ranges() {
+                cuts.push(*first);
+                cuts.extend(last.checked_add(1));
+            }
+            cuts.sort_unstable();
+            cuts.dedup();
+            let mut inside = values.ranges().iter().peekable();
+            cuts.retain(|cut| {
+                while inside.next_if(|(_, last)| last < cut).is_some() {}
+                inside.peek().is_some_and(|(first, _)| first <= cut)
+            });
+            if cuts.len() > 1 {
+                out.of_field[field.index()] = Some(narrow(out.levels.len()));
+                out.levels.push(Level::Field { field: *field, starts: cuts, values });
+            }
+        }
+        for opaque in opaques {
+            out.of_opaque.push((opaque, narrow(out.levels.len())));
+            out.levels.push(Level::Opaque(opaque));
+        }
+        out
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Level> {
+        self.levels.iter()
+    }
+
+    /// What a rule asks of each level, sorted by level; `None` if it matches nothing of the region.
+    pub(super) fn constraints(&self, store: &Store, region: &Region, rule: RuleId) -> Option<Vec<Constraint>> {
+        let mut out = Vec::with_capacity(6);
+        for (field, ranges) in store.ranges(rule, region.family()) {
+            let Some(level) = self.of_field[field.index()] else {
+                // One rank: the rule has all of it or nothing.
+                let values = region.get(field).and_then(Set::first).unwrap_or(0);
+                if ranges.contains(values) {
+                    continue;
+                }
+                return None;
+            };
+            let Level::Field { starts, .. } = &self.levels[level as usize] else { continue };
+            let mut ranks: Ranks = Vec::new();
+            for (first, last) in ranges.iter() {
+                let from = starts.partition_point(|start| *start < first);
+                let to = from + starts[from..].partition_point(|start| *start <= last);
+                if from < to {
+                    match ranks.last_mut() {
+                        Some(previous) if previous.1 + 1 == narrow(from) => previous.1 = narrow(to - 1),
+                        Some(_) | None => ranks.push((narrow(from), narrow(to - 1))),
+                    }
+                }
+            }
+            match ranks.as_slice() {
+                [] => return None,
+                [(0, last)] if *last as usize + 1 == starts.len() => {}
+                [_, ..] => out.push((level, ranks)),
+            }
+        }
+        for Literal { opaque, holds } in store.literals(rule) {
+            let n = self.of_opaque.binary_search_by_key(opaque, |(o, _)| *o).ok()?;
+            let rank = u32::from(*holds);
+            out.push((self.of_opaque[n].1, vec![(rank, rank)]));
+        }
+        out.sort_unstable_by_key(|(level, _)| *level);
+        Some(out)
+    }
+
+    /// Ranks of a level as values of its field.
+    pub(super) fn values(&self, level: u32, ranks: &[(u32, u32)]) -> LevelValues {
+        match &self.levels[level as usize] {
+            Level::Field { field, starts, values } => {
+                let end = |last: u32| starts.get(last as usize + 1).map_or(u128::MAX, |next| next - 1);
+                let spans = ranks.iter().map(|(first, last)| (starts[*first as usize], end(*last)));
+                LevelValues::Field(*field, Set::from_ranges(spans).intersection(values))
+            }
+            Level::Opaque(opaque) => LevelValues::Opaque(*opaque, ranks == [(1, 1)]),
+        }
+    }
+}
+
+/// What some ranks of a level stand for.
+pub(super) enum LevelValues {
+    Field(Field, Set),
+    /// The condition is true, or it is not.
+    Opaque(OpaqueId, bool),
+}
+
+pub(super) fn narrow(n: usize) -> u32 {
+    u32::try_from(n).expect("fewer than 2^32: sources are smaller than 4 GiB")
+}

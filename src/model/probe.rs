@@ -1,0 +1,110 @@
+use super::rule::{Families, RuleId, SetId};
+use super::store::{Ranges, Store};
+use crate::net::{Family, Field, Region, Set, State};
+
+/// A region prepared for asking many rules whether they can match a packet of it.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    region: Region,
+    family: Families,
+    /// The hulls of what the region allows, for the fields that stand inline in a rule.
+    source: (u32, u32),
+    destination: (u32, u32),
+    source_port: (u16, u16),
+    destination_port: (u16, u16),
+    protocol: (u8, u8),
+    states: u8,
+    /// Whether the hulls say all about the inline fields.
+    convex: bool,
+}
+
+impl Probe {
+    /// Prepares a region.
+    #[must_use]
+    pub fn new(region: &Region) -> Self {
+        let family = region.family();
+        let hull = |field: Field| match region.get(field).map(Set::ranges) {
+            Some([(first, _), .., (_, last)] | [(first, last)]) => (*first, *last),
+            Some([]) => (1, 0),
+            None => (0, field.max(family)),
+        };
+        let convex = |field: Field| region.get(field).is_none_or(|set| set.ranges().len() < 2);
+        let inline = [Field::Source, Field::Destination, Field::SourcePort, Field::DestinationPort, Field::Protocol];
+        let address = |field| if family == Family::Ipv4 { cast(hull(field)) } else { (0, u32::MAX) };
+        let states =
+            State::ALL.into_iter().filter(|s| region.get(Field::State).is_none_or(|set| set.contains(s.value())));
+        Self {
+            family: Families::only(family),
+            source: address(Field::Source),
+            destination: address(Field::Destination),
+            source_port: cast(hull(Field::SourcePort)),
+            destination_port: cast(hull(Field::DestinationPort)),
+            protocol: cast(hull(Field::Protocol)),
+            states: states.fold(0, |mask, s| mask | 1 << s as u8),
+            convex: inline.into_iter().all(convex),
+            region: region.clone(),
+        }
+    }
+
+    /// The region.
+    #[must_use]
+    pub const fn region(&self) -> &Region {
+        &self.region
+    }
+}
+
+impl Store {
+    /// Whether the sets of a rule leave a packet of the region; opaque conditions aside.
+    #[must_use]
+    pub fn overlaps(&self, id: RuleId, probe: &Probe) -> bool {
+        let rule = self.get(id);
+        if !meet(rule.destination, probe.destination)
+            || !meet(rule.source, probe.source)
+            || !meet(rule.destination_port, probe.destination_port)
+            || !meet(rule.protocol, probe.protocol)
+            || !meet(rule.source_port, probe.source_port)
+            || rule.states & probe.states == 0
+            || rule.families.and(probe.family) == Families::NONE
+        {
+            return false;
+        }
+        let plain = rule.extra == 0 && rule.input == SetId::ANY && rule.output == SetId::ANY;
+        plain && probe.convex || self.overlaps_field_by_field(id, probe)
+    }
+
+    fn overlaps_field_by_field(&self, id: RuleId, probe: &Probe) -> bool {
+        self.ranges(id, probe.region.family()).all(|(field, ranges)| {
+            let Some(set) = probe.region.get(field) else { return true };
+            match ranges {
+                Ranges::One(first, last) => {
+                    let n = set.ranges().partition_point(|(_, end)| *end < first);
+                    set.ranges().get(n).is_some_and(|(start, _)| *start <= last)
+                }
+                Ranges::Many(many) => {
+                    let (mut i, mut j) = (0, 0);
+                    while let (Some(a), Some(b)) = (many.get(i), set.ranges().get(j)) {
+                        if a.1 < b.0 {
+                            i += 1;
+                        } else if b.1 < a.0 {
+                            j += 1;
+                        } else {
+                            return true;
+                        }
+                    }
+                    false
+                }
+            }
+        })
+    }
+}
+
+fn meet<T: PartialOrd>(a: (T, T), b: (T, T)) -> bool {
+    a.0 <= b.1 && b.0 <= a.1
+}
+
+fn cast<T: TryFrom<u128>>((first, last): (u128, u128)) -> (T, T)
+where
+    T: super::rule::Max,
+{
+    (super::rule::clamp(first), super::rule::clamp(last))
+}
