@@ -5,7 +5,7 @@ use super::report::{
 };
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
-use crate::diff::{self, Change, Difference, Side, Witness};
+use crate::diff::{self, Change, Difference, Found, Question, Side, Witness};
 use crate::model::{Literal, Snapshot, Store};
 use crate::net::{Naming, NoNames, show_packet};
 use crate::text::{SourceMap, Span, escape};
@@ -78,7 +78,7 @@ impl Builder<'_> {
             diff::ChangeKind::Added => ChangeKind::Added,
             diff::ChangeKind::Removed => ChangeKind::Removed,
         };
-        let filters = filters.iter().map(|filter| self.filter(filter)).collect();
+        let filters = filters.iter().map(|filter| self.filter(name, filter)).collect();
         let diff::ObjectsDifference { added, removed, modified } = objects;
         let list = |objects: &[diff::ObjectChange]| objects.iter().map(|object| self.object(object)).collect();
         ConfigurationReport {
@@ -91,7 +91,7 @@ impl Builder<'_> {
         }
     }
 
-    fn filter(&mut self, filter: &diff::FilterDifference) -> FilterReport {
+    fn filter(&mut self, configuration: &str, filter: &diff::FilterDifference) -> FilterReport {
         let diff::FilterDifference { id, newly_allowed, newly_denied, removed_rules, added_rules } = filter;
         for (found, what) in [(newly_allowed, "allows"), (newly_denied, "denies")] {
             if !found.complete && found.deltas.is_empty() {
@@ -109,7 +109,8 @@ impl Builder<'_> {
             flows::list(newly_allowed, &self.change.store, self.names),
             flows::list(newly_denied, &self.change.store, self.names),
         );
-        let witness = |found: &diff::Found| found.deltas.first().map(|delta| self.witness(&delta.witness));
+        let newly_allowed_witness = self.first(configuration, id, newly_allowed, Question::NewlyAllowed);
+        let newly_denied_witness = self.first(configuration, id, newly_denied, Question::NewlyDenied);
         FilterReport {
             id: id.clone(),
             certainty: if certain { Certainty::Certain } else { Certainty::Possible },
@@ -120,11 +121,28 @@ impl Builder<'_> {
             complete: newly_allowed.complete && newly_denied.complete,
             newly_allowed_summary: flows::summary(newly_allowed, self.names),
             newly_denied_summary: flows::summary(newly_denied, self.names),
-            newly_allowed_witness: witness(newly_allowed),
-            newly_denied_witness: witness(newly_denied),
+            newly_allowed_witness,
+            newly_denied_witness,
             removed_rules: self.causes(LocationSide::Base, removed_rules),
             added_rules: self.causes(LocationSide::Head, added_rules),
         }
+    }
+
+    /// A packet of the largest flow, walked through both sides.
+    fn first(&mut self, configuration: &str, id: &str, found: &Found, question: Question) -> Option<WitnessReport> {
+        let delta = found.deltas.first()?;
+        let pairs = self.change.filters();
+        let pair = pairs.iter().find(|pair| pair.configuration == configuration && pair.id == id);
+        let witness = pair.and_then(|pair| diff::witness(self.change, pair, delta, question));
+        if witness.is_none() {
+            self.doubts.push(Doubt {
+                cause: Cause::Internal,
+                message: format!("no packet shows the difference that was computed for `{id}`"),
+                help: "this is a bug of portcullis: please report it with both files".to_owned(),
+                at: None,
+            });
+        }
+        witness.map(|witness| self.witness(&witness))
     }
 
     fn causes(&self, side: LocationSide, rules: &[Span]) -> Causes {

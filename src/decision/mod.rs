@@ -67,6 +67,8 @@ pub enum Cause {
     MissingFact,
     /// A question was too hard for its budget.
     TooHard,
+    /// Two computations of the same disagree: a bug of this program.
+    Internal,
 }
 
 /// The answer to a change. Only [`decide`] makes one.

@@ -139,7 +139,7 @@ impl Region {
 }
 
 /// Whether a protocol's header begins with a source and a destination port: tcp, udp, dccp, sctp, udplite.
-const fn has_ports(protocol: u128) -> bool {
+pub(super) const fn has_ports(protocol: u128) -> bool {
     matches!(protocol, 6 | 17 | 33 | 132 | 136)
 }
 
