@@ -1,1 +1,373 @@
-//! To be written.
+//! Where the two sides of a change come from: git trees, the index, the work tree, folders and files.
+//!
+//! A side gives files by path, as bytes, never as the checkout shows them: blobs are read from trees and the
+//! index, attributes and filters are not applied, links are not followed, renames are a deletion and an addition.
+//! What is wanted and cannot be read as it stands is a [`Problem`], never a missing file.
+//! The only room with git and the file system; knows nothing of formats, models or policies.
+
+mod ci;
+mod disk;
+mod entry;
+mod error;
+mod git;
+mod names;
+
+pub use ci::Variables;
+pub use error::{Problem, SourceError};
+
+use entry::{Entry, Kind};
+use git2::Repository;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The largest file that is read, 1 GiB. A larger one is a problem: it is probed before it is read.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+/// How much is read of one side altogether, 2 GiB.
+pub const MAX_SIDE_BYTES: u64 = 2 << 30;
+/// How many entries of one side are looked at. Folders in which nothing can be wanted count as one.
+pub const MAX_ENTRIES: usize = 1_000_000;
+
+/// Which paths of a side are wanted; known to whoever has the patterns. Paths are relative to the root of the
+/// side, with `/` between the parts.
+pub trait Claims {
+    /// Whether a file of that path is wanted.
+    fn file(&self, path: &[u8]) -> bool;
+    /// Whether a file could be wanted whose path begins with that folder. In doubt it could.
+    fn below(&self, folder: &[u8]) -> bool;
+}
+
+/// A file of a side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path, relative to the root of the side.
+    pub path: Vec<u8>,
+    /// The name to show for it.
+    pub name: Vec<u8>,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+/// Both sides of a change.
+pub struct Sides {
+    /// What is in force.
+    pub base: Side,
+    /// What is proposed.
+    pub head: Side,
+}
+
+/// The wanted files of both sides.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// On base, sorted by path.
+    pub base: Vec<File>,
+    /// On head, sorted by path.
+    pub head: Vec<File>,
+}
+
+impl Sides {
+    /// The work tree of the repository around `place`, untracked files included, against `HEAD`.
+    ///
+    /// # Errors
+    /// There is no repository, no commit or no work tree there, or it cannot be trusted.
+    pub fn work_tree(place: &Place) -> Result<Self, SourceError> {
+        let repository = Rc::new(git::open(&place.folder)?);
+        let base = Side::commit(&repository, "HEAD")?;
+        let root = repository.workdir().ok_or(SourceError::NoWorkTree)?.to_owned();
+        let index = git::index(&repository, place.index_file.as_deref())?;
+        let head = Side { kind: "work tree", revision: None, root: Root::WorkTree { root, index } };
+        Ok(Self { base, head })
+    }
+
+    /// What the next commit would hold, against `HEAD`.
+    ///
+    /// # Errors
+    /// There is no repository or no commit there, or it cannot be trusted.
+    pub fn staged(place: &Place) -> Result<Self, SourceError> {
+        let repository = Rc::new(git::open(&place.folder)?);
+        let base = Side::commit(&repository, "HEAD")?;
+        let index = git::index(&repository, place.index_file.as_deref())?;
+        Ok(Self { base, head: Side { kind: "index", revision: None, root: Root::Index { repository, index } } })
+    }
+
+    /// Two revisions. One must contain the other: of two that have diverged, neither is what will be in force.
+    ///
+    /// # Errors
+    /// A revision is not there (also because the clone is shallow), or the two have diverged.
+    pub fn revisions(place: &Place, base: &str, head: &str) -> Result<Self, SourceError> {
+        let repository = Rc::new(git::open(&place.folder)?);
+        let sides = Self { base: Side::commit(&repository, base)?, head: Side::commit(&repository, head)? };
+        git::require_line(&repository, base, head)?;
+        Ok(sides)
+    }
+
+    /// The sides that a continuous-integration job is about; `None` outside of one that is known.
+    ///
+    /// # Errors
+    /// As for [`Sides::revisions`], or the job does not say what is compared with what.
+    pub fn of_job(place: &Place, variables: &dyn Variables) -> Result<Option<Self>, SourceError> {
+        ci::sides(place, variables)
+    }
+
+    /// Two folders or two files, without git.
+    ///
+    /// # Errors
+    /// One does not exist, or one is a folder and the other a file.
+    pub fn paths(old: &Path, new: &Path) -> Result<Self, SourceError> {
+        let mut sides = Self { base: Side::path(old)?, head: Side::path(new)? };
+        sides.pair()?;
+        Ok(sides)
+    }
+
+    /// What two texts on a command line name: `REV:PATH` in the repository around `place`, or a path.
+    ///
+    /// # Errors
+    /// One does not exist, or one is a folder and the other a file.
+    pub fn named(place: &Place, old: &str, new: &str) -> Result<Self, SourceError> {
+        let mut sides = Self { base: Side::named(place, old)?, head: Side::named(place, new)? };
+        sides.pair()?;
+        Ok(sides)
+    }
+
+    /// The wanted files of both sides.
+    ///
+    /// # Errors
+    /// Every wanted path that cannot be read as it stands, on either side.
+    pub fn files(&self, claims: &dyn Claims) -> Result<Files, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut listed = |side: &Side| {
+            let (entries, found) = side.list(claims);
+            problems.extend(found);
+            entries
+        };
+        let (base, head) = (listed(&self.base), listed(&self.head));
+        for (here, there) in [(&base, &head), (&head, &base)] {
+            problems.extend(entry::type_changes(here, there, claims));
+        }
+        let mut read = |side: &Side, entries| match side.read(entries, claims) {
+            Ok(files) => files,
+            Err(found) => {
+                problems.extend(found);
+                Vec::new()
+            }
+        };
+        let files = Files { base: read(&self.base, base), head: read(&self.head, head) };
+        problems.sort();
+        problems.dedup();
+        if problems.is_empty() { Ok(files) } else { Err(problems) }
+    }
+
+    /// Two single files are one file on two sides, whatever they are called.
+    fn pair(&mut self) -> Result<(), SourceError> {
+        match (&mut self.base.root, &mut self.head.root) {
+            (Root::One(old), Root::One(new)) => {
+                old.path.clone_from(&new.path);
+                Ok(())
+            }
+            (Root::One(file), _) | (_, Root::One(file)) => {
+                Err(SourceError::FileAndFolder { file: crate::text::escape(&file.name) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where a command runs.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The present folder; the repository is the one around it.
+    pub folder: PathBuf,
+    /// The index to use instead of the repository's (`GIT_INDEX_FILE`, set by git around hooks).
+    pub index_file: Option<PathBuf>,
+}
+
+/// One side of a change.
+pub struct Side {
+    kind: &'static str,
+    revision: Option<String>,
+    root: Root,
+}
+
+enum Root {
+    Tree { repository: Rc<Repository>, tree: git2::Oid },
+    Index { repository: Rc<Repository>, index: git2::Index },
+    WorkTree { root: PathBuf, index: git2::Index },
+    Folder(PathBuf),
+    One(Box<One>),
+    Given(Vec<File>),
+}
+
+/// A side that is a single file.
+struct One {
+    path: Vec<u8>,
+    name: Vec<u8>,
+    kind: Kind,
+    repository: Option<Rc<Repository>>,
+}
+
+impl Side {
+    /// A side whose files are given, for what is embedded in the program.
+    #[must_use]
+    pub const fn given(files: Vec<File>) -> Self {
+        Self { kind: "given files", revision: None, root: Root::Given(files) }
+    }
+
+    /// What `text` names on its own: `REV:PATH` in the repository around `place`, or a path.
+    ///
+    /// # Errors
+    /// There is no such thing.
+    pub fn named(place: &Place, text: &str) -> Result<Self, SourceError> {
+        let path = place.folder.join(text);
+        if path.symlink_metadata().is_ok() {
+            let mut side = Self::path(&path)?;
+            if let Root::One(one) = &mut side.root {
+                one.name = text.into();
+            }
+            return Ok(side);
+        }
+        match text.split_once(':') {
+            Some((revision, inside)) => {
+                let repository = Rc::new(git::open(&place.folder)?);
+                git::inside(&repository, revision, inside, &place.folder)
+            }
+            None => Err(SourceError::NoSuchPath { path: text.to_owned(), why: "there is no such file".to_owned() }),
+        }
+    }
+
+    /// A file or folder, without git.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub fn path(path: &Path) -> Result<Self, SourceError> {
+        let metadata = std::fs::metadata(path)
+            .map_err(|why| SourceError::NoSuchPath { path: path.display().to_string(), why: why.to_string() })?;
+        if metadata.is_dir() {
+            return Ok(Self { kind: "folder", revision: None, root: Root::Folder(path.to_owned()) });
+        }
+        let file = path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes().to_vec();
+        let name = path.as_os_str().as_encoded_bytes().to_vec();
+        let kind = disk::named(path, &metadata)
+            .map_err(|why| SourceError::NoSuchPath { path: path.display().to_string(), why: why.to_string() })?;
+        let one = One { path: file, name, kind, repository: None };
+        Ok(Self { kind: "file", revision: None, root: Root::One(Box::new(one)) })
+    }
+
+    fn commit(repository: &Rc<Repository>, revision: &str) -> Result<Self, SourceError> {
+        let (tree, id) = git::tree(repository, revision)?;
+        let root = Root::Tree { repository: Rc::clone(repository), tree };
+        Ok(Self { kind: "git", revision: Some(id.to_string()), root })
+    }
+
+    /// What kind of place it is: `git`, `index`, `work tree`, `folder`, `file`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The full id of its commit or tree, where it has one.
+    #[must_use]
+    pub fn revision(&self) -> Option<&str> {
+        self.revision.as_deref()
+    }
+
+    /// The wanted files, sorted by path.
+    ///
+    /// # Errors
+    /// Every wanted path that cannot be read as it stands.
+    pub fn files(&self, claims: &dyn Claims) -> Result<Vec<File>, Vec<Problem>> {
+        let (entries, mut problems) = self.list(claims);
+        match self.read(entries, claims) {
+            Ok(files) if problems.is_empty() => Ok(files),
+            Ok(_) => Err(problems),
+            Err(found) => {
+                problems.extend(found);
+                Err(problems)
+            }
+        }
+    }
+
+    /// The file of exactly that path; `None`: there is none.
+    ///
+    /// # Errors
+    /// There is something of that path that is not a file to be read.
+    pub fn file(&self, path: &str) -> Result<Option<File>, Vec<Problem>> {
+        struct Exactly<'a>(&'a [u8]);
+        impl Claims for Exactly<'_> {
+            fn file(&self, path: &[u8]) -> bool {
+                path == self.0
+            }
+            fn below(&self, folder: &[u8]) -> bool {
+                self.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
+            }
+        }
+        Ok(self.files(&Exactly(path.as_bytes()))?.pop())
+    }
+
+    /// Everything that is there as far as something wanted can be in it, sorted by path, and what is wrong with it.
+    fn list(&self, claims: &dyn Claims) -> (Vec<Entry>, Vec<Problem>) {
+        let mut entries = entry::Entries::default();
+        match &self.root {
+            Root::Tree { repository, tree } => git::list_tree(repository, *tree, &[], claims, &mut entries),
+            Root::Index { repository, index } => git::list_index(index, repository, &mut entries),
+            Root::WorkTree { root, index } => {
+                disk::list(root, &[], disk::Nested::Repositories, claims, &mut entries);
+                git::amend_by_index(index, claims, &mut entries);
+            }
+            Root::Folder(root) => disk::list(root, &[], disk::Nested::Folders, claims, &mut entries),
+            Root::One(one) => entries.push(Entry { path: one.path.clone(), kind: one.kind.clone() }),
+            Root::Given(files) => {
+                for file in files {
+                    entries.push(Entry { path: file.path.clone(), kind: Kind::Given(file.bytes.clone()) });
+                }
+            }
+        }
+        let (mut entries, mut problems) = entries.finish();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        problems.extend(entry::problems(&entries, claims));
+        problems.extend(names::twins(&entries, claims));
+        (entries, problems)
+    }
+
+    fn read(&self, entries: Vec<Entry>, claims: &dyn Claims) -> Result<Vec<File>, Vec<Problem>> {
+        let (mut files, mut problems) = (BTreeMap::new(), Vec::new());
+        let left = Cell::new(MAX_SIDE_BYTES);
+        let repository = match &self.root {
+            Root::Tree { repository, .. } | Root::Index { repository, .. } => Some(repository),
+            Root::One(one) => one.repository.as_ref(),
+            Root::WorkTree { .. } | Root::Folder(_) | Root::Given(_) => None,
+        };
+        for Entry { path, kind } in entries {
+            if !claims.file(&path) {
+                continue;
+            }
+            let bytes = match (kind, repository) {
+                (Kind::Blob(id), Some(repository)) => git::blob(repository, id, &path, &left),
+                (Kind::Disk(from), _) => disk::read(&from, &path, &left),
+                (Kind::Given(bytes), _) => Ok(bytes),
+                // Not to be read: `entry::problems` has said so, or it is a folder, which no file is.
+                (
+                    Kind::Blob(_)
+                    | Kind::Folder
+                    | Kind::Symlink(_)
+                    | Kind::Submodule
+                    | Kind::Special(_)
+                    | Kind::Unmerged
+                    | Kind::Sparse,
+                    _,
+                ) => continue,
+            };
+            match bytes.and_then(|bytes| names::not_a_pointer(&path, bytes)) {
+                Ok(bytes) => {
+                    let name = match &self.root {
+                        Root::One(one) => one.name.clone(),
+                        _ => path.clone(),
+                    };
+                    files.insert(path.clone(), File { path, name, bytes });
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(files.into_values().collect()) } else { Err(problems) }
+    }
+}

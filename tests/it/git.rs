@@ -1,0 +1,653 @@
+//! What git can hold and a reviewer does not see: each case ends in the true bytes or in a sentence, never in a
+//! file that is not there. The numbers are those of the list of threats.
+
+use git2::{ObjectType, Oid, Repository};
+use portcullis::source::{Claims, File, Files, Place, Problem, Side, Sides, SourceError, Variables};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const FILE: &str = "100644";
+const LINK: &str = "120000";
+const SUBMODULE: &str = "160000";
+
+/// Something to put into a tree: path, mode, content (of a submodule: nothing).
+pub(crate) type Item<'a> = (&'a [u8], &'a str, &'a [u8]);
+
+/// A repository of a test.
+pub(crate) struct Repo {
+    pub(crate) folder: TempDir,
+    pub(crate) git: Repository,
+}
+
+impl Repo {
+    pub(crate) fn new() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut options = git2::RepositoryInitOptions::new();
+        let git = Repository::init_opts(folder.path(), options.initial_head("main")).expect("a repository");
+        git.config().and_then(|mut config| config.set_bool("core.autocrlf", false)).expect("a setting");
+        Self { folder, git }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place { folder: self.folder.path().to_owned(), index_file: None }
+    }
+
+    /// Writes trees byte by byte, so that they can be what no git program would make.
+    pub(crate) fn tree(&self, items: &[Item<'_>]) -> Oid {
+        let odb = self.git.odb().expect("objects");
+        let mut folders: BTreeMap<&[u8], Vec<Item<'_>>> = BTreeMap::new();
+        let mut raw: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut entry = |name: &[u8], mode: &str, id: Oid| {
+            let sorted = if mode == "40000" { [name, b"/"].concat() } else { name.to_vec() };
+            raw.push((sorted, [mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat()));
+        };
+        for (path, mode, bytes) in items {
+            match path.iter().position(|byte| *byte == b'/') {
+                Some(slash) => folders.entry(&path[..slash]).or_default().push((&path[slash + 1..], mode, bytes)),
+                None if *mode == SUBMODULE => entry(path, mode, Oid::from_bytes(&[7; 20]).expect("20 bytes")),
+                None => entry(path, mode, odb.write(ObjectType::Blob, bytes).expect("a blob")),
+            }
+        }
+        for (name, items) in folders {
+            entry(name, "40000", self.tree(&items));
+        }
+        raw.sort();
+        let bytes: Vec<u8> = raw.into_iter().flat_map(|(_, entry)| entry).collect();
+        odb.write(ObjectType::Tree, &bytes).expect("a tree")
+    }
+
+    pub(crate) fn commit_tree(&self, tree: Oid, parents: &[Oid]) -> Oid {
+        let odb = self.git.odb().expect("objects");
+        let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+        let who = "a <a@example.org> 1700000000 +0000";
+        let text = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nmessage\n");
+        odb.write(ObjectType::Commit, text.as_bytes()).expect("a commit")
+    }
+
+    /// A commit with those files, on top of `parents`; `main` points to it.
+    pub(crate) fn commit(&self, parents: &[Oid], items: &[Item<'_>]) -> Oid {
+        let id = self.commit_tree(self.tree(items), parents);
+        self.git.reference("refs/heads/main", id, true, "").expect("a branch");
+        id
+    }
+
+    /// Puts the files of `HEAD` into index and work tree.
+    pub(crate) fn checkout(&self) {
+        let mut how = git2::build::CheckoutBuilder::new();
+        self.git.checkout_head(Some(how.force())).expect("a checkout");
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn between(&self, base: &[Item<'_>], head: &[Item<'_>]) -> Sides {
+        let first = self.commit(&[], base);
+        let second = self.commit(&[first], head);
+        Sides::revisions(&self.place(), &first.to_string(), &second.to_string()).expect("two sides")
+    }
+}
+
+/// Wants `fw/*.rules`.
+struct Rules;
+
+impl Claims for Rules {
+    fn file(&self, path: &[u8]) -> bool {
+        let name = path.strip_prefix(b"fw/").and_then(|name| name.strip_suffix(b".rules"));
+        name.is_some_and(|name| !name.contains(&b'/'))
+    }
+    fn below(&self, folder: &[u8]) -> bool {
+        folder == b"fw"
+    }
+}
+
+fn file(path: &[u8], bytes: &[u8]) -> File {
+    File { path: path.to_vec(), name: path.to_vec(), bytes: bytes.to_vec() }
+}
+
+fn files(base: Vec<File>, head: Vec<File>) -> Result<Files, Vec<String>> {
+    Ok(Files { base, head })
+}
+
+fn read(sides: &Sides) -> Result<Files, Vec<String>> {
+    sides.files(&Rules).map_err(|problems| problems.iter().map(Problem::to_string).collect())
+}
+
+fn problem(sentence: &str) -> Result<Files, Vec<String>> {
+    Err(vec![sentence.to_owned()])
+}
+
+fn between(base: &[Item<'_>], head: &[Item<'_>]) -> Result<Files, Vec<String>> {
+    read(&Repo::new().between(base, head))
+}
+
+const OLD: Item<'static> = (b"fw/web.rules", FILE, b"old");
+
+#[test]
+fn a01_a_rename_is_a_deletion_and_an_addition() {
+    let head: Item<'_> = (b"legacy/web.txt", FILE, b"old");
+    assert_eq!(between(&[OLD], &[head]), files(vec![file(b"fw/web.rules", b"old")], vec![]));
+    let head: Item<'_> = (b"fw/www.rules", FILE, b"old");
+    let expected = files(vec![file(b"fw/web.rules", b"old")], vec![file(b"fw/www.rules", b"old")]);
+    assert_eq!(between(&[OLD], &[head]), expected);
+}
+
+#[test]
+fn a02_a_file_that_becomes_a_link_is_a_problem_wherever_it_leads() {
+    for target in ["../data/blob.bin", "/etc/passwd", "web.rules", "nowhere", "other.rules"] {
+        let head: [Item<'_>; 2] = [(b"fw/web.rules", LINK, target.as_bytes()), (b"fw/other.rules", FILE, b"x")];
+        assert_eq!(between(&[OLD], &head), problem(&format!("`fw/web.rules` is a symbolic link to `{target}`")));
+    }
+}
+
+#[test]
+fn a03_a_folder_that_becomes_a_link_is_a_problem() {
+    let head: [Item<'_>; 2] = [(b"fw", LINK, b"other"), (b"other/web.rules", FILE, b"new")];
+    assert_eq!(between(&[OLD], &head), problem("`fw` is a symbolic link to `other`"));
+}
+
+#[test]
+fn a04_a_submodule_is_a_problem_on_a_wanted_path_and_in_the_place_of_its_folder() {
+    let sentence =
+        |path: &str| problem(&format!("`{path}` is a submodule: its content is not part of this repository"));
+    assert_eq!(between(&[OLD], &[(b"fw", SUBMODULE, b"")]), sentence("fw"));
+    assert_eq!(between(&[OLD], &[(b"fw/web.rules", SUBMODULE, b"")]), sentence("fw/web.rules"));
+    let elsewhere: [Item<'_>; 2] = [OLD, (b"vendor", SUBMODULE, b"")];
+    assert!(between(&[OLD], &elsewhere).is_ok());
+}
+
+#[test]
+fn a05_a07_attributes_change_nothing_of_what_is_read() {
+    let attributes: Item<'_> =
+        (b".gitattributes", FILE, b"*.rules -diff export-ignore working-tree-encoding=UTF-16LE-BOM eol=crlf ident\n");
+    let new: Item<'_> = (b"fw/web.rules", FILE, b"$Id$\nnew\n");
+    let expected = files(vec![file(b"fw/web.rules", b"old")], vec![file(b"fw/web.rules", b"$Id$\nnew\n")]);
+    assert_eq!(between(&[OLD], &[attributes, new]), expected);
+}
+
+#[test]
+fn a06_a_git_lfs_pointer_is_a_problem() {
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    let sentence = "`fw/web.rules` is a git-lfs pointer, not the file";
+    assert_eq!(between(&[OLD], &[(b"fw/web.rules", FILE, pointer)]), problem(sentence));
+}
+
+#[test]
+fn a08_bytes_are_read_as_they_are() {
+    let odd = b"\xef\xbb\xbf*filter\r\nCOMMIT\r\0";
+    let expected = files(vec![file(b"fw/web.rules", b"old")], vec![file(b"fw/web.rules", odd)]);
+    assert_eq!(between(&[OLD], &[(b"fw/web.rules", FILE, odd)]), expected);
+}
+
+#[test]
+fn a09_a_name_that_is_not_utf8_is_a_problem() {
+    let head: [Item<'_>; 2] = [OLD, (b"fw/\xff\xfe.rules", FILE, b"new")];
+    assert_eq!(between(&[OLD], &head), problem("the name `fw/\\xff\\xfe.rules` is not UTF-8"));
+}
+
+#[test]
+fn a10_any_other_name_is_read() {
+    for path in [&b"fw/a\nb.rules"[..], b"fw/\"q\".rules", b"fw/--help.rules", b"fw/ a.rules", "fw/é.rules".as_bytes()]
+    {
+        let expected = files(vec![file(b"fw/web.rules", b"old")], vec![file(path, b"new")]);
+        assert_eq!(between(&[OLD], &[(path, FILE, b"new")]), expected);
+    }
+}
+
+#[test]
+fn a11_names_that_some_file_systems_do_not_tell_apart_are_a_problem() {
+    let pairs = [
+        ("fw/web.rules", "fw/WEB.rules"),
+        ("fw/caf\u{e9}.rules", "fw/cafe\u{301}.rules"),
+        ("fw/web.rules", "fw/web.rules."),
+        ("fw/web.rules", "fw/web.rules "),
+        ("fw/stra\u{df}e.rules", "fw/STRASSE.rules"),
+    ];
+    for (one, other) in pairs {
+        let head: [Item<'_>; 2] = [(one.as_bytes(), FILE, b"1"), (other.as_bytes(), FILE, b"2")];
+        let found = between(&[], &head).expect_err(one);
+        let both = format!("`{one}` and `{other}` are the same file on some file systems");
+        let turned = format!("`{other}` and `{one}` are the same file on some file systems");
+        assert!(found == [both.clone()] || found == [turned], "{found:?}, not {both}");
+    }
+    let folders: [Item<'_>; 2] = [(b"fw/web.rules", FILE, b"1"), (b"FW/web.rules", FILE, b"2")];
+    assert_eq!(between(&[], &folders), problem("`fw` and `FW` are the same file on some file systems"));
+}
+
+#[test]
+fn a12_a_change_made_in_a_merge_commit_is_seen() {
+    let repo = Repo::new();
+    let base = repo.commit(&[], &[OLD]);
+    let (left, right) = (repo.commit(&[base], &[OLD]), repo.commit(&[base], &[OLD]));
+    let octopus = repo.commit(&[left, right, base], &[(b"fw/web.rules", FILE, b"evil")]);
+    let sides = Sides::revisions(&repo.place(), &base.to_string(), &octopus.to_string()).expect("two sides");
+    assert_eq!(read(&sides), files(vec![file(b"fw/web.rules", b"old")], vec![file(b"fw/web.rules", b"evil")]));
+}
+
+#[test]
+fn a14_sides_that_have_diverged_are_not_compared() {
+    let repo = Repo::new();
+    let base = repo.commit(&[], &[OLD]);
+    let ours = repo.commit(&[base], &[OLD, (b"fw/a.rules", FILE, b"a")]);
+    let theirs = repo.commit(&[base], &[OLD, (b"fw/b.rules", FILE, b"b")]);
+    let (base, head) = (ours.to_string(), theirs.to_string());
+    let found = Sides::revisions(&repo.place(), &base, &head).err();
+    assert_eq!(found, Some(SourceError::Diverged { base, head }));
+}
+
+/// Turns the repository into a shallow clone that ends at a commit.
+fn cut(repo: &Repo, at: Oid) {
+    fs::write(repo.git.path().join("shallow"), format!("{at}\n")).expect("a file");
+}
+
+#[test]
+fn a15_a_shallow_clone_without_the_base_says_what_to_set() {
+    let repo = Repo::new();
+    let base = repo.commit(&[], &[OLD]);
+    let head = repo.commit(&[base], &[OLD]);
+    let tip = repo.commit(&[head], &[OLD]);
+    cut(&repo, tip);
+    let missing = "0123456789012345678901234567890123456789".to_owned();
+    let found = Sides::revisions(&repo.place(), &missing, "HEAD").err();
+    assert_eq!(found, Some(SourceError::Shallow { revision: missing }));
+    let found = Sides::revisions(&repo.place(), &base.to_string(), "HEAD").err();
+    assert!(matches!(&found, Some(SourceError::Shallow { .. })), "{found:?}");
+    let help = miette::Diagnostic::help(&found.expect("an error")).expect("help").to_string();
+    assert!(help.starts_with("set fetch-depth: 0"), "{help}");
+}
+
+#[test]
+fn a16_several_merge_bases_do_not_matter() {
+    let repo = Repo::new();
+    let root = repo.commit(&[], &[OLD]);
+    let (left, right) = (repo.commit(&[root], &[OLD]), repo.commit_tree(repo.tree(&[OLD, OLD]), &[root]));
+    let ours = repo.commit(&[left, right], &[OLD]);
+    let result = repo.commit(&[ours, right], &[(b"fw/web.rules", FILE, b"new")]);
+    let sides = Sides::revisions(&repo.place(), &ours.to_string(), &result.to_string()).expect("two sides");
+    assert_eq!(read(&sides), files(vec![file(b"fw/web.rules", b"old")], vec![file(b"fw/web.rules", b"new")]));
+}
+
+#[test]
+fn a17_replaced_objects_and_grafts_are_refused() {
+    let repo = Repo::new();
+    let id = repo.commit(&[], &[OLD]);
+    repo.git.reference(&format!("refs/replace/{id}"), id, true, "").expect("a reference");
+    let found = Sides::staged(&repo.place()).err();
+    assert_eq!(found, Some(SourceError::Replaced { what: format!("refs/replace/{id}") }));
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    fs::write(repo.git.path().join("info/grafts"), "").expect("a file");
+    assert_eq!(Sides::staged(&repo.place()).err(), Some(SourceError::Replaced { what: "info/grafts".to_owned() }));
+}
+
+#[test]
+fn a18_edits_that_status_hides_and_untracked_files_are_seen() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD, (b"fw/gone.rules", FILE, b"gone"), (b"notes", FILE, b"")]);
+    repo.checkout();
+    let mut index = repo.git.index().expect("an index");
+    for path in ["fw/web.rules", "fw/gone.rules"] {
+        let mut entry = index.get_path(Path::new(path), 0).expect("an entry");
+        entry.flags |= 0x8000; // assume unchanged
+        entry.flags_extended |= git2::IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
+        index.add(&entry).expect("an entry");
+    }
+    index.write().expect("written");
+    repo.write("fw/web.rules", "edited");
+    repo.write("fw/new.rules", "new");
+    repo.write(".gitignore", "new.rules");
+    let sides = Sides::work_tree(&repo.place()).expect("two sides");
+    let base = vec![file(b"fw/gone.rules", b"gone"), file(b"fw/web.rules", b"old")];
+    let head = [file(b"fw/gone.rules", b"gone"), file(b"fw/new.rules", b"new"), file(b"fw/web.rules", b"edited")];
+    assert_eq!(read(&sides), files(base, head.to_vec()));
+    fs::remove_file(repo.folder.path().join("fw/gone.rules")).expect("removed");
+    assert_eq!(read(&sides), problem("`fw/gone.rules` is left out of this sparse checkout"));
+}
+
+#[test]
+fn a18_staged_is_the_index_and_nothing_else() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    repo.checkout();
+    repo.write("fw/web.rules", "staged");
+    let mut index = repo.git.index().expect("an index");
+    index.add_path(Path::new("fw/web.rules")).expect("added");
+    index.write().expect("written");
+    repo.write("fw/web.rules", "later");
+    repo.write("fw/untracked.rules", "untracked");
+    let sides = Sides::staged(&repo.place()).expect("two sides");
+    assert_eq!(read(&sides), files(vec![file(b"fw/web.rules", b"old")], vec![file(b"fw/web.rules", b"staged")]));
+}
+
+#[test]
+fn a18_a_hook_s_own_index_is_the_one_that_counts() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    repo.checkout();
+    repo.git.index().and_then(|mut index| index.write()).expect("an index");
+    let other = repo.git.path().join("next-index");
+    fs::copy(repo.git.path().join("index"), &other).expect("a copy");
+    let mut index = git2::Index::open(&other).expect("an index");
+    index.remove_path(Path::new("fw/web.rules")).expect("removed");
+    index.write().expect("written");
+    let sides = Sides::staged(&Place { index_file: Some(other), ..repo.place() }).expect("two sides");
+    assert_eq!(read(&sides), files(vec![file(b"fw/web.rules", b"old")], vec![]));
+}
+
+#[test]
+fn a19_nothing_that_the_repository_configures_is_run() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD, (b".gitattributes", FILE, b"*.rules diff=x filter=x\n")]);
+    repo.checkout();
+    let marker = repo.folder.path().join("marker");
+    let command = format!("touch {}", marker.display());
+    let mut config = repo.git.config().expect("a configuration");
+    for key in ["diff.x.textconv", "filter.x.smudge", "filter.x.clean", "core.fsmonitor", "core.sshCommand"] {
+        config.set_str(key, &command).expect("set");
+    }
+    repo.write("fw/web.rules", "edited");
+    for sides in [Sides::work_tree(&repo.place()), Sides::staged(&repo.place())] {
+        read(&sides.expect("two sides")).expect("files");
+    }
+    assert!(!marker.exists());
+}
+
+#[test]
+fn a20_entries_that_git_would_not_make_are_a_problem() {
+    let repo = Repo::new();
+    let odb = repo.git.odb().expect("objects");
+    let blob = odb.write(ObjectType::Blob, b"evil").expect("a blob");
+    for name in ["..", ".git", ".GIT", "fw/web.rules"] {
+        let raw = [b"100644 ", name.as_bytes(), b"\0", blob.as_bytes()].concat();
+        let tree = odb.write(ObjectType::Tree, &raw).expect("a tree");
+        let id = repo.commit_tree(tree, &[]).to_string();
+        let sides = Sides::revisions(&repo.place(), &id, &id).expect("two sides");
+        assert_eq!(read(&sides), problem(&format!("`{name}` is not a path that git would store")));
+    }
+    let sentence = "the name `fw/a\\b.rules` has a backslash, which other systems take for a folder";
+    assert_eq!(between(&[], &[(b"fw/a\\b.rules", FILE, b"")]), problem(sentence));
+    let long = [b"fw/", &[b'a'; 5000][..], b".rules"].concat();
+    assert_eq!(between(&[], &[(&long, FILE, b"")]).map_err(|found| found.len()), Err(1));
+}
+
+#[test]
+fn a24_the_size_of_a_blob_is_looked_up_before_it_is_read() {
+    // The header of a loose object claims 3 GiB; there is nothing behind it.
+    let folder = TempDir::new().expect("a folder");
+    let big = folder.path().join("big.rules");
+    fs::File::create(&big).and_then(|file| file.set_len((1 << 30) + 1)).expect("a sparse file");
+    let sides = Sides::paths(&big, &big).expect("two sides");
+    struct All;
+    impl Claims for All {
+        fn file(&self, _: &[u8]) -> bool {
+            true
+        }
+        fn below(&self, _: &[u8]) -> bool {
+            true
+        }
+    }
+    let found = sides.files(&All).expect_err("a problem");
+    let sentences: Vec<String> = found.iter().map(Problem::to_string).collect();
+    assert_eq!(sentences, ["`big.rules` has 1073741825 bytes; 1073741824 can be read"]);
+}
+
+#[test]
+fn a24_a_tree_of_trees_that_never_ends_is_a_problem() {
+    struct All;
+    impl Claims for All {
+        fn file(&self, path: &[u8]) -> bool {
+            path.ends_with(b".rules")
+        }
+        fn below(&self, _: &[u8]) -> bool {
+            true
+        }
+    }
+    let repo = Repo::new();
+    let odb = repo.git.odb().expect("objects");
+    let mut id = repo.tree(&[(b"f", FILE, b"")]);
+    for _ in 0..9 {
+        let entries = (b'a'..=b'j').flat_map(|name| [b"40000 ", &[name, 0][..], id.as_bytes()].concat());
+        id = odb.write(ObjectType::Tree, &entries.collect::<Vec<u8>>()).expect("a tree");
+    }
+    let commit = repo.commit_tree(id, &[]).to_string();
+    let sides = Sides::revisions(&repo.place(), &commit, &commit).expect("two sides");
+    let found: Vec<String> = sides.files(&All).expect_err("a problem").iter().map(Problem::to_string).collect();
+    assert_eq!(found, ["more than 1000000 files and folders"]);
+}
+
+#[test]
+fn a25_an_entry_that_is_there_twice_is_a_problem() {
+    let head: [Item<'_>; 2] = [(b"fw/web.rules", FILE, b"1"), (b"fw/web.rules", FILE, b"2")];
+    assert_eq!(between(&[OLD], &head), problem("`fw/web.rules` is there twice"));
+}
+
+#[test]
+fn a26_a_change_that_only_deletes_is_a_change() {
+    assert_eq!(between(&[OLD], &[]), files(vec![file(b"fw/web.rules", b"old")], vec![]));
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    repo.checkout();
+    fs::remove_file(repo.folder.path().join("fw/web.rules")).expect("removed");
+    let sides = Sides::work_tree(&repo.place()).expect("two sides");
+    assert_eq!(read(&sides), files(vec![file(b"fw/web.rules", b"old")], vec![]));
+}
+
+#[test]
+fn a27_a_file_on_one_side_and_a_folder_on_the_other_is_a_problem() {
+    let head: Item<'_> = (b"fw/web.rules/a.rules", FILE, b"new");
+    assert_eq!(between(&[OLD], &[head]), problem("`fw/web.rules` is a file on one side and a folder on the other"));
+    assert_eq!(between(&[head], &[OLD]), problem("`fw/web.rules` is a file on one side and a folder on the other"));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_in_the_work_tree_are_problems() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    repo.checkout();
+    let path = repo.folder.path().join("fw/web.rules");
+    fs::remove_file(&path).expect("removed");
+    std::os::unix::fs::symlink("/etc/passwd", &path).expect("a link");
+    let sides = Sides::work_tree(&repo.place()).expect("two sides");
+    assert_eq!(read(&sides), problem("`fw/web.rules` is a symbolic link to `/etc/passwd`"));
+    fs::remove_dir_all(repo.folder.path().join("fw")).expect("removed");
+    std::os::unix::fs::symlink("/etc", repo.folder.path().join("fw")).expect("a link");
+    assert_eq!(read(&sides), problem("`fw` is a symbolic link to `/etc`"));
+}
+
+#[test]
+fn a_merge_conflict_is_a_problem() {
+    let repo = Repo::new();
+    let id = repo.commit(&[], &[OLD]);
+    repo.checkout();
+    let (ours, theirs) = (
+        repo.commit_tree(repo.tree(&[(b"fw/web.rules", FILE, b"ours")]), &[id]),
+        repo.commit_tree(repo.tree(&[(b"fw/web.rules", FILE, b"theirs")]), &[id]),
+    );
+    let (ours, theirs) = (repo.git.find_commit(ours), repo.git.find_commit(theirs));
+    let (ours, theirs) = (ours.expect("ours"), theirs.expect("theirs"));
+    let merged = repo.git.merge_commits(&ours, &theirs, None).expect("a merge");
+    let mut index = repo.git.index().expect("an index");
+    index.clear().expect("cleared");
+    for entry in merged.iter().collect::<Vec<_>>() {
+        index.add(&entry).expect("added");
+    }
+    index.write().expect("written");
+    let sentence = problem("`fw/web.rules` has a merge conflict");
+    assert_eq!(read(&Sides::work_tree(&repo.place()).expect("two sides")), sentence);
+    assert_eq!(read(&Sides::staged(&repo.place()).expect("two sides")), sentence);
+}
+
+#[test]
+fn a_split_index_is_an_error_and_not_an_empty_one() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    repo.checkout();
+    repo.git.index().and_then(|mut index| index.write()).expect("an index");
+    let path = repo.git.path().join("index");
+    let mut bytes = fs::read(&path).expect("an index");
+    bytes.truncate(bytes.len() - 20);
+    bytes.extend(b"link\0\0\0\x14");
+    bytes.extend([7; 20]);
+    bytes.extend(sha1(&bytes));
+    fs::write(&path, bytes).expect("written");
+    let found = Sides::staged(&repo.place()).err();
+    assert!(matches!(found, Some(SourceError::Index { .. })), "{found:?}");
+}
+
+/// git's own hash of a text is of a header and the text; the index wants the plain one, which no dependency has.
+fn sha1(text: &[u8]) -> [u8; 20] {
+    let mut state: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    let mut padded = [text, b"\x80"].concat();
+    padded.resize((padded.len() + 8).next_multiple_of(64) - 8, 0);
+    padded.extend((text.len() as u64 * 8).to_be_bytes());
+    for block in padded.chunks(64) {
+        let mut w: Vec<u32> = block.chunks(4).map(|c| u32::from_be_bytes([c[0], c[1], c[2], c[3]])).collect();
+        for i in 16..80 {
+            w.push((w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16]).rotate_left(1));
+        }
+        let [mut a, mut b, mut c, mut d, mut e] = state;
+        for (i, word) in w.iter().enumerate() {
+            let (f, k) = match i / 20 {
+                0 => ((b & c) | (!b & d), 0x5a82_7999),
+                1 => (b ^ c ^ d, 0x6ed9_eba1),
+                2 => ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc_u32),
+                _ => (b ^ c ^ d, 0xca62_c1d6),
+            };
+            let next = a.rotate_left(5).wrapping_add(f).wrapping_add(e).wrapping_add(k).wrapping_add(*word);
+            (e, d, c, b, a) = (d, c, b.rotate_left(30), a, next);
+        }
+        for (sum, value) in state.iter_mut().zip([a, b, c, d, e]) {
+            *sum = sum.wrapping_add(value);
+        }
+    }
+    let mut out = [0; 20];
+    for (to, word) in out.chunks_mut(4).zip(state) {
+        to.copy_from_slice(&word.to_be_bytes());
+    }
+    out
+}
+
+#[test]
+fn without_a_repository_or_a_commit_there_is_nothing_to_compare_with() {
+    let folder = TempDir::new().expect("a folder");
+    let place = Place { folder: folder.path().to_owned(), index_file: None };
+    assert!(matches!(Sides::work_tree(&place).err(), Some(SourceError::NoRepository { .. })));
+    assert_eq!(Sides::work_tree(&Repo::new().place()).err(), Some(SourceError::NoCommit));
+}
+
+struct Environment(&'static [(&'static str, String)]);
+
+impl Variables for Environment {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
+    }
+}
+
+fn environment(pairs: &[(&'static str, &str)]) -> Environment {
+    Environment(pairs.iter().map(|(key, value)| (*key, (*value).to_owned())).collect::<Vec<_>>().leak())
+}
+
+fn revisions(sides: Result<Option<Sides>, SourceError>) -> Result<(String, String), SourceError> {
+    let sides = sides?.expect("a job");
+    let id = |side: &Side| side.revision().unwrap_or_default().to_owned();
+    Ok((id(&sides.base), id(&sides.head)))
+}
+
+#[test]
+fn in_a_pull_request_the_tested_merge_is_compared_with_what_it_was_merged_into() {
+    let repo = Repo::new();
+    let root = repo.commit(&[], &[OLD]);
+    let branch = repo.commit(&[root], &[OLD]);
+    let tip = repo.commit(&[root], &[OLD, (b"fw/a.rules", FILE, b"")]);
+    let merge = repo.commit(&[tip, branch], &[OLD]);
+    let job = |sha: &str| {
+        let pairs = [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_EVENT_NAME", "pull_request"),
+            ("GITHUB_BASE_REF", "main"),
+            ("GITHUB_REF", "refs/pull/7/merge"),
+            ("GITHUB_SHA", sha),
+        ];
+        revisions(Sides::of_job(&repo.place(), &environment(&pairs)))
+    };
+    assert_eq!(job(&merge.to_string()), Ok((tip.to_string(), merge.to_string())));
+    // The author checks out a merge of his own, whose first parent he chose: it is held against the branch itself.
+    let evil = repo.commit(&[branch, tip], &[]);
+    let wanted = "refs/remotes/origin/main".to_owned();
+    let found = job(&merge.to_string());
+    assert!(matches!(&found, Err(SourceError::NoRevision { revision, .. }) if *revision == wanted), "{found:?}");
+    repo.git.reference("refs/remotes/origin/main", tip, true, "").expect("a branch");
+    assert_eq!(job(&merge.to_string()), Ok((tip.to_string(), evil.to_string())));
+    // Not up to date with the branch.
+    repo.commit(&[root], &[OLD]);
+    let diverged = SourceError::Diverged { base: "origin/main".to_owned(), head: "HEAD".to_owned() };
+    assert_eq!(job(&merge.to_string()), Err(diverged));
+}
+
+#[test]
+fn in_a_detached_merge_request_the_author_s_merge_commit_is_not_believed() {
+    let repo = Repo::new();
+    let root = repo.commit(&[], &[OLD]);
+    let evil = repo.commit(&[root], &[]);
+    let head = repo.commit(&[evil, root], &[]).to_string();
+    let common =
+        [("GITLAB_CI", "true"), ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main"), ("CI_COMMIT_SHA", head.as_str())];
+    let found = revisions(Sides::of_job(&repo.place(), &environment(&common)));
+    assert!(matches!(found, Err(SourceError::NoRevision { .. })), "{found:?}");
+    let tip = root.to_string();
+    let merged = [&common[..], &[("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", tip.as_str())]].concat();
+    let found = revisions(Sides::of_job(&repo.place(), &environment(&merged)));
+    assert!(matches!(found, Err(SourceError::NoRevision { .. })), "{found:?}");
+    repo.git.reference("refs/remotes/origin/main", root, true, "").expect("a branch");
+    assert_eq!(revisions(Sides::of_job(&repo.place(), &environment(&common))), Ok((tip, head)));
+}
+
+#[test]
+fn an_unknown_job_is_an_error_and_never_an_empty_change() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    for pairs in [
+        &[("CI", "true")][..],
+        &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "workflow_dispatch")],
+        &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "pull_request_target")],
+        &[("GITLAB_CI", "true"), ("CI_COMMIT_BEFORE_SHA", "0000000000000000000000000000000000000000")],
+    ] {
+        let found = revisions(Sides::of_job(&repo.place(), &environment(pairs)));
+        assert!(matches!(found, Err(SourceError::Job { .. })), "{found:?}");
+    }
+    assert!(matches!(Sides::of_job(&repo.place(), &environment(&[])), Ok(None)));
+}
+
+#[test]
+fn a_revision_and_a_path_name_a_file_or_a_folder() {
+    let repo = Repo::new();
+    repo.commit(&[], &[OLD]);
+    repo.checkout();
+    repo.write("fw/web.rules", "new");
+    let place = repo.place();
+    struct All;
+    impl Claims for All {
+        fn file(&self, _: &[u8]) -> bool {
+            true
+        }
+        fn below(&self, _: &[u8]) -> bool {
+            true
+        }
+    }
+    let sides = Sides::named(&place, "main:fw/web.rules", "fw/web.rules").expect("two files");
+    let named = |name: &[u8], bytes: &[u8]| File { name: name.to_vec(), ..file(b"web.rules", bytes) };
+    let expected =
+        Files { base: vec![named(b"main:fw/web.rules", b"old")], head: vec![named(b"fw/web.rules", b"new")] };
+    assert_eq!(sides.files(&All), Ok(expected));
+    let sides = Sides::named(&place, "main:fw", "fw").expect("two folders");
+    let expected = Files { base: vec![file(b"web.rules", b"old")], head: vec![file(b"web.rules", b"new")] };
+    assert_eq!(sides.files(&All), Ok(expected));
+    assert!(matches!(Sides::named(&place, "main:fw", "fw/web.rules").err(), Some(SourceError::FileAndFolder { .. })));
+    assert!(matches!(Sides::named(&place, "main:no", "fw").err(), Some(SourceError::NoSuchPath { .. })));
+    assert!(matches!(Sides::named(&place, "no:fw", "fw").err(), Some(SourceError::NoRevision { .. })));
+}
