@@ -16,10 +16,14 @@ const REGULAR: u32 = 0o100_000;
 /// The repository around a folder, if what it shows can be trusted to be what it stores.
 pub(super) fn open(folder: &Path) -> Result<Repository, SourceError> {
     let at = || folder.display().to_string();
-    let repository = Repository::discover(folder).map_err(|why| match why.code() {
-        ErrorCode::NotFound => SourceError::NoRepository { folder: at() },
-        ErrorCode::Owner => SourceError::Owner { folder: at() },
-        _ => damaged(&why),
+    let repository = Repository::discover(folder).map_err(|why| {
+        if why.code() == ErrorCode::NotFound {
+            SourceError::NoRepository { folder: at() }
+        } else if why.code() == ErrorCode::Owner {
+            SourceError::Owner { folder: at() }
+        } else {
+            damaged(&why)
+        }
     })?;
     let mut replaced = repository.references_glob("refs/replace/*").map_err(|why| damaged(&why))?;
     if let Some(reference) = replaced.next() {
@@ -104,12 +108,11 @@ pub(super) fn inside(
     let tree = repository.find_tree(tree).map_err(|why| damaged(&why))?;
     let entry = tree.get_path(Path::new(whole)).map_err(|_| missing("there is no such path in that revision"))?;
     let kind = kind_of(repository, mode(entry.filemode_raw()), entry.id());
-    let root = match kind {
-        Kind::Folder => of_tree(entry.id()),
-        kind => {
-            let path = entry.name_bytes().to_vec();
-            Root::One(Box::new(One { path, name: name.into_bytes(), kind, repository: Some(Rc::clone(repository)) }))
-        }
+    let root = if matches!(kind, Kind::Folder) {
+        of_tree(entry.id())
+    } else {
+        let path = entry.name_bytes().to_vec();
+        Root::One(Box::new(One { path, name: name.into_bytes(), kind, repository: Some(Rc::clone(repository)) }))
     };
     Ok(Side { kind: "git", revision, root })
 }

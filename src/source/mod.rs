@@ -359,10 +359,7 @@ impl Side {
             };
             match bytes.and_then(|bytes| names::not_a_pointer(&path, bytes)) {
                 Ok(bytes) => {
-                    let name = match &self.root {
-                        Root::One(one) => one.name.clone(),
-                        _ => path.clone(),
-                    };
+                    let name = if let Root::One(one) = &self.root { one.name.clone() } else { path.clone() };
                     files.insert(path.clone(), File { path, name, bytes });
                 }
                 Err(problem) => problems.push(problem),

@@ -36,7 +36,7 @@ pub(super) fn twins(entries: &[Entry], claims: &dyn Claims) -> Vec<Problem> {
     for entry in entries.iter().filter(|entry| claims.file(&entry.path)) {
         for prefix in prefixes(&entry.path) {
             let first = *wanted.entry(fold(prefix)).or_insert(prefix);
-            found.extend((first != prefix).then(|| (first, prefix)));
+            found.extend((first != prefix).then_some((first, prefix)));
         }
     }
     for entry in entries.iter().filter(|entry| !claims.file(&entry.path)) {
