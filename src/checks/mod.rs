@@ -3,30 +3,98 @@
 //! A check is pure: it reads a change, the policy and facts, and says what is wrong, why and what to do.
 //! Knows nothing of formats, reports, files or networks.
 
+mod schema;
+mod scope;
+
+pub use crate::policy::Level;
+pub use schema::{schema, settings};
+pub(crate) use scope::Scope;
+
 use crate::diff::{Change, Difference, Side, Witness};
+use crate::facts::{Facts, MissingFact};
 use crate::model::Literal;
 use crate::net::Region;
-use crate::text::Span;
+use crate::policy::{ApprovalKeys, COMMON_KEYS, Entry, Node, Plan, Policy, PolicyError, Proposal, Reader};
+use crate::text::{SourceMap, Span};
 
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Not run.
-    Off,
-    /// Shown, never decides.
-    Warn,
-    /// Needs approvals.
-    Approve,
-    /// Blocks.
-    Block,
+/// Declares the checks: one line each, which is both the module and the registration.
+macro_rules! checks {
+    ($($module:ident),* $(,)?) => {
+        $(mod $module;)*
+        /// Every check, sorted by id.
+        pub static CHECKS: &[&Declaration] = &[$(&$module::DECLARATION),*];
+    };
+}
+
+checks! {
+    critical_ports,
+}
+
+/// Declares one check: its id is the file's name, its page is `policies/<id>.md`.
+macro_rules! declare_check {
+    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(,)?) => {
+        pub(super) static DECLARATION: $crate::checks::Declaration = $crate::checks::Declaration {
+            id: $id,
+            since: $since,
+            level: $crate::checks::Level::$level,
+            always: false $(|| $always)?,
+            page: include_str!(concat!("../../policies/", $id, ".md")),
+            configure: |node, reader| {
+                <$settings as $crate::policy::Read>::read(node, reader)
+                    .map(|check| Box::new(check) as Box<dyn $crate::checks::Check>)
+            },
+            schema: |generator| {
+                <$settings as schemars::JsonSchema>::json_schema(generator)
+            },
+        };
+    };
+}
+pub(crate) use declare_check;
+
+/// What is known of a check before it is configured.
+pub struct Declaration {
+    /// Its id, in policies and reports.
+    pub id: &'static str,
+    /// The version of the program that brought it.
+    pub since: &'static str,
+    /// Its level where the policy gives none.
+    pub level: Level,
+    /// Whether it runs even where no policy names it; then its level can only be raised.
+    pub always: bool,
+    /// Its page.
+    pub page: &'static str,
+    /// Reads its settings.
+    pub configure: fn(&Node, &mut Reader<'_>) -> Option<Box<dyn Check>>,
+    /// The schema of its settings.
+    pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+}
+
+/// A configured check. Pure: it reads the context and nothing else.
+pub trait Check: std::fmt::Debug + Send + Sync {
+    /// Looks at the change, and reports.
+    ///
+    /// # Errors
+    /// A fact is needed that is not known.
+    fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact>;
 }
 
 /// What a check sees.
+#[derive(Clone, Copy)]
 pub struct Context<'c> {
     /// Both sides.
     pub change: &'c Change,
-    /// What the change does.
+    /// What the change does, as it is shown. Answers come from [`crate::diff::ask`], not from here.
     pub difference: &'c Difference,
+    /// The policy that judges, and its names for sets.
+    pub policy: &'c Policy,
+    /// What the change does to the policy.
+    pub proposal: &'c Proposal,
+    /// Which files make up which configuration.
+    pub plan: &'c Plan,
+    /// What is true outside the configuration.
+    pub facts: &'c Facts,
+    /// The texts that spans point into.
+    pub sources: &'c SourceMap,
 }
 
 /// Something a check has to say.
@@ -38,6 +106,9 @@ pub struct Finding {
     pub name: Option<String>,
     /// Its level in the policy.
     pub level: Level,
+    /// Set when the check could not find out what it has to: whatever the level, the decision is then undecided
+    /// unless something worse holds. Never a pass.
+    pub undecided: bool,
     /// What is wrong, one sentence without a full stop.
     pub message: String,
     /// What to do.
@@ -54,4 +125,153 @@ pub struct Finding {
     pub location: Option<(Side, Span)>,
     /// The line of the policy that demands it.
     pub policy: Option<Span>,
+    /// The approvals that it needs at level [`Level::Approve`], if the policy says; else one of anyone.
+    pub approvals: Option<ApprovalKeys>,
+}
+
+/// A check as the policy configures it.
+#[derive(Debug)]
+pub struct Configured {
+    declaration: &'static Declaration,
+    check: Box<dyn Check>,
+    level: Level,
+    name: Option<String>,
+    within: Scope,
+    approvals: Option<ApprovalKeys>,
+    /// `None`: no policy names it.
+    at: Option<Span>,
+}
+
+impl std::fmt::Debug for Declaration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+/// The check of that id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Declaration> {
+    CHECKS.iter().find(|declaration| declaration.id == id).copied()
+}
+
+/// Turns the entries of a policy into checks. Those that always run are among them whether they are named or not.
+///
+/// # Errors
+/// Every check, key, level or value that does not exist.
+pub fn configure(policy: &Policy) -> Result<Vec<Configured>, Vec<PolicyError>> {
+    let mut reader = Reader::new(&policy.names);
+    let mut configured: Vec<_> = policy.entries.iter().filter_map(|entry| one(entry, &mut reader)).collect();
+    for declaration in CHECKS.iter().filter(|declaration| declaration.always) {
+        if configured.iter().all(|check| check.declaration.id != declaration.id) {
+            let empty = Node { span: policy.root.span, kind: crate::policy::Kind::Map(Vec::new()) };
+            let check = (declaration.configure)(&empty, &mut reader);
+            configured.extend(check.map(|check| Configured {
+                declaration,
+                check,
+                level: declaration.level,
+                name: None,
+                within: Scope::everything(),
+                approvals: None,
+                at: None,
+            }));
+        }
+    }
+    if reader.problems.is_empty() { Ok(configured) } else { Err(reader.problems) }
+}
+
+fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
+    let Entry { check, name, level, within, approvals, node } = entry;
+    let Some(declaration) = find(&check.value) else {
+        let known: Vec<&str> = CHECKS.iter().map(|declaration| declaration.id).collect();
+        reader.unknown("check", &check.value, &known, check.span);
+        return None;
+    };
+    reader.elsewhere = COMMON_KEYS;
+    let settings = (declaration.configure)(&entry.settings(), reader);
+    let wanted = level.as_ref().map_or(declaration.level, |level| level.value);
+    if let Some(level) = level
+        && declaration.always
+        && wanted < declaration.level
+    {
+        let message = format!("`{}` cannot be lowered to `{}`", check.value, wanted.word());
+        let help = format!("its level is at least `{}`; remove the key", declaration.level.word());
+        reader.refuse(level.span, message, help);
+    }
+    Some(Configured {
+        declaration,
+        check: settings?,
+        level: wanted,
+        name: name.as_ref().map(|name| name.value.clone()),
+        within: Scope::of(within.as_deref()),
+        approvals: approvals.clone(),
+        at: Some(node.span),
+    })
+}
+
+/// Runs the checks. A check that needs a fact which is not known reports that it could not find out.
+#[must_use]
+pub fn run(checks: &[Configured], cx: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for configured in checks.iter().filter(|configured| configured.level != Level::Off) {
+        let mut report = Report { configured, findings: &mut findings };
+        configured.within.report_idle(cx, &mut report);
+        if let Err(missing) = configured.check.run(cx, &mut report) {
+            let message = format!("it cannot be checked: {missing}");
+            report.undecided(message, missing.help);
+        }
+    }
+    findings
+}
+
+/// Where a check puts what it has to say.
+pub struct Report<'r> {
+    configured: &'r Configured,
+    findings: &'r mut Vec<Finding>,
+}
+
+impl Report<'_> {
+    /// Which configurations and filters the check is about.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.configured.within
+    }
+
+    /// Where the policy names the check.
+    pub(crate) fn at(&self) -> Option<Span> {
+        self.configured.at
+    }
+
+    /// A finding at the level of the policy. Add to what is returned where it is and what it is about.
+    pub(crate) fn finding(&mut self, message: impl Into<String>, help: impl Into<String>) -> &mut Finding {
+        let Configured { declaration, check: _, level, name, within: _, approvals, at } = self.configured;
+        self.findings.push(Finding {
+            check: declaration.id,
+            name: name.clone(),
+            level: *level,
+            undecided: false,
+            message: message.into(),
+            help: help.into(),
+            configuration: None,
+            filter: None,
+            flow: None,
+            witness: None,
+            location: None,
+            policy: *at,
+            approvals: approvals.clone(),
+        });
+        self.findings.last_mut().expect("one has just been added")
+    }
+
+    /// Says that the check could not find out what it has to.
+    pub(crate) fn undecided(&mut self, message: impl Into<String>, help: impl Into<String>) -> &mut Finding {
+        let finding = self.finding(message, help);
+        finding.undecided = true;
+        finding
+    }
+
+    /// Says that a setting is about nothing: what it demands cannot be broken, and is not held either.
+    pub(crate) fn idle(&mut self, message: impl Into<String>, at: Option<Span>) {
+        let help = "correct the policy, or remove the entry: as it stands it protects nothing";
+        let finding = self.finding(message, help);
+        finding.policy = at.or(finding.policy);
+    }
 }

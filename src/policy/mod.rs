@@ -1,1 +1,221 @@
-//! To be written.
+//! The user's policy file: strict reading, with the place of every value. Gives the configurations, the names of
+//! sets, and the entries of `checks` with settings that are not read yet.
+//!
+//! Knows nothing of checks: each reads its own settings with [`Read`]. Reads no files.
+//!
+//! Composition only ever tightens: the entries of presets and those of the file all run, each on its own, so that
+//! an entry can add a finding and never take one away.
+
+mod error;
+mod file;
+mod names;
+mod node;
+mod pattern;
+mod plan;
+mod presets;
+mod proposal;
+mod read;
+mod schema;
+mod services;
+mod terms;
+mod yaml;
+
+pub use error::PolicyError;
+pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
+pub use names::Names;
+pub use node::{Kind, Node, Spanned};
+pub use pattern::Pattern;
+pub use plan::{Plan, Planned, Unmatched};
+pub use presets::PRESETS;
+pub use proposal::{KeyChange, Proposal, changes};
+pub use read::{Named, Object, Read, Reader};
+pub(crate) use read::{keys, words};
+pub use schema::{common, schema};
+pub use services::WELL_KNOWN;
+pub use terms::{Flows, Networks, Services};
+
+use crate::net::{Family, Naming, Set};
+use crate::text::{SourceId, SourceMap, Span};
+use file::File;
+
+/// A policy that is well-formed; its checks are configured by the room of the checks.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The file.
+    pub source: SourceId,
+    /// The configurations in the order of the file.
+    pub configurations: Vec<PolicyConfiguration>,
+    /// The names of sets.
+    pub names: Names,
+    /// The entries of `checks`, those of presets first.
+    pub entries: Vec<Entry>,
+    /// Accounts that are programs.
+    pub bots: Vec<String>,
+    /// The file as a tree.
+    pub root: Node,
+}
+
+/// An entry of `configurations`.
+#[derive(Debug, Clone)]
+pub struct PolicyConfiguration {
+    /// Its name.
+    pub name: String,
+    /// Where the name stands.
+    pub at: Span,
+    /// Its files.
+    pub files: Vec<Pattern>,
+    /// Whether every file is a configuration of its own.
+    pub each: bool,
+    /// Its format, if given.
+    pub format: Option<String>,
+}
+
+impl Naming for Policy {
+    fn network(&self, family: Family, set: &Set) -> Option<&str> {
+        self.names.network(family, set)
+    }
+
+    fn service(&self, protocol: u8, ports: &Set) -> Option<&str> {
+        self.names.service(protocol, ports)
+    }
+}
+
+/// Reads a policy. `formats` are the ids that `format:` may name. The texts of the presets that it extends are added
+/// to `sources`, so that findings can point at them.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(source: SourceId, sources: &mut SourceMap, formats: &[&str]) -> Result<Policy, Vec<PolicyError>> {
+    let mut problems = Vec::new();
+    let policy = build(source, sources, formats, &mut problems);
+    match policy {
+        Some(policy) if problems.is_empty() => Ok(policy),
+        Some(_) | None => Err(problems),
+    }
+}
+
+fn build(
+    source: SourceId,
+    sources: &mut SourceMap,
+    formats: &[&str],
+    problems: &mut Vec<PolicyError>,
+) -> Option<Policy> {
+    let root = yaml::parse(source, sources.bytes(source), problems)?;
+    version(&root, problems)?;
+    let nameless = Names::default();
+    let mut reader = Reader::new(&nameless);
+    let file = File::read(&root, &mut reader);
+    problems.append(&mut reader.problems);
+    let File { extends, configurations, networks, services, checks, people, teams, bots } = file?;
+
+    let mut names = Names::default();
+    for (name, _) in &networks.0 {
+        names::reserved(name, false, problems);
+    }
+    for (name, _) in &services.0 {
+        let builtin =
+            services::well_known(&name.value).is_some() || !matches!(services::literal(&name.value), Ok(None));
+        names::reserved(name, builtin, problems);
+    }
+    names.define(&networks, &services, problems);
+
+    let mut entries = presets::entries(&extends.unwrap_or_default(), sources, problems);
+    let mut reader = Reader::new(&names);
+    let own: Vec<_> = checks.iter().flatten().filter_map(|node| Entry::read(node, &mut reader)).collect();
+    if configurations.0.is_empty() {
+        let help = "name what is to be judged: `configurations: {edge: {files: [\"edge/*.rules\"]}}`";
+        reader.refuse(root.span, "the policy names no configuration", help);
+    }
+    if entries.is_empty() && own.is_empty() {
+        let help = "add `extends: [baseline]`, or `checks:`; a policy without checks lets everything pass";
+        reader.refuse(root.span, "the policy has no checks", help);
+    }
+    twins(&own, &mut reader);
+    members(&own, &people, &teams, &mut reader);
+    let configurations = configured(configurations, formats, &mut reader);
+    problems.append(&mut reader.problems);
+    entries.extend(own);
+    Some(Policy { source, configurations, names, entries, bots: bots.unwrap_or_default(), root })
+}
+
+/// `version: 1` comes before anything else is looked at: another version may mean other things by the same words.
+fn version(root: &Node, problems: &mut Vec<PolicyError>) -> Option<()> {
+    let names = Names::default();
+    let mut reader = Reader::new(&names);
+    let mut object = Object::open(root, &mut reader);
+    let node = object.as_mut().and_then(|object| object.node("version"));
+    problems.append(&mut reader.problems);
+    object?;
+    let at = root.span;
+    match node {
+        None => problems.push(PolicyError::MissingKey { key: "version", at }),
+        Some(Node { kind: Kind::Scalar { text, plain: true }, .. }) if text == "1" => return Some(()),
+        Some(node) => problems.push(PolicyError::Version { found: node.show(), at: node.span }),
+    }
+    None
+}
+
+/// Two entries of one check may not have one name: a waiver or a reader could not tell them apart.
+fn twins(entries: &[Entry], reader: &mut Reader<'_>) {
+    for (n, entry) in entries.iter().enumerate() {
+        let Some(name) = &entry.name else { continue };
+        let twin = |other: &Entry| {
+            other.check.value == entry.check.value && other.name.as_ref().is_some_and(|other| other.value == name.value)
+        };
+        if entries.iter().take(n).any(twin) {
+            let message = format!("there are two `{}` called `{}`", entry.check.value, name.value);
+            reader.refuse(name.span, message, "give one of them another name");
+        }
+    }
+}
+
+/// `from` and the members of teams are people and teams that the policy knows.
+fn members(entries: &[Entry], people: &Named<PersonKeys>, teams: &Named<TeamKeys>, reader: &mut Reader<'_>) {
+    let names_of =
+        |named: Vec<&Spanned<String>>| -> Vec<String> { named.iter().map(|name| name.value.clone()).collect() };
+    let people = names_of(people.0.iter().map(|(name, _)| name).collect());
+    let groups = names_of(teams.0.iter().map(|(name, _)| name).collect());
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let all: Vec<&str> = people.iter().copied().chain(groups.iter().map(String::as_str)).collect();
+    for (_, team) in &teams.0 {
+        for person in team.people.iter().flatten().filter(|person| !people.contains(&person.value.as_str())) {
+            reader.unknown("person", &person.value, &people, person.span);
+        }
+    }
+    for entry in entries {
+        let Some(ApprovalKeys { count, from }) = &entry.approvals else { continue };
+        let level = entry.level.as_ref().map(|level| level.value);
+        if level != Some(Level::Approve) {
+            let help = "write `level: approve`, or remove `approvals`";
+            reader.refuse(entry.check.span, "`approvals` has a meaning only at level `approve`", help);
+        }
+        if *count == 0 {
+            reader.refuse(entry.check.span, "a count of 0 approvals is none", "write at least `count: 1`");
+        }
+        for who in from.iter().flatten().filter(|who| !all.contains(&who.value.as_str())) {
+            reader.unknown("person or team", &who.value, &all, who.span);
+        }
+    }
+}
+
+fn configured(named: Named<ConfigurationKeys>, formats: &[&str], reader: &mut Reader<'_>) -> Vec<PolicyConfiguration> {
+    named
+        .0
+        .into_iter()
+        .map(|(name, keys)| {
+            let ConfigurationKeys { files, each, format } = keys;
+            if let Some(format) = &format
+                && !formats.contains(&format.value.as_str())
+            {
+                reader.unknown("format", &format.value, formats, format.span);
+            }
+            PolicyConfiguration {
+                name: name.value,
+                at: name.span,
+                files,
+                each: each.unwrap_or(false),
+                format: format.map(|format| format.value),
+            }
+        })
+        .collect()
+}

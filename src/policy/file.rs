@@ -1,0 +1,178 @@
+//! The keys of a policy file.
+
+use super::names::Raw;
+use super::node::{Node, Spanned};
+use super::pattern::Pattern;
+use super::read::{Named, Object, Read, Reader, keys, words};
+
+words! {
+    /// How much a finding weighs.
+    pub enum Level as "level" {
+        /// Not run.
+        Off = "off",
+        /// Shown, never decides.
+        Warn = "warn",
+        /// Needs approvals.
+        Approve = "approve",
+        /// Blocks.
+        Block = "block",
+    }
+}
+
+keys! {
+    /// A named set of files that is evaluated together.
+    pub struct ConfigurationKeys {
+        /// Patterns of file names, anchored at the root: `*` within a folder, `**` across folders.
+        files: Vec<Pattern>,
+        /// Every file is a configuration of its own, called after it: `hosts/web1`. Default: false.
+        each: Option<bool>,
+        /// The format, where the files do not show it: `iptables-save` …
+        format: Option<Spanned<String>>,
+    }
+}
+
+keys! {
+    /// How many approvals a finding needs, and from whom.
+    pub struct ApprovalKeys {
+        /// How many, at least 1.
+        count: usize,
+        /// Of which people or teams, as `people` and `teams` call them. Default: anyone with a right to approve.
+        from: Option<Vec<Spanned<String>>>,
+    }
+}
+
+keys! {
+    /// A person.
+    pub struct PersonKeys {
+        /// The account at GitHub.
+        github: Option<AccountKeys>,
+        /// Public keys whose signatures are this person's.
+        keys: Option<Vec<String>>,
+    }
+}
+
+keys! {
+    /// An account: the name may change hands, the number may not.
+    pub struct AccountKeys {
+        /// Its name.
+        login: String,
+        /// Its number.
+        id: usize,
+    }
+}
+
+keys! {
+    /// A team.
+    pub struct TeamKeys {
+        /// Its members, as `people` calls them.
+        people: Option<Vec<Spanned<String>>>,
+        /// The team at GitHub: `organisation/team`.
+        github: Option<String>,
+    }
+}
+
+/// One entry of `checks` as it stands: what all checks have in common, and the rest.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The id of the check.
+    pub check: Spanned<String>,
+    /// The name of this instance.
+    pub name: Option<Spanned<String>>,
+    /// Its level, if it is given.
+    pub level: Option<Spanned<Level>>,
+    /// Which configurations and filters it is about; `None`: all.
+    pub within: Option<Vec<Pattern>>,
+    /// What its findings need where the level is [`Level::Approve`].
+    pub approvals: Option<ApprovalKeys>,
+    /// The whole entry.
+    pub node: Node,
+}
+
+/// The keys that every check has.
+pub const COMMON_KEYS: &[&str] = &["check", "name", "level", "in", "approvals"];
+
+impl Entry {
+    /// The settings of the check itself.
+    #[must_use]
+    pub fn settings(&self) -> Node {
+        let mut node = self.node.clone();
+        if let super::node::Kind::Map(entries) = &mut node.kind {
+            entries.retain(|(key, _)| !COMMON_KEYS.contains(&key.value.as_str()));
+        }
+        node
+    }
+}
+
+impl Read for Entry {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut object = Object::open(node, reader)?;
+        let check = object.take("check", reader);
+        let name = object.take("name", reader);
+        let level = object.take("level", reader);
+        let within = object.take("in", reader);
+        let approvals = object.take("approvals", reader);
+        // The rest is read, and closed, by the check.
+        Some(Self {
+            check: check?,
+            name: name?,
+            level: level?,
+            within: within?,
+            approvals: approvals?,
+            node: node.clone(),
+        })
+    }
+}
+
+/// A policy file as it stands.
+pub(super) struct File {
+    pub(super) extends: Option<Vec<Spanned<String>>>,
+    pub(super) configurations: Named<ConfigurationKeys>,
+    pub(super) networks: Named<Raw>,
+    pub(super) services: Named<Raw>,
+    pub(super) checks: Option<Vec<Node>>,
+    pub(super) people: Named<PersonKeys>,
+    pub(super) teams: Named<TeamKeys>,
+    pub(super) bots: Option<Vec<String>>,
+}
+
+/// Keys that are part of the language and that this version does not enforce.
+pub(super) const UNSUPPORTED: &[&str] = &["approvals", "freeze", "waivers"];
+
+impl Read for Node {
+    fn read(node: &Self, _: &mut Reader<'_>) -> Option<Self> {
+        Some(node.clone())
+    }
+}
+
+impl File {
+    /// Reads the map; `version` is read already. What is wrong is left out and reported.
+    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut object = Object::open(node, reader)?;
+        object.node("version");
+        let extends = object.take("extends", reader);
+        let configurations = object.take("configurations", reader);
+        let networks = object.take("networks", reader);
+        let services = object.take("services", reader);
+        let checks = object.take("checks", reader);
+        let people = object.take("people", reader);
+        let teams = object.take("teams", reader);
+        let bots = object.take("bots", reader);
+        for key in UNSUPPORTED {
+            if let Some(value) = object.node(key) {
+                reader.problems.push(super::PolicyError::Unsupported { key, at: value.span });
+            }
+        }
+        object.close(reader);
+        let none = || Named(Vec::new());
+        Some(Self {
+            extends: extends.flatten(),
+            configurations: configurations.unwrap_or(Named(Vec::new())),
+            networks: networks.unwrap_or_else(none),
+            services: services.unwrap_or_else(none),
+            checks: checks.flatten(),
+            people: people.unwrap_or(Named(Vec::new())),
+            teams: teams.unwrap_or(Named(Vec::new())),
+            bots: bots.flatten(),
+        })
+    }
+}

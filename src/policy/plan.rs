@@ -1,0 +1,113 @@
+//! Which files make up which configuration.
+
+use super::pattern::Pattern;
+use super::{Policy, PolicyConfiguration};
+use crate::text::{SourceId, Span, escape};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The configurations of both sides, and what the patterns of the policy do not find.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Sorted by name.
+    pub configurations: Vec<Planned>,
+    /// Patterns that name no file.
+    pub unmatched: Vec<Unmatched>,
+}
+
+/// A configuration and its files, in the order of their names.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its name.
+    pub name: String,
+    /// Its format, if the policy names it.
+    pub format: Option<String>,
+    /// Its files on base; `None`: it does not exist there.
+    pub base: Option<Vec<SourceId>>,
+    /// Its files on head; `None`: it does not exist there.
+    pub head: Option<Vec<SourceId>>,
+}
+
+/// A pattern that names no file of head, so that nothing is judged under it.
+#[derive(Debug, Clone)]
+pub struct Unmatched {
+    /// The configuration it belongs to.
+    pub configuration: String,
+    /// The pattern.
+    pub pattern: String,
+    /// Where.
+    pub at: Span,
+    /// Whether it names a file of base.
+    pub on_base: bool,
+}
+
+impl Policy {
+    /// Assigns the files of both sides, by name, to configurations. Names are bytes as git has them, with `/`,
+    /// relative to the root.
+    #[must_use]
+    pub fn plan(&self, base: &[(&[u8], SourceId)], head: &[(&[u8], SourceId)]) -> Plan {
+        let mut plan = Plan::default();
+        for configuration in &self.configurations {
+            for pattern in &configuration.files {
+                let names = |files: &[(&[u8], SourceId)]| files.iter().any(|(name, _)| pattern.matches(name));
+                if !names(head) {
+                    plan.unmatched.push(Unmatched {
+                        configuration: configuration.name.clone(),
+                        pattern: pattern.text.clone(),
+                        at: pattern.span,
+                        on_base: names(base),
+                    });
+                }
+            }
+            plan.configurations.extend(assign(configuration, base, head));
+        }
+        plan.configurations.sort_by(|a, b| a.name.cmp(&b.name));
+        plan
+    }
+
+    /// Whether a pattern of the policy names this file.
+    #[must_use]
+    pub fn claims(&self, name: &[u8]) -> bool {
+        self.configurations.iter().flat_map(|configuration| &configuration.files).any(|p| p.matches(name))
+    }
+}
+
+fn assign(configuration: &PolicyConfiguration, base: &[(&[u8], SourceId)], head: &[(&[u8], SourceId)]) -> Vec<Planned> {
+    let PolicyConfiguration { name, at: _, files, each, format } = configuration;
+    let mine = |side: &[(&[u8], SourceId)]| -> BTreeMap<Vec<u8>, SourceId> {
+        side.iter()
+            .filter(|(name, _)| files.iter().any(|pattern| pattern.matches(name)))
+            .map(|(name, id)| (name.to_vec(), *id))
+            .collect()
+    };
+    let (base, head) = (mine(base), mine(head));
+    if !each {
+        let side = |files: BTreeMap<Vec<u8>, SourceId>| (!files.is_empty()).then(|| files.into_values().collect());
+        let planned = Planned { name: name.clone(), format: format.clone(), base: side(base), head: side(head) };
+        return vec![planned];
+    }
+    let all: BTreeSet<&[u8]> = base.keys().chain(head.keys()).map(Vec::as_slice).collect();
+    // A file is called after its name without folders that all have and without extension, unless another file of
+    // either side would be called the same.
+    let mut short: BTreeMap<String, usize> = BTreeMap::new();
+    for file in &all {
+        *short.entry(own_name(file, files)).or_default() += 1;
+    }
+    all.into_iter()
+        .map(|file| {
+            let own = own_name(file, files);
+            let own = if short.get(&own) == Some(&1) { own } else { escape(file) };
+            let side = |files: &BTreeMap<Vec<u8>, SourceId>| files.get(file).map(|id| vec![*id]);
+            let name = format!("{name}/{own}");
+            Planned { name, format: format.clone(), base: side(&base), head: side(&head) }
+        })
+        .collect()
+}
+
+/// `web1` for `hosts/web1.rules` under `hosts/*.rules`.
+fn own_name(file: &[u8], patterns: &[Pattern]) -> String {
+    let prefix = patterns.iter().find(|pattern| pattern.matches(file)).map_or("", Pattern::fixed);
+    let own = file.strip_prefix(prefix.as_bytes()).unwrap_or(file);
+    let folder = own.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
+    let end = own.iter().rposition(|b| *b == b'.').filter(|dot| *dot > folder).unwrap_or(own.len());
+    escape(&own[..end])
+}

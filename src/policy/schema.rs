@@ -1,0 +1,134 @@
+//! The JSON schema of the policy file, without the settings of the checks.
+
+use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, TeamKeys};
+use super::node::Spanned;
+use super::pattern::Pattern;
+use super::read::Named;
+use super::terms::{Networks, Services};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+impl<T: JsonSchema> JsonSchema for Spanned<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("map of {}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let values = generator.subschema_for::<T>();
+        json_schema!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_.-]*$"},
+            "additionalProperties": values,
+        })
+    }
+}
+
+/// A schema of a value that is one text or a list of texts.
+macro_rules! one_or_many {
+    ($type:ty, $name:literal, $doc:literal) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "description": $doc,
+                    "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}],
+                })
+            }
+        }
+    };
+}
+one_or_many!(
+    Networks,
+    "networks",
+    "`any`, a prefix, an address, a range of addresses, a name of `networks`, or a list of them"
+);
+one_or_many!(
+    Services,
+    "services",
+    "`any`, `tcp/443`, `tcp/8000-8099`, `udp`, `icmp/8`, a well-known name such as `ssh`, a name of `services`, or a list of them"
+);
+
+impl JsonSchema for Pattern {
+    fn schema_name() -> Cow<'static, str> {
+        "pattern".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A name or a pattern, anchored at both ends: `*` and `?` between two slashes, `**` across them",
+            "type": "string",
+            "minLength": 1,
+        })
+    }
+}
+
+/// The schema of a policy file whose entries of `checks` are `check`.
+#[must_use]
+pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
+    let presets: Vec<&str> = super::PRESETS.iter().map(|(name, _)| *name).collect();
+    json_schema!({
+        "title": "Portcullis policy",
+        "description": "portcullis.yaml: what a change of firewall or load-balancer configuration may do",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["version", "configurations"],
+        "properties": {
+            "version": {"description": "The version of this language", "const": 1},
+            "extends": {
+                "description": "Presets whose checks are run besides those of this file; nothing takes a check away",
+                "type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": presets},
+            },
+            "configurations": generator.subschema_for::<Named<ConfigurationKeys>>(),
+            "networks": generator.subschema_for::<Named<Networks>>(),
+            "services": generator.subschema_for::<Named<Services>>(),
+            "checks": {"description": "What is demanded", "type": "array", "minItems": 1, "items": check},
+            "people": generator.subschema_for::<Named<PersonKeys>>(),
+            "teams": generator.subschema_for::<Named<TeamKeys>>(),
+            "bots": {
+                "description": "Accounts that are programs: limits for automation hold for their changes",
+                "type": "array", "minItems": 1, "items": {"type": "string"},
+            },
+        },
+    })
+}
+
+/// The keys that every check has, as properties.
+#[must_use]
+pub fn common(generator: &mut SchemaGenerator) -> serde_json::Map<String, serde_json::Value> {
+    let level = generator.subschema_for::<Level>();
+    let pattern = generator.subschema_for::<Pattern>();
+    let approvals = generator.subschema_for::<ApprovalKeys>();
+    let value = serde_json::json!({
+        "name": {"description": "The name of this instance, in findings", "type": "string", "minLength": 1},
+        "level": level,
+        "in": {
+            "description": "Configurations, filters or patterns of them: `edge`, `edge/input`, `hosts/*`; default: all",
+            "type": "array", "minItems": 1, "items": pattern,
+        },
+        "approvals": approvals,
+    });
+    match value {
+        serde_json::Value::Object(map) => map,
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_) => serde_json::Map::new(),
+    }
+}
