@@ -3,6 +3,7 @@
 //! A check is pure: it reads a change, the policy and facts, and says what is wrong, why and what to do.
 //! Knows nothing of formats, reports, files or networks.
 
+mod questions;
 mod schema;
 mod scope;
 
@@ -108,7 +109,7 @@ pub struct Finding {
     pub level: Level,
     /// Set when the check could not find out what it has to: whatever the level, the decision is then undecided
     /// unless something worse holds. Never a pass.
-    pub undecided: bool,
+    pub undecided: Option<Undecided>,
     /// What is wrong, one sentence without a full stop.
     pub message: String,
     /// What to do.
@@ -127,6 +128,21 @@ pub struct Finding {
     pub policy: Option<Span>,
     /// The approvals that it needs at level [`Level::Approve`], if the policy says; else one of anyone.
     pub approvals: Option<ApprovalKeys>,
+}
+
+/// Why a check could not find out what it has to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecided {
+    /// A question was too hard for its budget.
+    TooHard,
+    /// A fact is not known.
+    MissingFact,
+    /// A pattern of the policy names nothing, so that nothing was judged.
+    MatchesNothing,
+    /// Input is not understood, or its effect is not computed.
+    Unreadable,
+    /// Two computations of the same disagree: an error of this program.
+    Internal,
 }
 
 /// A check as the policy configures it.
@@ -217,7 +233,7 @@ pub fn run(checks: &[Configured], cx: &Context<'_>) -> Vec<Finding> {
         configured.within.report_idle(cx, &mut report);
         if let Err(missing) = configured.check.run(cx, &mut report) {
             let message = format!("it cannot be checked: {missing}");
-            report.undecided(message, missing.help);
+            report.undecided(Undecided::MissingFact, message, missing.help);
         }
     }
     findings
@@ -247,7 +263,7 @@ impl Report<'_> {
             check: declaration.id,
             name: name.clone(),
             level: *level,
-            undecided: false,
+            undecided: None,
             message: message.into(),
             help: help.into(),
             configuration: None,
@@ -262,9 +278,14 @@ impl Report<'_> {
     }
 
     /// Says that the check could not find out what it has to.
-    pub(crate) fn undecided(&mut self, message: impl Into<String>, help: impl Into<String>) -> &mut Finding {
+    pub(crate) fn undecided(
+        &mut self,
+        why: Undecided,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> &mut Finding {
         let finding = self.finding(message, help);
-        finding.undecided = true;
+        finding.undecided = Some(why);
         finding
     }
 

@@ -24,8 +24,7 @@ impl Scope {
 
     /// Whether a configuration of that name is one of them, or may hold one.
     pub(crate) fn touches(&self, configuration: &str, cx: &Context<'_>) -> bool {
-        self.covers(configuration)
-            || self.filters(cx).iter().any(|pair| pair.configuration == configuration)
+        self.covers(configuration) || self.filters(cx).iter().any(|pair| pair.configuration == configuration)
     }
 
     /// The filters of either side that are among them.

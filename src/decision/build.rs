@@ -8,6 +8,7 @@ use crate::checks::{self, Finding};
 use crate::diff::{self, Change, Difference, Found, Question, Side, Witness};
 use crate::model::{Literal, Snapshot, Store};
 use crate::net::{Naming, NoNames, show_packet};
+use crate::policy::ApprovalKeys;
 use crate::text::{SourceMap, Span, escape};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -30,6 +31,8 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
             at: None,
         });
     }
+    let (unknown, findings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.undecided.is_some());
+    doubts.extend(unknown.into_iter().filter_map(doubt));
     let mut builder = Builder { change, names, sources, doubts };
     let configurations = builder.configurations(difference);
     let mut findings: Vec<_> = findings.into_iter().map(|finding| builder.finding(finding)).collect();
@@ -39,6 +42,21 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let doubts = builder.doubts();
     let decision = Outcome::Undecided;
     Report { version: VERSION, decision, base, head, policy, configurations, findings, gaps, doubts, stats }
+}
+
+/// What a check could not find out, whatever its level.
+fn doubt(finding: Finding) -> Option<Doubt> {
+    let cause = match finding.undecided? {
+        checks::Undecided::TooHard => Cause::TooHard,
+        checks::Undecided::MissingFact => Cause::MissingFact,
+        checks::Undecided::MatchesNothing => Cause::MatchesNothing,
+        checks::Undecided::Unreadable => Cause::Source,
+        checks::Undecided::Internal => Cause::Internal,
+    };
+    let located = finding.location.map(|(side, span)| (self::side(side), span));
+    let at = located.or(finding.policy.map(|span| (LocationSide::Policy, span)));
+    let message = format!("{}: {}", finding.check, finding.message);
+    Some(Doubt { cause, message, help: finding.help, at })
 }
 
 pub(super) fn comparison(
@@ -163,8 +181,21 @@ impl Builder<'_> {
 
     fn finding(&self, finding: Finding) -> FindingReport {
         let fingerprint = fingerprint(&finding, &self.change.store);
-        let Finding { check, name, level, message, help, configuration, filter, flow, witness, location, policy } =
-            finding;
+        let Finding {
+            check,
+            name,
+            level,
+            undecided: _,
+            message,
+            help,
+            configuration,
+            filter,
+            flow,
+            witness,
+            location,
+            policy,
+            approvals,
+        } = finding;
         let (level, outcome) = match level {
             checks::Level::Block => (Level::Block, Consequence::Blocked),
             checks::Level::Approve => (Level::Approve, Consequence::NeedsApproval),
@@ -186,7 +217,7 @@ impl Builder<'_> {
             location: location.map(|(side, span)| self.location(self::side(side), span)),
             policy_location: policy.map(|span| self.location(LocationSide::Policy, span)),
             fingerprint,
-            approvals: Approvals::default(),
+            approvals: needed(level, approvals),
             waiver: None,
         }
     }
@@ -275,6 +306,22 @@ fn fingerprint(finding: &Finding, store: &Store) -> String {
         write!(out, "{byte:02x}").expect("writing to a String");
         out
     })
+}
+
+/// The approvals that a finding asks for; none can be given yet.
+fn needed(level: Level, approvals: Option<ApprovalKeys>) -> Approvals {
+    let ask = |ApprovalKeys { count, from }| match from {
+        Some(from) => {
+            let from: Vec<_> = from.into_iter().map(|who| who.value).collect();
+            format!("{count} of {}", from.join(", "))
+        }
+        None => count.to_string(),
+    };
+    let needed = match level {
+        Level::Approve => vec![approvals.map_or_else(|| "1".to_owned(), ask)],
+        Level::Block | Level::Warn | Level::Off => Vec::new(),
+    };
+    Approvals { needed, ..Approvals::default() }
 }
 
 /// What was assumed of opaque conditions, readable.

@@ -78,6 +78,14 @@ impl Naming for Policy {
     fn service(&self, protocol: u8, ports: &Set) -> Option<&str> {
         self.names.service(protocol, ports)
     }
+
+    fn addresses(&self, name: &str, family: Family) -> Option<Set> {
+        self.names.addresses(name, family)
+    }
+
+    fn ports(&self, name: &str, protocol: u8) -> Option<Set> {
+        self.names.ports(name, protocol)
+    }
 }
 
 /// Reads a policy. `formats` are the ids that `format:` may name. The texts of the presets that it extends are added

@@ -121,6 +121,14 @@ impl Naming for Names {
             self.services.iter().filter(|(_, services)| services.ports(protocol).is_some_and(|set| set == ports));
         fits.min_by_key(|(_, services)| services.protocols().count()).map(|(name, _)| name.as_str())
     }
+
+    fn addresses(&self, name: &str, family: Family) -> Option<Set> {
+        self.find_network(name).map(|networks| networks.addresses(family).clone())
+    }
+
+    fn ports(&self, name: &str, protocol: u8) -> Option<Set> {
+        self.find_service(name)?.ports(protocol).cloned()
+    }
 }
 
 /// Names that stand for something whatever the policy says, so that none can be defined anew.
