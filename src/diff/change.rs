@@ -1,5 +1,9 @@
-use crate::model::{Configuration, Filter, Snapshot, Store};
-use std::collections::BTreeMap;
+use super::slice::Place;
+use super::windows::{Window, windows};
+use crate::model::{Chain, Configuration, Filter, Snapshot, Store, Symbol, TableId};
+use foldhash::quality::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 /// A side of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +23,15 @@ pub struct Change {
     pub head: Snapshot,
     /// The rules, sets and names of both.
     pub store: Store,
+    aligned: OnceLock<HashMap<String, Vec<ChainPair>, RandomState>>,
+}
+
+/// A chain of either side with its counterpart, by the names of table and chain, and where their rules differ.
+#[derive(Debug)]
+pub(super) struct ChainPair {
+    pub(super) base: Option<Place>,
+    pub(super) head: Option<Place>,
+    pub(super) windows: Vec<Window>,
 }
 
 /// A filter and the configuration it is in.
@@ -56,7 +69,7 @@ impl Change {
     /// Both sides, read with the same store.
     #[must_use]
     pub fn new(base: Snapshot, head: Snapshot, store: Store) -> Self {
-        Self { base, head, store }
+        Self { base, head, store, aligned: OnceLock::new() }
     }
 
     /// Every configuration of either side with its counterpart, sorted by name. One that only one side has is
@@ -93,4 +106,74 @@ impl Change {
         }
         pairs.into_values().collect()
     }
+
+    /// The chains of a configuration that both sides have, or one. Computed once.
+    pub(super) fn chain_pairs(&self, configuration: &str) -> &[ChainPair] {
+        let aligned = self.aligned.get_or_init(|| {
+            let pairs = self.pairs().into_iter();
+            let aligned = pairs.filter_map(|(base, head)| {
+                Some((base.or(head)?.name.clone(), chain_pairs(&self.store, base, head)))
+            });
+            aligned.collect()
+        });
+        aligned.get(configuration).map_or(&[], Vec::as_slice)
+    }
+
+    /// The chains of one table that packets at a filter can run through: its base chain `own` (on base, on head) and
+    /// those that are nobody's base chain.
+    pub(super) fn chains(&self, base: Sided<'_>, head: Sided<'_>, tables: (TableId, TableId), own: [Place; 2]) -> Vec<&ChainPair> {
+        let bases = |sided: Sided<'_>| -> Vec<Place> {
+            sided.configuration.filters.iter().flat_map(|f| &f.stages).map(|stage| (stage.table, stage.chain)).collect()
+        };
+        let (of_base, of_head) = (bases(base), bases(head));
+        let pairs = self.chain_pairs(&base.configuration.name).iter();
+        let wanted = pairs.filter(|pair| {
+            let in_base = pair.base.is_none_or(|p| p.0 == tables.0 && (p == own[0] || !of_base.contains(&p)));
+            let in_head = pair.head.is_none_or(|p| p.0 == tables.1 && (p == own[1] || !of_head.contains(&p)));
+            in_base && in_head
+        });
+        wanted.collect()
+    }
+
+    /// For a chain of head: its counterpart on base and where they differ.
+    pub(super) fn common(&self, head: Sided<'_>, place: Place) -> Option<(Place, &[Window])> {
+        let pairs = self.chain_pairs(&head.configuration.name);
+        let pair = pairs.iter().find(|pair| pair.head == Some(place))?;
+        Some((pair.base?, &pair.windows))
+    }
+}
+
+fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Configuration>) -> Vec<ChainPair> {
+    let mut pairs: BTreeMap<(&str, Symbol), (Option<Place>, Option<Place>)> = BTreeMap::new();
+    for (side, configuration) in [(Side::Base, base), (Side::Head, head)] {
+        for (table, n) in configuration.iter().flat_map(|c| &c.tables).zip(0..) {
+            for (chain, m) in table.chains.iter().zip(0..) {
+                let pair = pairs.entry((&table.name, chain.name)).or_default();
+                let place = Some((TableId(n), crate::model::ChainId(m)));
+                match side {
+                    Side::Base => pair.0 = place,
+                    Side::Head => pair.1 = place,
+                }
+            }
+        }
+    }
+    let out = pairs.into_values().map(|(b, h)| {
+        let windows = match (chain_at(base, b), chain_at(head, h)) {
+            (Some(old), Some(new)) => windows(store, &old.rules, &new.rules),
+            (Some(old), None) if !old.rules.is_empty() => vec![Window { base: (0, length(old)), head: (0, 0) }],
+            (None, Some(new)) if !new.rules.is_empty() => vec![Window { base: (0, 0), head: (0, length(new)) }],
+            (Some(_) | None, None) | (None, Some(_)) => Vec::new(),
+        };
+        ChainPair { base: b, head: h, windows }
+    });
+    out.collect()
+}
+
+fn chain_at(configuration: Option<&Configuration>, place: Option<Place>) -> Option<&Chain> {
+    let (table, chain) = place?;
+    configuration?.tables.get(table.0 as usize)?.chains.get(chain.0 as usize)
+}
+
+fn length(chain: &Chain) -> u32 {
+    super::ranks::narrow(chain.rules.len())
 }

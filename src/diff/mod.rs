@@ -2,18 +2,27 @@
 //! way of one packet through a filter. Knows nothing of formats or policy.
 
 mod change;
+mod compare;
 mod compile;
+mod cover;
+mod engine;
 mod fdd;
+mod flat;
+mod merge;
 mod ranks;
+mod regions;
 mod slice;
 mod trace;
 mod windows;
 
+use engine::Program;
+
+pub use compare::compare;
 pub use change::{Change, FilterPair, Side, Sided};
 pub use trace::trace;
 
 use crate::model::Literal;
-use crate::net::{Packet, Region};
+use crate::net::{Family, Packet, Region};
 use crate::text::Span;
 
 /// What to look for in a filter.
@@ -70,6 +79,11 @@ pub struct Found {
     /// Whether `deltas` is all of it. If not, there are more packets than are listed (and at least one is
     /// listed), or, with no delta, the question was too hard for its budget: then nothing is known.
     pub complete: bool,
+}
+
+impl Found {
+    /// No packet, proved.
+    pub const NONE: Self = Self { deltas: Vec::new(), complete: true };
 }
 
 /// Everything a change does.
@@ -153,21 +167,63 @@ pub struct ObjectChange {
 /// Answers a question about the packets of `within` at one filter, exactly, over all truths of opaque conditions:
 /// a packet is an answer if there is one truth assignment, the same on both sides, under which it is.
 #[must_use]
-pub fn ask(_change: &Change, _pair: &FilterPair<'_>, _within: &[Region], _question: Question) -> Found {
-    Found::default()
+pub fn ask(change: &Change, pair: &FilterPair<'_>, within: &[Region], question: Question) -> Found {
+    let mut out = Found { deltas: Vec::new(), complete: true };
+    for family in Family::ALL {
+        let pieces = in_domain(pair, within, family);
+        if pieces.is_empty() {
+            continue;
+        }
+        let base = Program::of(pair.base, pair.absent(), family);
+        let head = Program::of(pair.head, pair.absent(), family);
+        let side = |side| match side {
+            Side::Base => base,
+            Side::Head => head,
+        };
+        let found = match question {
+            Question::NewlyDenied => engine::compare(change, base, head, &pieces, true).lost,
+            Question::NewlyAllowed => engine::compare(change, base, head, &pieces, true).gained,
+            Question::Denied(s) => engine::compare(change, Program::Constant(true), side(s), &pieces, false).lost,
+            Question::Allowed(s) => engine::compare(change, Program::Constant(false), side(s), &pieces, false).gained,
+        };
+        out.complete &= found.complete;
+        out.deltas.extend(found.deltas);
+    }
+    out
+}
+
+/// The parts of `within` that are of one family and can come to the filter on either side.
+fn in_domain(pair: &FilterPair<'_>, within: &[Region], family: Family) -> Vec<Region> {
+    let mut out = Vec::new();
+    for sided in [pair.base, pair.head].into_iter().flatten() {
+        for domain in sided.filter.domain.iter().filter(|domain| domain.family() == family) {
+            out.extend(within.iter().filter_map(|region| region.intersection(domain)));
+        }
+    }
+    out.sort_unstable();
+    out.dedup();
+    out
 }
 
 /// A packet of `delta` that could be seen on a wire, walked through both sides. `None` if no packet is in it, or if
 /// walking it shows that it is no answer to `question`: that would be a bug of the engine, and must not pass.
 #[must_use]
-pub fn witness(_change: &Change, _pair: &FilterPair<'_>, _delta: &Delta, _question: Question) -> Option<Witness> {
-    None
-}
-
-/// Everything the change does.
-#[must_use]
-pub fn compare(_change: &Change) -> Difference {
-    Difference::default()
+pub fn witness(change: &Change, pair: &FilterPair<'_>, delta: &Delta, question: Question) -> Option<Witness> {
+    let packet = delta.region.witness()?;
+    let walk = |sided: Option<Sided<'_>>| {
+        let sided = sided.filter(|s| s.filter.domain.iter().any(|region| region.family() == packet.family));
+        trace::answer(&change.store, sided, pair.absent(), &packet, &delta.conditions).answer
+    };
+    let (base, head) = (walk(pair.base), walk(pair.head));
+    let holds = match question {
+        Question::NewlyDenied => base.allowed && !head.allowed,
+        Question::NewlyAllowed => !base.allowed && head.allowed,
+        Question::Denied(Side::Base) => !base.allowed,
+        Question::Denied(Side::Head) => !head.allowed,
+        Question::Allowed(Side::Base) => base.allowed,
+        Question::Allowed(Side::Head) => head.allowed,
+    };
+    holds.then(|| Witness { packet, assumed: delta.conditions.clone(), base, head })
 }
 
 /// The way of a packet through a filter.

@@ -70,13 +70,13 @@ pub(super) fn scan(store: &Store, sided: Sided<'_>, probes: &[Probe]) -> Vec<Sli
 }
 
 /// The slices of the other side: what `windows` leaves common is taken over, the rest is looked at.
-pub(super) fn rescan(
+pub(super) fn rescan<'w>(
     store: &Store,
     sided: Sided<'_>,
     probes: &[Probe],
     base: Sided<'_>,
     of_base: &[Slice],
-    windows: &dyn Fn(Place) -> Option<(Place, Vec<Window>)>,
+    windows: &dyn Fn(Place) -> Option<(Place, &'w [Window])>,
 ) -> Vec<Slice> {
     let mut out: Vec<Slice> = probes.iter().map(|_| Slice::default()).collect();
     for place in chains(sided) {

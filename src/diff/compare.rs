@@ -1,0 +1,153 @@
+use super::engine::{self, Program};
+use super::{
+    Change, ChangeKind, ConfigurationDifference, Difference, FilterDifference, FilterPair, Found, ObjectChange,
+    ObjectsDifference,
+};
+use crate::model::{Action, Configuration, Object, RuleId};
+use crate::net::Family;
+use crate::text::Span;
+use std::collections::BTreeMap;
+
+/// Everything the change does.
+#[must_use]
+pub fn compare(change: &Change) -> Difference {
+    let filters = change.filters();
+    let configuration = |(base, head): (Option<&Configuration>, Option<&Configuration>)| {
+        let present = head.or(base)?;
+        let own = filters.iter().filter(|pair| pair.configuration == present.name);
+        let filters: Vec<FilterDifference> = own.filter_map(|pair| compare_filter(change, pair)).collect();
+        let objects = objects(change, base, head);
+        let kind = match (base, head) {
+            (None, _) => ChangeKind::Added,
+            (_, None) => ChangeKind::Removed,
+            (Some(_), Some(_)) if !filters.is_empty() || !objects.is_empty() => ChangeKind::Changed,
+            (Some(_), Some(_)) if change.chain_pairs(&present.name).iter().any(|pair| !pair.windows.is_empty()) => {
+                ChangeKind::Equivalent
+            }
+            (Some(_), Some(_)) => ChangeKind::Unchanged,
+        };
+        Some(ConfigurationDifference { name: present.name.clone(), format: present.format, change: kind, filters, objects })
+    };
+    Difference { configurations: change.pairs().into_iter().filter_map(configuration).collect() }
+}
+
+/// What becomes of a filter; `None` if it does the same to every packet, proved.
+fn compare_filter(change: &Change, pair: &FilterPair<'_>) -> Option<FilterDifference> {
+    let mut gained = Found { deltas: Vec::new(), complete: true };
+    let mut lost = gained.clone();
+    for family in Family::ALL {
+        let whole: Vec<_> = super::in_domain(pair, &[crate::net::Region::all(family)], family);
+        if whole.is_empty() {
+            continue;
+        }
+        let base = Program::of(pair.base, pair.absent(), family);
+        let head = Program::of(pair.head, pair.absent(), family);
+        let found = engine::compare(change, base, head, &whole, true);
+        for (all, new) in [(&mut gained, found.gained), (&mut lost, found.lost)] {
+            all.deltas.extend(new.deltas);
+            all.complete &= new.complete;
+        }
+    }
+    if gained == Found::NONE && lost == Found::NONE {
+        return None;
+    }
+    let (removed_rules, added_rules) = changed_rules(change, pair);
+    Some(FilterDifference { id: pair.id.to_owned(), newly_allowed: gained, newly_denied: lost, removed_rules, added_rules })
+}
+
+/// The rules of a filter's chains that only base has, and those that only head has (moved ones are neither).
+fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> (Vec<Span>, Vec<Span>) {
+    let store = &change.store;
+    let (mut removed, mut added): (Vec<(u64, Span)>, Vec<(u64, Span)>) = (Vec::new(), Vec::new());
+    let mut places: (Vec<super::slice::Place>, Vec<super::slice::Place>) = (Vec::new(), Vec::new());
+    if let Some(sided) = pair.base {
+        places.0 = super::slice::chains(sided);
+    }
+    if let Some(sided) = pair.head {
+        places.1 = super::slice::chains(sided);
+    }
+    for chains in change.chain_pairs(pair.configuration) {
+        let mine = |place: Option<super::slice::Place>, places: &[super::slice::Place]| place.is_some_and(|p| places.contains(&p));
+        if !mine(chains.base, &places.0) && !mine(chains.head, &places.1) {
+            continue;
+        }
+        for window in &chains.windows {
+            for (sided, place, range, out) in [
+                (pair.base, chains.base, window.base, &mut removed),
+                (pair.head, chains.head, window.head, &mut added),
+            ] {
+                let Some((sided, (table, chain))) = sided.zip(place) else { continue };
+                let chain = sided.configuration.table(table).get(chain);
+                let range = range.0 as usize..range.1 as usize;
+                let rules = chain.rules.get(range.clone()).unwrap_or_default();
+                let origins = chain.origins.get(range).unwrap_or_default();
+                let acts = |rule: &RuleId| store.get(*rule).action() != Action::Continue;
+                out.extend(rules.iter().zip(origins).filter(|(r, _)| acts(r)).map(|(r, at)| (store.digest(*r), *at)));
+            }
+        }
+    }
+    let mut moved: BTreeMap<u64, usize> = BTreeMap::new();
+    for (digest, _) in &removed {
+        *moved.entry(*digest).or_default() += 1;
+    }
+    added.retain(|(digest, _)| match moved.get_mut(digest) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        Some(_) | None => true,
+    });
+    // What is left over was not matched by an added rule.
+    removed.retain(|(digest, _)| match moved.get_mut(digest) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        Some(_) | None => false,
+    });
+    let spans = |rules: Vec<(u64, Span)>| {
+        let mut spans: Vec<Span> = rules.into_iter().map(|(_, at)| at).collect();
+        spans.dedup();
+        spans
+    };
+    (spans(removed), spans(added))
+}
+
+impl ObjectsDifference {
+    /// Whether no object differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { added, removed, modified } = self;
+        added.is_empty() && removed.is_empty() && modified.is_empty()
+    }
+}
+
+/// The objects of a configuration that differ, by kind and address.
+fn objects(change: &Change, base: Option<&Configuration>, head: Option<&Configuration>) -> ObjectsDifference {
+    let _ = change;
+    let mut pairs: BTreeMap<(&str, &str), (Option<&Object>, Option<&Object>)> = BTreeMap::new();
+    for object in base.iter().flat_map(|c| &c.objects) {
+        pairs.entry((object.kind, &object.address)).or_default().0 = Some(object);
+    }
+    for object in head.iter().flat_map(|c| &c.objects) {
+        pairs.entry((object.kind, &object.address)).or_default().1 = Some(object);
+    }
+    let mut out = ObjectsDifference::default();
+    for (old, new) in pairs.into_values() {
+        let Some(object) = new.or(old) else { continue };
+        let entry = ObjectChange {
+            kind: object.kind,
+            address: object.address.clone(),
+            base: old.map(|object| object.origin),
+            head: new.map(|object| object.origin),
+            uncomputed: object.uncomputed,
+        };
+        match (old, new) {
+            (None, _) => out.added.push(entry),
+            (_, None) => out.removed.push(entry),
+            (Some(old), Some(new)) if old.content != new.content || old.elements != new.elements => out.modified.push(entry),
+            (Some(_), Some(_)) => {}
+        }
+    }
+    out
+}
