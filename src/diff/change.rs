@@ -111,9 +111,8 @@ impl Change {
     pub(super) fn chain_pairs(&self, configuration: &str) -> &[ChainPair] {
         let aligned = self.aligned.get_or_init(|| {
             let pairs = self.pairs().into_iter();
-            let aligned = pairs.filter_map(|(base, head)| {
-                Some((base.or(head)?.name.clone(), chain_pairs(&self.store, base, head)))
-            });
+            let aligned = pairs
+                .filter_map(|(base, head)| Some((base.or(head)?.name.clone(), chain_pairs(&self.store, base, head))));
             aligned.collect()
         });
         aligned.get(configuration).map_or(&[], Vec::as_slice)
@@ -121,7 +120,13 @@ impl Change {
 
     /// The chains of one table that packets at a filter can run through: its base chain `own` (on base, on head) and
     /// those that are nobody's base chain.
-    pub(super) fn chains(&self, base: Sided<'_>, head: Sided<'_>, tables: (TableId, TableId), own: [Place; 2]) -> Vec<&ChainPair> {
+    pub(super) fn chains(
+        &self,
+        base: Sided<'_>,
+        head: Sided<'_>,
+        tables: (TableId, TableId),
+        own: [Place; 2],
+    ) -> Vec<&ChainPair> {
         let bases = |sided: Sided<'_>| -> Vec<Place> {
             sided.configuration.filters.iter().flat_map(|f| &f.stages).map(|stage| (stage.table, stage.chain)).collect()
         };

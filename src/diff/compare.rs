@@ -26,7 +26,13 @@ pub fn compare(change: &Change) -> Difference {
             }
             (Some(_), Some(_)) => ChangeKind::Unchanged,
         };
-        Some(ConfigurationDifference { name: present.name.clone(), format: present.format, change: kind, filters, objects })
+        Some(ConfigurationDifference {
+            name: present.name.clone(),
+            format: present.format,
+            change: kind,
+            filters,
+            objects,
+        })
     };
     Difference { configurations: change.pairs().into_iter().filter_map(configuration).collect() }
 }
@@ -52,7 +58,13 @@ fn compare_filter(change: &Change, pair: &FilterPair<'_>) -> Option<FilterDiffer
         return None;
     }
     let (removed_rules, added_rules) = changed_rules(change, pair);
-    Some(FilterDifference { id: pair.id.to_owned(), newly_allowed: gained, newly_denied: lost, removed_rules, added_rules })
+    Some(FilterDifference {
+        id: pair.id.to_owned(),
+        newly_allowed: gained,
+        newly_denied: lost,
+        removed_rules,
+        added_rules,
+    })
 }
 
 /// The rules of a filter's chains that only base has, and those that only head has (moved ones are neither).
@@ -67,15 +79,16 @@ fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> (Vec<Span>, Vec<Span
         places.1 = super::slice::chains(sided);
     }
     for chains in change.chain_pairs(pair.configuration) {
-        let mine = |place: Option<super::slice::Place>, places: &[super::slice::Place]| place.is_some_and(|p| places.contains(&p));
+        let mine = |place: Option<super::slice::Place>, places: &[super::slice::Place]| {
+            place.is_some_and(|p| places.contains(&p))
+        };
         if !mine(chains.base, &places.0) && !mine(chains.head, &places.1) {
             continue;
         }
         for window in &chains.windows {
-            for (sided, place, range, out) in [
-                (pair.base, chains.base, window.base, &mut removed),
-                (pair.head, chains.head, window.head, &mut added),
-            ] {
+            for (sided, place, range, out) in
+                [(pair.base, chains.base, window.base, &mut removed), (pair.head, chains.head, window.head, &mut added)]
+            {
                 let Some((sided, (table, chain))) = sided.zip(place) else { continue };
                 let chain = sided.configuration.table(table).get(chain);
                 let range = range.0 as usize..range.1 as usize;
@@ -145,7 +158,9 @@ fn objects(change: &Change, base: Option<&Configuration>, head: Option<&Configur
         match (old, new) {
             (None, _) => out.added.push(entry),
             (_, None) => out.removed.push(entry),
-            (Some(old), Some(new)) if old.content != new.content || old.elements != new.elements => out.modified.push(entry),
+            (Some(old), Some(new)) if old.content != new.content || old.elements != new.elements => {
+                out.modified.push(entry)
+            }
             (Some(_), Some(_)) => {}
         }
     }

@@ -38,7 +38,8 @@ pub(super) fn uncovered(piece: &Cube, boxes: &[&Cube], budget: &mut Budget) -> R
         let best = touching.iter().min_by_key(|(sides, cube)| (*sides, std::cmp::Reverse(share(&piece, cube))));
         let Some((_, cutter)) = best else { return Ok(Some(piece)) };
         let cutter: &Cube = cutter;
-        let rest: Vec<&Cube> = touching.iter().map(|(_, cube)| *cube).filter(|cube| !std::ptr::eq(*cube, cutter)).collect();
+        let rest: Vec<&Cube> =
+            touching.iter().map(|(_, cube)| *cube).filter(|cube| !std::ptr::eq(*cube, cutter)).collect();
         let mut inside = piece;
         for level in 0..inside.len() {
             let ((low, high), (first, last)) = (inside[level], cutter[level]);

@@ -49,7 +49,9 @@ pub(super) struct Differences {
 /// The orders in which fields are tried as levels. No order is best everywhere: real lists want services first,
 /// lists of address pairs addresses first.
 const ORDERS: [[Field; Field::COUNT]; 3] = {
-    use Field::{Destination, DestinationPort, Input, LaterFragment, Output, Protocol, Source, SourcePort, State, TcpFlags};
+    use Field::{
+        Destination, DestinationPort, Input, LaterFragment, Output, Protocol, Source, SourcePort, State, TcpFlags,
+    };
     [
         [Output, State, Protocol, LaterFragment, TcpFlags, DestinationPort, SourcePort, Destination, Input, Source],
         [Destination, Source, Protocol, DestinationPort, SourcePort, Input, Output, State, LaterFragment, TcpFlags],
@@ -163,7 +165,8 @@ impl Problem<'_> {
         let searched = flat.and_then(|(base, head)| {
             let levels = Levels::new(self.store, self.region, rules.iter().copied(), &ORDERS[1]);
             let found = flat::compare(self.store, self.region, &levels, &base, &head, &mut Budget(MOST_STEPS)).ok()?;
-            let list = |products: Vec<Product>| Found { deltas: self.deltas(&levels, products), complete: found.complete };
+            let list =
+                |products: Vec<Product>| Found { deltas: self.deltas(&levels, products), complete: found.complete };
             Some(Differences { gained: list(found.gained), lost: list(found.lost) })
         });
         if searched.as_ref().is_some_and(|found| found.gained.complete || rules.len() > MOST_RULES) {

@@ -70,7 +70,8 @@ pub(super) fn compare(
     let mut hard = false;
     for (from_base, changed) in [(true, changed_base), (false, changed_head)] {
         let (own, other) = if from_base { (&before, &after) } else { (&after, &before) };
-        let (mine, theirs) = if from_base { (base.otherwise, head.otherwise) } else { (head.otherwise, base.otherwise) };
+        let (mine, theirs) =
+            if from_base { (base.otherwise, head.otherwise) } else { (head.otherwise, base.otherwise) };
         let all = changed.iter().map(|n| Some(*n)).chain(otherwise);
         for (count, n) in all.enumerate() {
             if count == MOST_CHANGED {
@@ -173,11 +174,13 @@ fn entry(store: &Store, region: &Region, levels: &Levels, rule: RuleId, whole: &
         }
         cubes = cubes
             .iter()
-            .flat_map(|cube| ranks.iter().map(move |range| {
-                let mut cube = cube.clone();
-                cube[level as usize] = *range;
-                cube
-            }))
+            .flat_map(|cube| {
+                ranks.iter().map(move |range| {
+                    let mut cube = cube.clone();
+                    cube[level as usize] = *range;
+                    cube
+                })
+            })
             .collect();
     }
     Ok(Entry { cubes, allow })

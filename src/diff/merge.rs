@@ -62,7 +62,7 @@ const ANY: u32 = 0;
 struct Sets {
     ranks: Vec<Ranks>,
     numbers: HashMap<Ranks, u32, RandomState>,
-    unions: HashMap<Vec<u32>, u32, RandomState>,
+    unions: HashMap<(Vec<u32>, u32), u32, RandomState>,
 }
 
 impl Default for Sets {
@@ -87,7 +87,9 @@ impl Sets {
         if group.contains(&ANY) {
             return ANY;
         }
-        if let Some(known) = self.unions.get(group) {
+        // What is everything on one level need not be on another.
+        let key = (group.to_vec(), last);
+        if let Some(known) = self.unions.get(&key) {
             return *known;
         }
         let mut all: Ranks = group.iter().flat_map(|n| self.ranks[*n as usize].iter().copied()).collect();
@@ -100,7 +102,7 @@ impl Sets {
             }
         }
         let number = if out == [(0, last)] { ANY } else { self.number(out) };
-        self.unions.insert(group.to_vec(), number);
+        self.unions.insert(key, number);
         number
     }
 }

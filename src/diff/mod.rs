@@ -12,13 +12,15 @@ mod merge;
 mod ranks;
 mod regions;
 mod slice;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod windows;
 
 use engine::Program;
 
-pub use compare::compare;
 pub use change::{Change, FilterPair, Side, Sided};
+pub use compare::compare;
 pub use trace::trace;
 
 use crate::model::Literal;

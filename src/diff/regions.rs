@@ -30,7 +30,9 @@ const MOST_REGIONS: usize = 64;
 
 /// The order of fields for windows.
 const ORDER: [Field; Field::COUNT] = {
-    use Field::{Destination, DestinationPort, Input, LaterFragment, Output, Protocol, Source, SourcePort, State, TcpFlags};
+    use Field::{
+        Destination, DestinationPort, Input, LaterFragment, Output, Protocol, Source, SourcePort, State, TcpFlags,
+    };
     [Output, State, Protocol, LaterFragment, TcpFlags, DestinationPort, SourcePort, Destination, Input, Source]
 };
 
@@ -40,12 +42,7 @@ const ORDER: [Field; Field::COUNT] = {
 /// differently on it. Everything before `W` acts the same on both sides, so had it decided, both would agree: the
 /// packet is in the region in which `W` differs. So the union of those regions over all windows of all chains that
 /// can be reached bounds the difference; windows that do the same (moved or reworded rules) add nothing.
-pub(super) fn changed_regions(
-    change: &Change,
-    base: Sided<'_>,
-    head: Sided<'_>,
-    pieces: &[Region],
-) -> Changed {
+pub(super) fn changed_regions(change: &Change, base: Sided<'_>, head: Sided<'_>, pieces: &[Region]) -> Changed {
     let Some(parts) = parts(change, base, head) else { return Changed::Everything };
     let mut regions: Vec<Region> = Vec::new();
     let (mut changed, mut total) = (0, 0);
