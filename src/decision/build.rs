@@ -23,7 +23,7 @@ const QUOTED: usize = 200;
 /// The report of a case; its decision is still to be set.
 pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let Case { change, difference, findings, mut doubts, base, head, policy, names } = case;
-    if policy.is_none() && doubts.iter().all(|doubt| doubt.cause != Cause::Policy) {
+    if policy.is_none() && doubts.is_empty() {
         doubts.push(Doubt {
             cause: Cause::Policy,
             message: "there is no policy to hold the change against".to_owned(),

@@ -205,7 +205,7 @@ impl PolicyError {
 }
 
 /// "did you mean", or everything that there is.
-pub(super) fn suggest(name: &str, known: &[&str]) -> String {
+pub(crate) fn suggest(name: &str, known: &[&str]) -> String {
     let name = name.to_lowercase();
     let near = known.iter().map(|word| (strsim::damerau_levenshtein(&name, word), *word)).min();
     match near {

@@ -21,6 +21,7 @@ mod terms;
 mod yaml;
 
 pub use error::PolicyError;
+pub(crate) use error::suggest;
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};

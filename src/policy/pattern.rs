@@ -13,6 +13,10 @@ pub struct Pattern {
     /// Where.
     pub span: Span,
     regex: Regex,
+    /// The folders above the files: those of one part, of two …
+    folders: Vec<Regex>,
+    /// Whether files are in any folder below the last of `folders`.
+    deep: bool,
 }
 
 impl Pattern {
@@ -30,11 +34,28 @@ impl Pattern {
         if text.contains('\\') {
             return Err("a pattern is written with `/`, and there is nothing to escape with `\\`".to_owned());
         }
-        let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|e| e.kind().to_string())?;
-        // Names are bytes and need not be UTF-8; globset's own matcher takes only what the system calls a path.
-        let regex = RegexBuilder::new(glob.regex()).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
-        let regex = regex.map_err(|_| "the pattern is too large".to_owned())?;
-        Ok(Self { text: text.to_owned(), span, regex })
+        let regex = regex(text)?;
+        let (mut folders, mut deep) = (Vec::new(), false);
+        for (end, _) in text.match_indices('/') {
+            let folder = &text[..end];
+            let part = folder.rsplit('/').next().unwrap_or(folder);
+            // Alternatives may have slashes in them: what is below is not told apart then.
+            if part == "**" || part.contains('{') || part.contains('[') {
+                deep = true;
+                break;
+            }
+            folders.push(self::regex(folder)?);
+        }
+        Ok(Self { text: text.to_owned(), span, regex, folders, deep })
+    }
+
+    /// Whether it could be the pattern of a file somewhere below that folder. In doubt it could.
+    #[must_use]
+    pub fn reaches(&self, folder: &[u8]) -> bool {
+        let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let ends: Vec<usize> = ends.chain([folder.len()]).collect();
+        let fits = ends.iter().zip(&self.folders).all(|(end, above)| above.is_match(&folder[..*end]));
+        fits && (self.deep || ends.len() <= self.folders.len())
     }
 
     /// Whether it is the pattern of this name.
@@ -57,6 +78,13 @@ impl Pattern {
     }
 }
 
+fn regex(text: &str) -> Result<Regex, String> {
+    let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|e| e.kind().to_string())?;
+    // Names are bytes and need not be UTF-8; globset's own matcher takes only what the system calls a path.
+    let regex = RegexBuilder::new(glob.regex()).size_limit(1 << 20).dfa_size_limit(1 << 20).build();
+    regex.map_err(|_| "the pattern is too large".to_owned())
+}
+
 impl Read for Pattern {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let text = String::read(node, reader)?;
@@ -66,5 +94,28 @@ impl Read for Pattern {
                 reader.refuse(node.span, format!("`{text}` is no pattern: {message}"), help);
             })
             .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::SourceMap;
+
+    #[test]
+    fn a_pattern_reaches_the_folders_in_which_its_files_can_be() {
+        let source = SourceMap::default().add(b"", Vec::new()).expect("small");
+        let span = Span { source, start: 0, end: 0 };
+        let reached = |pattern: &str| -> Vec<&str> {
+            let pattern = Pattern::new(pattern, span).expect(pattern);
+            let folders = ["hosts", "hosts/web", "hosts/web/a", "other", "other/web"];
+            folders.into_iter().filter(|folder| pattern.reaches(folder.as_bytes())).collect()
+        };
+        assert_eq!(reached("a.rules"), [""; 0]);
+        assert_eq!(reached("hosts/*.rules"), ["hosts"]);
+        assert_eq!(reached("*/web/*.rules"), ["hosts", "hosts/web", "other", "other/web"]);
+        assert_eq!(reached("hosts/**/rules"), ["hosts", "hosts/web", "hosts/web/a"]);
+        assert_eq!(reached("**/rules").len(), 5);
+        assert_eq!(reached("{hosts,other/web}/rules").len(), 5);
     }
 }

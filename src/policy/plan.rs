@@ -69,6 +69,12 @@ impl Policy {
     pub fn claims(&self, name: &[u8]) -> bool {
         self.configurations.iter().flat_map(|configuration| &configuration.files).any(|p| p.matches(name))
     }
+
+    /// Whether a pattern of the policy could name a file below this folder.
+    #[must_use]
+    pub fn reaches(&self, folder: &[u8]) -> bool {
+        self.configurations.iter().flat_map(|configuration| &configuration.files).any(|p| p.reaches(folder))
+    }
 }
 
 fn assign(configuration: &PolicyConfiguration, base: &[(&[u8], SourceId)], head: &[(&[u8], SourceId)]) -> Vec<Planned> {
