@@ -4,6 +4,7 @@
 //! Knows nothing of formats, reports, files or networks.
 
 mod questions;
+mod rules;
 mod schema;
 mod scope;
 
@@ -29,6 +30,14 @@ macro_rules! checks {
 
 checks! {
     critical_ports,
+    default_action,
+    deletion_limit,
+    empty_input,
+    exposed_ports,
+    policy_changes,
+    protected_ranges,
+    protected_rules,
+    unreadable,
 }
 
 /// Declares one check: its id is the file's name, its page is `policies/<id>.md`.
@@ -196,7 +205,7 @@ pub fn configure(policy: &Policy) -> Result<Vec<Configured>, Vec<PolicyError>> {
 }
 
 fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
-    let Entry { check, name, level, within, approvals, node } = entry;
+    let Entry { check, name, level, within, approvals, node: _ } = entry;
     let Some(declaration) = find(&check.value) else {
         let known: Vec<&str> = CHECKS.iter().map(|declaration| declaration.id).collect();
         reader.unknown("check", &check.value, &known, check.span);
@@ -209,8 +218,8 @@ fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
         && declaration.always
         && wanted < declaration.level
     {
-        let message = format!("`{}` cannot be lowered to `{}`", check.value, wanted.word());
-        let help = format!("its level is at least `{}`; remove the key", declaration.level.word());
+        let message = format!("`{}` cannot be lowered to `{wanted}`", check.value);
+        let help = format!("its level is at least `{}`; remove the key", declaration.level);
         reader.refuse(level.span, message, help);
     }
     Some(Configured {
@@ -220,7 +229,7 @@ fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
         name: name.as_ref().map(|name| name.value.clone()),
         within: Scope::of(within.as_deref()),
         approvals: approvals.clone(),
-        at: Some(node.span),
+        at: Some(check.span),
     })
 }
 
@@ -229,7 +238,7 @@ fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
 pub fn run(checks: &[Configured], cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for configured in checks.iter().filter(|configured| configured.level != Level::Off) {
-        let mut report = Report { configured, findings: &mut findings };
+        let mut report = Report { configured, focus: None, findings: &mut findings };
         configured.within.report_idle(cx, &mut report);
         if let Err(missing) = configured.check.run(cx, &mut report) {
             let message = format!("it cannot be checked: {missing}");
@@ -242,6 +251,7 @@ pub fn run(checks: &[Configured], cx: &Context<'_>) -> Vec<Finding> {
 /// Where a check puts what it has to say.
 pub struct Report<'r> {
     configured: &'r Configured,
+    focus: Option<Span>,
     findings: &'r mut Vec<Finding>,
 }
 
@@ -254,6 +264,11 @@ impl Report<'_> {
     /// Where the policy names the check.
     pub(crate) fn at(&self) -> Option<Span> {
         self.configured.at
+    }
+
+    /// From now on findings are about this line of the policy.
+    pub(crate) fn focus(&mut self, span: Span) {
+        self.focus = Some(span);
     }
 
     /// A finding at the level of the policy. Add to what is returned where it is and what it is about.
@@ -271,7 +286,7 @@ impl Report<'_> {
             flow: None,
             witness: None,
             location: None,
-            policy: *at,
+            policy: self.focus.or(*at),
             approvals: approvals.clone(),
         });
         self.findings.last_mut().expect("one has just been added")

@@ -18,6 +18,7 @@ mod read;
 mod schema;
 mod services;
 mod terms;
+mod wildcard;
 mod yaml;
 
 pub use error::PolicyError;
@@ -33,7 +34,8 @@ pub use read::{Named, Object, Read, Reader};
 pub(crate) use read::{keys, words};
 pub use schema::{common, schema};
 pub use services::WELL_KNOWN;
-pub use terms::{Flows, Networks, Services};
+pub use terms::{Exceptions, Flows, Networks, Services};
+pub use wildcard::Wildcard;
 
 use crate::net::{Family, Naming, Set};
 use crate::text::{SourceId, SourceMap, Span};

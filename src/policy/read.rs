@@ -254,6 +254,12 @@ impl<'t> Object<'t> {
         }
     }
 
+    /// The same as [`Object::take`], in a chain.
+    pub fn with<T: Read>(mut self, key: &'static str, reader: &mut Reader<'_>) -> (Self, Option<T>) {
+        let value = self.take(key, reader);
+        (self, value)
+    }
+
     /// The value of a key as it stands.
     pub fn node(&mut self, key: &'static str) -> Option<&'t Node> {
         self.known.push(key);
@@ -286,8 +292,8 @@ macro_rules! keys {
 
         impl $crate::policy::Read for $name {
             fn read(node: &$crate::policy::Node, reader: &mut $crate::policy::Reader<'_>) -> Option<Self> {
-                let mut object = $crate::policy::Object::open(node, reader)?;
-                $(let $field = object.take(stringify!($field), reader);)*
+                let object = $crate::policy::Object::open(node, reader)?;
+                $(let (object, $field) = object.with(stringify!($field), reader);)*
                 object.close(reader);
                 Some(Self { $($field: $field?,)* })
             }
@@ -307,13 +313,11 @@ macro_rules! words {
             $($(#[$variant_meta])* #[schemars(rename = $word)] $variant,)*
         }
 
-        impl $name {
-            /// The word in the policy.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self {
                     $(Self::$variant => $word,)*
-                }
+                })
             }
         }
 

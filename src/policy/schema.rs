@@ -4,7 +4,8 @@ use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, TeamKeys};
 use super::node::Spanned;
 use super::pattern::Pattern;
 use super::read::Named;
-use super::terms::{Networks, Services};
+use super::terms::{Exceptions, Networks, Services};
+use super::wildcard::Wildcard;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -65,6 +66,12 @@ one_or_many!(
     "`any`, `tcp/443`, `tcp/8000-8099`, `udp`, `icmp/8`, a well-known name such as `ssh`, a name of `services`, or a list of them"
 );
 
+one_or_many!(
+    Exceptions,
+    "exceptions",
+    "Networks, as source, or flows: `tcp 198.51.100.0/24 -> 10.0.0.5:22`; one or a list"
+);
+
 impl JsonSchema for Pattern {
     fn schema_name() -> Cow<'static, str> {
         "pattern".into()
@@ -75,6 +82,15 @@ impl JsonSchema for Pattern {
             "type": "string",
             "minLength": 1,
         })
+    }
+}
+
+impl JsonSchema for Wildcard {
+    fn schema_name() -> Cow<'static, str> {
+        "wildcard".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "A text in which `*` stands for anything", "type": "string", "minLength": 1})
     }
 }
 

@@ -3,7 +3,7 @@
 use super::node::{Kind, Node};
 use super::read::{Read, Reader};
 use super::services::{self, WELL_KNOWN};
-use crate::net::{Family, Field, Region, Set, State, parse_addresses};
+use crate::net::{Family, Field, FlowError, Region, Set, State, parse_addresses, parse_flow};
 use crate::text::Span;
 use std::collections::BTreeMap;
 
@@ -258,4 +258,57 @@ impl Flows<'_> {
 fn has_ports(region: &Region) -> bool {
     let ports = Set::from_iter([6, 17, 33, 132, 136]);
     region.get(Field::Protocol).is_some_and(|protocols| ports.includes(protocols))
+}
+
+/// Networks and flows that are excepted from something.
+#[derive(Debug, Clone)]
+pub struct Exceptions(Vec<Region>);
+
+impl Exceptions {
+    /// What is left of the regions without the exceptions. A network is excepted as a source.
+    #[must_use]
+    pub fn taken_from(&self, regions: Vec<Region>) -> Vec<Region> {
+        self.0.iter().fold(regions, |left, hole| left.iter().flat_map(|region| without(region, hole)).collect())
+    }
+}
+
+/// The parts of a box outside of another one.
+fn without(region: &Region, hole: &Region) -> Vec<Region> {
+    if region.intersection(hole).is_none() {
+        return vec![region.clone()];
+    }
+    let mut rest = region.clone();
+    let mut out = Vec::new();
+    for (field, set) in hole.sets() {
+        let outside = rest.clone().with(*field, &set.complement(Field::max(*field, rest.family())));
+        if !outside.is_empty() {
+            out.push(outside);
+        }
+        rest.restrict(*field, set);
+    }
+    out
+}
+
+impl Read for Exceptions {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut out = Vec::new();
+        each(node, reader, |item, reader| {
+            match &item.kind {
+                Kind::Scalar { text, .. } if text.contains("->") => match parse_flow(text, reader.names) {
+                    Ok(regions) => out.extend(regions),
+                    Err(error) => {
+                        let FlowError { message, at: _, help } = error;
+                        reader.refuse(item.span, message, help);
+                        return None;
+                    }
+                },
+                Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => {
+                    let networks = Networks::read(item, reader)?;
+                    out.extend(Flows { from: Some(&networks), to: None, services: None }.regions());
+                }
+            }
+            Some(())
+        })?;
+        Some(Self(out))
+    }
 }

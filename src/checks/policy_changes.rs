@@ -1,0 +1,93 @@
+use super::{Check, Context, Report, declare_check};
+use crate::diff::Side;
+use crate::facts::MissingFact;
+use crate::policy::{KeyChange, Proposal, changes, keys};
+
+declare_check! { id: "policy-changes", since: "0.1.0", level: Approve, settings: PolicyChanges, always: true }
+
+keys! {
+    struct PolicyChanges {}
+}
+
+impl Check for PolicyChanges {
+    fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
+        let Self {} = self;
+        match cx.proposal {
+            Proposal::Outside | Proposal::Unchanged => {}
+            Proposal::Removed => {
+                let help = "leave the policy where it is: without it no later change can be judged";
+                block(report.finding("the change removes the policy", help));
+            }
+            Proposal::Changed { source: _, policy } => match policy.as_ref() {
+                Err(problems) => {
+                    for problem in problems {
+                        let message = format!("the proposed policy would not be accepted: {problem}");
+                        let finding = report.finding(message, "correct it: as it is, no later change could be judged");
+                        finding.location = Some((Side::Head, problem.at()));
+                        block(finding);
+                    }
+                }
+                Ok(proposed) => {
+                    let changes = changes(&cx.policy.root, &proposed.root);
+                    for change in &changes {
+                        describe(change, report);
+                    }
+                    if changes.is_empty() {
+                        report.finding(
+                            "the text of the policy changes, and none of its values",
+                            "have somebody look who answers for the policy",
+                        );
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+/// A policy that nobody could use is worse than one that needs an approval.
+fn block(finding: &mut super::Finding) {
+    finding.level = finding.level.max(super::Level::Block);
+}
+
+fn describe(change: &KeyChange, report: &mut Report<'_>) {
+    let KeyChange { path, before, after, base, head } = change;
+    let (message, help) = match (before, after) {
+        (Some(before), Some(after)) => {
+            (format!("the policy changes `{path}` from `{}` to `{}`", short(before), short(after)), weaker(path, before, after))
+        }
+        (Some(before), None) => (format!("the policy loses `{path}`: `{}`", short(before)), Some("weaker")),
+        (None, Some(after)) => (format!("the policy gains `{path}`: `{}`", short(after)), None),
+        (None, None) => return,
+    };
+    let message = match help {
+        Some(word) => format!("{message} ({word})"),
+        None => message,
+    };
+    let finding = report.finding(message, "have somebody look who answers for the policy; it judges from the next change on");
+    finding.location = head.map(|span| (Side::Head, span)).or(base.map(|span| (Side::Base, span)));
+}
+
+/// Whether another value demands less, where that can be told from the key alone.
+fn weaker(path: &str, before: &str, after: &str) -> Option<&'static str> {
+    let key = path.rsplit([' ', '.']).next().unwrap_or(path);
+    let number = |text: &str| text.parse::<u64>().ok();
+    let rank = |text: &str| ["off", "warn", "approve", "block"].iter().position(|word| *word == text);
+    let less = match key {
+        "level" => rank(after)? < rank(before)?,
+        "count" | "percent" if !path.contains("approvals") => number(after)? > number(before)?,
+        "count" => number(after)? < number(before)?,
+        "shrink" => number(after)? > number(before)?,
+        "always" => before == "true",
+        _ => return None,
+    };
+    Some(if less { "weaker" } else { "stricter" })
+}
+
+fn short(text: &str) -> String {
+    let mut out: String = text.chars().take(100).collect();
+    if out.len() < text.len() {
+        out.push('…');
+    }
+    out
+}
