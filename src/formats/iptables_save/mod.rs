@@ -1,6 +1,20 @@
 //! `iptables-save` and `ip6tables-save` files, the input of `iptables-restore`.
 
+mod extensions;
+mod family;
+mod finish;
+mod lower;
+mod normal;
+mod parse;
+mod read;
+mod ruleset;
+mod syntax;
+mod values;
+mod words;
+
 use super::{Format, Reading};
+use read::Modes;
+use ruleset::TableKind;
 
 pub(super) static FORMAT: IptablesSave = IptablesSave;
 
@@ -11,14 +25,30 @@ impl Format for IptablesSave {
         "iptables-save"
     }
 
-    fn recognises(&self, _name: &str, _text: &[u8]) -> bool {
-        false
+    /// A line `*filter`, or of another table, is among the first; nothing else looks like that.
+    fn recognises(&self, _name: &str, text: &[u8]) -> bool {
+        let start = &text[..text.len().min(FIRST)];
+        crate::text::lines(start).any(|(_, line)| {
+            let name = line.strip_prefix(b"*").map(|name| name.trim_ascii().split(u8::is_ascii_whitespace).next());
+            name.flatten().is_some_and(|name| TableKind::find(name).is_some())
+        })
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
-        for file in reading.files() {
-            let ledger = reading.ledger(*file);
-            reading.close(ledger);
+        let mut modes = Modes::default();
+        loop {
+            match read::files(reading, modes) {
+                Ok((ruleset, ledgers)) => {
+                    for ledger in ledgers {
+                        reading.close(ledger);
+                    }
+                    return finish::finish(reading, ruleset);
+                }
+                Err(more) => modes = more,
+            }
         }
     }
 }
+
+/// How much of a file is looked at to tell its format.
+const FIRST: usize = 1 << 16;

@@ -1,0 +1,182 @@
+//! The end of reading: filters out of base chains, objects, and what is wrong with the whole.
+
+use super::extensions::Truth;
+use super::ruleset::{Hook, Ruleset, Tab, TableKind};
+use crate::formats::Reading;
+use crate::model::{Action, Draft, Families, Filter, Literal, Object, Stage, Symbol, TableId};
+use crate::net::{Family, Field, Interface, Region, Set};
+use crate::text::{Span, escape};
+use foldhash::quality::RandomState;
+use std::collections::HashMap;
+
+/// Completes the configuration.
+pub(super) fn finish<'t>(reading: &mut Reading<'t>, mut ruleset: Ruleset<'t>) {
+    ruleset.settle(reading, &|_, _, _| None);
+    loops(reading, &mut ruleset);
+    unresolved_in_nat(reading, &mut ruleset);
+    ruleset.objects.extend(objects(reading, &ruleset));
+    unknown_policies(reading, &mut ruleset);
+    filters(reading, &ruleset);
+    let Ruleset { tabs, mut objects, opaques, gaps, .. } = ruleset;
+    let configuration = &mut reading.configuration;
+    objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
+    configuration.objects = objects;
+    configuration.opaques = opaques;
+    configuration.tables = tabs.into_iter().filter(|tab| tab.kind != TableKind::Nat).map(|tab| tab.model).collect();
+    for (at, reason) in gaps {
+        reading.gap(at, reason);
+    }
+}
+
+/// A base chain whose policy no file tells: it is what the host has at the time, so an opaque condition decides.
+fn unknown_policies(reading: &mut Reading<'_>, ruleset: &mut Ruleset<'_>) {
+    for tab in 0..ruleset.tabs.len() {
+        let Tab { kind, family, .. } = ruleset.tabs[tab];
+        for hook in kind.hooks() {
+            let Some(name) = reading.store.find_symbol(hook.chain().as_bytes()) else { continue };
+            let Some(id) = ruleset.tabs[tab].model.find(name) else { continue };
+            let number = id.0 as usize;
+            if kind == TableKind::Nat || ruleset.tabs[tab].more[number].policy.is_some() {
+                continue;
+            }
+            let chain = ruleset.tabs[tab].model.get(id);
+            let at = chain.declared.or_else(|| chain.origins.first().copied()).unwrap_or(ruleset.tabs[tab].at);
+            let text = format!("the policy of {}/{} is DROP", ruleset.tabs[tab].model.name, hook.chain());
+            let mut draft = Draft::new(Families::only(family));
+            draft.require(Literal { opaque: ruleset.opaque(reading.store, &text, at), holds: true });
+            let rule = reading.store.rule(draft, Action::Deny);
+            ruleset.tabs[tab].model.chains[number].push(rule, at);
+        }
+    }
+}
+
+/// One filter a hook: its base chains in the order in which the kernel runs them (netfilter_ipv4.h: raw -300, mangle -150,
+/// filter 0, security 50).
+fn filters(reading: &mut Reading<'_>, ruleset: &Ruleset<'_>) {
+    let kept: Vec<&Tab<'_>> = ruleset.tabs.iter().filter(|tab| tab.kind != TableKind::Nat).collect();
+    for hook in Hook::ALL {
+        let Some(name) = reading.store.find_symbol(hook.chain().as_bytes()) else { continue };
+        let mut stages = Vec::new();
+        for kind in TableKind::ALL {
+            for (number, tab) in kept.iter().enumerate().filter(|(_, tab)| tab.kind == kind) {
+                let Some(chain) = tab.model.find(name).filter(|_| kind.hooks().contains(&hook)) else { continue };
+                let policy = tab.more[chain.0 as usize].policy;
+                stages.push(Stage {
+                    table: TableId(u32::try_from(number).expect("ten tables at most")),
+                    chain,
+                    families: Families::only(tab.family),
+                    otherwise: policy.map_or(Action::Accept, |(action, _)| action),
+                    otherwise_at: policy.map(|(_, at)| at),
+                });
+            }
+        }
+        if !stages.is_empty() {
+            let domain = ruleset.families.iter().map(|family| domain(hook, *family)).collect();
+            let id = format!("{}/{}", reading.configuration.name, hook.id());
+            reading.configuration.filters.push(Filter { id, domain, stages, absent: true });
+        }
+    }
+    reading.configuration.filters.sort_by(|a, b| a.id.cmp(&b.id));
+}
+
+/// Which packets come to a hook: those that have, or do not have, the interfaces.
+fn domain(hook: Hook, family: Family) -> Region {
+    let none = Set::point(Interface::NONE.0);
+    let some = none.complement(Field::Input.max(family));
+    let (input, output) = match hook {
+        Hook::Prerouting | Hook::Input => (&some, &none),
+        Hook::Forward => (&some, &some),
+        Hook::Output => (&none, &some),
+        Hook::Postrouting => {
+            return Region::all(family).with(Field::Output, &some);
+        }
+    };
+    Region::all(family).with(Field::Input, input).with(Field::Output, output)
+}
+
+fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
+    let mut objects = Vec::new();
+    for tab in &ruleset.tabs {
+        let table = &tab.model.name;
+        objects.push(object("table", table.clone(), String::new(), tab.at));
+        for (chain, more) in tab.model.chains.iter().zip(&tab.more) {
+            let at = chain.declared.or_else(|| chain.origins.first().copied()).unwrap_or(tab.at);
+            let content = match more.policy {
+                Some((Action::Deny, _)) => "policy DROP",
+                Some(_) => "policy ACCEPT",
+                None => "",
+            };
+            let address = format!("{table}/{}", escape(reading.store.name(chain.name)));
+            objects.push(object("chain", address, content.to_owned(), at));
+        }
+    }
+    objects
+}
+
+const fn object(kind: &'static str, address: String, content: String, origin: Span) -> Object {
+    Object { kind, address, content, elements: None, origin, uncomputed: None }
+}
+
+impl Ruleset<'_> {
+    /// A set that a rule names. What is in it stands elsewhere.
+    pub(super) fn set(&mut self, name: &str, at: Span) {
+        if !self.objects.iter().any(|object| object.kind == "set" && object.address == name) {
+            self.objects.push(object("set", name.to_owned(), String::new(), at));
+        }
+    }
+}
+
+/// In `nat` nothing is made of the rules but objects; a chain that is not there is a gap nevertheless.
+fn unresolved_in_nat(reading: &Reading<'_>, ruleset: &mut Ruleset<'_>) {
+    let mut gaps = Vec::new();
+    for tab in ruleset.tabs.iter().filter(|tab| tab.kind == TableKind::Nat) {
+        for (name, at) in tab.more.iter().flat_map(|more| &more.calls) {
+            if !tab.is_declared(reading.store, *name) {
+                let name = escape(reading.store.name(*name));
+                gaps.push((*at, format!("`{name}` is neither a target known here nor a chain of the table `nat`")));
+            }
+        }
+    }
+    ruleset.gaps.append(&mut gaps);
+}
+
+/// Chains that lead back to themselves: the kernel refuses the whole table.
+fn loops(reading: &Reading<'_>, ruleset: &mut Ruleset<'_>) {
+    let mut gaps = Vec::new();
+    for tab in &ruleset.tabs {
+        let numbers: HashMap<Symbol, usize, RandomState> =
+            tab.model.chains.iter().enumerate().map(|(n, chain)| (chain.name, n)).collect();
+        // 0: not seen, 1: on the way from the start to here, 2: done.
+        let mut state = vec![0u8; tab.more.len()];
+        for start in 0..tab.more.len() {
+            let mut way = vec![(start, 0usize)];
+            if state[start] != 0 {
+                continue;
+            }
+            state[start] = 1;
+            while let Some((chain, next)) = way.last_mut() {
+                let Some((name, at)) = tab.more[*chain].calls.get(*next) else {
+                    state[*chain] = 2;
+                    way.pop();
+                    continue;
+                };
+                *next += 1;
+                match numbers.get(name).map(|n| (*n, state[*n])) {
+                    Some((n, 0)) => {
+                        state[n] = 1;
+                        way.push((n, 0));
+                    }
+                    Some((_, 1)) => {
+                        let name = escape(reading.store.name(*name));
+                        gaps.push((
+                            *at,
+                            format!("the chain `{name}` leads back to itself: the kernel refuses the table"),
+                        ));
+                    }
+                    Some(_) | None => {}
+                }
+            }
+        }
+    }
+    ruleset.gaps.append(&mut gaps);
+}

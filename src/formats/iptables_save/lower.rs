@@ -1,0 +1,702 @@
+//! Syntax to meaning: what the arguments of one line demand of a packet and do with it, as iptables(8) and
+//! iptables-extensions(8) say. Every arm is written out.
+//!
+//! Packets are whole datagrams here: where connection tracking is loaded Linux puts fragments together before any hook. Only
+//! `-f` speaks of later fragments; where a configuration uses it, matches on ports, flags and ICMP types demand that the packet is
+//! not one (their headers are not in it).
+
+use super::extensions::{Effect, Meaning, Module, Spec, Truth};
+use super::normal;
+use super::syntax::{Command, Kind, Match, Part};
+use super::values::{self, Addresses};
+use super::words::Word;
+use crate::model::Action;
+use crate::net::{Family, Field, Set, State};
+use std::ops::Range;
+
+/// One thing a rule can demand.
+#[derive(Debug, Clone)]
+pub(super) enum Term {
+    Field(Field, Set),
+    Address(Field, Family, Set),
+    Opaque(Unknown),
+}
+
+/// A condition whose truth is not in the file.
+#[derive(Debug, Clone)]
+pub(super) struct Unknown {
+    /// Its text, normalised and without negation where it can be.
+    pub(super) text: String,
+    pub(super) holds: bool,
+    pub(super) truth: Truth,
+    /// Which of the things of that truth it reads: the name of the `recent` list or set.
+    pub(super) of: String,
+    pub(super) at: Range<usize>,
+}
+
+/// What a rule does with the packets it matches.
+#[derive(Debug, Clone)]
+pub(super) enum Verdict<'t> {
+    Action(Action),
+    Jump(Word<'t>),
+    Goto(Word<'t>),
+    /// Something outside the rules lets the packet pass or not; the text names it.
+    Elsewhere(String),
+    /// Nobody knows: it passes, is gone or goes on; the text names it.
+    Any(String),
+}
+
+/// What the command on a line is.
+#[derive(Debug, Clone)]
+pub(super) enum Order<'t> {
+    Append(Word<'t>),
+    /// At a position, from 1.
+    Insert(Word<'t>, usize),
+    New(Word<'t>),
+    Policy(Word<'t>, Word<'t>),
+}
+
+/// What a rule changes for the conditions of other rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    Translation { early: bool },
+    Tracking,
+}
+
+/// How a piece of the line is accounted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Claim {
+    Modelled,
+    Inert(&'static str),
+    Opaque(&'static str),
+    Gap(String),
+}
+
+/// One line, understood.
+#[derive(Debug)]
+pub(super) struct Meant<'t> {
+    pub(super) order: Option<Order<'t>>,
+    /// The family of `-4` or `-6`.
+    pub(super) only: Option<Family>,
+    /// All must hold, each if one of its terms does.
+    pub(super) conditions: Vec<Vec<Term>>,
+    pub(super) verdict: Verdict<'t>,
+    pub(super) comment: Option<Vec<u8>>,
+    pub(super) writes: Vec<(Truth, String)>,
+    pub(super) sets: Vec<(String, Range<usize>)>,
+    pub(super) beside: Option<Beside>,
+    /// `-f` occurs.
+    pub(super) fragments: bool,
+    pub(super) claims: Vec<(Range<usize>, Claim)>,
+    /// The real program would not take the line.
+    pub(super) refused: bool,
+}
+
+/// Understands a line for one family. `fragments`: the configuration asks for fragments somewhere.
+pub(super) fn lower<'t>(command: Command<'t>, family: Family, fragments: bool) -> Meant<'t> {
+    let normal = normal::rule(&command);
+    let Command { at: _, parts, matches } = command;
+    let mut lowering = Lowering {
+        family,
+        fragments,
+        protocol: None,
+        matches,
+        conditions: Vec::new(),
+        unknowns: Vec::new(),
+        used: Vec::new(),
+        seen: Vec::new(),
+        meant: Meant {
+            order: None,
+            only: None,
+            conditions: Vec::new(),
+            verdict: Verdict::Action(Action::Continue),
+            comment: None,
+            writes: Vec::new(),
+            sets: Vec::new(),
+            beside: None,
+            fragments: false,
+            claims: Vec::with_capacity(parts.len()),
+            refused: false,
+        },
+    };
+    lowering.protocol = lowering.find_protocol(&parts);
+    for part in parts {
+        lowering.part(part);
+    }
+    lowering.finish(normal)
+}
+
+struct Lowering<'t> {
+    family: Family,
+    fragments: bool,
+    /// The one protocol the rule is about, if it is one.
+    protocol: Option<u8>,
+    matches: Vec<Match<'t>>,
+    conditions: Vec<Vec<Term>>,
+    /// The opaque options of each match, by its index.
+    unknowns: Vec<(usize, Part<'t>)>,
+    /// The matches of which an option stands there.
+    used: Vec<usize>,
+    /// What may stand once only.
+    seen: Vec<&'static str>,
+    meant: Meant<'t>,
+}
+
+type Lowered = Result<Claim, String>;
+
+impl<'t> Lowering<'t> {
+    fn find_protocol(&self, parts: &[Part<'t>]) -> Option<u8> {
+        parts.iter().find_map(|part| match &part.kind {
+            Kind::Protocol(word) if !part.negated => values::protocol(word).ok().filter(|number| *number != 0),
+            _ => None,
+        })
+    }
+
+    fn part(&mut self, part: Part<'t>) {
+        let at = part.at.clone();
+        let claim = self.kind(part).unwrap_or_else(|reason| {
+            self.meant.refused = true;
+            Claim::Gap(reason)
+        });
+        self.meant.claims.push((at, claim));
+    }
+
+    fn kind(&mut self, part: Part<'t>) -> Lowered {
+        let Part { at, negated, kind } = part;
+        if negated && !may_be_negated(&kind) {
+            return Err("`!` cannot stand before this option: iptables-restore refuses the line".to_owned());
+        }
+        match kind {
+            Kind::Counters => Ok(Claim::Inert("counters")),
+            Kind::Family(family) => {
+                self.meant.only = Some(family);
+                Ok(Claim::Modelled)
+            }
+            Kind::Append(chain) => self.order(Order::Append(chain)),
+            Kind::Insert(chain, number) => {
+                let position = match &number {
+                    None => Some(1),
+                    Some(word) => word.ascii().and_then(values::number).and_then(|n| usize::try_from(n).ok()),
+                };
+                match position.filter(|n| *n > 0) {
+                    Some(position) => self.order(Order::Insert(chain, position)),
+                    None => Err("the position of `-I` is not a number from 1 on".to_owned()),
+                }
+            }
+            Kind::New(chain) => self.order(Order::New(chain)),
+            Kind::Policy(chain, policy) => self.order(Order::Policy(chain, policy)),
+            Kind::OtherCommand(what) => {
+                Err(format!("the command {what}; what earlier rules it concerns is not followed"))
+            }
+            Kind::Source(word) => self.addresses("-s", Field::Source, negated, &word, at),
+            Kind::Destination(word) => self.addresses("-d", Field::Destination, negated, &word, at),
+            Kind::Protocol(word) => self.protocol(negated, &word),
+            Kind::Input(word) => self.interface("-i", Field::Input, negated, &word),
+            Kind::Output(word) => self.interface("-o", Field::Output, negated, &word),
+            Kind::Fragment => {
+                self.once("-f")?;
+                if self.family == Family::Ipv6 {
+                    return Err("`-f` is not known to ip6tables (it has `-m frag`)".to_owned());
+                }
+                self.meant.fragments = true;
+                self.field(Field::LaterFragment, Set::point(u128::from(!negated)));
+                Ok(Claim::Modelled)
+            }
+            Kind::Manner => Ok(Claim::Inert("manner of loading")),
+            Kind::Match(of) => self.match_named(of),
+            Kind::Option { of, spec, values } => self.option(of, spec, negated, values, at),
+            Kind::Jump(name, target) => {
+                self.once("-j")?;
+                match target {
+                    Some(target) => self.target(target.effect),
+                    None => {
+                        self.meant.verdict = Verdict::Jump(name);
+                        Ok(Claim::Modelled)
+                    }
+                }
+            }
+            Kind::Goto(name) => {
+                self.once("-j")?;
+                self.meant.verdict = Verdict::Goto(name);
+                Ok(Claim::Modelled)
+            }
+            Kind::TargetOption { spec, values } => self.target_option(spec, &values),
+            Kind::Unknown { values } => {
+                let text = values.iter().map(normal::quote).collect::<Vec<_>>().join(" ");
+                let name = values.first().map(Word::show).unwrap_or_default();
+                let reason = format!("the option `{name}` is not known here");
+                self.unknown(text, !negated, Truth::Packet, String::new(), at);
+                Ok(Claim::Gap(reason))
+            }
+            Kind::Refused(reason) => Err(reason),
+        }
+    }
+
+    fn order(&mut self, order: Order<'t>) -> Lowered {
+        if self.meant.order.is_some() {
+            return Err("two commands stand on one line".to_owned());
+        }
+        self.meant.order = Some(order);
+        Ok(Claim::Modelled)
+    }
+
+    fn once(&mut self, what: &'static str) -> Result<(), String> {
+        if self.seen.contains(&what) {
+            return Err(format!("`{what}` stands twice: iptables-restore refuses the line"));
+        }
+        self.seen.push(what);
+        Ok(())
+    }
+
+    fn field(&mut self, field: Field, set: Set) {
+        self.conditions.push(vec![Term::Field(field, set)]);
+    }
+
+    fn unknown(&mut self, text: String, holds: bool, truth: Truth, of: String, at: Range<usize>) {
+        self.conditions.push(vec![Term::Opaque(Unknown { text, holds, truth, of, at })]);
+    }
+
+    fn addresses(
+        &mut self,
+        option: &'static str,
+        field: Field,
+        negated: bool,
+        word: &Word<'t>,
+        at: Range<usize>,
+    ) -> Lowered {
+        self.once(option)?;
+        match values::addresses(word, self.family)? {
+            Addresses::Set(_) if negated && word.text.contains(&b',') => {
+                Err("`!` with several addresses: iptables-restore refuses the line".to_owned())
+            }
+            Addresses::Set(set) => {
+                let set = if negated { set.complement(field.max(self.family)) } else { set };
+                self.conditions.push(vec![Term::Address(field, self.family, set)]);
+                Ok(Claim::Modelled)
+            }
+            Addresses::Name => {
+                self.unknown(format!("{option} {}", word.show()), !negated, Truth::Packet, String::new(), at);
+                Ok(Claim::Opaque("host name"))
+            }
+        }
+    }
+
+    fn protocol(&mut self, negated: bool, word: &Word<'t>) -> Lowered {
+        self.once("-p")?;
+        match (values::protocol(word)?, negated) {
+            (0, true) => Err("`! -p all` never matches: iptables-restore refuses the line".to_owned()),
+            (0, false) => Ok(Claim::Modelled),
+            (number, negated) => {
+                let set = Set::point(number.into());
+                self.field(Field::Protocol, if negated { set.complement(255) } else { set });
+                Ok(Claim::Modelled)
+            }
+        }
+    }
+
+    fn interface(&mut self, option: &'static str, field: Field, negated: bool, word: &Word<'t>) -> Lowered {
+        self.once(option)?;
+        let chain = match &self.meant.order {
+            Some(Order::Append(chain) | Order::Insert(chain, _)) => &*chain.text,
+            Some(Order::New(_) | Order::Policy(_, _)) | None => b"",
+        };
+        let impossible = match field {
+            Field::Input => matches!(chain, b"OUTPUT" | b"POSTROUTING"),
+            _ => matches!(chain, b"INPUT" | b"PREROUTING"),
+        };
+        if impossible {
+            return Err(format!(
+                "`{option}` cannot stand in {}: iptables-restore refuses it",
+                crate::text::escape(chain)
+            ));
+        }
+        let set = values::interfaces(word)?;
+        self.field(field, if negated { set.complement(u128::MAX) } else { set });
+        Ok(Claim::Modelled)
+    }
+
+    fn match_named(&mut self, of: usize) -> Lowered {
+        let Match { module, name } = &self.matches[of];
+        let Some(module) = module else {
+            let (name, at) = (name.show(), name.at());
+            self.unknown(format!("-m {name}"), true, Truth::Packet, String::new(), at);
+            return Ok(Claim::Gap(format!("the match `{name}` is not known here")));
+        };
+        self.needs_protocol(module)?;
+        Ok(match module.name {
+            "comment" => Claim::Inert("comment"),
+            _ if module.options.iter().any(|spec| spec.meaning != Meaning::Condition) => Claim::Modelled,
+            _ => Claim::Opaque(module.name),
+        })
+    }
+
+    /// Whether the rule is about the one protocol that the match can read.
+    fn needs_protocol(&self, module: &Module) -> Result<(), String> {
+        let wanted: &[u8] = match module.name {
+            "tcp" | "tcpmss" => &[6],
+            "udp" => &[17],
+            "udplite" => &[136],
+            "sctp" => &[132],
+            "dccp" => &[33],
+            "icmp" => &[1],
+            "icmp6" => &[58],
+            "multiport" => &[6, 17, 33, 132, 136],
+            _ => return Ok(()),
+        };
+        match self.protocol {
+            Some(protocol) if wanted.contains(&protocol) => match (module.name, self.family) {
+                ("icmp", Family::Ipv6) => Err("`-m icmp` is for IPv4, and the line is for IPv6".to_owned()),
+                ("icmp6", Family::Ipv4) => Err("`-m icmp6` is for IPv6, and the line is for IPv4".to_owned()),
+                _ => Ok(()),
+            },
+            Some(_) | None => {
+                Err(format!("`-m {}` needs a `-p` of its own protocol: iptables-restore refuses the line", module.name))
+            }
+        }
+    }
+
+    fn option(
+        &mut self,
+        of: usize,
+        spec: &'static Spec,
+        negated: bool,
+        words: Vec<Word<'t>>,
+        at: Range<usize>,
+    ) -> Lowered {
+        let Some(module) = self.matches[of].module else { return Err("an option of no match".to_owned()) };
+        self.needs_protocol(module)?;
+        self.used.push(of);
+        let protocol = self.protocol.unwrap_or(0);
+        let flip = |set: Set, max: u128| if negated { set.complement(max) } else { set };
+        let ports = |set: Set| flip(set, 65535);
+        match (spec.meaning, words.as_slice()) {
+            (Meaning::SourcePort, [word]) => {
+                let set = ports(values::port_range(word, protocol)?);
+                self.in_header(vec![Term::Field(Field::SourcePort, set)])
+            }
+            (Meaning::DestinationPort, [word]) => {
+                let set = ports(values::port_range(word, protocol)?);
+                self.in_header(vec![Term::Field(Field::DestinationPort, set)])
+            }
+            (Meaning::SourcePorts, [word]) => {
+                let set = ports(values::port_list(word, protocol)?);
+                self.in_header(vec![Term::Field(Field::SourcePort, set)])
+            }
+            (Meaning::DestinationPorts, [word]) => {
+                let set = ports(values::port_list(word, protocol)?);
+                self.in_header(vec![Term::Field(Field::DestinationPort, set)])
+            }
+            (Meaning::EitherPorts, [word]) => {
+                let set = values::port_list(word, protocol)?;
+                let [source, destination] = [Field::SourcePort, Field::DestinationPort];
+                if negated {
+                    self.in_header(vec![Term::Field(source, set.complement(65535))])?;
+                    self.in_header(vec![Term::Field(destination, set.complement(65535))])
+                } else {
+                    self.in_header(vec![Term::Field(source, set.clone()), Term::Field(destination, set)])
+                }
+            }
+            (Meaning::TcpFlags, [mask, wanted]) => {
+                let set = flip(values::tcp_flags(mask, wanted)?, 255);
+                self.in_header(vec![Term::Field(Field::TcpFlags, set)])
+            }
+            (Meaning::Syn, []) => {
+                const RELEVANT: u8 = 0b1_0111;
+                let syn: Set = (0..=255u8).filter(|byte| byte & RELEVANT == 2).map(u128::from).collect();
+                self.in_header(vec![Term::Field(Field::TcpFlags, flip(syn, 255))])
+            }
+            (Meaning::Icmp, [word]) => {
+                let set = ports(values::icmp(word, protocol)?);
+                self.in_header(vec![Term::Field(Field::DestinationPort, set)])
+            }
+            (Meaning::States, [word]) => {
+                let states = values::states(word, spec.name == "ctstate")?;
+                Ok(self.states(&states, negated, &at))
+            }
+            (Meaning::SourceRange, [word]) => self.range(Field::Source, negated, word),
+            (Meaning::DestinationRange, [word]) => self.range(Field::Destination, negated, word),
+            (Meaning::Comment, [word]) => {
+                self.meant.comment = Some(word.text.to_vec());
+                Ok(Claim::Inert("comment"))
+            }
+            (Meaning::Condition, _) => {
+                for word in &words {
+                    check_condition(module, spec, word)?;
+                }
+                let kind = Kind::Option { of, spec, values: words };
+                self.unknowns.push((of, Part { at, negated, kind }));
+                Ok(Claim::Opaque(module.name))
+            }
+            (
+                Meaning::SourcePort
+                | Meaning::DestinationPort
+                | Meaning::SourcePorts
+                | Meaning::DestinationPorts
+                | Meaning::EitherPorts
+                | Meaning::TcpFlags
+                | Meaning::Syn
+                | Meaning::Icmp
+                | Meaning::States
+                | Meaning::SourceRange
+                | Meaning::DestinationRange
+                | Meaning::Comment
+                | Meaning::OfTarget,
+                _,
+            ) => Err(format!("`--{}` has another number of arguments", spec.name)),
+        }
+    }
+
+    /// A condition on the header behind the IP header, which later fragments do not have.
+    fn in_header(&mut self, terms: Vec<Term>) -> Lowered {
+        self.conditions.push(terms);
+        if self.fragments {
+            self.field(Field::LaterFragment, Set::point(0));
+        }
+        Ok(Claim::Modelled)
+    }
+
+    fn range(&mut self, field: Field, negated: bool, word: &Word<'t>) -> Lowered {
+        let set = values::address_range(word, self.family)?;
+        let set = if negated { set.complement(field.max(self.family)) } else { set };
+        self.conditions.push(vec![Term::Address(field, self.family, set)]);
+        Ok(Claim::Modelled)
+    }
+
+    /// `--ctstate NEW,DNAT` holds in one of the states or if the connection is translated (xt_conntrack.c, `conntrack_mt`).
+    fn states(&mut self, states: &values::States, negated: bool, at: &Range<usize>) -> Claim {
+        let values::States { states, source_translated, destination_translated } = states;
+        let set: Set = states.iter().map(|state| state.value()).collect();
+        let bits = [("SNAT", source_translated), ("DNAT", destination_translated)];
+        let bits = bits.into_iter().filter(|(_, asked)| **asked);
+        let bits = bits.map(|(name, _)| {
+            let text = format!("-m conntrack --ctstate {name}");
+            Term::Opaque(Unknown { text, holds: !negated, truth: Truth::Packet, of: String::new(), at: at.clone() })
+        });
+        let bits: Vec<_> = bits.collect();
+        let claim = if bits.is_empty() { Claim::Modelled } else { Claim::Opaque("conntrack") };
+        if negated {
+            self.field(Field::State, set.complement(State::ALL.len() as u128 - 1));
+            self.conditions.extend(bits.into_iter().map(|term| vec![term]));
+        } else {
+            let states = (!set.is_empty()).then_some(Term::Field(Field::State, set));
+            self.conditions.push(states.into_iter().chain(bits).collect());
+        }
+        claim
+    }
+
+    fn target(&mut self, effect: Effect) -> Lowered {
+        let (verdict, claim) = match effect {
+            Effect::Accept => (Verdict::Action(Action::Accept), Claim::Modelled),
+            Effect::Deny => (Verdict::Action(Action::Deny), Claim::Modelled),
+            Effect::Return => (Verdict::Action(Action::Return), Claim::Modelled),
+            Effect::Inert(why) => (Verdict::Action(Action::Continue), Claim::Inert(why)),
+            Effect::Writes(truth) => {
+                self.meant.writes.push((truth, String::new()));
+                (Verdict::Action(Action::Continue), Claim::Inert("read by other rules, which notice it"))
+            }
+            Effect::Tracking => {
+                self.meant.beside = Some(Beside::Tracking);
+                (Verdict::Action(Action::Continue), Claim::Modelled)
+            }
+            Effect::Translation { early } => {
+                self.meant.beside = Some(Beside::Translation { early });
+                (Verdict::Action(Action::Continue), Claim::Modelled)
+            }
+            Effect::Elsewhere => (Verdict::Elsewhere(String::new()), Claim::Opaque("decided elsewhere")),
+            Effect::Any => (Verdict::Any(String::new()), Claim::Opaque("decided elsewhere")),
+        };
+        self.meant.verdict = verdict;
+        Ok(claim)
+    }
+
+    fn target_option(&mut self, spec: &'static Spec, words: &[Word<'t>]) -> Lowered {
+        for word in words {
+            if spec.name != "log-prefix" && spec.name != "nflog-prefix" && values::is_template(&word.text) {
+                return Err(values::refuse(word, "a value"));
+            }
+        }
+        if let ("add-set" | "del-set" | "map-set", [name, _]) = (spec.name, words) {
+            self.meant.writes.push((Truth::Sets, name.show()));
+            self.meant.sets.push((name.show(), name.at()));
+        }
+        if let ("reject-with", [word]) = (spec.name, words) {
+            reject_type(word, self.family, self.protocol)?;
+        }
+        Ok(match self.meant.verdict {
+            Verdict::Action(Action::Deny) => Claim::Inert("what the sender is told"),
+            Verdict::Action(_) if self.meant.beside.is_some() => Claim::Modelled,
+            Verdict::Action(_) if self.meant.writes.is_empty() => {
+                Claim::Inert("option of a target that decides nothing")
+            }
+            Verdict::Action(_) => Claim::Inert("read by other rules, which notice it"),
+            Verdict::Jump(_) | Verdict::Goto(_) => Claim::Modelled,
+            Verdict::Elsewhere(_) | Verdict::Any(_) => Claim::Opaque("decided elsewhere"),
+        })
+    }
+
+    /// Turns the opaque options of each match into one condition a match, and closes the account.
+    fn finish(mut self, normal: String) -> Meant<'t> {
+        let mut unknowns = std::mem::take(&mut self.unknowns);
+        unknowns.sort_by_key(|(of, _)| *of);
+        for group in unknowns.chunk_by(|(a, _), (b, _)| a == b) {
+            self.condition(group);
+        }
+        self.bare_matches(&unknowns);
+        match &mut self.meant.verdict {
+            Verdict::Elsewhere(text) | Verdict::Any(text) => text.clone_from(&normal::target_of(&normal)),
+            Verdict::Action(_) | Verdict::Jump(_) | Verdict::Goto(_) => {}
+        }
+        if self.meant.refused {
+            self.conditions.clear();
+            self.meant.verdict = Verdict::Any(normal);
+        }
+        self.meant.conditions = self.conditions;
+        self.meant.claims.sort_by_key(|(at, _)| at.start);
+        self.meant
+    }
+
+    /// Matches without an option: some are conditions by themselves, others are refused so.
+    fn bare_matches(&mut self, unknowns: &[(usize, Part<'t>)]) {
+        for of in 0..self.matches.len() {
+            let Match { module: Some(module), name } = &self.matches[of] else { continue };
+            let (name, at) = (name.show(), name.at());
+            if module.options.iter().any(|spec| spec.meaning != Meaning::Condition) {
+                if !self.used.contains(&of) && !has_ports(module) {
+                    self.meant.refused = true;
+                    let reason = format!("`-m {name}` lacks an option: iptables-restore refuses the line");
+                    self.meant.claims.push((at, Claim::Gap(reason)));
+                }
+            } else if unknowns.iter().all(|(used, _)| *used != of) {
+                self.unknown(format!("-m {}", module.name), true, module.truth, String::new(), at);
+            }
+        }
+    }
+
+    fn condition(&mut self, group: &[(usize, Part<'t>)]) {
+        let Some((of, first)) = group.first() else { return };
+        let Some(module) = self.matches[*of].module else { return };
+        let parts = || group.iter().map(|(_, part)| part);
+        let word = |name: &str| {
+            parts().find_map(|part| match &part.kind {
+                Kind::Option { of: _, spec, values } if spec.name == name => values.first().map(Word::show),
+                _ => None,
+            })
+        };
+        let has = |name: &str| parts().any(|part| matches!(&part.kind, Kind::Option { spec, .. } if spec.name == name));
+        let of = match module.truth {
+            Truth::Recent => word("name").unwrap_or_else(|| "DEFAULT".to_owned()),
+            Truth::Sets => word("match-set").or_else(|| word("set")).unwrap_or_default(),
+            Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service => String::new(),
+        };
+        if module.truth == Truth::Sets {
+            self.meant.sets.push((of.clone(), first.at.clone()));
+        }
+        if module.truth == Truth::Recent && (has("set") || has("update") || has("remove")) {
+            self.meant.writes.push((Truth::Recent, of.clone()));
+        }
+        if module.name == "recent" && has("set") {
+            // xt_recent.c: `--set` notes the address and is true, `! --set` notes it and is not.
+            if parts().any(|part| part.negated) {
+                self.conditions.push(Vec::new());
+            }
+            return;
+        }
+        let negated = parts().filter(|part| part.negated).count();
+        let holds = !(negated == 1 && group.len() == 1);
+        let text = normal::condition(module, parts(), holds);
+        self.unknown(text, holds, module.truth, of, first.at.clone());
+    }
+}
+
+const fn may_be_negated(kind: &Kind<'_>) -> bool {
+    match kind {
+        Kind::Source(_)
+        | Kind::Destination(_)
+        | Kind::Protocol(_)
+        | Kind::Input(_)
+        | Kind::Output(_)
+        | Kind::Fragment
+        | Kind::Option { .. }
+        | Kind::Refused(_)
+        | Kind::Unknown { .. } => true,
+        Kind::Counters
+        | Kind::Family(_)
+        | Kind::Append(_)
+        | Kind::Insert(_, _)
+        | Kind::New(_)
+        | Kind::Policy(_, _)
+        | Kind::OtherCommand(_)
+        | Kind::Manner
+        | Kind::Match(_)
+        | Kind::Jump(_, _)
+        | Kind::Goto(_)
+        | Kind::TargetOption { .. } => false,
+    }
+}
+
+fn has_ports(module: &Module) -> bool {
+    module.options.iter().any(|spec| spec.meaning == Meaning::SourcePort)
+}
+
+/// What the real program would refuse in a value that is otherwise only compared.
+fn check_condition(module: &Module, spec: &Spec, word: &Word<'_>) -> Result<(), String> {
+    if values::is_template(&word.text) {
+        return Err(values::refuse(word, "a value"));
+    }
+    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    match (module.name, spec.name) {
+        ("limit", "limit") => normal::rate(&word.show()).map(|_| ()).ok_or_else(|| values::refuse(word, "a rate")),
+        ("limit", "limit-burst") if !digits(&word.text) => Err(values::refuse(word, "a number")),
+        _ => Ok(()),
+    }
+}
+
+/// The kinds of refusal, by family (libipt_REJECT.c, libip6t_REJECT.c); each may be cut short.
+fn reject_type(word: &Word<'_>, family: Family, protocol: Option<u8>) -> Result<(), String> {
+    let kinds: &[&str] = match family {
+        Family::Ipv4 => &[
+            "icmp-net-unreachable",
+            "net-unreach",
+            "icmp-host-unreachable",
+            "host-unreach",
+            "icmp-proto-unreachable",
+            "proto-unreach",
+            "icmp-port-unreachable",
+            "port-unreach",
+            "icmp-net-prohibited",
+            "net-prohib",
+            "icmp-host-prohibited",
+            "host-prohib",
+            "icmp-admin-prohibited",
+            "admin-prohib",
+            "tcp-reset",
+            "tcp-rst",
+        ],
+        Family::Ipv6 => &[
+            "icmp6-no-route",
+            "no-route",
+            "icmp6-adm-prohibited",
+            "adm-prohibited",
+            "icmp6-addr-unreachable",
+            "addr-unreach",
+            "icmp6-port-unreachable",
+            "port-unreach",
+            "tcp-reset",
+            "icmp6-policy-fail",
+            "policy-fail",
+            "icmp6-reject-route",
+            "reject-route",
+        ],
+    };
+    let text = word.ascii().unwrap_or("").to_ascii_lowercase();
+    if text.is_empty() || !kinds.iter().any(|kind| kind.starts_with(&text)) {
+        return Err(values::refuse(word, "a kind of refusal"));
+    }
+    match protocol {
+        Some(6) => Ok(()),
+        Some(_) | None if text.starts_with("tcp") => {
+            Err("`--reject-with tcp-reset` needs `-p tcp`: the kernel refuses the rule".to_owned())
+        }
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,431 @@
+//! Goes through the files of a configuration line by line, as `iptables-restore` does with each in turn.
+//!
+//! A table that a later file, or a later part of one, opens again for the same family is emptied first, since that is what
+//! `iptables-restore` does; if rules are lost by it, that is a gap.
+
+use super::family;
+use super::lower::{self, Claim, Meant, Order};
+use super::normal;
+use super::parse;
+use super::ruleset::{Ruleset, Tab, TableKind};
+use super::syntax::{Command, Line};
+use super::words::Word;
+use crate::formats::{Disposition, Ledger, Reading};
+use crate::model::{Action, ChainId, Symbol};
+use crate::net::Family;
+use crate::text::{SourceId, Span};
+use std::ops::Range;
+
+/// What must be known of all files before the first line can be read; found out on the way, and then begun anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Modes {
+    /// A file has lines with `-4` or `-6`: each file is for both families.
+    pub(super) dual: bool,
+    /// `-f` occurs: later fragments exist.
+    pub(super) fragments: bool,
+}
+
+/// Reads all files; `Err` says what must be known when it is tried again.
+pub(super) fn files<'t>(reading: &mut Reading<'t>, modes: Modes) -> Result<(Ruleset<'t>, Vec<Ledger<'t>>), Modes> {
+    let mut ruleset = Ruleset::default();
+    let mut ledgers = Vec::with_capacity(reading.files().len());
+    for file in reading.files() {
+        ledgers.push(File::new(reading, &mut ruleset, *file, modes).read()?);
+    }
+    Ok((ruleset, ledgers))
+}
+
+struct File<'r, 'a, 't> {
+    reading: &'r mut Reading<'t>,
+    ruleset: &'a mut Ruleset<'t>,
+    modes: Modes,
+    file: SourceId,
+    text: &'t [u8],
+    ledger: Ledger<'t>,
+    families: Vec<Family>,
+    /// The table that is open, for each family, and where its `*` stands.
+    open: Option<Open>,
+    /// How many lines end with CR LF, and the first of them.
+    carriage: Option<(usize, Range<usize>)>,
+    tables: usize,
+}
+
+#[derive(Clone)]
+struct Open {
+    tabs: Vec<usize>,
+    kind: TableKind,
+    at: Range<usize>,
+}
+
+impl<'r, 'a, 't> File<'r, 'a, 't> {
+    fn new(reading: &'r mut Reading<'t>, ruleset: &'a mut Ruleset<'t>, file: SourceId, modes: Modes) -> Self {
+        let text = reading.text(file);
+        let evidence = family::of(reading.name(file), text);
+        let families = if modes.dual { Family::ALL.to_vec() } else { vec![evidence.family] };
+        let ledger = reading.ledger(file);
+        if let Some(against) = evidence.against.filter(|_| !modes.dual) {
+            ruleset.gaps.push((ledger.span(0, text.len().min(1)), against.to_owned()));
+        }
+        for family in &families {
+            if !ruleset.families.contains(family) {
+                ruleset.families.push(*family);
+            }
+        }
+        Self { reading, ruleset, modes, file, text, ledger, families, open: None, carriage: None, tables: 0 }
+    }
+
+    fn read(mut self) -> Result<Ledger<'t>, Modes> {
+        let mut at = 0;
+        while at < self.text.len() {
+            let stop = memchr::memchr(b'\n', &self.text[at..]).map_or(self.text.len(), |n| at + n);
+            let mut end = stop;
+            if end > at && self.text[end - 1] == b'\r' {
+                end -= 1;
+                let (count, _) = self.carriage.get_or_insert_with(|| (0, at..stop));
+                *count += 1;
+            }
+            self.line(at, end)?;
+            at = stop + 1;
+        }
+        self.finish();
+        Ok(self.ledger)
+    }
+
+    fn finish(&mut self) {
+        if let Some(Open { tabs: _, kind, at }) = self.open.take() {
+            let reason = format!("the table `{}` has no COMMIT: iptables-restore does not apply it", kind.name());
+            self.ruleset.gaps.push((self.ledger.span(at.start, at.end), reason));
+        }
+        if let Some((count, at)) = self.carriage.take() {
+            let reason = format!(
+                "{count} lines end with CR LF: iptables-restore takes the CR for a part of the last word and refuses the file; \
+                 store it with LF"
+            );
+            self.ruleset.gaps.push((self.ledger.span(at.start, at.end), reason));
+        }
+        if self.tables == 0 {
+            let reason = if self.text.trim_ascii().is_empty() {
+                "the file is empty: it holds no table and no rule"
+            } else {
+                "the file holds no table, so no rule of it is in force"
+            };
+            self.ruleset.gaps.push((self.ledger.span(0, self.text.len()), reason.to_owned()));
+        }
+    }
+
+    fn line(&mut self, start: usize, end: usize) -> Result<(), Modes> {
+        match parse::line(self.text, start, end) {
+            Line::Blank if start == end => {}
+            Line::Blank => {
+                self.ruleset.gaps.push((
+                    self.ledger.span(start, end),
+                    "the line holds only blanks: iptables-restore refuses it".to_owned(),
+                ));
+            }
+            Line::Comment => self.ledger.claim(start, end, Disposition::Inert("comment")),
+            Line::Table { name, rest } => self.table(start, end, &name, rest),
+            Line::Chain { name, policy, rest } => self.chain(start, end, &name, policy.as_ref(), rest),
+            Line::Commit { ragged } => self.commit(start, end, ragged),
+            Line::Command => return self.command(start, end),
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, start: usize, end: usize, name: &Word<'t>, rest: Range<usize>) {
+        if let Some(Open { tabs: _, kind, at: _ }) = self.open.take() {
+            let reason = format!("the table `{}` has no COMMIT before this one begins", kind.name());
+            self.ledger.gap(start, end, reason);
+            self.tables += 1;
+            if let Some(kind) = TableKind::find(&name.text) {
+                self.begin(kind, start..end);
+            }
+            return;
+        }
+        self.tables += 1;
+        match TableKind::find(&name.text) {
+            Some(kind) => {
+                self.ledger.claim(start, name.end, Disposition::Modelled);
+                if !self.text[rest.clone()].trim_ascii().is_empty() {
+                    self.ledger.claim(rest.start, rest.end, Disposition::Inert("ignored by iptables-restore"));
+                }
+                self.begin(kind, start..end);
+            }
+            None => self.ledger.gap(start, end, format!("there is no table `{}`", name.show())),
+        }
+    }
+
+    fn begin(&mut self, kind: TableKind, at: Range<usize>) {
+        let span = self.ledger.span(at.start, at.end);
+        let mut tabs = Vec::with_capacity(2);
+        for family in &self.families {
+            match self.ruleset.tab(kind, *family) {
+                None => {
+                    self.ruleset.tabs.push(Tab::new(kind, *family, span));
+                    tabs.push(self.ruleset.tabs.len() - 1);
+                }
+                Some(tab) => {
+                    let lost = self.ruleset.tabs[tab].rules();
+                    if lost > 0 {
+                        let reason = format!(
+                            "the table `{}` is opened again, which empties it: {lost} rules are lost",
+                            kind.name()
+                        );
+                        self.ruleset.gaps.push((span, reason));
+                    }
+                    self.ruleset.reopen(tab, span);
+                    tabs.push(tab);
+                }
+            }
+        }
+        self.open = Some(Open { tabs, kind, at });
+    }
+
+    fn chain(&mut self, start: usize, end: usize, name: &Word<'t>, policy: Option<&Word<'t>>, rest: Range<usize>) {
+        let Some(Open { tabs, kind, at: _ }) = self.open.clone() else { return self.outside(start, end) };
+        let Some(policy) = policy else {
+            return self.ledger.gap(start, end, "the chain lacks a policy: iptables-restore refuses the line");
+        };
+        let builtin = kind.hook(&name.text).is_some();
+        let action = match &*policy.text {
+            b"ACCEPT" if builtin => Some(Action::Accept),
+            b"DROP" if builtin => Some(Action::Deny),
+            b"-" => None,
+            _ if builtin => {
+                let reason = format!("`{}` is no policy: ACCEPT or DROP", policy.show());
+                return self.ledger.gap(start, end, reason);
+            }
+            _ => {
+                let reason = format!(
+                    "`{}` is not a chain that the table `{}` has by itself: only those have a policy",
+                    name.show(),
+                    kind.name()
+                );
+                return self.ledger.gap(start, end, reason);
+            }
+        };
+        if kind == TableKind::Nat && action == Some(Action::Deny) {
+            return self.ledger.gap(
+                start,
+                end,
+                "the nat table is not for filtering: its effect on filters is not computed",
+            );
+        }
+        if let Some(reason) = bad_chain_name(&name.text) {
+            return self.ledger.gap(start, end, reason);
+        }
+        self.ledger.claim(start, policy.end, Disposition::Modelled);
+        self.counters(rest);
+        self.declare(&tabs, name, action, start..end, builtin);
+    }
+
+    /// What stands after the policy: counters, or nothing that is known.
+    fn counters(&mut self, rest: Range<usize>) {
+        let text = &self.text[rest.clone()];
+        let trimmed = text.trim_ascii();
+        let inner = trimmed.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
+        if inner.is_some_and(|text| text.iter().all(|b| b.is_ascii_digit() || *b == b':')) {
+            let start = rest.start + (text.len() - text.trim_ascii_start().len());
+            self.ledger.claim(start, start + trimmed.len(), Disposition::Inert("counters"));
+        }
+    }
+
+    fn declare(&mut self, tabs: &[usize], name: &Word<'t>, action: Option<Action>, at: Range<usize>, builtin: bool) {
+        let symbol = self.reading.store.symbol(&name.text);
+        let span = self.ledger.span(at.start, at.end);
+        for tab in tabs {
+            let tab = &mut self.ruleset.tabs[*tab];
+            let id = tab.chain(symbol);
+            let declared = &mut tab.model.chains[id.0 as usize].declared;
+            if declared.is_some() && !builtin {
+                self.ruleset.gaps.push((span, format!("the chain `{}` is declared twice", name.show())));
+            } else {
+                *declared = Some(span);
+            }
+            if let Some(action) = action {
+                tab.more[id.0 as usize].policy = Some((action, span));
+            }
+        }
+    }
+
+    fn commit(&mut self, start: usize, end: usize, ragged: bool) {
+        if self.open.take().is_none() {
+            return self.outside(start, end);
+        }
+        if ragged {
+            let reason = "there are blanks around COMMIT: iptables-restore does not take it for one";
+            self.ledger.gap(start, end, reason);
+        } else {
+            self.ledger.claim(start, end, Disposition::Modelled);
+        }
+    }
+
+    fn outside(&mut self, start: usize, end: usize) {
+        let text = &self.text[start..end];
+        let reason = if super::values::is_template(text) {
+            "the line is left for a template engine to fill in"
+        } else {
+            "the line stands outside a table: iptables-restore refuses it"
+        };
+        self.ledger.gap(start, end, reason);
+    }
+
+    fn command(&mut self, start: usize, end: usize) -> Result<(), Modes> {
+        let Some(Open { tabs, kind, at: _ }) = self.open.clone() else {
+            self.outside(start, end);
+            return Ok(());
+        };
+        if end - start > LONGEST_LINE {
+            self.ledger.gap(start, end, "the line is longer than the 10,238 bytes that iptables-restore reads at once");
+            return Ok(());
+        }
+        let mut claims: Option<Vec<(Range<usize>, Claim)>> = None;
+        for tab in tabs {
+            let command = parse::command(self.text, start, end);
+            let rule = (kind == TableKind::Nat || has_beside(&command)).then(|| normal::rule(&command));
+            let mut meant = lower::lower(command, self.ruleset.tabs[tab].family, self.modes.fragments);
+            if meant.only.is_some() && !self.modes.dual {
+                return Err(Modes { dual: true, ..self.modes });
+            }
+            if meant.fragments && !self.modes.fragments {
+                return Err(Modes { fragments: true, ..self.modes });
+            }
+            if meant.only.is_some_and(|only| only != self.ruleset.tabs[tab].family) {
+                continue;
+            }
+            let found = std::mem::take(&mut meant.claims);
+            match &mut claims {
+                Some(claims) if found.iter().any(|(_, claim)| matches!(claim, Claim::Gap(_))) => *claims = found,
+                Some(_) => {}
+                None => claims = Some(found),
+            }
+            self.carry_out(tab, kind, meant, rule.as_deref(), start..end);
+        }
+        self.account(claims.unwrap_or_default(), start..end);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, tab: usize, kind: TableKind, meant: Meant<'t>, rule: Option<&str>, at: Range<usize>) {
+        let span = self.ledger.span(at.start, at.end);
+        let (chain, position) = match meant.order.clone() {
+            Some(Order::Append(chain)) => (chain, None),
+            Some(Order::Insert(chain, position)) => (chain, Some(position)),
+            Some(Order::New(chain)) => {
+                if let Some(reason) = bad_chain_name(&chain.text) {
+                    self.ruleset.gaps.push((span, reason.to_owned()));
+                } else {
+                    self.declare(&[tab], &chain, None, at, false);
+                }
+                return;
+            }
+            Some(Order::Policy(chain, policy)) => {
+                let action = match &*policy.text {
+                    b"ACCEPT" => Some(Action::Accept),
+                    b"DROP" => Some(Action::Deny),
+                    _ => None,
+                };
+                match action.filter(|_| kind.hook(&chain.text).is_some()) {
+                    Some(action) => self.declare(&[tab], &chain, Some(action), at, true),
+                    None => {
+                        let reason =
+                            "only ACCEPT and DROP are policies, and only of the chains that a table has by itself";
+                        self.ruleset.gaps.push((span, reason.to_owned()));
+                    }
+                }
+                return;
+            }
+            None => {
+                if !meant.refused {
+                    self.ruleset.gaps.push((span, "the line holds no command: iptables-restore refuses it".to_owned()));
+                }
+                return;
+            }
+        };
+        let symbol = self.reading.store.symbol(&chain.text);
+        let id = self.chain_of(tab, symbol, &chain);
+        for (set, place) in &meant.sets {
+            self.ruleset.set(set, self.ledger.span(place.start, place.end));
+        }
+        if let Some(rule) = rule
+            && (kind == TableKind::Nat || meant.beside.is_some())
+        {
+            self.ruleset.beside(self.reading.store, tab, id, rule, meant.beside, span);
+        }
+        if kind == TableKind::Nat && matches!(meant.verdict, lower::Verdict::Action(Action::Deny)) {
+            self.ruleset
+                .gaps
+                .push((span, "the nat table is not for filtering: iptables refuses DROP in it".to_owned()));
+        }
+        self.ruleset.rule(self.reading, tab, id, position, meant, span);
+    }
+
+    /// The chain a rule goes to; it must have been declared.
+    fn chain_of(&mut self, tab: usize, symbol: Symbol, word: &Word<'t>) -> ChainId {
+        let declared = self.ruleset.tabs[tab].is_declared(self.reading.store, symbol);
+        if !declared {
+            let table = self.ruleset.tabs[tab].kind.name();
+            let reason =
+                format!("the table `{table}` has no chain `{}`: nothing before this line declares it", word.show());
+            self.ruleset.gaps.push((self.ledger.span(word.start, word.end), reason));
+        }
+        self.ruleset.tabs[tab].chain(symbol)
+    }
+
+    fn account(&mut self, claims: Vec<(Range<usize>, Claim)>, line: Range<usize>) {
+        let refused = claims.iter().any(|(_, claim)| matches!(claim, Claim::Gap(_)));
+        for (at, claim) in claims {
+            match claim {
+                Claim::Modelled if refused => {
+                    self.ledger.claim(at.start, at.end, Disposition::Opaque("line with a gap"));
+                }
+                Claim::Modelled => self.ledger.claim(at.start, at.end, Disposition::Modelled),
+                Claim::Inert(why) => self.ledger.claim(at.start, at.end, Disposition::Inert(why)),
+                Claim::Opaque(what) => self.ledger.claim(at.start, at.end, Disposition::Opaque(what)),
+                Claim::Gap(reason) => self.ledger.gap(at.start, at.end, reason),
+            }
+        }
+        let _ = line;
+    }
+}
+
+/// `char buffer[10240]` with its newline and NUL (iptables/xtables-restore.c).
+const LONGEST_LINE: usize = 10_238;
+
+fn has_beside(command: &Command<'_>) -> bool {
+    use super::extensions::Effect;
+    use super::syntax::Kind;
+    command.parts.iter().any(|part| match &part.kind {
+        Kind::Jump(_, Some(target)) => matches!(target.effect, Effect::Tracking | Effect::Translation { .. }),
+        _ => false,
+    })
+}
+
+/// Why a chain cannot be called so.
+fn bad_chain_name(name: &[u8]) -> Option<&'static str> {
+    match name {
+        [b'-' | b'!', ..] => Some("a chain's name cannot begin with `-` or `!`: iptables refuses it"),
+        b"ACCEPT" | b"DROP" | b"RETURN" | b"QUEUE" => {
+            Some("a chain cannot be called like a target: iptables refuses it")
+        }
+        _ if name.len() > 28 => Some("a chain's name has at most 28 bytes: iptables refuses it"),
+        _ if super::values::is_template(name) => Some("the chain's name is left for a shell or a template to fill in"),
+        _ => None,
+    }
+}
+
+impl Ruleset<'_> {
+    /// Empties a table that is opened again; the policies of its own chains stay.
+    fn reopen(&mut self, tab: usize, at: Span) {
+        let old = &mut self.tabs[tab];
+        let mut new = Tab::new(old.kind, old.family, at);
+        for (chain, more) in old.model.chains.iter().zip(&old.more) {
+            if let Some(policy) = more.policy {
+                let id = new.chain(chain.name);
+                new.model.chains[id.0 as usize].declared = chain.declared;
+                new.more[id.0 as usize].policy = Some(policy);
+            }
+        }
+        let name = new.model.name.clone();
+        self.tabs[tab] = new;
+        self.objects.retain(|object| !object.address.strip_prefix(&name).is_some_and(|rest| rest.starts_with('/')));
+    }
+}

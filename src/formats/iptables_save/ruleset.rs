@@ -1,0 +1,535 @@
+//! What the files say together: tables, their chains, and what is to be known at the end only.
+
+use super::extensions::Truth;
+use super::lower::{Beside, Meant, Term, Unknown, Verdict};
+use crate::formats::Reading;
+use crate::model::{Action, ChainId, Draft, Families, Literal, Object, OpaqueId, RuleId, Store, Symbol, Table};
+use crate::net::Family;
+use crate::text::Span;
+use foldhash::quality::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// The tables that iptables has, in the order in which their chains run at a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TableKind {
+    Raw,
+    Mangle,
+    Nat,
+    Filter,
+    Security,
+}
+
+impl TableKind {
+    pub(super) const ALL: [Self; 5] = [Self::Raw, Self::Mangle, Self::Nat, Self::Filter, Self::Security];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Mangle => "mangle",
+            Self::Nat => "nat",
+            Self::Filter => "filter",
+            Self::Security => "security",
+        }
+    }
+
+    pub(super) fn find(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)
+    }
+
+    /// The chains that the kernel has by itself (iptables(8), TABLES).
+    pub(super) const fn hooks(self) -> &'static [Hook] {
+        match self {
+            Self::Raw => &[Hook::Prerouting, Hook::Output],
+            Self::Mangle => &Hook::ALL,
+            Self::Nat => &[Hook::Prerouting, Hook::Input, Hook::Output, Hook::Postrouting],
+            Self::Filter | Self::Security => &[Hook::Input, Hook::Forward, Hook::Output],
+        }
+    }
+
+    pub(super) fn hook(self, chain: &[u8]) -> Option<Hook> {
+        self.hooks().iter().copied().find(|hook| hook.chain().as_bytes() == chain)
+    }
+}
+
+/// The points at which a packet meets chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hook {
+    Prerouting,
+    Input,
+    Forward,
+    Output,
+    Postrouting,
+}
+
+impl Hook {
+    pub(super) const ALL: [Self; 5] = [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+
+    pub(super) const fn chain(self) -> &'static str {
+        match self {
+            Self::Prerouting => "PREROUTING",
+            Self::Input => "INPUT",
+            Self::Forward => "FORWARD",
+            Self::Output => "OUTPUT",
+            Self::Postrouting => "POSTROUTING",
+        }
+    }
+
+    pub(super) const fn id(self) -> &'static str {
+        match self {
+            Self::Prerouting => "prerouting",
+            Self::Input => "input",
+            Self::Forward => "forward",
+            Self::Output => "output",
+            Self::Postrouting => "postrouting",
+        }
+    }
+}
+
+/// A table of one family.
+#[derive(Debug)]
+pub(super) struct Tab<'t> {
+    pub(super) kind: TableKind,
+    pub(super) family: Family,
+    pub(super) at: Span,
+    pub(super) model: Table,
+    /// What else is known of each chain, by its number.
+    pub(super) more: Vec<More<'t>>,
+}
+
+/// What the model's chain does not say.
+#[derive(Debug, Default)]
+pub(super) struct More<'t> {
+    /// The policy and where it is said; `None`: not in the files.
+    pub(super) policy: Option<(Action, Span)>,
+    /// Rules put in front, the last one first in the chain.
+    front: Vec<(RuleId, Span)>,
+    /// Chains that its rules name, each once in a row.
+    pub(super) calls: Vec<(Symbol, Span)>,
+    /// How often each opaque condition has stood in the chain.
+    occurrences: HashMap<String, u32, RandomState>,
+    /// The rules that can be made at the end only, by the number that stands in for them.
+    later: HashMap<RuleId, Later<'t>, RandomState>,
+    inserted: usize,
+    pub(super) writes: Vec<(Truth, String)>,
+    objects: HashMap<String, u32, RandomState>,
+}
+
+#[derive(Debug)]
+struct Later<'t> {
+    conditions: Vec<Vec<Term>>,
+    verdict: Verdict<'t>,
+    comment: Option<Symbol>,
+    at: Span,
+}
+
+/// Everything that is read so far.
+#[derive(Debug, Default)]
+pub(super) struct Ruleset<'t> {
+    pub(super) tabs: Vec<Tab<'t>>,
+    pub(super) objects: Vec<Object>,
+    pub(super) opaques: Vec<(OpaqueId, Span)>,
+    known: HashSet<OpaqueId, RandomState>,
+    /// What is wrong with the whole, found at the end.
+    pub(super) gaps: Vec<(Span, String)>,
+    pub(super) families: Vec<Family>,
+}
+
+/// More positions than this are not followed: each costs a move of the chain's rest.
+const MOST_INSERTS: usize = 1_000;
+/// More alternatives than this are not written out.
+const MOST_ALTERNATIVES: usize = 64;
+
+impl<'t> Tab<'t> {
+    pub(super) fn new(kind: TableKind, family: Family, at: Span) -> Self {
+        Self { kind, family, at, model: Table::new(table_name(kind, family)), more: Vec::new() }
+    }
+
+    /// The chain of that name, made if it is not there.
+    pub(super) fn chain(&mut self, name: Symbol) -> ChainId {
+        let id = self.model.chain(name);
+        if self.more.len() < self.model.chains.len() {
+            self.more.push(More::default());
+        }
+        id
+    }
+
+    pub(super) fn is_declared(&self, store: &Store, name: Symbol) -> bool {
+        self.model.find(name).is_some_and(|id| self.model.get(id).declared.is_some())
+            || self.kind.hook(store.name(name)).is_some()
+    }
+
+    /// How many rules it holds.
+    pub(super) fn rules(&self) -> usize {
+        self.model.chains.iter().zip(&self.more).map(|(chain, more)| chain.rules.len() + more.front.len()).sum()
+    }
+}
+
+/// How users write the table: the families' tables do not share chains.
+pub(super) fn table_name(kind: TableKind, family: Family) -> String {
+    match family {
+        Family::Ipv4 => kind.name().to_owned(),
+        Family::Ipv6 => format!("ip6 {}", kind.name()),
+    }
+}
+
+impl<'t> Ruleset<'t> {
+    pub(super) fn tab(&self, kind: TableKind, family: Family) -> Option<usize> {
+        self.tabs.iter().position(|tab| tab.kind == kind && tab.family == family)
+    }
+
+    /// Puts the rules of a line into a chain: at the end, or at a position from 1.
+    pub(super) fn place(&mut self, tab: usize, chain: ChainId, position: Option<usize>, rules: &[RuleId], at: Span) {
+        let Tab { model, more, .. } = &mut self.tabs[tab];
+        let (chain, more) = (&mut model.chains[chain.0 as usize], &mut more[chain.0 as usize]);
+        match position {
+            None => {
+                for rule in rules {
+                    chain.push(*rule, at);
+                }
+            }
+            Some(1) => more.front.extend(rules.iter().rev().map(|rule| (*rule, at))),
+            Some(position) => {
+                settle(chain, more);
+                more.inserted += 1;
+                let lines: Vec<usize> = starts(&chain.origins);
+                let index = match lines.get(position - 1) {
+                    Some(index) => *index,
+                    None if lines.len() == position - 1 => chain.rules.len(),
+                    None => {
+                        self.gaps.push((
+                            at,
+                            format!(
+                                "the chain has fewer than {} rules: iptables-restore refuses the line",
+                                position - 1
+                            ),
+                        ));
+                        chain.rules.len()
+                    }
+                };
+                if more.inserted > MOST_INSERTS {
+                    self.gaps.push((at, format!("more than {MOST_INSERTS} positions in one chain are not followed")));
+                    return;
+                }
+                chain.rules.splice(index..index, rules.iter().copied());
+                chain.origins.splice(index..index, rules.iter().map(|_| at));
+            }
+        }
+    }
+
+    /// Makes the rules of a line and puts them into their chain.
+    pub(super) fn rule(
+        &mut self,
+        reading: &mut Reading<'_>,
+        tab: usize,
+        chain: ChainId,
+        position: Option<usize>,
+        meant: Meant<'t>,
+        at: Span,
+    ) {
+        let Meant {
+            order: _,
+            only: _,
+            conditions,
+            verdict,
+            comment,
+            writes,
+            sets: _,
+            beside: _,
+            fragments: _,
+            claims: _,
+            refused: _,
+        } = meant;
+        let comment = comment.map(|comment| reading.store.symbol(&comment));
+        let number = chain.0 as usize;
+        let mut conditions = conditions;
+        let mut wait = false;
+        {
+            let name = reading.store.name(self.tabs[tab].model.get(chain).name);
+            let place = format!("{}/{}", self.tabs[tab].model.name, crate::text::escape(name));
+            let more = &mut self.tabs[tab].more[number];
+            more.writes.extend(writes);
+            for unknown in conditions.iter_mut().flatten().filter_map(|term| match term {
+                Term::Opaque(unknown) => Some(unknown),
+                Term::Field(_, _) | Term::Address(_, _, _) => None,
+            }) {
+                match unknown.truth {
+                    Truth::Packet => {}
+                    Truth::Occurrence => {
+                        let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
+                        *count += 1;
+                        unknown.text = occurrence(&unknown.text, &place, *count);
+                    }
+                    Truth::Marks | Truth::Recent | Truth::Sets | Truth::Hops | Truth::Service => {
+                        let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
+                        *count += 1;
+                        // What other rules write is known at the end.
+                        unknown.of = format!("{}\u{0}{}", unknown.of, occurrence("", &place, *count));
+                        wait = true;
+                    }
+                }
+            }
+        }
+        if let Verdict::Jump(name) | Verdict::Goto(name) = &verdict {
+            let name = reading.store.symbol(&name.text);
+            self.call(tab, chain, name, at);
+            wait |= !self.tabs[tab].is_declared(reading.store, name);
+        }
+        if self.tabs[tab].kind == TableKind::Nat {
+            return;
+        }
+        if wait {
+            let mut never = Draft::new(Families::NONE);
+            never.never();
+            let id = reading.store.rule(never, Action::Continue);
+            self.tabs[tab].more[number].later.insert(id, Later { conditions, verdict, comment, at });
+            self.place(tab, chain, position, &[id], at);
+        } else {
+            let rules = self.make(reading.store, tab, &conditions, &verdict, comment, at);
+            self.place(tab, chain, position, &rules, at);
+        }
+    }
+
+    /// Notes that a chain leads to another.
+    pub(super) fn call(&mut self, tab: usize, chain: ChainId, name: Symbol, at: Span) {
+        let calls = &mut self.tabs[tab].more[chain.0 as usize].calls;
+        if calls.last().is_none_or(|(last, _)| *last != name) {
+            calls.push((name, at));
+        }
+    }
+
+    /// The rules of a line in the store: one for each combination of alternatives.
+    fn make(
+        &mut self,
+        store: &mut Store,
+        tab: usize,
+        conditions: &[Vec<Term>],
+        verdict: &Verdict<'_>,
+        comment: Option<Symbol>,
+        at: Span,
+    ) -> Vec<RuleId> {
+        let mut drafts = vec![Draft::new(Families::only(self.tabs[tab].family))];
+        if let Some(comment) = comment {
+            drafts[0].comment(comment);
+        }
+        for terms in conditions {
+            match terms.as_slice() {
+                [] => drafts.iter_mut().for_each(Draft::never),
+                [term] => {
+                    for draft in &mut drafts {
+                        self.demand(store, draft, term, at);
+                    }
+                }
+                _ if drafts.len() * terms.len() > MOST_ALTERNATIVES => {
+                    let reason = format!("the line has more than {MOST_ALTERNATIVES} combinations of alternatives");
+                    self.gaps.push((at, reason));
+                }
+                _ => {
+                    let mut product = Vec::with_capacity(drafts.len() * terms.len());
+                    for draft in &drafts {
+                        for term in terms {
+                            let mut draft = draft.clone();
+                            self.demand(store, &mut draft, term, at);
+                            product.push(draft);
+                        }
+                    }
+                    drafts = product;
+                }
+            }
+        }
+        let mut rules = Vec::with_capacity(drafts.len());
+        match verdict {
+            Verdict::Action(action) => rules.extend(drafts.into_iter().map(|draft| store.rule(draft, *action))),
+            Verdict::Jump(name) => {
+                let name = store.symbol(&name.text);
+                rules.extend(drafts.into_iter().map(|draft| store.rule(draft, Action::Jump(name))));
+            }
+            Verdict::Goto(name) => {
+                let name = store.symbol(&name.text);
+                rules.extend(drafts.into_iter().map(|draft| store.rule(draft, Action::Goto(name))));
+            }
+            Verdict::Elsewhere(text) => {
+                for draft in drafts {
+                    let passes = self.with(store, &draft, &format!("{text} lets it pass"), at);
+                    rules.push(store.rule(passes, Action::Accept));
+                    rules.push(store.rule(draft, Action::Deny));
+                }
+            }
+            Verdict::Any(text) => {
+                for draft in drafts {
+                    let passes = self.with(store, &draft, &format!("{text} lets it pass"), at);
+                    rules.push(store.rule(passes, Action::Accept));
+                    let denied = self.with(store, &draft, &format!("{text} drops it"), at);
+                    rules.push(store.rule(denied, Action::Deny));
+                }
+            }
+        }
+        rules
+    }
+
+    fn with(&mut self, store: &mut Store, draft: &Draft, text: &str, at: Span) -> Draft {
+        let mut draft = draft.clone();
+        draft.require(Literal { opaque: self.opaque(store, text, at), holds: true });
+        draft
+    }
+
+    fn demand(&mut self, store: &mut Store, draft: &mut Draft, term: &Term, at: Span) {
+        match term {
+            Term::Field(field, set) => draft.restrict(*field, set),
+            Term::Address(field, family, set) => draft.addresses(*field, *family, set),
+            Term::Opaque(Unknown { text, holds, truth: _, of: _, at: Range { start, end } }) => {
+                let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
+                let place = Span { source: at.source, start: narrow(*start), end: narrow(*end) };
+                draft.require(Literal { opaque: self.opaque(store, text, place), holds: *holds });
+            }
+        }
+    }
+
+    pub(super) fn opaque(&mut self, store: &mut Store, text: &str, at: Span) -> OpaqueId {
+        let id = store.opaque(text);
+        if self.known.insert(id) {
+            self.opaques.push((id, at));
+        }
+        id
+    }
+
+    /// A translation or a change of tracking, as an object.
+    pub(super) fn beside(
+        &mut self,
+        store: &Store,
+        tab: usize,
+        chain: ChainId,
+        rule: &str,
+        beside: Option<Beside>,
+        at: Span,
+    ) {
+        let kind = self.tabs[tab].kind;
+        let name = store.name(self.tabs[tab].model.get(chain).name);
+        let hook = kind.hook(name);
+        let place = format!("{}/{}", self.tabs[tab].model.name, crate::text::escape(name));
+        let (conditions, _) = rule.rsplit_once(" -> ").unwrap_or((rule, ""));
+        let count = self.tabs[tab].more[chain.0 as usize].objects.entry(conditions.to_owned()).or_insert(0);
+        *count += 1;
+        let nth = if *count > 1 { format!(" (#{count})") } else { String::new() };
+        let gap = if conditions.is_empty() { "" } else { " " };
+        let (what, uncomputed) = match beside {
+            Some(Beside::Tracking) => {
+                ("tracking", Some("the states in which later rules see the packets are not computed"))
+            }
+            Some(Beside::Translation { early: false }) => ("translation", None),
+            Some(Beside::Translation { early: true }) => ("translation", Some(TRANSLATED)),
+            None if hook == Some(Hook::Postrouting) || hook == Some(Hook::Input) => ("translation", None),
+            None => ("translation", Some(TRANSLATED)),
+        };
+        self.objects.push(Object {
+            kind: what,
+            address: format!("{place}{gap}{conditions}{nth}"),
+            content: rule.to_owned(),
+            elements: None,
+            origin: at,
+            uncomputed,
+        });
+    }
+
+    /// Puts every rule in its final place. To be called once all files are read.
+    pub(super) fn settle(&mut self, reading: &mut Reading<'_>, digest: &dyn Fn(Family, Truth, &str) -> Option<String>) {
+        for tab in 0..self.tabs.len() {
+            for chain in 0..self.tabs[tab].more.len() {
+                let Tab { model, more, .. } = &mut self.tabs[tab];
+                settle(&mut model.chains[chain], &mut more[chain]);
+                let later = std::mem::take(&mut more[chain].later);
+                if later.is_empty() {
+                    continue;
+                }
+                let (rules, origins) =
+                    (std::mem::take(&mut model.chains[chain].rules), std::mem::take(&mut model.chains[chain].origins));
+                for (rule, origin) in rules.into_iter().zip(origins) {
+                    match later.get(&rule) {
+                        None => self.tabs[tab].model.chains[chain].push(rule, origin),
+                        Some(Later { conditions, verdict, comment, at }) => {
+                            let conditions = self.resolve(tab, conditions, digest);
+                            let verdict = self.resolve_target(reading, tab, verdict, *at);
+                            for rule in self.make(reading.store, tab, &conditions, &verdict, *comment, *at) {
+                                self.tabs[tab].model.chains[chain].push(rule, origin);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Names the conditions that read what other rules write, now that those are known.
+    fn resolve(
+        &self,
+        tab: usize,
+        conditions: &[Vec<Term>],
+        digest: &dyn Fn(Family, Truth, &str) -> Option<String>,
+    ) -> Vec<Vec<Term>> {
+        let mut conditions = conditions.to_vec();
+        for term in conditions.iter_mut().flatten() {
+            if let Term::Opaque(unknown) = term
+                && let Some((of, occurrence)) = unknown.of.split_once('\u{0}')
+            {
+                let written = digest(self.tabs[tab].family, unknown.truth, of);
+                if let Some(written) = written {
+                    unknown.text = format!("{}{occurrence} {written}", unknown.text);
+                } else if unknown.truth == Truth::Recent {
+                    unknown.text = format!("{}{occurrence}", unknown.text);
+                }
+            }
+        }
+        conditions
+    }
+
+    /// A chain that nobody declares: anything may happen there.
+    fn resolve_target(
+        &mut self,
+        reading: &mut Reading<'_>,
+        tab: usize,
+        verdict: &Verdict<'t>,
+        at: Span,
+    ) -> Verdict<'t> {
+        match verdict {
+            Verdict::Jump(word) | Verdict::Goto(word) => {
+                let symbol = reading.store.symbol(&word.text);
+                if self.tabs[tab].is_declared(reading.store, symbol) {
+                    return verdict.clone();
+                }
+                let name = word.show();
+                let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
+                let place = Span { source: at.source, start: narrow(word.start), end: narrow(word.end) };
+                let table = self.tabs[tab].kind.name();
+                let reason = if super::values::is_template(&word.text) {
+                    format!("`{name}` is left for a shell or a template to fill in")
+                } else {
+                    format!("`{name}` is neither a target known here nor a chain of the table `{table}`")
+                };
+                self.gaps.push((place, reason));
+                Verdict::Any(format!("-j {name}"))
+            }
+            Verdict::Action(_) | Verdict::Elsewhere(_) | Verdict::Any(_) => verdict.clone(),
+        }
+    }
+}
+
+const TRANSLATED: &str = "translated packets meet later filters with other addresses or ports, which is not computed";
+
+fn occurrence(text: &str, place: &str, count: u32) -> String {
+    if count > 1 { format!("{text} in {place} (#{count})") } else { format!("{text} in {place}") }
+}
+
+/// Moves what was put in front to the front.
+fn settle(chain: &mut crate::model::Chain, more: &mut More<'_>) {
+    if more.front.is_empty() {
+        return;
+    }
+    let front = std::mem::take(&mut more.front);
+    chain.rules.splice(0..0, front.iter().rev().map(|(rule, _)| *rule));
+    chain.origins.splice(0..0, front.iter().rev().map(|(_, at)| *at));
+}
+
+/// Where each line's rules begin.
+fn starts(origins: &[Span]) -> Vec<usize> {
+    (0..origins.len()).filter(|n| *n == 0 || origins[*n] != origins[*n - 1]).collect()
+}
