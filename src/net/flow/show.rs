@@ -31,7 +31,7 @@ fn show(region: &Region, names: &dyn Naming, either_family: bool) -> String {
     let address = |field| region.get(field).map(|set| addresses(family, set, names));
     let (source, destination) = (address(Field::Source), address(Field::Destination));
     let source = match (source, &destination) {
-        (None, None) if !either_family => Addresses::Plain(everything(family).to_owned()),
+        (None, None) if !either_family => Addresses::list(family, everything(family).to_owned()),
         (source, _) => source.unwrap_or_else(|| Addresses::Plain("any".to_owned())),
     };
     let destination = destination.unwrap_or_else(|| Addresses::Plain("any".to_owned()));
@@ -69,6 +69,15 @@ enum Addresses {
     Blanks(String),
 }
 
+impl Addresses {
+    const fn list(family: Family, text: String) -> Self {
+        match family {
+            Family::Ipv4 => Self::Plain(text),
+            Family::Ipv6 => Self::Colons(text),
+        }
+    }
+}
+
 fn endpoint(addresses: Addresses, ports: Option<String>) -> String {
     match (addresses, ports) {
         (Addresses::Plain(text) | Addresses::Colons(text) | Addresses::Blanks(text), None) => text,
@@ -84,16 +93,13 @@ fn addresses(family: Family, set: &Set, names: &dyn Naming) -> Addresses {
         return Addresses::Plain(name.to_owned());
     }
     let around = prefix_around(family, set);
-    let holes = around.difference(set);
-    if set.ranges().len() > holes.ranges().len() + 1 {
-        let text = format!("{} except {}", address_list(family, &around), address_list(family, &holes));
-        return Addresses::Blanks(text);
+    let listed = address_list(family, set);
+    let excepted =
+        format!("{} except {}", address_list(family, &around), address_list(family, &around.difference(set)));
+    if around != *set && excepted.len() < listed.len() {
+        return Addresses::Blanks(excepted);
     }
-    let text = address_list(family, set);
-    match family {
-        Family::Ipv4 => Addresses::Plain(text),
-        Family::Ipv6 => Addresses::Colons(text),
-    }
+    Addresses::list(family, listed)
 }
 
 const fn everything(family: Family) -> &'static str {
