@@ -22,41 +22,34 @@ const QUOTED: usize = 200;
 
 /// The report of a case; its decision is still to be set.
 pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
-    let Case { change, difference, findings, mut doubts, base, head, policy, names } = case;
+    let Case { change, difference, findings, doubts, base, head, policy, names } = case;
+    let mut builder = Builder { change, names, sources, doubts: Vec::new() };
     if policy.is_none() && doubts.is_empty() {
-        doubts.push(Doubt {
+        builder.doubt(Doubt {
             cause: Cause::Policy,
             message: "there is no policy to hold the change against".to_owned(),
             help: "add a portcullis.yaml to the target branch, or name one with --policy".to_owned(),
             at: None,
         });
     }
-    let (unknown, findings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.undecided.is_some());
-    doubts.extend(unknown.into_iter().filter_map(doubt));
-    let mut builder = Builder { change, names, sources, doubts };
+    for doubt in doubts {
+        builder.doubt(doubt);
+    }
     let configurations = builder.configurations(difference);
-    let mut findings: Vec<_> = findings.into_iter().map(|finding| builder.finding(finding)).collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.outcome));
+    let mut reports = Vec::new();
+    for finding in findings {
+        match finding.undecided {
+            Some(why) => builder.unanswered(why, finding),
+            None => reports.push(builder.finding(finding)),
+        }
+    }
+    reports.sort_by_key(|finding| std::cmp::Reverse(finding.outcome));
+    builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let doubts = builder.doubts();
-    let decision = Outcome::Undecided;
+    let Builder { change: _, names: _, sources: _, doubts } = builder;
+    let (decision, findings) = (Outcome::Undecided, reports);
     Report { version: VERSION, decision, base, head, policy, configurations, findings, gaps, doubts, stats }
-}
-
-/// What a check could not find out, whatever its level.
-fn doubt(finding: Finding) -> Option<Doubt> {
-    let cause = match finding.undecided? {
-        checks::Undecided::TooHard => Cause::TooHard,
-        checks::Undecided::MissingFact => Cause::MissingFact,
-        checks::Undecided::MatchesNothing => Cause::MatchesNothing,
-        checks::Undecided::Unreadable => Cause::Source,
-        checks::Undecided::Internal => Cause::Internal,
-    };
-    let located = finding.location.map(|(side, span)| (self::side(side), span));
-    let at = located.or(finding.policy.map(|span| (LocationSide::Policy, span)));
-    let message = format!("{}: {}", finding.check, finding.message);
-    Some(Doubt { cause, message, help: finding.help, at })
 }
 
 pub(super) fn comparison(
@@ -69,9 +62,10 @@ pub(super) fn comparison(
 ) -> Comparison {
     let mut builder = Builder { change, names, sources, doubts: Vec::new() };
     let configurations = builder.configurations(difference);
+    builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let doubts = builder.doubts();
+    let Builder { change: _, names: _, sources: _, doubts } = builder;
     Comparison { version: VERSION, base, head, configurations, gaps, doubts, stats }
 }
 
@@ -79,7 +73,7 @@ struct Builder<'c> {
     change: &'c Change,
     names: &'c dyn Naming,
     sources: &'c SourceMap,
-    doubts: Vec<Doubt>,
+    doubts: Vec<DoubtReport>,
 }
 
 impl Builder<'_> {
@@ -113,7 +107,7 @@ impl Builder<'_> {
         let diff::FilterDifference { id, newly_allowed, newly_denied, removed_rules, added_rules } = filter;
         for (found, what) in [(newly_allowed, "allows"), (newly_denied, "denies")] {
             if !found.complete && found.deltas.is_empty() {
-                self.doubts.push(Doubt {
+                self.doubt(Doubt {
                     cause: Cause::TooHard,
                     message: format!("what `{id}` newly {what} could not be computed within its budget"),
                     help: "split the change into smaller ones".to_owned(),
@@ -153,7 +147,7 @@ impl Builder<'_> {
         let pair = pairs.iter().find(|pair| pair.configuration == configuration && pair.id == id);
         let witness = pair.and_then(|pair| diff::witness(self.change, pair, delta, question));
         if witness.is_none() {
-            self.doubts.push(Doubt {
+            self.doubt(Doubt {
                 cause: Cause::Internal,
                 message: format!("no packet shows the difference that was computed for `{id}`"),
                 help: "this is a bug of portcullis: please report it with both files".to_owned(),
@@ -264,14 +258,56 @@ impl Builder<'_> {
         sides.into_iter().flat_map(of).collect()
     }
 
-    fn doubts(self) -> Vec<DoubtReport> {
-        let report = |Doubt { cause, message, help, at }| DoubtReport {
-            cause,
-            message,
-            help,
-            location: at.map(|(side, span)| location(self.sources, side, span)),
+    fn doubt(&mut self, doubt: Doubt) {
+        let Doubt { cause, message, help, at } = doubt;
+        let location = at.map(|(side, span)| self.location(side, span));
+        self.doubts.push(DoubtReport { cause, check: None, message, help, location, policy_location: None });
+    }
+
+    /// What a check could not find out, whatever its level.
+    fn unanswered(&mut self, why: checks::Undecided, finding: Finding) {
+        let cause = match why {
+            checks::Undecided::TooHard => Cause::TooHard,
+            checks::Undecided::MissingFact => Cause::MissingFact,
+            checks::Undecided::MatchesNothing => Cause::MatchesNothing,
+            checks::Undecided::Unreadable => Cause::Source,
+            checks::Undecided::Internal => Cause::Internal,
         };
-        self.doubts.into_iter().map(report).collect()
+        self.doubts.push(DoubtReport {
+            cause,
+            check: Some(finding.check.to_owned()),
+            location: finding.location.map(|(side, span)| self.location(self::side(side), span)),
+            policy_location: finding.policy.map(|span| self.location(LocationSide::Policy, span)),
+            message: finding.message,
+            help: finding.help,
+        });
+    }
+
+    /// Objects that differ with an effect that is not computed, unless a check has said so already.
+    fn uncomputed(&mut self, difference: &Difference) {
+        for configuration in &difference.configurations {
+            let diff::ObjectsDifference { added, removed, modified } = &configuration.objects;
+            for object in added.iter().chain(removed).chain(modified) {
+                let Some(effect) = object.uncomputed else { continue };
+                let places = [(LocationSide::Head, object.head), (LocationSide::Base, object.base)];
+                let at = places.into_iter().find_map(|(side, span)| span.map(|span| (side, span)));
+                let known =
+                    |doubt: &DoubtReport| doubt.location.as_ref().and_then(|l| l.span) == at.map(|(_, span)| span);
+                if at.is_some() && self.doubts.iter().any(known) {
+                    continue;
+                }
+                let address = escape(object.address.as_bytes());
+                self.doubt(Doubt {
+                    cause: Cause::NotComputed,
+                    message: format!(
+                        "{} `{address}` differs, and what that does is not computed: {effect}",
+                        object.kind
+                    ),
+                    help: "have somebody look who knows what it does".to_owned(),
+                    at,
+                });
+            }
+        }
     }
 
     fn stats(&self, configurations: &[ConfigurationReport]) -> Stats {

@@ -6,12 +6,15 @@
 mod build;
 mod flows;
 mod report;
+mod walk;
 
 pub use report::{
     Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
     DoubtReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, NotCounted, ObjectReport,
     ObjectsReport, Origin, Outcome, PolicyOrigin, Report, Stats, SummaryLine, VERSION, WitnessReport,
 };
+
+pub use walk::{HopReport, Walk, WalkedSide, walk};
 
 use crate::checks::Finding;
 use crate::diff::{Change, Difference};
@@ -67,6 +70,8 @@ pub enum Cause {
     MissingFact,
     /// A question was too hard for its budget.
     TooHard,
+    /// The effect of something that differs is not computed.
+    NotComputed,
     /// Two computations of the same disagree: a bug of this program.
     Internal,
 }

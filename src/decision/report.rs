@@ -387,12 +387,16 @@ pub struct GapReport {
 pub struct DoubtReport {
     /// What kind of reason it is.
     pub cause: super::Cause,
+    /// The check that could not find out what it has to, if it was one.
+    pub check: Option<String>,
     /// What is wrong.
     pub message: String,
     /// What to do.
     pub help: String,
     /// Where it is to be seen.
     pub location: Option<Location>,
+    /// The line of the policy that asks for it.
+    pub policy_location: Option<Location>,
 }
 
 /// How much was looked at.

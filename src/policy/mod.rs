@@ -22,7 +22,7 @@ mod wildcard;
 mod yaml;
 
 pub use error::PolicyError;
-pub(crate) use error::suggest;
+pub(crate) use crate::text::suggest;
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};

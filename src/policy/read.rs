@@ -1,10 +1,10 @@
 //! Nodes to values, strictly: every key is known or an error, every value is of its kind or an error, and all
 //! errors are collected.
 
-use super::error::{PolicyError, suggest};
+use super::error::PolicyError;
 use super::names::Names;
 use super::node::{Kind, Node, Spanned};
-use crate::text::Span;
+use crate::text::{Span, suggest};
 
 /// What reading needs, and what is wrong so far.
 pub struct Reader<'n> {

@@ -2,9 +2,11 @@
 
 mod escape;
 mod lines;
+mod suggest;
 
 pub use escape::escape;
 pub use lines::{LineIndex, lines};
+pub use suggest::suggest;
 
 use std::sync::OnceLock;
 

@@ -125,7 +125,7 @@ fn flows_read_like_this() {
         "icmp 10.0.0.1 -> any type 3/0-5,8-11,13/0 new,related",
         "any 0.0.0.0/0 -> any in eth0,wan* out not lo",
         "any 0.0.0.0/0 -> any in eth* except eth0,eth1",
-        "any 0.0.0.0/0 -> any in none,\\x6eot,a\\x2cb",
+        "any 0.0.0.0/0 -> any in none,a\\x2cb,\\x6eot",
         "tcp 0.0.0.0/0 -> any:22 new,established in eth0 flags syn/fin,syn,rst,ack",
         "tcp 0.0.0.0/0 -> any flags not syn/fin,syn,rst,ack",
         "tcp 0.0.0.0/0 -> any flags syn,ack",

@@ -1,0 +1,106 @@
+//! The way of one packet, readable: the answer of `trace`.
+
+use super::build::{location, side as location_side};
+use super::report::{Answer, Location, LocationSide, VERSION};
+use crate::diff::{FilterPair, Side, Sided, Trace};
+use crate::model::{Action, Store};
+use crate::net::{Packet, show_packet};
+use crate::text::{SourceMap, escape};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What becomes of one packet at one filter, on one side or on both.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Walk {
+    /// The version of this shape: 1. Fields are only ever added to it.
+    pub version: u32,
+    /// The packet, in the notation of flows.
+    pub packet: String,
+    /// The filter.
+    pub filter: String,
+    /// Its way on each side that was asked for, base first.
+    pub sides: Vec<WalkedSide>,
+}
+
+/// The way of a packet on one side.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct WalkedSide {
+    /// Which side.
+    pub side: LocationSide,
+    /// Whether the packet passes.
+    pub answer: Answer,
+    /// Whether the side has such a filter at all; if not, the answer is what its absence means.
+    pub present: bool,
+    /// The rules and default actions that it meets, in order.
+    pub hops: Vec<HopReport>,
+    /// The conditions that the file does not decide, on which the way depends; they were taken as not true.
+    pub unknown: Vec<String>,
+}
+
+/// One step of a packet.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HopReport {
+    /// The chain, with its table.
+    pub chain: String,
+    /// How deep in jumps, from 0.
+    pub depth: usize,
+    /// The rule or default action; null where a chain ends without one.
+    pub location: Option<Location>,
+    /// What happens: `accept`, `deny`, `return`, `continue`, `jump NAME` or `goto NAME`.
+    pub action: String,
+}
+
+/// Puts into words what [`crate::diff::trace`] says of a packet on the sides that are given; `None` as a trace: the
+/// side has no such filter.
+#[must_use]
+pub fn walk(
+    packet: &Packet,
+    pair: &FilterPair<'_>,
+    sides: &[Side],
+    trace: impl Fn(Sided<'_>) -> Trace,
+    store: &Store,
+    sources: &SourceMap,
+) -> Walk {
+    let walked = |side: &Side| {
+        let sided = match side {
+            Side::Base => pair.base,
+            Side::Head => pair.head,
+        };
+        let side = location_side(*side);
+        let Some(sided) = sided else {
+            let answer = if pair.absent() { Answer::Allow } else { Answer::Deny };
+            return WalkedSide { side, answer, present: false, hops: Vec::new(), unknown: Vec::new() };
+        };
+        let Trace { hops, answer, unknown } = trace(sided);
+        let hop = |hop: crate::diff::Hop| HopReport {
+            chain: hop.chain,
+            depth: hop.depth,
+            location: hop.at.map(|span| location(sources, side, span)),
+            action: action(store, hop.what),
+        };
+        WalkedSide {
+            side,
+            answer: if answer.allowed { Answer::Allow } else { Answer::Deny },
+            present: true,
+            hops: hops.into_iter().map(hop).collect(),
+            unknown: unknown.iter().map(|l| escape(store.opaque_text(l.opaque).as_bytes())).collect(),
+        }
+    };
+    Walk {
+        version: VERSION,
+        packet: show_packet(packet),
+        filter: pair.id.to_owned(),
+        sides: sides.iter().map(walked).collect(),
+    }
+}
+
+fn action(store: &Store, action: Action) -> String {
+    match action {
+        Action::Accept => "accept".to_owned(),
+        Action::Deny => "deny".to_owned(),
+        Action::Return => "return".to_owned(),
+        Action::Continue => "continue".to_owned(),
+        Action::Jump(name) => format!("jump {}", escape(store.name(name))),
+        Action::Goto(name) => format!("goto {}", escape(store.name(name))),
+    }
+}

@@ -1,0 +1,91 @@
+//! The report as an engineer reads it at night: the decision, why, what to do; then what the change does.
+
+mod difference;
+mod page;
+mod reasons;
+mod walk;
+
+use super::Style;
+use crate::decision::{Comparison, ConfigurationReport, Outcome, Report, Walk};
+use crate::text::SourceMap;
+use page::{BOLD, DIM, GREEN, PLAIN, Page, RED, YELLOW};
+
+/// The report of a check.
+#[must_use]
+pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
+    let mut page = Page::new(sources, style);
+    let (ink, word) = match report.decision {
+        Outcome::Pass => (GREEN, "PASS"),
+        Outcome::NeedsApproval => (YELLOW, "NEEDS APPROVAL"),
+        Outcome::Blocked => (RED, "BLOCKED"),
+        Outcome::Undecided => (YELLOW, "UNDECIDED"),
+        Outcome::PolicyError => (RED, "POLICY ERROR"),
+    };
+    page.line(0, &[(ink, word), (PLAIN, ": "), (PLAIN, &reasons::counts(report))]);
+    let unanswered = matches!(report.decision, Outcome::Undecided | Outcome::PolicyError);
+    if !unanswered {
+        reasons::findings(&mut page, &report.findings);
+    }
+    reasons::doubts(&mut page, &report.doubts);
+    reasons::gaps(&mut page, &report.gaps);
+    if unanswered {
+        reasons::findings(&mut page, &report.findings);
+    }
+    page.blank();
+    page.line(0, &[(BOLD, "What the change does")]);
+    difference::configurations(&mut page, &report.configurations);
+    page.blank();
+    let side = |origin: &crate::decision::Origin| match &origin.revision {
+        Some(revision) => format!("{} {}", origin.source, abbreviated(revision)),
+        None => origin.source.clone(),
+    };
+    let policy = match &report.policy {
+        Some(policy) => {
+            let revision = policy.revision.as_deref().map(|r| format!(" of {}", abbreviated(r))).unwrap_or_default();
+            format!("policy {}{revision}", policy.path)
+        }
+        None => "no policy".to_owned(),
+    };
+    page.line(0, &[(DIM, &format!("base: {}; head: {}; {policy}", side(&report.base), side(&report.head)))]);
+    page.finish()
+}
+
+/// A difference without a policy.
+#[must_use]
+pub fn render_comparison(comparison: &Comparison, sources: &SourceMap, style: Style) -> String {
+    let mut page = Page::new(sources, style);
+    page.line(0, &[(BOLD, &difference::headline(comparison))]);
+    reasons::doubts(&mut page, &comparison.doubts);
+    reasons::gaps(&mut page, &comparison.gaps);
+    page.blank();
+    difference::configurations(&mut page, &comparison.configurations);
+    page.finish()
+}
+
+/// The way of a packet, hop by hop.
+#[must_use]
+pub fn render_walk(walk: &Walk, sources: &SourceMap, style: Style) -> String {
+    let mut page = Page::new(sources, style);
+    walk::walk(&mut page, walk);
+    page.finish()
+}
+
+/// A commit as people write it; other revisions as they are.
+fn abbreviated(revision: &str) -> &str {
+    let commit = revision.len() >= 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
+    if commit { revision.get(..12).unwrap_or(revision) } else { revision }
+}
+
+/// `1 gap`, `2 gaps`.
+fn count(n: usize, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}
+
+/// Where things stand that differ: those that do, those that do not.
+fn differ(configurations: &[ConfigurationReport]) -> (Vec<&ConfigurationReport>, Vec<&ConfigurationReport>) {
+    use crate::decision::ChangeKind::{Added, Changed, Equivalent, Removed, Unchanged};
+    configurations.iter().partition(|configuration| match configuration.change {
+        Changed | Added | Removed => true,
+        Unchanged | Equivalent => false,
+    })
+}

@@ -1,0 +1,210 @@
+//! Lines of a page: wrapped, coloured, and with nothing in them that a terminal or a CI log would obey.
+
+use crate::decision::Location;
+use crate::report::Style;
+use crate::text::{SourceMap, Span, escape};
+use anstyle::{AnsiColor, Style as Ink};
+
+pub(super) const PLAIN: Ink = Ink::new();
+pub(super) const BOLD: Ink = Ink::new().bold();
+pub(super) const DIM: Ink = Ink::new().dimmed();
+pub(super) const RED: Ink = AnsiColor::Red.on_default().bold();
+pub(super) const GREEN: Ink = AnsiColor::Green.on_default().bold();
+pub(super) const YELLOW: Ink = AnsiColor::Yellow.on_default().bold();
+pub(super) const CYAN: Ink = AnsiColor::Cyan.on_default();
+
+/// Lines are never wrapped to less than this, however narrow the terminal is.
+const NARROWEST: usize = 40;
+/// How many items of a list separated by commas are shown.
+const ITEMS: usize = 8;
+
+/// A text being written for a reader.
+pub(super) struct Page<'s> {
+    out: String,
+    sources: &'s SourceMap,
+    style: Style,
+}
+
+impl<'s> Page<'s> {
+    pub(super) const fn new(sources: &'s SourceMap, style: Style) -> Self {
+        Self { out: String::new(), sources, style }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+
+    pub(super) fn blank(&mut self) {
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+    }
+
+    /// One line of pieces, not wrapped.
+    pub(super) fn line(&mut self, indent: usize, pieces: &[(Ink, &str)]) {
+        self.out.extend(std::iter::repeat_n(' ', indent));
+        let mut start = true;
+        for (ink, text) in pieces {
+            let text = harmless(text, start);
+            start = start && text.trim().is_empty();
+            if self.style.colour && *ink != PLAIN {
+                self.out.push_str(&format!("{ink}{text}{ink:#}"));
+            } else {
+                self.out.push_str(&text);
+            }
+        }
+        let end = self.out.trim_end_matches(' ').len();
+        self.out.truncate(end);
+        self.out.push('\n');
+    }
+
+    /// A label and a text that is wrapped beside it.
+    pub(super) fn entry(&mut self, indent: usize, label: (Ink, &str), column: usize, text: &str) {
+        let text = escape(shorten(text).as_bytes());
+        let room = self.style.width.max(NARROWEST).saturating_sub(column).max(NARROWEST / 2);
+        let mut lines = wrap(&text, room).into_iter();
+        let head = format!("{:width$}", label.1, width = column.saturating_sub(indent));
+        self.line(indent, &[(label.0, &head), (PLAIN, &lines.next().unwrap_or_default())]);
+        for line in lines {
+            self.line(column, &[(PLAIN, &line)]);
+        }
+    }
+
+    /// A changed line: its sign, its place and what it says.
+    pub(super) fn cause(&mut self, indent: usize, sign: (Ink, &str), location: &Location) {
+        let place = format!(" {}:{}  ", location.path, location.line);
+        let room = self.style.width.max(NARROWEST).saturating_sub(indent + 1 + place.chars().count());
+        let text = location.span.map(|span| show(self.sources.line_of(span).1)).unwrap_or_default();
+        let (text, _, _) = cut("", text.trim(), "", room.max(NARROWEST / 2));
+        self.line(indent, &[sign, (DIM, &place), (PLAIN, &text)]);
+    }
+
+    /// The line of a span, with its number; what is only part of it is underlined.
+    pub(super) fn excerpt(&mut self, indent: usize, line: u32, span: Span) {
+        let (start, bytes) = self.sources.line_of(span);
+        let at = |offset: u32| (offset.saturating_sub(start) as usize).min(bytes.len());
+        let (from, to) = (at(span.start), at(span.end));
+        let (before, inside, behind) = (show(&bytes[..from]), show(&bytes[from..to]), show(&bytes[to..]));
+        let gutter = format!("{line:>5} | ");
+        let room = self.style.width.max(NARROWEST).saturating_sub(indent + gutter.len()).max(NARROWEST / 2);
+        let part = !inside.trim().is_empty() && !(before.trim().is_empty() && behind.trim().is_empty());
+        let (text, from, length) = cut(&before, &inside, &behind, room);
+        self.line(indent, &[(DIM, &gutter), (PLAIN, &text)]);
+        if part {
+            let blank = format!("{:>width$}", "| ", width = gutter.len());
+            let carets = "^".repeat(length.max(1));
+            self.line(indent, &[(DIM, &blank), (PLAIN, &" ".repeat(from)), (CYAN, &carets)]);
+        }
+    }
+}
+
+/// A part of a source line as it is shown.
+fn show(bytes: &[u8]) -> String {
+    bytes.split(|byte| *byte == b'\t').map(escape).collect::<Vec<_>>().join("    ")
+}
+
+/// The middle with as much around it as there is room for; where the middle begins then, and how long it is.
+fn cut(before: &str, inside: &str, behind: &str, room: usize) -> (String, usize, usize) {
+    let before: Vec<char> = before.chars().collect();
+    let inside: Vec<char> = inside.chars().collect();
+    let behind: Vec<char> = behind.chars().collect();
+    if before.len() + inside.len() + behind.len() <= room {
+        let text = before.iter().chain(&inside).chain(&behind).collect();
+        return (text, before.len(), inside.len());
+    }
+    let spare = room.saturating_sub(inside.len().min(room) + 2);
+    let left = before.len().min(spare.saturating_sub(behind.len().min(spare / 2)));
+    let skipped = before.len() - left;
+    let mut text: Vec<char> = Vec::new();
+    if skipped > 0 {
+        text.push('…');
+    }
+    let from = text.len() + left;
+    text.extend(&before[skipped..]);
+    text.extend(inside.iter().chain(&behind));
+    if text.len() > room {
+        text.truncate(room.saturating_sub(1));
+        text.push('…');
+    }
+    let length = inside.len().min(text.len().saturating_sub(from));
+    (text.into_iter().collect(), from, length)
+}
+
+/// Text that cannot move a cursor and is no command to a runner: GitHub's obeys `::…::` at the start of a line, even
+/// behind blanks, and `##[…]` anywhere.
+fn harmless(text: &str, starts_line: bool) -> String {
+    let text = escape(text.as_bytes()).replace("##[", "\\x23#[");
+    let trimmed = text.trim_start();
+    if starts_line && trimmed.starts_with("::") {
+        let blanks = text.len() - trimmed.len();
+        return format!("{}\\x3a{}", &text[..blanks], &trimmed[1..]);
+    }
+    text
+}
+
+/// Long lists without their tails: `1,2,3,4,5,6,7,8,(92 more)`.
+fn shorten(text: &str) -> String {
+    let word = |word: &str| {
+        let items: Vec<&str> = word.split(',').collect();
+        match items.get(..ITEMS) {
+            Some(first) if items.len() > ITEMS + 1 => {
+                format!("{},({}-more){}", first.join(","), items.len() - ITEMS, end(word))
+            }
+            Some(_) | None => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// What must not be lost from the end of a list: its bracket and ports.
+fn end(word: &str) -> &str {
+    word.rfind([']', ')']).map_or("", |n| &word[n..])
+}
+
+/// Lines of at most `room` characters, broken at blanks.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        match lines.last_mut() {
+            Some(line) if used + 1 + length <= room => {
+                line.push(' ');
+                line.push_str(word);
+                used += 1 + length;
+            }
+            Some(_) | None => {
+                lines.push(word.to_owned());
+                used = length;
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_line_is_a_command_to_a_runner() {
+        assert_eq!(harmless("::error::x", true), "\\x3a:error::x");
+        assert_eq!(harmless("  ::/0 -> any", true), "  \\x3a:/0 -> any");
+        assert_eq!(harmless("::/0 -> any", false), "::/0 -> any");
+        assert_eq!(harmless("a ##[group]\x1b[2J", false), "a \\x23#[group]\\x1b[2J");
+    }
+
+    #[test]
+    fn long_lists_lose_their_tails_and_say_so() {
+        assert_eq!(shorten("tcp any -> any:1,2,3,4,5,6,7,8,9 new"), "tcp any -> any:1,2,3,4,5,6,7,8,9 new");
+        assert_eq!(shorten("tcp any -> any:1,2,3,4,5,6,7,8,9,10 new"), "tcp any -> any:1,2,3,4,5,6,7,8,(2-more) new");
+        assert_eq!(shorten("tcp [1,2,3,4,5,6,7,8,9,10]:22 -> any"), "tcp [1,2,3,4,5,6,7,8,(2-more)]:22 -> any");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_what_it_is_shown_for() {
+        let (text, from, length) = cut(&"a".repeat(50), "HERE", &"b".repeat(50), 20);
+        assert_eq!((text.as_str(), from, length), ("…aaaaaaaHERE bbbbbbb…".replace(' ', "").as_str(), 8, 4));
+        assert_eq!(cut("", &"x".repeat(50), "", 20).0, format!("{}…", "x".repeat(19)));
+    }
+}

@@ -1,0 +1,218 @@
+//! Findings, doubts and gaps: why it was decided so, and what to do.
+
+use super::page::{BOLD, CYAN, DIM, PLAIN, Page, RED, YELLOW};
+use super::{count, differ};
+use crate::decision::{
+    Answer, AnswerReport, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide, Report,
+    WitnessReport,
+};
+use std::collections::BTreeMap;
+
+/// How many findings of one check, and how many gaps of one side, are written out.
+const SHOWN: usize = 20;
+/// Where texts begin beside their labels.
+const COLUMN: usize = 10;
+
+/// `1 finding blocks, 2 warn; 1 gap on head`.
+pub(super) fn counts(report: &Report) -> String {
+    let number = |consequence| report.findings.iter().filter(|f| f.outcome == consequence).count();
+    let findings = [
+        (number(Consequence::Blocked), "blocks", "block"),
+        (number(Consequence::NeedsApproval), "needs approval", "need approval"),
+        (number(Consequence::Waived), "is waived", "are waived"),
+        (number(Consequence::Warned), "warns", "warn"),
+    ];
+    let mut parts: Vec<String> = Vec::new();
+    for (n, one, many) in findings.into_iter().filter(|(n, _, _)| *n > 0) {
+        let noun = if parts.is_empty() { if n == 1 { " finding" } else { " findings" } } else { "" };
+        parts.push(format!("{n}{noun} {}", if n == 1 { one } else { many }));
+    }
+    if !report.doubts.is_empty() {
+        parts.push(format!("{} not answered", count(report.doubts.len(), "question")));
+    }
+    for (side, word) in [(LocationSide::Head, "head"), (LocationSide::Base, "base")] {
+        let gaps = report.gaps.iter().filter(|gap| gap.side == side).count();
+        if gaps > 0 {
+            parts.push(format!("{} on {word}", count(gaps, "gap")));
+        }
+    }
+    if parts.is_empty() {
+        parts.push("no finding".to_owned());
+    }
+    let changed = differ(&report.configurations).0.len();
+    parts.push(match changed {
+        0 => "no semantic change".to_owned(),
+        n => format!("{} changed", count(n, "configuration")),
+    });
+    parts.join(", ")
+}
+
+pub(super) fn findings(page: &mut Page<'_>, findings: &[FindingReport]) {
+    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    for finding in findings {
+        let number = shown.entry(&finding.check).or_default();
+        *number += 1;
+        if *number <= SHOWN {
+            self::finding(page, finding);
+        }
+    }
+    for (check, number) in shown.into_iter().filter(|(_, number)| *number > SHOWN) {
+        page.blank();
+        more(page, 0, number - SHOWN, &format!("of {check}"));
+    }
+}
+
+/// `4 more of critical-ports (--output json lists them)`.
+pub(super) fn more(page: &mut Page<'_>, indent: usize, n: usize, what: &str) {
+    let of = if what.is_empty() { String::new() } else { format!(" {what}") };
+    page.line(indent, &[(DIM, &format!("{n} more{of} (--output json lists them)"))]);
+}
+
+fn finding(page: &mut Page<'_>, finding: &FindingReport) {
+    let (ink, word) = match finding.outcome {
+        Consequence::Blocked => (RED, "blocked"),
+        Consequence::NeedsApproval => (YELLOW, "needs approval"),
+        Consequence::Waived => (DIM, "waived"),
+        Consequence::Warned => (YELLOW, "warning"),
+    };
+    page.blank();
+    let name = finding.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    page.line(0, &[(ink, word), (PLAIN, "  "), (BOLD, &finding.check), (PLAIN, &name)]);
+    page.entry(2, (PLAIN, ""), 2, &finding.message);
+    if let Some(flow) = finding.flow.as_ref().filter(|flow| !finding.message.contains(flow.as_str())) {
+        entry(page, "flow", flow);
+    }
+    if let Some(witness) = &finding.witness {
+        self::witness(page, 2, witness);
+    }
+    if let Some(location) = &finding.location
+        && !decides(finding.witness.as_ref(), location)
+    {
+        place(page, side(location.side), location);
+    }
+    if let Some(location) = &finding.policy_location {
+        place(page, "policy", location);
+    }
+    if !finding.approvals.needed.is_empty() {
+        entry(page, "needs", &finding.approvals.needed.join(", "));
+    }
+    to_do(page, &finding.help);
+}
+
+/// Whether the witness shows the place already.
+fn decides(witness: Option<&WitnessReport>, location: &Location) -> bool {
+    let answers = witness.into_iter().flat_map(|witness| [&witness.base, &witness.head]);
+    location.span.is_some() && answers.into_iter().any(|answer| answer.span == location.span)
+}
+
+/// A packet and what both sides do with it, by which lines.
+pub(super) fn witness(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
+    let WitnessReport { packet, assumed, base, head } = witness;
+    let assumed: String = assumed.iter().map(|text| format!(" {text}")).collect();
+    let column = indent + COLUMN - 2;
+    page.entry(indent, (CYAN, "packet"), column, &format!("{packet}{assumed}"));
+    for (label, answer) in [("base", base), ("head", head)] {
+        self::answer(page, indent, label, answer);
+    }
+}
+
+fn answer(page: &mut Page<'_>, indent: usize, label: &str, answer: &AnswerReport) {
+    let AnswerReport { answer: what, path, line, column, chains, span } = answer;
+    let verb = match what {
+        Answer::Allow => "allows it",
+        Answer::Deny => "denies it",
+    };
+    let margin = indent + COLUMN - 2;
+    let text = match (path, line, column) {
+        (Some(path), Some(line), Some(column)) => {
+            format!("{verb}, {path}:{line}:{column}  {}", self::chains(chains))
+        }
+        (_, _, _) => format!("{verb}: nothing there decides it"),
+    };
+    page.entry(indent, (CYAN, label), margin, text.trim_end());
+    if let (Some(line), Some(span)) = (line, span) {
+        page.excerpt(margin, *line, *span);
+    }
+}
+
+/// `FORWARD > LOG_DROP`; tables other than `filter` are named.
+pub(super) fn chains(path: &[String]) -> String {
+    let split = |name: &str| match name.rsplit_once('/') {
+        Some((table, chain)) => (table.to_owned(), chain.to_owned()),
+        None => (String::new(), name.to_owned()),
+    };
+    let names: Vec<String> = path.iter().map(|name| split(name).1).collect();
+    let table = path.first().map(|name| split(name).0).filter(|table| !table.is_empty() && table != "filter");
+    let table = table.map(|table| format!(" (table {table})")).unwrap_or_default();
+    format!("{}{table}", names.join(" > "))
+}
+
+pub(super) fn doubts(page: &mut Page<'_>, doubts: &[DoubtReport]) {
+    for doubt in doubts {
+        page.blank();
+        let check = doubt.check.as_ref().map(|check| format!("  {check}")).unwrap_or_default();
+        page.line(0, &[(YELLOW, "not answered"), (BOLD, &check)]);
+        page.entry(2, (PLAIN, ""), 2, &doubt.message);
+        if let Some(location) = &doubt.location {
+            place(page, side(location.side), location);
+        }
+        if let Some(location) = &doubt.policy_location {
+            place(page, "policy", location);
+        }
+        to_do(page, &doubt.help);
+    }
+}
+
+pub(super) fn gaps(page: &mut Page<'_>, gaps: &[GapReport]) {
+    for (side, ink, help) in [
+        (
+            LocationSide::Head,
+            YELLOW,
+            "write it in a way that is understood, or report that it is missing; until then the change cannot be judged",
+        ),
+        (LocationSide::Base, DIM, "it is in force already: the difference is exact only for what it does not touch"),
+    ] {
+        let of_side: Vec<&GapReport> = gaps.iter().filter(|gap| gap.side == side).collect();
+        if of_side.is_empty() {
+            continue;
+        }
+        page.blank();
+        let title = format!("{} on {}: input whose effect is not known", count(of_side.len(), "gap"), self::side(side));
+        page.line(0, &[(ink, &title)]);
+        for gap in of_side.iter().take(SHOWN) {
+            let Location { path, line, column, span, .. } = &gap.location;
+            page.entry(2, (PLAIN, ""), 2, &format!("{path}:{line}:{column}  {}", gap.reason));
+            if let Some(span) = span {
+                page.excerpt(2, *line, *span);
+            }
+        }
+        if of_side.len() > SHOWN {
+            more(page, 2, of_side.len() - SHOWN, "");
+        }
+        to_do(page, help);
+    }
+}
+
+fn place(page: &mut Page<'_>, label: &str, location: &Location) {
+    let Location { side: _, path, line, column, end_line: _, end_column: _, span } = location;
+    entry(page, label, &format!("{path}:{line}:{column}"));
+    if let Some(span) = span {
+        page.excerpt(COLUMN, *line, *span);
+    }
+}
+
+fn to_do(page: &mut Page<'_>, help: &str) {
+    page.entry(2, (BOLD, "to do"), COLUMN, help);
+}
+
+fn entry(page: &mut Page<'_>, label: &str, text: &str) {
+    page.entry(2, (CYAN, label), COLUMN, text);
+}
+
+pub(super) const fn side(side: LocationSide) -> &'static str {
+    match side {
+        LocationSide::Base => "base",
+        LocationSide::Head => "head",
+        LocationSide::Policy => "policy",
+    }
+}
