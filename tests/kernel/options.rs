@@ -1,0 +1,133 @@
+//! The command line, and how the work is shared among processes.
+
+use crate::corpus;
+
+/// What can be asked for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Random rulesets.
+    Generated,
+    /// Real rulesets.
+    Corpus,
+    /// Damaged rulesets.
+    Acceptance,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Generated, Self::Corpus, Self::Acceptance];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Generated => "generated",
+            Self::Corpus => "corpus",
+            Self::Acceptance => "acceptance",
+        }
+    }
+}
+
+/// What this process is.
+pub(crate) enum Role {
+    /// The one that was started.
+    Whole(Options),
+    /// A share of the work, in a namespace of its own.
+    Inside(Share),
+    /// The other end of the interfaces.
+    Send,
+    /// `--list`, which test runners ask for.
+    List,
+}
+
+pub(crate) struct Options {
+    pub(crate) seed: u64,
+    pub(crate) parts: Vec<Part>,
+    runs: Option<u64>,
+    long: bool,
+}
+
+/// The runs of one part from `first` on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub(crate) part: Part,
+    pub(crate) seed: u64,
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) long: bool,
+}
+
+/// Reads the arguments; those of the usual test harness that make no difference here are taken too.
+pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Role, String> {
+    let mut arguments = arguments.peekable();
+    if arguments.peek().is_some_and(|first| first == "--send") {
+        return Ok(Role::Send);
+    }
+    if arguments.next_if(|first| first == "--inside").is_some() {
+        return read_share(arguments).map(Role::Inside);
+    }
+    let (mut seed, mut runs, mut long, mut filters) = (None, None, false, Vec::new());
+    while let Some(argument) = arguments.next() {
+        let mut number = || {
+            let value = arguments.next().ok_or_else(|| format!("{argument} needs a number"))?;
+            value.parse::<u64>().map_err(|error| format!("{argument} {value}: {error}"))
+        };
+        match argument.as_str() {
+            "--seed" => seed = Some(number()?),
+            "--runs" => runs = Some(number()?),
+            "--long" => long = true,
+            "--list" => return Ok(Role::List),
+            "--nocapture" | "--no-capture" | "--quiet" | "-q" | "--exact" | "--show-output" => {}
+            "--test-threads" | "--format" | "--color" | "--skip" => drop(arguments.next()),
+            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
+            _ => filters.push(argument),
+        }
+    }
+    let wanted = |part: &Part| filters.is_empty() || filters.iter().any(|filter| part.name().contains(filter.as_str()));
+    let parts = Part::ALL.into_iter().filter(wanted).collect();
+    Ok(Role::Whole(Options { seed: seed.map_or_else(now, Ok)?, parts, runs, long }))
+}
+
+fn now() -> Result<u64, String> {
+    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_err(|error| error.to_string())?;
+    // Seeds of runs count up from it.
+    Ok(time.as_secs() * 1000)
+}
+
+fn read_share(mut arguments: impl Iterator<Item = String>) -> Result<Share, String> {
+    let mut next = || arguments.next().ok_or("--inside: too few arguments");
+    let (name, seed, first, count, long) = (next()?, next()?, next()?, next()?, next()?);
+    let part = Part::ALL.into_iter().find(|part| part.name() == name).ok_or("--inside: no such part")?;
+    let number = |text: String| text.parse().map_err(|error| format!("--inside {text}: {error}"));
+    Ok(Share { part, seed: number(seed)?, first: number(first)?, count: number(count)?, long: long == "long" })
+}
+
+impl Share {
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let Self { part, seed, first, count, long } = self;
+        let long = if *long { "long" } else { "short" };
+        ["--inside", part.name(), &seed.to_string(), &first.to_string(), &count.to_string(), long]
+            .map(str::to_owned)
+            .to_vec()
+    }
+}
+
+impl Options {
+    /// The work of a part in shares small enough that connections do not pile up.
+    pub(crate) fn shares(&self, part: Part) -> Result<Vec<Share>, String> {
+        let (size, total) = match part {
+            Part::Generated => (64, self.runs.unwrap_or(if self.long { 5_000 } else { 160 })),
+            Part::Corpus => {
+                let files = u64::try_from(corpus::files()?.len()).map_err(|error| error.to_string())?;
+                (32, self.runs.map_or(files, |runs| runs.min(files)))
+            }
+            Part::Acceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 600 })),
+        };
+        let share = |first: u64| Share {
+            part,
+            seed: self.seed,
+            first,
+            count: size.min(total - first),
+            long: self.long,
+        };
+        let step = usize::try_from(size).map_err(|error| error.to_string())?;
+        Ok((0..total).step_by(step).map(share).collect())
+    }
+}

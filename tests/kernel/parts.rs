@@ -1,0 +1,140 @@
+//! The three parts of the work.
+
+use crate::acceptance::{self, Verdict};
+use crate::case::{Case, Outcome};
+use crate::compare::Comparison;
+use crate::corpus;
+use crate::options::{Part, Share};
+use crate::probe::Hook;
+use crate::random::Random;
+use crate::shrink::shrink;
+use crate::tally::Tally;
+use crate::world::World;
+use portcullis::net::{Family, State};
+use std::time::Duration;
+
+/// How many failures of a share are made small and shown.
+const SHOWN: u64 = 3;
+
+/// Runs a share in the present namespace.
+pub(crate) fn run(share: &Share) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    let mut world = World::new()?;
+    match share.part {
+        Part::Generated => generated(share, &mut world, &mut tally)?,
+        Part::Corpus => real(share, &mut world, &mut tally)?,
+        Part::Acceptance => damaged(share, &mut world, &mut tally)?,
+    }
+    Ok(tally)
+}
+
+fn generated(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), String> {
+    for run in share.first..share.first + share.count {
+        let case = Case::generate(share.seed + run, if share.long { 1_000 } else { 250 });
+        judge(&case, world, tally)?;
+    }
+    Ok(())
+}
+
+fn real(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), String> {
+    let files = corpus::files()?;
+    for (path, n) in files.iter().zip(0u64..).skip_while(|(_, n)| *n < share.first).take_while(|(_, n)| *n < share.first + share.count) {
+        let rules = corpus::text(path)?;
+        match corpus::loading(world, &rules)? {
+            Ok(loading) => {
+                let case = corpus::case(path, rules, loading, share.seed + n, share.long);
+                judge(&case, world, tally)?;
+            }
+            Err(_) => {
+                tally.add("skipped", 1);
+                tally.add("corpus/files that iptables-restore refuses", 1);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs a case and counts; failures are made small and shown.
+fn judge(case: &Case, world: &mut World, tally: &mut Tally) -> Result<(), String> {
+    match case.run(world)? {
+        Outcome::Refused(message) => {
+            tally.add("failed", 1);
+            println!("FAILED {}: {message}\n{}", case.name, case.rules);
+        }
+        Outcome::Unread(reasons) => {
+            tally.add("skipped", 1);
+            for reason in reasons.iter().take(3) {
+                println!("not compared, {}: {reason}", case.name);
+            }
+        }
+        Outcome::Compared(comparison) => {
+            count(tally, &comparison);
+            if let Some(mismatch) = comparison.mismatches.first() {
+                tally.add("failing cases", 1);
+                if tally.get("failing cases") <= SHOWN {
+                    let (small, mismatch) = shrink(world, case, mismatch, Duration::from_secs(20));
+                    println!("FAILED {}", small.show(&mismatch));
+                } else {
+                    println!("FAILED {}", case.name);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn count(tally: &mut Tally, comparison: &Comparison) {
+    let Comparison { compared, depending, dropped, states, hooks, mismatches } = comparison;
+    let failed = u64::try_from(mismatches.len()).unwrap_or(u64::MAX);
+    tally.add("passed", compared - failed);
+    tally.add("failed", failed);
+    tally.add("rulesets", 1);
+    tally.add("dropped", *dropped);
+    tally.add("depending", *depending);
+    for (state, count) in State::ALL.iter().zip(states) {
+        tally.add(&format!("state/{}", state.name()), *count);
+    }
+    for (hook, count) in Hook::ALL.iter().zip(hooks) {
+        tally.add(&format!("hook/{}", hook.name()), *count);
+    }
+}
+
+fn damaged(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), String> {
+    let files = if corpus::folder().is_some() { corpus::files()? } else { Vec::new() };
+    let corpus: Vec<_> = files.iter().map(|path| corpus::text(path)).collect::<Result<_, _>>()?;
+    let corpus: Vec<_> = corpus.into_iter().filter(|text| text.len() < 100_000).collect();
+    for run in share.first..share.first + share.count {
+        let mut random = Random::new(share.seed + run);
+        let family = *random.pick(&Family::ALL);
+        let original = acceptance::original(&mut random, family, &corpus);
+        let rules = if random.chance(85) { acceptance::damaged(&mut random, &original) } else { original };
+        world.reset(family, false)?;
+        let (outcome, detail) = match acceptance::judge(family, &rules) {
+            Verdict::Agreed => ("agreed", None),
+            Verdict::Unclear => ("unclear", None),
+            Verdict::ReadButRefused(message) => ("read but refused", Some(message)),
+            Verdict::LoadedButUnread(reason) => ("loaded but unread", Some(reason)),
+        };
+        tally.add(&format!("acceptance/{outcome}"), 1);
+        if let Some(detail) = detail {
+            println!("{outcome}, --seed {} --runs 1 {family:?}: {detail}", share.seed + run);
+        }
+    }
+    Ok(())
+}
+
+/// Prints what was counted.
+pub(crate) fn report(tally: &Tally) {
+    println!(
+        "{} rulesets; {} packets were dropped by the kernel; of {} the answer depends on conditions that the model does not know",
+        tally.get("rulesets"),
+        tally.get("dropped"),
+        tally.get("depending"),
+    );
+    for group in ["state/", "hook/", "corpus/", "acceptance/"] {
+        let counts: Vec<_> = tally.under(group).map(|(name, count)| format!("{count} {name}")).collect();
+        if !counts.is_empty() {
+            println!("{} {}", group.trim_end_matches('/'), counts.join(", "));
+        }
+    }
+}

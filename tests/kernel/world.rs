@@ -1,0 +1,372 @@
+//! The host under test: a network namespace with interfaces that lead to a second one, from which packets come.
+//!
+//! Each interface is one end of a veth pair; the other end is in the senders' namespace. No interface has an
+//! address and none asks for neighbours, so that any address is forwarded. The class byte of a packet (TOS,
+//! traffic class), at which no modelled rule looks, chooses the way: class `4 * (n + 1)` leaves by interface
+//! `n`, the class after the last is delivered to the host itself.
+
+use crate::observe::{self, Sightings};
+use crate::probe::{Probe, Way};
+use portcullis::net::Family;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+/// How many interfaces a world has besides `lo`.
+pub(crate) const INTERFACES: usize = 6;
+
+/// Stands for the host itself where an output interface is expected.
+const HOST: usize = INTERFACES;
+
+/// Which implementation loads the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Nft,
+    Legacy,
+}
+
+pub(crate) struct World {
+    pub(crate) names: Vec<String>,
+    /// By the interface they send by, the last to the host itself: the route of a packet that is made here is
+    /// chosen by the class of its socket.
+    own: Vec<Sockets>,
+    sender: Child,
+    to_sender: Option<ChildStdin>,
+    from_sender: ChildStdout,
+}
+
+impl World {
+    /// Builds it in the present network namespace, which must be a fresh one.
+    pub(crate) fn new() -> Result<Self, String> {
+        let me = std::env::current_exe().map_err(|error| error.to_string())?;
+        let mut sender = Command::new("unshare")
+            .args(["--net", "--"])
+            .arg(me)
+            .arg("--send")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("unshare: {error}"))?;
+        let to_sender = sender.stdin.take();
+        let mut from_sender = sender.stdout.take().ok_or("the sender has no output")?;
+        await_byte(&mut from_sender)?;
+        let names: Vec<_> = (0..INTERFACES).map(|n| format!("k{n}")).collect();
+        let own = (0..=INTERFACES).map(|n| Sockets::open(None, class_of(n))).collect::<Result<_, _>>()?;
+        let mut world = Self { names, own, sender, to_sender, from_sender };
+        world.build()?;
+        Ok(world)
+    }
+
+    fn build(&mut self) -> Result<(), String> {
+        for key in ["ip_forward", "conf/all/accept_local", "conf/default/accept_local"] {
+            set_kernel(&format!("ipv4/{key}"), "1")?;
+        }
+        for key in ["conf/all/rp_filter", "conf/default/rp_filter", "conf/all/send_redirects"] {
+            set_kernel(&format!("ipv4/{key}"), "0")?;
+        }
+        set_kernel("ipv6/conf/all/forwarding", "1")?;
+        set_kernel("ipv6/conf/default/addr_gen_mode", "1")?;
+        let peer = self.sender.id();
+        let mut script = "link set lo up\n".to_owned();
+        for (n, name) in self.names.iter().enumerate() {
+            // Both ends have one hardware address: without neighbours a packet is sent to one's own.
+            let mac = format!("02:00:00:00:00:{n:02x}");
+            script += &format!(
+                "link add {name} address {mac} type veth peer name {name} address {mac} netns {peer}\n\
+                 link set {name} arp off\n"
+            );
+        }
+        for n in 0..=self.names.len() {
+            let (class, table) = (4 * (n + 1), 100 + n);
+            script += &format!("rule add pref {table} tos {class:#04x} lookup {table}\n");
+            script += &format!("-6 rule add pref {table} tos {class:#04x} lookup {table}\n");
+        }
+        // The table of local addresses would be asked first and knows 127.0.0.0/8.
+        script += "rule add pref 1000 lookup local\nrule del pref 0\n";
+        script += "-6 rule add pref 1000 lookup local\n-6 rule del pref 0\n";
+        let local = 100 + self.names.len();
+        script += &format!("route add local default dev lo table {local}\n");
+        script += &format!("-6 route add local default dev lo table {local}\n");
+        ip(&script)?;
+        self.tell(&[0])?;
+        self.raise()
+    }
+
+    /// Gives the interfaces other names.
+    pub(crate) fn rename(&mut self, names: &[String]) -> Result<(), String> {
+        if self.names == names {
+            return Ok(());
+        }
+        let mut script = String::new();
+        for (n, name) in self.names.iter().enumerate() {
+            script += &format!("link set {name} down\nlink set {name} name tmp{n}\n");
+        }
+        for (n, name) in names.iter().enumerate() {
+            script += &format!("link set tmp{n} name {name}\n");
+        }
+        ip(&script)?;
+        self.names = names.to_vec();
+        self.raise()
+    }
+
+    fn raise(&self) -> Result<(), String> {
+        let mut script = String::new();
+        for (n, name) in self.names.iter().enumerate() {
+            let table = 100 + n;
+            script += &format!(
+                "link set {name} up\n\
+                 route replace default dev {name} table {table}\n\
+                 -6 route replace default dev {name} table {table}\n"
+            );
+        }
+        ip(&script)
+    }
+
+    /// Removes every rule of either backend and begins to watch.
+    pub(crate) fn reset(&mut self, family: Family, tracking: bool) -> Result<(), String> {
+        clear_legacy(family)?;
+        run("nft", &["-f", "-"], &observe::script(family, tracking)).map(drop)
+    }
+
+    /// Sends the packets in order; the first has the id `first`.
+    pub(crate) fn send(&mut self, probes: &[Probe], first: u16) -> Result<(), String> {
+        let mut frames = Vec::new();
+        for (probe, id) in probes.iter().zip(first..) {
+            match probe.way {
+                Way::Forward { input, output } => frame(&mut frames, input, probe, id, output),
+                Way::Input { input } => frame(&mut frames, input, probe, id, HOST),
+                Way::Output { output } => self.send_own(&mut frames, probe, id, output)?,
+                Way::Loop => self.send_own(&mut frames, probe, id, HOST)?,
+            }
+        }
+        self.flush(&mut frames)?;
+        // Receiving goes on for a moment after sending returns.
+        std::thread::sleep(Duration::from_millis(3));
+        Ok(())
+    }
+
+    /// Where the packets since the last reset came.
+    pub(crate) fn sightings(&self, family: Family) -> Result<Sightings, String> {
+        let table = match family {
+            Family::Ipv4 => "ip",
+            Family::Ipv6 => "ip6",
+        };
+        Sightings::parse(&run("nft", &["-j", "list", "table", table, "watch"], "")?)
+    }
+
+    /// Sends a packet from here, after those that were to be sent before it.
+    fn send_own(&mut self, frames: &mut Vec<u8>, probe: &Probe, id: u16, output: usize) -> Result<(), String> {
+        self.flush(frames)?;
+        let sockets = self.own.get(output).ok_or("no such interface")?;
+        sockets.send(probe.family, probe.destination, &probe.bytes(id, class_of(output)));
+        Ok(())
+    }
+
+    fn flush(&mut self, frames: &mut Vec<u8>) -> Result<(), String> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let sent = std::mem::take(frames);
+        self.tell(&sent)
+    }
+
+    /// Hands frames to the sender and waits until they are sent.
+    fn tell(&mut self, frames: &[u8]) -> Result<(), String> {
+        let to = self.to_sender.as_mut().ok_or("the sender has no input")?;
+        let length = u32::try_from(frames.len()).map_err(|error| error.to_string())?;
+        let written = to.write_all(&length.to_be_bytes()).and_then(|()| to.write_all(frames)).and_then(|()| to.flush());
+        written.map_err(|error| format!("the sender: {error}"))?;
+        await_byte(&mut self.from_sender)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Its end of input ends the sender.
+        self.to_sender = None;
+        if let Err(error) = self.sender.wait() {
+            eprintln!("the sender: {error}");
+        }
+    }
+}
+
+/// Loads rules as `iptables-restore` does; the error is what it says.
+pub(crate) fn restore(family: Family, backend: Backend, rules: &str) -> Result<(), String> {
+    run(restore_command(family, backend), &["-w"], rules).map(drop)
+}
+
+const fn restore_command(family: Family, backend: Backend) -> &'static str {
+    match (family, backend) {
+        (Family::Ipv4, Backend::Nft) => "iptables-nft-restore",
+        (Family::Ipv6, Backend::Nft) => "ip6tables-nft-restore",
+        (Family::Ipv4, Backend::Legacy) => "iptables-legacy-restore",
+        (Family::Ipv6, Backend::Legacy) => "ip6tables-legacy-restore",
+    }
+}
+
+fn clear_legacy(family: Family) -> Result<(), String> {
+    const EMPTY: &str = "*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n\
+        *mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n\
+        *filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n\
+        *security\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
+    restore(family, Backend::Legacy, EMPTY)
+}
+
+fn class_of(output: usize) -> u8 {
+    u8::try_from(4 * (output + 1)).expect("there are few interfaces")
+}
+
+fn frame(frames: &mut Vec<u8>, interface: usize, probe: &Probe, id: u16, output: usize) {
+    let bytes = probe.bytes(id, class_of(output));
+    let narrow = |n: usize| u16::try_from(n).expect("probes are short, interfaces few").to_be_bytes();
+    frames.extend(narrow(interface));
+    frames.extend(narrow(bytes.len()));
+    frames.extend(bytes);
+}
+
+/// Raw sockets of both families that take whole packets.
+struct Sockets {
+    ipv4: Socket,
+    ipv6: Socket,
+}
+
+impl Sockets {
+    fn open(device: Option<&str>, class: u8) -> Result<Self, String> {
+        let open = |domain| -> std::io::Result<Socket> {
+            let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(255)))?;
+            if domain == Domain::IPV4 {
+                socket.set_header_included_v4(true)?;
+                socket.set_broadcast(true)?;
+                socket.set_tos_v4(class.into())?;
+            } else {
+                socket.set_header_included_v6(true)?;
+                socket.set_tclass_v6(class.into())?;
+            }
+            socket.bind_device(device.map(str::as_bytes))?;
+            Ok(socket)
+        };
+        let ipv4 = open(Domain::IPV4).map_err(|error| format!("raw socket: {error}"))?;
+        let ipv6 = open(Domain::IPV6).map_err(|error| format!("raw socket: {error}"))?;
+        Ok(Self { ipv4, ipv6 })
+    }
+
+    /// Sends a packet. One that the kernel does not want to send is simply not seen later.
+    fn send(&self, family: Family, destination: u128, bytes: &[u8]) {
+        let (socket, address): (_, SockAddr) = match family {
+            Family::Ipv4 => {
+                let address = Ipv4Addr::from(u32::try_from(destination).unwrap_or(u32::MAX));
+                (&self.ipv4, SocketAddr::from((address, 0)).into())
+            }
+            Family::Ipv6 => (&self.ipv6, SocketAddr::from((Ipv6Addr::from(destination), 0)).into()),
+        };
+        drop(socket.send_to(bytes, &address));
+    }
+}
+
+/// The other end: reads frames from standard input and sends each by its interface, until the input ends.
+pub(crate) fn send_frames() -> Result<(), String> {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut done = || output.write_all(&[1]).and_then(|()| output.flush()).map_err(|error| error.to_string());
+    done()?;
+    let mut sockets = Vec::new();
+    let mut length = [0; 4];
+    while input.read_exact(&mut length).is_ok() {
+        let size = usize::try_from(u32::from_be_bytes(length)).map_err(|error| error.to_string())?;
+        let mut frames = vec![0; size];
+        input.read_exact(&mut frames).map_err(|error| error.to_string())?;
+        if frames == [0] {
+            sockets = raise_peers()?;
+        } else {
+            send_each(&sockets, &frames)?;
+        }
+        done()?;
+    }
+    Ok(())
+}
+
+fn raise_peers() -> Result<Vec<Sockets>, String> {
+    set_kernel("ipv6/conf/all/forwarding", "0")?;
+    let mut script = "link set lo up\nrule add pref 1000 lookup local\nrule del pref 0\n\
+        -6 rule add pref 1000 lookup local\n-6 rule del pref 0\n"
+        .to_owned();
+    let mut sockets = Vec::new();
+    for n in 0..INTERFACES {
+        let (name, metric) = (format!("k{n}"), n + 1);
+        set_kernel(&format!("ipv6/conf/{name}/addr_gen_mode"), "1")?;
+        script += &format!(
+            "link set {name} arp off up\n\
+             route add default dev {name} metric {metric}\n\
+             -6 route add default dev {name} metric {metric}\n\
+             -6 route add multicast ff00::/8 dev {name} table main metric {metric}\n"
+        );
+    }
+    ip(&script)?;
+    for n in 0..INTERFACES {
+        sockets.push(Sockets::open(Some(&format!("k{n}")), 0)?);
+    }
+    Ok(sockets)
+}
+
+fn send_each(sockets: &[Sockets], mut frames: &[u8]) -> Result<(), String> {
+    let mut sent = 0;
+    while let Some((head, rest)) = frames.split_first_chunk::<4>() {
+        let [a, b, c, d] = *head;
+        let (interface, length) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let (packet, rest) = rest.split_at_checked(length.into()).ok_or("a frame is cut off")?;
+        frames = rest;
+        let sockets = sockets.get(usize::from(interface)).ok_or("no such interface")?;
+        let (family, destination) = match packet {
+            [0x45, ..] => (Family::Ipv4, packet.get(16..20)),
+            _ => (Family::Ipv6, packet.get(24..40)),
+        };
+        let destination = destination.ok_or("a packet is cut off")?.iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte));
+        sockets.send(family, destination, packet);
+        sent += 1;
+        if sent % 200 == 0 {
+            // The receiving queue holds 1000 packets.
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    }
+    Ok(())
+}
+
+fn await_byte(from: &mut ChildStdout) -> Result<(), String> {
+    from.read_exact(&mut [0]).map_err(|error| format!("the sender: {error}"))
+}
+
+/// Runs the lines as `ip` commands, then those that begin with `-6` as `ip -6` commands.
+fn ip(script: &str) -> Result<(), String> {
+    let (ipv6, rest): (Vec<_>, Vec<_>) = script.lines().partition(|line| line.starts_with("-6 "));
+    run("ip", &["-batch", "-"], &rest.join("\n"))?;
+    run("ip", &["-6", "-batch", "-"], &ipv6.join("\n").replace("-6 ", "")).map(drop)
+}
+
+fn set_kernel(key: &str, value: &str) -> Result<(), String> {
+    let path = Path::new("/proc/sys/net").join(key);
+    std::fs::write(&path, value).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Runs a command with that input; its output, or what it says when it fails.
+pub(crate) fn run(command: &str, arguments: &[&str], input: &str) -> Result<String, String> {
+    let mut child = Command::new(command)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{command}: {error}"))?;
+    let mut stdin = child.stdin.take().ok_or("no input")?;
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().map_err(|error| format!("{command}: {error}"))?;
+    // A command that ends early leaves its input unread; its exit code says the rest.
+    drop(writer.join());
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!("{command}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
+}
