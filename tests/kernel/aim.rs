@@ -44,7 +44,8 @@ impl<'a> Aimer<'a> {
             }
         }
         let addresses = aims.iter().flat_map(|aim| aim.sources.iter().chain(&aim.destinations)).copied().collect();
-        let ports = aims.iter().flat_map(|aim| aim.source_ports.iter().chain(&aim.destination_ports)).copied().collect();
+        let ports =
+            aims.iter().flat_map(|aim| aim.source_ports.iter().chain(&aim.destination_ports)).copied().collect();
         Self { family, names, fragments, aims, addresses, ports }
     }
 
@@ -341,4 +342,3 @@ fn error_about(random: &mut Random, about: &Probe) -> Option<Probe> {
     let body = Body::Icmp { kind, code, about: Some(Box::new(about.clone())) };
     Some(Probe { source, body, shape: Shape::Whole, ..back })
 }
-

@@ -90,7 +90,9 @@ impl Case {
             return Ok(Outcome::Refused(message));
         }
         if !gaps.is_empty() {
-            return Ok(Outcome::Unread(gaps.into_iter().map(|(_, reason, text)| format!("{reason}: {text}")).collect()));
+            return Ok(Outcome::Unread(
+                gaps.into_iter().map(|(_, reason, text)| format!("{reason}: {text}")).collect(),
+            ));
         }
         world.send(&self.probes, 1)?;
         let seen = world.sightings(self.family)?;

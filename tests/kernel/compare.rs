@@ -59,18 +59,6 @@ pub(crate) struct Comparison {
     pub(crate) mismatches: Vec<Mismatch>,
 }
 
-impl Comparison {
-    pub(crate) fn add(&mut self, other: Self) {
-        let Self { compared, depending, dropped, states, hooks, mismatches } = other;
-        self.compared += compared;
-        self.depending += depending;
-        self.dropped += dropped;
-        self.states.iter_mut().zip(states).for_each(|(sum, n)| *sum += n);
-        self.hooks.iter_mut().zip(hooks).for_each(|(sum, n)| *sum += n);
-        self.mismatches.extend(mismatches);
-    }
-}
-
 const NAME: &str = "host";
 
 impl Model {

@@ -120,13 +120,8 @@ impl Options {
             }
             Part::Acceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 600 })),
         };
-        let share = |first: u64| Share {
-            part,
-            seed: self.seed,
-            first,
-            count: size.min(total - first),
-            long: self.long,
-        };
+        let share =
+            |first: u64| Share { part, seed: self.seed, first, count: size.min(total - first), long: self.long };
         let step = usize::try_from(size).map_err(|error| error.to_string())?;
         Ok((0..total).step_by(step).map(share).collect())
     }

@@ -38,9 +38,16 @@ pub(crate) enum Shape {
 /// Interfaces are indexes into the names of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    Forward { input: usize, output: usize },
-    Input { input: usize },
-    Output { output: usize },
+    Forward {
+        input: usize,
+        output: usize,
+    },
+    Input {
+        input: usize,
+    },
+    Output {
+        output: usize,
+    },
     /// Out by `lo` and in again.
     Loop,
 }
@@ -55,8 +62,7 @@ pub(crate) enum Hook {
 }
 
 impl Hook {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+    pub(crate) const ALL: [Self; 5] = [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -69,7 +69,8 @@ impl<'w> Writer<'w> {
         line(out, &format!("*{table}"));
         for chain in chains {
             let policy = if self.random.chance(if table == "filter" { 35 } else { 6 }) { "DROP" } else { "ACCEPT" };
-            let counters = if self.random.chance(80) { format!(" [{}:{}]", self.random.below(9), 7) } else { String::new() };
+            let counters =
+                if self.random.chance(80) { format!(" [{}:{}]", self.random.below(9), 7) } else { String::new() };
             line(out, &format!(":{chain} {policy}{counters}"));
         }
         for chain in &user {
@@ -118,14 +119,14 @@ impl<'w> Writer<'w> {
         }
         if self.random.chance(5) {
             words.push("-m comment --comment");
-            words.push(*self.random.pick(&["plain", "\"two words\"", "\"-j DROP\"", "\"a \\\" quote\"", "\"#1\""]));
+            words.push(self.random.pick(&["plain", "\"two words\"", "\"-j DROP\"", "\"a \\\" quote\"", "\"#1\""]));
         }
         if self.random.chance(4) {
             self.unknown_condition(&mut words);
         }
         self.target(&mut words, place, protocol);
         let counters = if self.random.chance(3) { "[12:3456] " } else { "" };
-        line(out, &format!("{counters}-A {} {}", place.chain, words.0).trim_end().to_owned());
+        line(out, &format!("{counters}-A {} {}", place.chain, words.0).trim_end());
     }
 
     fn negation(&mut self, words: &mut Words) {
@@ -139,8 +140,11 @@ impl<'w> Writer<'w> {
     }
 
     fn address(&mut self, words: &mut Words, option: &str) {
-        self.negation(words);
-        let negated = words.0.ends_with('!');
+        // No negation stands beside a list of addresses.
+        if !words.0.contains(',') {
+            self.negation(words);
+        }
+        let (negated, listable) = (words.0.ends_with('!'), !words.0.contains('!'));
         words.push(option);
         let bits = self.family.bits();
         let address = self.some_address();
@@ -149,14 +153,16 @@ impl<'w> Writer<'w> {
             Family::Ipv4 => &[8, 16, 24, 30, 31, 32],
             Family::Ipv6 => &[32, 48, 64, 127, 128],
         };
+        // The nft backend of some versions does not load `! -d 0.0.0.0/0`.
+        let shortest = u128::from(negated);
         let length = if self.random.chance(60) {
             *self.random.pick(common)
         } else {
-            u32::try_from(self.random.within(0, bits.into())).expect("at most 128")
+            u32::try_from(self.random.within(shortest, bits.into())).expect("at most 128")
         };
         match self.random.below(20) {
             0..4 => words.push(&text),
-            4 if !negated => {
+            4 if listable => {
                 let other = self.some_address();
                 words.push(&format!("{text}/{length},{}", format_address(self.family, other)));
             }
@@ -203,7 +209,7 @@ impl<'w> Writer<'w> {
             0..5 => "",
             5 => {
                 words.push("! -p");
-                words.push(*self.random.pick(&["tcp", "udp", "17", "sctp"]));
+                words.push(self.random.pick(&["tcp", "udp", "17", "sctp"]));
                 ""
             }
             6 => {
@@ -220,7 +226,7 @@ impl<'w> Writer<'w> {
                     Family::Ipv6 => &["gre", "esp", "ospf", "47", "89"],
                 };
                 words.push("-p");
-                words.push(*self.random.pick(names));
+                words.push(self.random.pick(names));
                 ""
             }
             8..10 => self.icmp(words),
@@ -257,7 +263,7 @@ impl<'w> Writer<'w> {
             0 | 1 => format!("{}:{}", a.min(b), a.max(b)),
             2 => format!(":{a}"),
             3 => format!("{a}:"),
-            4 => (*self.random.pick(&["ssh", "domain", "http", "https:https-alt", "0", "65535", "0:65535"])).to_owned(),
+            4 => (*self.random.pick(&["ssh", "domain", "http", "ssh:https", "0", "65535", "0:65535"])).to_owned(),
             _ => a.to_string(),
         }
     }
@@ -266,7 +272,7 @@ impl<'w> Writer<'w> {
         if multiport && self.random.chance(30) {
             words.push("-m multiport");
             self.negation(words);
-            words.push(*self.random.pick(&["--dports", "--dports", "--sports", "--ports"]));
+            words.push(self.random.pick(&["--dports", "--dports", "--sports", "--ports"]));
             let count = 1 + self.random.below(6);
             let list: Vec<_> = (0..count)
                 .map(|_| {
@@ -324,24 +330,49 @@ impl<'w> Writer<'w> {
                 &["icmp", "icmp", "1"],
                 "icmp",
                 "--icmp-type",
-                &["any", "8", "0", "3", "3/1", "11", "echo-request", "port-unreachable", "redirect", "255", "0/0", "12/1"],
+                &[
+                    "any",
+                    "8",
+                    "0",
+                    "3",
+                    "3/1",
+                    "11",
+                    "echo-request",
+                    "port-unreachable",
+                    "redirect",
+                    "255",
+                    "0/0",
+                    "12/1",
+                ],
             ),
             Family::Ipv6 => (
                 &["icmpv6", "ipv6-icmp", "58"],
                 "icmp6",
                 "--icmpv6-type",
-                &["128", "129", "1", "1/4", "2", "echo-reply", "packet-too-big", "port-unreachable", "3/0", "133", "255"],
+                &[
+                    "128",
+                    "129",
+                    "1",
+                    "1/4",
+                    "2",
+                    "echo-reply",
+                    "packet-too-big",
+                    "port-unreachable",
+                    "3/0",
+                    "133",
+                    "255",
+                ],
             ),
         };
         words.push("-p");
-        words.push(*self.random.pick(names));
+        words.push(self.random.pick(names));
         if self.random.chance(75) {
             if self.random.chance(70) {
                 words.push(&format!("-m {module}"));
             }
             self.negation(words);
             words.push(option);
-            words.push(*self.random.pick(types));
+            words.push(self.random.pick(types));
         }
         "icmp"
     }
@@ -353,7 +384,7 @@ impl<'w> Writer<'w> {
         self.negation(words);
         let mut chosen: Vec<_> = STATES.iter().copied().filter(|_| self.random.chance(35)).collect();
         if chosen.is_empty() {
-            chosen.push(*self.random.pick(&STATES));
+            chosen.push(self.random.pick(&STATES));
         }
         words.push(&format!("{option} {}", chosen.join(",")));
     }
@@ -364,7 +395,7 @@ impl<'w> Writer<'w> {
             Family::Ipv4 => "-m ttl --ttl-eq 64",
             Family::Ipv6 => "-m hl --hl-eq 64",
         };
-        words.push(*self.random.pick(&[
+        words.push(self.random.pick(&[
             "-m mark --mark 0x1",
             "-m mark ! --mark 0x1/0xff",
             "-m length --length 0:60",
@@ -385,7 +416,7 @@ impl<'w> Writer<'w> {
             (41..46, _) => words.push("-j LOG --log-prefix \"-j DROP \" --log-level 4"),
             (46..48, _) => {}
             (48..53, _) if place.table == "raw" && self.tracking => {
-                words.push(*self.random.pick(&["-j CT --notrack", "-j NOTRACK"]));
+                words.push(self.random.pick(&["-j CT --notrack", "-j NOTRACK"]));
             }
             (48..53, _) if place.table == "mangle" => words.push("-j MARK --set-xmark 0x1/0xffffffff"),
             (53..60, _) if place.table == "filter" => self.reject(words, protocol),
@@ -405,7 +436,7 @@ impl<'w> Writer<'w> {
             words.push("--reject-with tcp-reset");
         } else if self.random.chance(60) {
             words.push("--reject-with");
-            words.push(*self.random.pick(with));
+            words.push(self.random.pick(with));
         }
     }
 }

@@ -322,7 +322,8 @@ fn send_each(sockets: &[Sockets], mut frames: &[u8]) -> Result<(), String> {
             [0x45, ..] => (Family::Ipv4, packet.get(16..20)),
             _ => (Family::Ipv6, packet.get(24..40)),
         };
-        let destination = destination.ok_or("a packet is cut off")?.iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte));
+        let destination =
+            destination.ok_or("a packet is cut off")?.iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte));
         sockets.send(family, destination, packet);
         sent += 1;
         if sent % 200 == 0 {
