@@ -47,4 +47,8 @@ impl Random {
     pub(crate) fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
         &from[self.below(from.len())]
     }
+
+    pub(crate) fn word<'t>(&mut self, from: &[&'t str]) -> &'t str {
+        self.pick(from)
+    }
 }

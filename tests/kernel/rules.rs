@@ -119,7 +119,7 @@ impl<'w> Writer<'w> {
         }
         if self.random.chance(5) {
             words.push("-m comment --comment");
-            words.push(self.random.pick(&["plain", "\"two words\"", "\"-j DROP\"", "\"a \\\" quote\"", "\"#1\""]));
+            words.push(self.random.word(&["plain", "\"two words\"", "\"-j DROP\"", "\"a \\\" quote\"", "\"#1\""]));
         }
         if self.random.chance(4) {
             self.unknown_condition(&mut words);
@@ -209,7 +209,7 @@ impl<'w> Writer<'w> {
             0..5 => "",
             5 => {
                 words.push("! -p");
-                words.push(self.random.pick(&["tcp", "udp", "17", "sctp"]));
+                words.push(self.random.word(&["tcp", "udp", "17", "sctp"]));
                 ""
             }
             6 => {
@@ -226,7 +226,7 @@ impl<'w> Writer<'w> {
                     Family::Ipv6 => &["gre", "esp", "ospf", "47", "89"],
                 };
                 words.push("-p");
-                words.push(self.random.pick(names));
+                words.push(self.random.word(names));
                 ""
             }
             8..10 => self.icmp(words),
@@ -272,7 +272,7 @@ impl<'w> Writer<'w> {
         if multiport && self.random.chance(30) {
             words.push("-m multiport");
             self.negation(words);
-            words.push(self.random.pick(&["--dports", "--dports", "--sports", "--ports"]));
+            words.push(self.random.word(&["--dports", "--dports", "--sports", "--ports"]));
             let count = 1 + self.random.below(6);
             let list: Vec<_> = (0..count)
                 .map(|_| {
@@ -365,14 +365,14 @@ impl<'w> Writer<'w> {
             ),
         };
         words.push("-p");
-        words.push(self.random.pick(names));
+        words.push(self.random.word(names));
         if self.random.chance(75) {
             if self.random.chance(70) {
                 words.push(&format!("-m {module}"));
             }
             self.negation(words);
             words.push(option);
-            words.push(self.random.pick(types));
+            words.push(self.random.word(types));
         }
         "icmp"
     }
@@ -384,7 +384,7 @@ impl<'w> Writer<'w> {
         self.negation(words);
         let mut chosen: Vec<_> = STATES.iter().copied().filter(|_| self.random.chance(35)).collect();
         if chosen.is_empty() {
-            chosen.push(self.random.pick(&STATES));
+            chosen.push(self.random.word(&STATES));
         }
         words.push(&format!("{option} {}", chosen.join(",")));
     }
@@ -395,7 +395,7 @@ impl<'w> Writer<'w> {
             Family::Ipv4 => "-m ttl --ttl-eq 64",
             Family::Ipv6 => "-m hl --hl-eq 64",
         };
-        words.push(self.random.pick(&[
+        words.push(self.random.word(&[
             "-m mark --mark 0x1",
             "-m mark ! --mark 0x1/0xff",
             "-m length --length 0:60",
@@ -416,7 +416,7 @@ impl<'w> Writer<'w> {
             (41..46, _) => words.push("-j LOG --log-prefix \"-j DROP \" --log-level 4"),
             (46..48, _) => {}
             (48..53, _) if place.table == "raw" && self.tracking => {
-                words.push(self.random.pick(&["-j CT --notrack", "-j NOTRACK"]));
+                words.push(self.random.word(&["-j CT --notrack", "-j NOTRACK"]));
             }
             (48..53, _) if place.table == "mangle" => words.push("-j MARK --set-xmark 0x1/0xffffffff"),
             (53..60, _) if place.table == "filter" => self.reject(words, protocol),
@@ -436,7 +436,7 @@ impl<'w> Writer<'w> {
             words.push("--reject-with tcp-reset");
         } else if self.random.chance(60) {
             words.push("--reject-with");
-            words.push(self.random.pick(with));
+            words.push(self.random.word(with));
         }
     }
 }
