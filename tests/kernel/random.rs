@@ -49,6 +49,6 @@ impl Random {
     }
 
     pub(crate) fn word<'t>(&mut self, from: &[&'t str]) -> &'t str {
-        self.pick(from)
+        from[self.below(from.len())]
     }
 }
