@@ -126,7 +126,7 @@ impl<'w> Writer<'w> {
         }
         self.target(&mut words, place, protocol);
         let counters = if self.random.chance(3) { "[12:3456] " } else { "" };
-        line(out, &format!("{counters}-A {} {}", place.chain, words.0).trim_end());
+        line(out, format!("{counters}-A {} {}", place.chain, words.0).trim_end());
     }
 
     fn negation(&mut self, words: &mut Words) {
