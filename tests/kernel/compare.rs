@@ -52,6 +52,8 @@ pub(crate) struct Comparison {
     pub(crate) depending: u64,
     /// Those of them that the kernel dropped.
     pub(crate) dropped: u64,
+    /// Packets at hooks that the model says never come there, which is not compared.
+    pub(crate) outside: u64,
     /// By [`State`].
     pub(crate) states: [u64; State::ALL.len()],
     /// By [`Hook`].
@@ -131,7 +133,15 @@ impl Model {
         for ((index, probe), id) in probes.iter().enumerate().zip(1u16..) {
             for (hook, n) in Hook::ALL.into_iter().zip(0..) {
                 let Some((state, passed)) = outcome(hook, seen, id) else { continue };
-                let answers = self.answers(hook, &probe.point(hook, state, names));
+                let point = probe.point(hook, state, names);
+                if self
+                    .sided(hook)
+                    .is_some_and(|sided| sided.filter.domain.iter().all(|region| !region.contains(&point)))
+                {
+                    out.outside += 1;
+                    continue;
+                }
+                let answers = self.answers(hook, &point);
                 out.compared += 1;
                 out.depending += u64::from(answers.depend());
                 out.dropped += u64::from(!passed);

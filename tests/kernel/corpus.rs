@@ -34,19 +34,20 @@ pub(crate) fn text(path: &Path) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// How the file is loaded; the errors are what the tool says of each way.
-pub(crate) fn loading(world: &mut World, rules: &str) -> Result<Result<(Family, Backend), String>, String> {
-    let mut said = Vec::new();
-    for family in Family::ALL {
+/// How the file is loaded, `None` if neither family nor backend takes it.
+pub(crate) fn loading(world: &mut World, path: &Path, rules: &str) -> Result<Option<(Family, Backend)>, String> {
+    let named_ipv6 =
+        rules.contains("ip6tables-save") || path.file_name().is_some_and(|name| name.to_string_lossy().contains('6'));
+    let families = if named_ipv6 { [Family::Ipv6, Family::Ipv4] } else { Family::ALL };
+    for family in families {
         world.reset(family, true)?;
         for backend in [Backend::Nft, Backend::Legacy] {
-            match restore(family, backend, rules) {
-                Ok(()) => return Ok(Ok((family, backend))),
-                Err(message) => said.push(message),
+            if restore(family, backend, rules).is_ok() {
+                return Ok(Some((family, backend)));
             }
         }
     }
-    Ok(Err(said.into_iter().next().unwrap_or_default()))
+    Ok(None)
 }
 
 /// A file with packets aimed at its rules, on interfaces that it names.

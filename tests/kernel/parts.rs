@@ -45,12 +45,12 @@ fn real(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), Strin
         .take_while(|(_, n)| *n < share.first + share.count)
     {
         let rules = corpus::text(path)?;
-        match corpus::loading(world, &rules)? {
-            Ok(loading) => {
+        match corpus::loading(world, path, &rules)? {
+            Some(loading) => {
                 let case = corpus::case(path, rules, loading, share.seed + n, share.long);
                 judge(&case, world, tally)?;
             }
-            Err(_) => {
+            None => {
                 tally.add("skipped", 1);
                 tally.add("corpus/files that iptables-restore refuses", 1);
             }
@@ -100,13 +100,14 @@ fn refusal(message: &str, rules: &str) -> String {
 }
 
 fn count(tally: &mut Tally, comparison: &Comparison) {
-    let Comparison { compared, depending, dropped, states, hooks, mismatches } = comparison;
+    let Comparison { compared, depending, dropped, outside, states, hooks, mismatches } = comparison;
     let failed = u64::try_from(mismatches.len()).unwrap_or(u64::MAX);
     tally.add("passed", compared - failed);
     tally.add("failed", failed);
     tally.add("rulesets", 1);
     tally.add("dropped", *dropped);
     tally.add("depending", *depending);
+    tally.add("outside", *outside);
     for (state, count) in State::ALL.iter().zip(states) {
         tally.add(&format!("state/{}", state.name()), *count);
     }
@@ -142,10 +143,12 @@ fn damaged(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), St
 /// Prints what was counted.
 pub(crate) fn report(tally: &Tally) {
     println!(
-        "{} rulesets; {} packets were dropped by the kernel; of {} the answer depends on conditions that the model does not know",
+        "{} rulesets; {} packets were dropped by the kernel; of {} the answer depends on conditions that the model does \
+         not know; {} are not compared since the model says that they never come to their hook",
         tally.get("rulesets"),
         tally.get("dropped"),
         tally.get("depending"),
+        tally.get("outside"),
     );
     for group in ["state/", "hook/", "corpus/", "acceptance/"] {
         let counts: Vec<_> = tally.under(group).map(|(name, count)| format!("{count} {name}")).collect();
