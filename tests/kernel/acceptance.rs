@@ -4,7 +4,7 @@
 use crate::compare::Model;
 use crate::random::Random;
 use crate::rules::Writer;
-use crate::world::{Backend, restore};
+use crate::world::{Backend, World};
 use portcullis::net::Family;
 
 /// What became of one text.
@@ -21,17 +21,21 @@ pub(crate) enum Verdict {
 }
 
 /// A ruleset of one family and what the reader and the tools make of it.
-pub(crate) fn judge(family: Family, rules: &str) -> Verdict {
+pub(crate) fn judge(world: &mut World, family: Family, rules: &str) -> Verdict {
     let gaps = Model::read(rules).gaps();
-    let (nft, legacy) = (restore(family, Backend::Nft, rules), restore(family, Backend::Legacy, rules));
+    let nft = world.restore(family, Backend::Nft, rules);
+    let plausible = World::is_plausible(family, rules);
+    // Loading takes time, and is needed only where the two do not agree yet.
+    let legacy =
+        if nft.is_err() && plausible { world.restore(family, Backend::Legacy, rules).is_ok() } else { plausible };
     match (nft, legacy, gaps.first()) {
-        (Ok(()), Ok(()), None) | (Err(_), Err(_), Some(_)) => Verdict::Agreed,
-        (Err(nft), Err(_), None) if is_about_host(&nft) => Verdict::Unclear,
-        (Err(nft), Err(_), None) => Verdict::ReadButRefused(nft),
-        (Ok(()), Ok(()), Some((place, reason, text))) => {
+        (Ok(()), true, None) | (Err(_), false, Some(_)) => Verdict::Agreed,
+        (Err(nft), false, None) if is_about_host(&nft) => Verdict::Unclear,
+        (Err(nft), false, None) => Verdict::ReadButRefused(nft),
+        (Ok(()), true, Some((place, reason, text))) => {
             Verdict::LoadedButUnread(format!("line {}: {reason}: {text}", place.line))
         }
-        (Ok(()), Err(_), _) | (Err(_), Ok(()), _) => Verdict::Unclear,
+        (Ok(()), false, _) | (Err(_), true, _) => Verdict::Unclear,
     }
 }
 

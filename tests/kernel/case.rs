@@ -5,7 +5,7 @@ use crate::compare::{Comparison, Mismatch, Model};
 use crate::probe::Probe;
 use crate::random::Random;
 use crate::rules::Writer;
-use crate::world::{Backend, INTERFACES, World, restore};
+use crate::world::{Backend, INTERFACES, World};
 use portcullis::net::Family;
 
 /// Everything that a run depends on.
@@ -86,7 +86,7 @@ impl Case {
         world.rename(&self.names)?;
         world.reset(self.family, self.tracking)?;
         world.send(&self.seeds, SEEDS)?;
-        if let Err(message) = restore(self.family, self.backend, &without_translation(&self.rules)) {
+        if let Err(message) = world.restore(self.family, self.backend, &without_translation(&self.rules)) {
             return Ok(Outcome::Refused(message));
         }
         if !gaps.is_empty() {

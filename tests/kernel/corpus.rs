@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::random::Random;
-use crate::world::{Backend, INTERFACES, World, restore};
+use crate::world::{Backend, INTERFACES, World};
 use portcullis::net::Family;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub(crate) fn loading(world: &mut World, path: &Path, rules: &str) -> Result<Opt
     for family in families {
         world.reset(family, true)?;
         for backend in [Backend::Nft, Backend::Legacy] {
-            if restore(family, backend, rules).is_ok() {
+            if world.restore(family, backend, rules).is_ok() {
                 return Ok(Some((family, backend)));
             }
         }

@@ -125,8 +125,8 @@ fn damaged(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), St
         let family = *random.pick(&Family::ALL);
         let original = acceptance::original(&mut random, family, &corpus);
         let rules = if random.chance(85) { acceptance::damaged(&mut random, &original) } else { original };
-        world.reset(family, false)?;
-        let (outcome, detail) = match acceptance::judge(family, &rules) {
+        world.clear()?;
+        let (outcome, detail) = match acceptance::judge(world, family, &rules) {
             Verdict::Agreed => ("agreed", None),
             Verdict::Unclear => ("unclear", None),
             Verdict::ReadButRefused(message) => ("read but refused", Some(refusal(&message, &rules))),

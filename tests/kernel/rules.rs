@@ -1,6 +1,7 @@
 //! Random rulesets in the words of `iptables-save`.
 
 use crate::random::Random;
+use crate::world::TABLES;
 use portcullis::net::{Family, Field, format_address};
 use std::fmt::Write as _;
 
@@ -14,14 +15,6 @@ pub(crate) struct Writer<'w> {
     addresses: Vec<u128>,
     ports: Vec<u16>,
 }
-
-/// Base chains by table, those at which `-i` and `-o` are allowed in the order of the kernel's hooks.
-const TABLES: [(&str, &[&str]); 4] = [
-    ("raw", &["PREROUTING", "OUTPUT"]),
-    ("mangle", &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
-    ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
-    ("security", &["INPUT", "FORWARD", "OUTPUT"]),
-];
 
 /// Where a rule stands, which decides what it may say.
 #[derive(Clone, Copy)]
@@ -54,7 +47,9 @@ impl<'w> Writer<'w> {
                 "filter" => 95,
                 "mangle" => 40,
                 "raw" => 30,
-                _ => 15,
+                "security" => 15,
+                // What `nat` does to packets is not modelled.
+                _ => 0,
             };
             if self.random.chance(wanted) {
                 self.table(&mut out, table, chains);

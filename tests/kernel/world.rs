@@ -9,6 +9,7 @@ use crate::observe::{self, Sightings};
 use crate::probe::{Probe, Way};
 use portcullis::net::Family;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -28,6 +29,15 @@ pub(crate) enum Backend {
     Legacy,
 }
 
+/// The tables with their base chains.
+pub(crate) const TABLES: [(&str, &[&str]); 5] = [
+    ("raw", &["PREROUTING", "OUTPUT"]),
+    ("mangle", &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
+    ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
+    ("security", &["INPUT", "FORWARD", "OUTPUT"]),
+    ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
+];
+
 pub(crate) struct World {
     pub(crate) names: Vec<String>,
     /// By the interface they send by, the last to the host itself: the route of a packet that is made here is
@@ -35,6 +45,8 @@ pub(crate) struct World {
     own: Vec<Sockets>,
     sender: Child,
     to_sender: Option<ChildStdin>,
+    /// Tables of the legacy backend that may hold rules.
+    legacy: BTreeSet<(Family, String)>,
     from_sender: ChildStdout,
 }
 
@@ -55,7 +67,7 @@ impl World {
         await_byte(&mut from_sender)?;
         let names: Vec<_> = (0..INTERFACES).map(|n| format!("k{n}")).collect();
         let own = (0..=INTERFACES).map(|n| Sockets::open(None, class_of(n))).collect::<Result<_, _>>()?;
-        let mut world = Self { names, own, sender, to_sender, from_sender };
+        let mut world = Self { names, own, sender, to_sender, legacy: BTreeSet::new(), from_sender };
         world.build()?;
         Ok(world)
     }
@@ -127,8 +139,40 @@ impl World {
 
     /// Removes every rule of either backend and begins to watch.
     pub(crate) fn reset(&mut self, family: Family, tracking: bool) -> Result<(), String> {
-        clear_legacy(family)?;
+        self.clear_legacy()?;
         run("nft", &["-f", "-"], &observe::script(family, tracking)).map(drop)
+    }
+
+    /// Loads rules as `iptables-restore` does; the error is what it says.
+    pub(crate) fn restore(&mut self, family: Family, backend: Backend, rules: &str) -> Result<(), String> {
+        if backend == Backend::Legacy {
+            // Even what is refused may be loaded in part.
+            self.legacy
+                .extend(rules.lines().filter_map(|line| Some((family, line.strip_prefix('*')?.trim().to_owned()))));
+        }
+        run(restore_command(family, backend), &["-w"], rules).map(drop)
+    }
+
+    /// Whether `iptables-restore --test` takes the rules. The kernel itself is not asked, which would refuse
+    /// some that this takes.
+    pub(crate) fn is_plausible(family: Family, rules: &str) -> bool {
+        run(restore_command(family, Backend::Legacy), &["--test"], rules).is_ok()
+    }
+
+    /// Removes every rule of either backend.
+    pub(crate) fn clear(&mut self) -> Result<(), String> {
+        self.clear_legacy()?;
+        run("nft", &["flush", "ruleset"], "").map(drop)
+    }
+
+    fn clear_legacy(&mut self) -> Result<(), String> {
+        for (family, table) in std::mem::take(&mut self.legacy) {
+            let Some((_, chains)) = TABLES.iter().find(|(name, _)| *name == table) else { continue };
+            let policies: String = chains.iter().map(|chain| format!(":{chain} ACCEPT\n")).collect();
+            let empty = format!("*{table}\n{policies}COMMIT\n");
+            run(restore_command(family, Backend::Legacy), &["-w"], &empty)?;
+        }
+        Ok(())
     }
 
     /// Sends the packets in order; the first has the id `first`.
@@ -193,11 +237,6 @@ impl Drop for World {
     }
 }
 
-/// Loads rules as `iptables-restore` does; the error is what it says.
-pub(crate) fn restore(family: Family, backend: Backend, rules: &str) -> Result<(), String> {
-    run(restore_command(family, backend), &["-w"], rules).map(drop)
-}
-
 const fn restore_command(family: Family, backend: Backend) -> &'static str {
     match (family, backend) {
         (Family::Ipv4, Backend::Nft) => "iptables-nft-restore",
@@ -205,14 +244,6 @@ const fn restore_command(family: Family, backend: Backend) -> &'static str {
         (Family::Ipv4, Backend::Legacy) => "iptables-legacy-restore",
         (Family::Ipv6, Backend::Legacy) => "ip6tables-legacy-restore",
     }
-}
-
-fn clear_legacy(family: Family) -> Result<(), String> {
-    const EMPTY: &str = "*raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n\
-        *mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n\
-        *filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n\
-        *security\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
-    restore(family, Backend::Legacy, EMPTY)
 }
 
 fn class_of(output: usize) -> u8 {
