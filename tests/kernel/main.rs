@@ -24,8 +24,9 @@ mod tally;
 mod world;
 
 use options::{Options, Part, Role};
-use std::io::{BufRead as _, BufReader};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tally::Tally;
 
 fn main() -> ExitCode {
@@ -55,7 +56,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the parts, each share in a namespace of its own; whether all is well.
+/// Runs the parts, each share in a namespace of its own, as many at once as there are processors; whether all
+/// is well.
 fn whole(options: &Options) -> Result<bool, String> {
     if let Some(why) = missing() {
         println!("THE KERNEL IS NOT ASKED: {why}");
@@ -64,44 +66,66 @@ fn whole(options: &Options) -> Result<bool, String> {
     }
     println!("seed {}", options.seed);
     let mut tally = Tally::default();
+    let mut shares = Vec::new();
     for part in &options.parts {
         if *part == Part::Corpus && corpus::folder().is_none() {
             println!("REAL RULESETS ARE NOT COMPARED: there is no ../shared/corpus/iptables-save");
             tally.add("skipped", 1);
-            continue;
-        }
-        for share in options.shares(*part)? {
-            run_share(&share, &mut tally)?;
+        } else {
+            shares.extend(options.shares(*part)?);
         }
     }
+    let (tally, next) = (Mutex::new(tally), AtomicUsize::new(0));
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let work = || {
+            while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let outcome = run_share(share);
+                let mut tally = tally.lock().expect("nobody panics while holding it");
+                match outcome {
+                    Ok(lines) => take(&mut tally, &lines),
+                    Err(why) => {
+                        println!("FAILED: {}: {why}", share.arguments().join(" "));
+                        tally.add("failed", 1);
+                    }
+                }
+            }
+        };
+        for _ in 0..at_once {
+            scope.spawn(work);
+        }
+    });
+    let tally = tally.into_inner().map_err(|error| error.to_string())?;
     parts::report(&tally);
     let failed = tally.get("failed");
     println!("{} passed, {failed} failed, {} skipped", tally.get("passed"), tally.get("skipped"));
     Ok(failed == 0)
 }
 
-fn run_share(share: &options::Share, tally: &mut Tally) -> Result<(), String> {
+/// Runs a share in a process of its own; what it prints.
+fn run_share(share: &options::Share) -> Result<String, String> {
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut child = Command::new("unshare")
+    let output = Command::new("unshare")
         .args(["--net", "--"])
         .arg(me)
         .args(share.arguments())
-        .stdout(Stdio::piped())
-        .spawn()
+        .stderr(Stdio::inherit())
+        .output()
         .map_err(|error| format!("unshare: {error}"))?;
-    let output = child.stdout.take().ok_or("no output")?;
-    for line in BufReader::new(output).lines() {
-        let line = line.map_err(|error| error.to_string())?;
-        if !tally.take(&line) {
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!("it ended with {}", output.status))
+    }
+}
+
+/// Counts what a share counted and prints what else it says.
+fn take(tally: &mut Tally, lines: &str) {
+    for line in lines.lines() {
+        if !tally.take(line) {
             println!("{line}");
         }
     }
-    let status = child.wait().map_err(|error| error.to_string())?;
-    if !status.success() {
-        println!("FAILED: {} ended with {status}", share.arguments().join(" "));
-        tally.add("failed", 1);
-    }
-    Ok(())
 }
 
 /// What is missing to ask the kernel.
