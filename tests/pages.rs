@@ -1,1 +1,231 @@
-fn main() {}
+//! Runs every example of every page in `policies/`: what the page says a user would see is what a user sees.
+//!
+//! `BLESS=1` writes the settings and the reports into the pages; read them in `git diff`.
+
+use portcullis::checks::{self, CHECKS, Context, Declaration};
+use portcullis::decision::{self, Case, Origin, PolicyOrigin};
+use portcullis::diff::{self, Change};
+use portcullis::facts::Facts;
+use portcullis::formats::{self, Input};
+use portcullis::model::Store;
+use portcullis::policy::{self, Plan, Proposal};
+use portcullis::report::{Style, text};
+use portcullis::text::{SourceId, SourceMap};
+use std::ops::Range;
+use std::path::Path;
+
+type Result<T> = std::result::Result<T, String>;
+
+/// A fenced block: the words behind the fence, and where its text is in the page.
+struct Block {
+    words: Vec<String>,
+    body: Range<usize>,
+}
+
+/// What an example says, and what it should print.
+struct Example<'p> {
+    title: &'p str,
+    page: &'p str,
+    blocks: Vec<Block>,
+}
+
+fn page(path: &Path, content: String) -> datatest_stable::Result<()> {
+    let id = path.file_stem().ok_or("a page has a name")?.to_string_lossy().into_owned();
+    let declaration = checks::find(&id).ok_or_else(|| format!("no check is called `{id}`"))?;
+    if declaration.page != content {
+        return Err("the page in the binary is not the page in the folder".into());
+    }
+    let mut edits = vec![settings(declaration, &content)?];
+    let (mut passing, mut stopped) = (0, 0);
+    for example in examples(&content)? {
+        let (exit, actual) = example.run().map_err(|e| format!("{}: {e}", example.title))?;
+        if exit == 0 {
+            passing += 1
+        } else {
+            stopped += 1
+        }
+        edits.push((example.one("report")?.body.clone(), actual));
+    }
+    if passing == 0 || stopped == 0 {
+        return Err("a page shows at least one change that passes and one that does not".into());
+    }
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut blessed = content.clone();
+    for (range, text) in edits.iter().rev() {
+        blessed.replace_range(range.clone(), text);
+    }
+    if blessed == content {
+        return Ok(());
+    }
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, blessed)?;
+        return Ok(());
+    }
+    let differs = edits.iter().filter(|(range, text)| content[range.clone()] != **text);
+    let shown: Vec<_> =
+        differs.map(|(range, text)| format!("--- expected\n{}--- actual\n{text}", &content[range.clone()])).collect();
+    Err(format!("{}(BLESS=1 rewrites the page)", shown.join("\n")).into())
+}
+
+/// Where the settings stand, and what should stand there.
+fn settings(declaration: &Declaration, content: &str) -> Result<(Range<usize>, String)> {
+    let start = content.find("## Settings\n").ok_or("no section `Settings`")? + "## Settings\n".len();
+    let end = start + content[start..].find("\n## ").ok_or("no section after `Settings`")?;
+    let mut table = format!("\nLevel, where the policy gives none: `{}`.\n", declaration.level);
+    let rows = checks::settings(declaration);
+    if rows.is_empty() {
+        table.push_str("It has no settings of its own.\n");
+    } else {
+        table.push_str("\n| setting | |\n|---|---|\n");
+    }
+    for (key, required, doc) in rows {
+        let needed = if required { " Must be given." } else { "" };
+        table.push_str(&format!("| `{key}` | {doc}{needed} |\n"));
+    }
+    Ok((start..end, table))
+}
+
+fn examples(content: &str) -> Result<Vec<Example<'_>>> {
+    let start = content.find("## Examples\n").ok_or("no section `Examples`")?;
+    let end = content[start..].find("\n## Limits").map_or(content.len(), |n| start + n);
+    let mut at = start;
+    let mut out: Vec<Example<'_>> = Vec::new();
+    let mut open: Option<(Vec<String>, usize)> = None;
+    for line in content[start..end].split_inclusive('\n') {
+        let text = line.trim_end();
+        match (&open, text.strip_prefix("```")) {
+            (None, Some(words)) => {
+                open = Some((words.split(' ').map(str::to_owned).collect(), at + line.len()));
+            }
+            (Some(_), Some("")) => {
+                let (words, from) = open.take().ok_or("a fence is open")?;
+                let example = out.last_mut().ok_or("a block before the first example")?;
+                example.blocks.push(Block { words, body: from..at });
+            }
+            (None, None) => {
+                if let Some(title) = text.strip_prefix("### ") {
+                    out.push(Example { title, page: content, blocks: Vec::new() });
+                }
+            }
+            (Some(_), _) => {}
+        }
+        at += line.len();
+    }
+    match open {
+        Some(_) => Err("a block is not closed".to_owned()),
+        None => Ok(out),
+    }
+}
+
+impl Example<'_> {
+    fn of<'e>(&'e self, kind: &'e str) -> impl Iterator<Item = &'e Block> {
+        self.blocks.iter().filter(move |block| block.words.get(1).is_some_and(|word| word == kind))
+    }
+
+    fn one(&self, kind: &str) -> Result<&Block> {
+        let mut blocks = self.of(kind);
+        match (blocks.next(), blocks.next()) {
+            (Some(block), None) => Ok(block),
+            (_, _) => Err(format!("one block `{kind}` is needed")),
+        }
+    }
+
+    fn text(&self, block: &Block) -> &str {
+        &self.page[block.body.clone()]
+    }
+
+    /// The files of a side: `iptables-save base edge/input.rules`; without a name it is `edge.rules`.
+    fn files(&self, side: &str, sources: &mut SourceMap) -> Result<Vec<(Vec<u8>, SourceId)>> {
+        self.of(side)
+            .map(|block| {
+                let name = block.words.get(2).map_or("edge.rules", String::as_str).as_bytes().to_vec();
+                let id = sources.add(&name, self.text(block).into()).map_err(|_| "too large")?;
+                Ok((name, id))
+            })
+            .collect()
+    }
+
+    /// Judges the example: the exit code, and the report as text.
+    fn run(&self) -> Result<(u8, String)> {
+        let formats: Vec<&str> = formats::FORMATS.iter().map(|format| format.id()).collect();
+        let mut sources = SourceMap::default();
+        let policy = sources.add(b"portcullis.yaml", self.text(self.one("policy")?).into()).map_err(|_| "too large")?;
+        let policy = policy::load(policy, &mut sources, &formats).map_err(|e| format!("{e:?}"))?;
+        let proposal = match self.of("proposed").next() {
+            None => Proposal::Unchanged,
+            Some(block) => {
+                let text = self.text(block);
+                let head = (!text.is_empty()).then(|| sources.add(b"portcullis.yaml", text.into()));
+                let head = head.transpose().map_err(|_| "too large")?;
+                Proposal::read(&policy, head, &mut sources, &formats)
+            }
+        };
+        let authors = self.of("authors").next().map(|block| self.text(block).lines().map(str::to_owned).collect());
+        let (base, head) = (self.files("base", &mut sources)?, self.files("head", &mut sources)?);
+        let plan = policy.plan(&by_name(&base), &by_name(&head));
+        let change = change(&plan, &sources);
+        let difference = diff::compare(&change);
+        let checks = checks::configure(&policy).map_err(|e| format!("{e:?}"))?;
+        let cx = Context {
+            change: &change,
+            difference: &difference,
+            policy: &policy,
+            proposal: &proposal,
+            plan: &plan,
+            facts: &Facts { authors },
+            sources: &sources,
+        };
+        let findings = checks::run(&checks, &cx);
+        let case = Case {
+            change: &change,
+            difference: &difference,
+            findings,
+            doubts: Vec::new(),
+            base: Origin { source: "files".to_owned(), revision: None },
+            head: Origin { source: "files".to_owned(), revision: None },
+            policy: Some(PolicyOrigin { path: "portcullis.yaml".to_owned(), revision: None, sha256: String::new() }),
+            names: &policy,
+        };
+        let decision = decision::decide(case, &sources);
+        Ok((decision.exit_code(), text::render(decision.report(), &sources, Style::PLAIN)))
+    }
+}
+
+fn by_name(files: &[(Vec<u8>, SourceId)]) -> Vec<(&[u8], SourceId)> {
+    files.iter().map(|(name, id)| (name.as_slice(), *id)).collect()
+}
+
+/// Reads both sides of a plan.
+fn change(plan: &Plan, sources: &SourceMap) -> Change {
+    let inputs = |side: fn(&policy::Planned) -> Option<&Vec<SourceId>>| -> Vec<Input> {
+        plan.configurations
+            .iter()
+            .filter_map(|planned| {
+                let files = side(planned)?.clone();
+                let format = planned.format.as_deref().and_then(formats::format);
+                Some(Input { name: planned.name.clone(), format, files })
+            })
+            .collect()
+    };
+    let mut store = Store::default();
+    let (base, memo, _) = formats::read(&inputs(|planned| planned.base.as_ref()), sources, &mut store, None);
+    let (head, _, _) = formats::read(&inputs(|planned| planned.head.as_ref()), sources, &mut store, Some(&memo));
+    Change { base, head, store }
+}
+
+/// Pages and checks are one to one; the rest of this binary would not see a check without a page.
+fn registry(path: &Path) -> datatest_stable::Result<()> {
+    let pages = std::fs::read_dir(path.parent().and_then(Path::parent).ok_or("policies/presets/…")?)?;
+    let mut pages: Vec<String> = pages
+        .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+        .collect::<std::io::Result<_>>()?;
+    pages.retain(|name| name.ends_with(".md"));
+    pages.sort();
+    let checks: Vec<String> = CHECKS.iter().map(|declaration| format!("{}.md", declaration.id)).collect();
+    if pages == checks { Ok(()) } else { Err(format!("pages {pages:?}, checks {checks:?}").into()) }
+}
+
+datatest_stable::harness! {
+    { test = page, root = "policies", pattern = r"^[^/]*\.md$" },
+    { test = registry, root = "policies", pattern = r"presets/baseline\.yaml$" },
+}

@@ -16,8 +16,8 @@ use crate::diff::{Change, Difference, Side, Witness};
 use crate::facts::{Facts, MissingFact};
 use crate::model::Literal;
 use crate::net::Region;
-use crate::policy::{ApprovalKeys, COMMON_KEYS, Entry, Node, Plan, Policy, PolicyError, Proposal, Reader};
-use crate::text::{SourceMap, Span};
+use crate::policy::{ApprovalKeys, COMMON_KEYS, Entry, Node, Plan, Policy, PolicyError, Proposal, Reader, sorted};
+use crate::text::{SourceId, SourceMap, Span};
 
 /// Declares the checks: one line each, which is both the module and the registration.
 macro_rules! checks {
@@ -179,6 +179,25 @@ pub fn find(id: &str) -> Option<&'static Declaration> {
     CHECKS.iter().find(|declaration| declaration.id == id).copied()
 }
 
+/// Reads a policy and configures its checks; see [`crate::policy::load`].
+///
+/// # Errors
+/// Everything that is wrong with either.
+pub fn load(
+    source: SourceId,
+    sources: &mut SourceMap,
+    formats: &[&str],
+) -> Result<(Policy, Vec<Configured>), Vec<PolicyError>> {
+    let (policy, mut problems) = crate::policy::read(source, sources, formats);
+    let Some(policy) = policy else { return Err(sorted(problems)) };
+    match configure(&policy) {
+        Ok(checks) if problems.is_empty() => return Ok((policy, checks)),
+        Ok(_) => {}
+        Err(more) => problems.extend(more),
+    }
+    Err(sorted(problems))
+}
+
 /// Turns the entries of a policy into checks. Those that always run are among them whether they are named or not.
 ///
 /// # Errors
@@ -201,7 +220,7 @@ pub fn configure(policy: &Policy) -> Result<Vec<Configured>, Vec<PolicyError>> {
             }));
         }
     }
-    if reader.problems.is_empty() { Ok(configured) } else { Err(reader.problems) }
+    if reader.problems.is_empty() { Ok(configured) } else { Err(sorted(reader.problems)) }
 }
 
 fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
@@ -221,6 +240,10 @@ fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
         let message = format!("`{}` cannot be lowered to `{wanted}`", check.value);
         let help = format!("its level is at least `{}`; remove the key", declaration.level);
         reader.refuse(level.span, message, help);
+    }
+    if approvals.is_some() && wanted != Level::Approve {
+        let help = "write `level: approve`, or remove `approvals`";
+        reader.refuse(check.span, "`approvals` has a meaning only at level `approve`", help);
     }
     Some(Configured {
         declaration,

@@ -1,7 +1,7 @@
 use super::{Check, Context, Report, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
-use crate::policy::{KeyChange, Proposal, changes, keys};
+use crate::policy::{KeyChange, Policy, PolicyError, Proposal, changes, keys};
 
 declare_check! { id: "policy-changes", since: "0.1.0", level: Approve, settings: PolicyChanges, always: true }
 
@@ -18,7 +18,7 @@ impl Check for PolicyChanges {
                 let help = "leave the policy where it is: without it no later change can be judged";
                 block(report.finding("the change removes the policy", help));
             }
-            Proposal::Changed { source: _, policy } => match policy.as_ref() {
+            Proposal::Changed { source: _, policy } => match accepted(policy) {
                 Err(problems) => {
                     for problem in problems {
                         let message = format!("the proposed policy would not be accepted: {problem}");
@@ -33,16 +33,20 @@ impl Check for PolicyChanges {
                         describe(change, report);
                     }
                     if changes.is_empty() {
-                        report.finding(
-                            "the text of the policy changes, and none of its values",
-                            "have somebody look who answers for the policy",
-                        );
+                        let message = "the text of the policy changes, and none of its values";
+                        report.finding(message, "have somebody look who answers for the policy");
                     }
                 }
             },
         }
         Ok(())
     }
+}
+
+/// The proposed policy, if it and all its checks are well-formed.
+fn accepted(policy: &Result<Policy, Vec<PolicyError>>) -> Result<&Policy, Vec<PolicyError>> {
+    let policy = policy.as_ref().map_err(Clone::clone)?;
+    super::configure(policy).map(|_| policy)
 }
 
 /// A policy that nobody could use is worse than one that needs an approval.

@@ -3,7 +3,7 @@
 use super::names::Raw;
 use super::node::{Node, Spanned};
 use super::pattern::Pattern;
-use super::read::{Named, Object, Read, Reader, keys, words};
+use super::reader::{Named, Object, Read, Reader, keys, words};
 
 words! {
     /// How much a finding weighs.
@@ -111,6 +111,9 @@ impl Read for Entry {
         let level = object.take("level", reader);
         let within = object.take("in", reader);
         let approvals = object.take("approvals", reader);
+        if check.is_none() {
+            object.mistyped("check", reader);
+        }
         // The rest is read, and closed, by the check.
         Some(Self {
             check: check?,
@@ -126,10 +129,13 @@ impl Read for Entry {
 /// A policy file as it stands.
 pub(super) struct File {
     pub(super) extends: Option<Vec<Spanned<String>>>,
-    pub(super) configurations: Named<ConfigurationKeys>,
+    /// `None`: they are reported already.
+    pub(super) configurations: Option<Named<ConfigurationKeys>>,
     pub(super) networks: Named<Raw>,
     pub(super) services: Named<Raw>,
     pub(super) checks: Option<Vec<Node>>,
+    /// Whether `checks` and `extends` are well-formed, so that it can be said whether there are any.
+    pub(super) checked: bool,
     pub(super) people: Named<PersonKeys>,
     pub(super) teams: Named<TeamKeys>,
     pub(super) bots: Option<Vec<String>>,
@@ -165,11 +171,12 @@ impl File {
         object.close(reader);
         let none = || Named(Vec::new());
         Some(Self {
-            extends: extends.flatten(),
-            configurations: configurations.unwrap_or(Named(Vec::new())),
+            configurations,
             networks: networks.unwrap_or_else(none),
             services: services.unwrap_or_else(none),
+            checked: checks.is_some() && extends.is_some(),
             checks: checks.flatten(),
+            extends: extends.flatten(),
             people: people.unwrap_or(Named(Vec::new())),
             teams: teams.unwrap_or(Named(Vec::new())),
             bots: bots.flatten(),

@@ -14,7 +14,7 @@ mod pattern;
 mod plan;
 mod presets;
 mod proposal;
-mod read;
+mod reader;
 mod schema;
 mod services;
 mod terms;
@@ -30,8 +30,8 @@ pub use pattern::Pattern;
 pub use plan::{Plan, Planned, Unmatched};
 pub use presets::PRESETS;
 pub use proposal::{KeyChange, Proposal, changes};
-pub use read::{Named, Object, Read, Reader};
-pub(crate) use read::{keys, words};
+pub use reader::{Named, Object, Read, Reader};
+pub(crate) use reader::{keys, words};
 pub use schema::{common, schema};
 pub use services::WELL_KNOWN;
 pub use terms::{Exceptions, Flows, Networks, Services};
@@ -97,12 +97,27 @@ impl Naming for Policy {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(source: SourceId, sources: &mut SourceMap, formats: &[&str]) -> Result<Policy, Vec<PolicyError>> {
+    match read(source, sources, formats) {
+        (Some(policy), problems) if problems.is_empty() => Ok(policy),
+        (Some(_) | None, problems) => Err(sorted(problems)),
+    }
+}
+
+/// The same, with what could be read where not everything could: so that more mistakes can be found in it.
+pub(crate) fn read(
+    source: SourceId,
+    sources: &mut SourceMap,
+    formats: &[&str],
+) -> (Option<Policy>, Vec<PolicyError>) {
     let mut problems = Vec::new();
     let policy = build(source, sources, formats, &mut problems);
-    match policy {
-        Some(policy) if problems.is_empty() => Ok(policy),
-        Some(_) | None => Err(problems),
-    }
+    (policy, problems)
+}
+
+/// Problems in the order in which a reader of the file meets them.
+pub(crate) fn sorted(mut problems: Vec<PolicyError>) -> Vec<PolicyError> {
+    problems.sort_by_key(|problem| (problem.at().source, problem.at().start));
+    problems
 }
 
 fn build(
@@ -117,7 +132,7 @@ fn build(
     let mut reader = Reader::new(&nameless);
     let file = File::read(&root, &mut reader);
     problems.append(&mut reader.problems);
-    let File { extends, configurations, networks, services, checks, people, teams, bots } = file?;
+    let File { extends, configurations, networks, services, checks, checked, people, teams, bots } = file?;
 
     let mut names = Names::default();
     for (name, _) in &networks.0 {
@@ -133,17 +148,17 @@ fn build(
     let mut entries = presets::entries(&extends.unwrap_or_default(), sources, problems);
     let mut reader = Reader::new(&names);
     let own: Vec<_> = checks.iter().flatten().filter_map(|node| Entry::read(node, &mut reader)).collect();
-    if configurations.0.is_empty() {
+    if configurations.as_ref().is_some_and(|named| named.0.is_empty()) {
         let help = "name what is to be judged: `configurations: {edge: {files: [\"edge/*.rules\"]}}`";
         reader.refuse(root.span, "the policy names no configuration", help);
     }
-    if entries.is_empty() && own.is_empty() {
+    if checked && checks.is_none() && entries.is_empty() {
         let help = "add `extends: [baseline]`, or `checks:`; a policy without checks lets everything pass";
         reader.refuse(root.span, "the policy has no checks", help);
     }
     twins(&own, &mut reader);
     members(&own, &people, &teams, &mut reader);
-    let configurations = configured(configurations, formats, &mut reader);
+    let configurations = configured(configurations.unwrap_or(Named(Vec::new())), formats, &mut reader);
     problems.append(&mut reader.problems);
     entries.extend(own);
     Some(Policy { source, configurations, names, entries, bots: bots.unwrap_or_default(), root })
@@ -195,11 +210,6 @@ fn members(entries: &[Entry], people: &Named<PersonKeys>, teams: &Named<TeamKeys
     }
     for entry in entries {
         let Some(ApprovalKeys { count, from }) = &entry.approvals else { continue };
-        let level = entry.level.as_ref().map(|level| level.value);
-        if level != Some(Level::Approve) {
-            let help = "write `level: approve`, or remove `approvals`";
-            reader.refuse(entry.check.span, "`approvals` has a meaning only at level `approve`", help);
-        }
         if *count == 0 {
             reader.refuse(entry.check.span, "a count of 0 approvals is none", "write at least `count: 1`");
         }

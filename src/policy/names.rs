@@ -1,6 +1,6 @@
 use super::error::PolicyError;
 use super::node::{Kind, Node, Spanned};
-use super::read::{Named, Read, Reader};
+use super::reader::{Named, Read, Reader};
 use super::terms::{Networks, Services};
 use crate::net::{Family, Naming, Set};
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use super::error::PolicyError;
 use super::file::Entry;
 use super::names::Names;
 use super::node::{Kind, Node, Spanned};
-use super::read::{Object, Read, Reader};
+use super::reader::{Object, Read, Reader};
 use super::yaml;
 use crate::text::SourceMap;
 

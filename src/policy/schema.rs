@@ -3,7 +3,7 @@
 use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, TeamKeys};
 use super::node::Spanned;
 use super::pattern::Pattern;
-use super::read::Named;
+use super::reader::Named;
 use super::terms::{Exceptions, Networks, Services};
 use super::wildcard::Wildcard;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

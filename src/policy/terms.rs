@@ -1,7 +1,7 @@
 //! Sets of addresses and of services, as settings write them: a defined name, a literal, a list of them, or `any`.
 
 use super::node::{Kind, Node};
-use super::read::{Read, Reader};
+use super::reader::{Read, Reader};
 use super::services::{self, WELL_KNOWN};
 use crate::net::{Family, Field, FlowError, Region, Set, State, parse_addresses, parse_flow};
 use crate::text::Span;

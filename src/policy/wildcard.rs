@@ -1,5 +1,5 @@
 use super::node::Node;
-use super::read::{Read, Reader};
+use super::reader::{Read, Reader};
 use crate::text::Span;
 use regex::bytes::{Regex, RegexBuilder};
 

@@ -2,3 +2,4 @@
 
 mod flow;
 mod git;
+mod policy;

@@ -266,6 +266,15 @@ impl<'t> Object<'t> {
         self.entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node)
     }
 
+    /// Reports keys that are probably meant to be `wanted`, where the others cannot be told right from wrong.
+    pub(super) fn mistyped(&self, wanted: &'static str, reader: &mut Reader<'_>) {
+        let near = |key: &str| strsim::damerau_levenshtein(key, wanted) <= 1 + wanted.len() / 4;
+        for (key, _) in self.entries.iter().filter(|(key, _)| key.value != wanted && near(&key.value)) {
+            let help = suggest(&key.value, &[wanted]);
+            reader.problems.push(PolicyError::UnknownKey { key: key.value.clone(), help, at: key.span });
+        }
+    }
+
     /// Reports every key that has not been asked for.
     pub fn close(self, reader: &mut Reader<'_>) {
         let mut known: Vec<_> = self.known.iter().chain(self.elsewhere).copied().collect();
