@@ -21,8 +21,8 @@ mod terms;
 mod wildcard;
 mod yaml;
 
-pub use error::PolicyError;
 pub(crate) use crate::text::suggest;
+pub use error::PolicyError;
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};
@@ -104,11 +104,7 @@ pub fn load(source: SourceId, sources: &mut SourceMap, formats: &[&str]) -> Resu
 }
 
 /// The same, with what could be read where not everything could: so that more mistakes can be found in it.
-pub(crate) fn read(
-    source: SourceId,
-    sources: &mut SourceMap,
-    formats: &[&str],
-) -> (Option<Policy>, Vec<PolicyError>) {
+pub(crate) fn read(source: SourceId, sources: &mut SourceMap, formats: &[&str]) -> (Option<Policy>, Vec<PolicyError>) {
     let mut problems = Vec::new();
     let policy = build(source, sources, formats, &mut problems);
     (policy, problems)

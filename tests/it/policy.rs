@@ -160,9 +160,9 @@ fn what_is_not_enforced_is_refused_and_not_ignored() {
     assert_eq!(
         problems(text),
         [
-                format!("4:9: `freeze` is not enforced by this version; {help}"),
+            format!("4:9: `freeze` is not enforced by this version; {help}"),
             format!("5:10: `waivers` is not enforced by this version; {help}"),
-        format!("6:12: `approvals` is not enforced by this version; {help}"),
+            format!("6:12: `approvals` is not enforced by this version; {help}"),
         ]
     );
     let feed = with("networks: {s3: {feed: feeds/ip-ranges.json, service: S3}}\n");
