@@ -21,20 +21,20 @@ pub(crate) enum Point {
 }
 
 /// Where each hook is watched, with the priority there: raw is -300, connection tracking -200, mangle -150,
-/// filter 0, security 50 (`linux/netfilter_ipv4.h`).
+/// filter 0, security 50 in the kernel's own tables (`linux/netfilter_ipv4.h`), 150 in those of `iptables-nft`.
 const POINTS: [(Hook, Point, i32); 14] = [
     (Hook::Prerouting, Point::Before, -310),
     (Hook::Prerouting, Point::Raw, -210),
     (Hook::Prerouting, Point::Tracked, -190),
     (Hook::Prerouting, Point::After, -140),
     (Hook::Input, Point::Tracked, -160),
-    (Hook::Input, Point::After, 60),
+    (Hook::Input, Point::After, 160),
     (Hook::Forward, Point::Tracked, -160),
-    (Hook::Forward, Point::After, 60),
+    (Hook::Forward, Point::After, 160),
     (Hook::Output, Point::Before, -310),
     (Hook::Output, Point::Raw, -210),
     (Hook::Output, Point::Tracked, -190),
-    (Hook::Output, Point::After, 60),
+    (Hook::Output, Point::After, 160),
     (Hook::Postrouting, Point::Tracked, -160),
     (Hook::Postrouting, Point::After, -140),
 ];

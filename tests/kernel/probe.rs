@@ -125,6 +125,8 @@ impl Probe {
             Way::Loop => (named("lo"), named("lo")),
         };
         match hook {
+            // A multicast packet that is made here comes in again by the interface by which it left.
+            Hook::Prerouting | Hook::Input if input == Interface::NONE => (output, Interface::NONE),
             Hook::Prerouting | Hook::Input => (input, Interface::NONE),
             Hook::Forward => (input, output),
             Hook::Output => (Interface::NONE, output),

@@ -1,6 +1,7 @@
 //! The end of reading: filters out of base chains, objects, and what is wrong with the whole.
 
 use super::extensions::Truth;
+use super::read::Modes;
 use super::ruleset::{Hook, Ruleset, Tab, TableKind};
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Stage, Symbol, TableId};
@@ -10,13 +11,13 @@ use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
 /// Completes the configuration.
-pub(super) fn finish<'t>(reading: &mut Reading<'t>, mut ruleset: Ruleset<'t>) {
+pub(super) fn finish<'t>(reading: &mut Reading<'t>, mut ruleset: Ruleset<'t>, modes: Modes) {
     ruleset.settle(reading, &|_, _, _| None);
     loops(reading, &mut ruleset);
     unresolved_in_nat(reading, &mut ruleset);
     ruleset.objects.extend(objects(reading, &ruleset));
     unknown_policies(reading, &mut ruleset);
-    filters(reading, &ruleset);
+    filters(reading, &ruleset, modes);
     let Ruleset { tabs, mut objects, opaques, gaps, .. } = ruleset;
     let configuration = &mut reading.configuration;
     objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
@@ -52,7 +53,7 @@ fn unknown_policies(reading: &mut Reading<'_>, ruleset: &mut Ruleset<'_>) {
 
 /// One filter a hook: its base chains in the order in which the kernel runs them (netfilter_ipv4.h: raw -300, mangle -150,
 /// filter 0, security 50).
-fn filters(reading: &mut Reading<'_>, ruleset: &Ruleset<'_>) {
+fn filters(reading: &mut Reading<'_>, ruleset: &Ruleset<'_>, modes: Modes) {
     let kept: Vec<&Tab<'_>> = ruleset.tabs.iter().filter(|tab| tab.kind != TableKind::Nat).collect();
     for hook in Hook::ALL {
         let Some(name) = reading.store.find_symbol(hook.chain().as_bytes()) else { continue };
@@ -71,7 +72,7 @@ fn filters(reading: &mut Reading<'_>, ruleset: &Ruleset<'_>) {
             }
         }
         if !stages.is_empty() {
-            let domain = ruleset.families.iter().map(|family| domain(hook, *family)).collect();
+            let domain = ruleset.families.iter().map(|family| domain(hook, *family, modes)).collect();
             let id = format!("{}/{}", reading.configuration.name, hook.id());
             reading.configuration.filters.push(Filter { id, domain, stages, absent: true });
         }
@@ -79,8 +80,11 @@ fn filters(reading: &mut Reading<'_>, ruleset: &Ruleset<'_>) {
     reading.configuration.filters.sort_by(|a, b| a.id.cmp(&b.id));
 }
 
-/// Which packets come to a hook: those that have, or do not have, the interfaces.
-fn domain(hook: Hook, family: Family) -> Region {
+/// Which packets come to a hook: those that have, or do not have, the interfaces; and, where nothing asks for
+/// fragments, those that are whole.
+fn domain(hook: Hook, family: Family, modes: Modes) -> Region {
+    let whole = if modes.fragments { Set::range(0, 1) } else { Set::point(0) };
+    let all = Region::all(family).with(Field::LaterFragment, &whole);
     let none = Set::point(Interface::NONE.0);
     let some = none.complement(Field::Input.max(family));
     let (input, output) = match hook {
@@ -88,10 +92,10 @@ fn domain(hook: Hook, family: Family) -> Region {
         Hook::Forward => (&some, &some),
         Hook::Output => (&none, &some),
         Hook::Postrouting => {
-            return Region::all(family).with(Field::Output, &some);
+            return all.with(Field::Output, &some);
         }
     };
-    Region::all(family).with(Field::Input, input).with(Field::Output, output)
+    all.with(Field::Input, input).with(Field::Output, output)
 }
 
 fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {

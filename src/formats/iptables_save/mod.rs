@@ -42,7 +42,7 @@ impl Format for IptablesSave {
                     for ledger in ledgers {
                         reading.close(ledger);
                     }
-                    return finish::finish(reading, ruleset);
+                    return finish::finish(reading, ruleset, modes);
                 }
                 Err(more) => modes = more,
             }

@@ -2,8 +2,9 @@
 
 use super::extensions::{Module, Spec, Target};
 use super::syntax::{Command, Kind, Line, Match, Part};
+use super::values;
 use super::words::{self, Uncut, Word};
-use crate::net::Family;
+use crate::net::{Family, protocol_name};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -265,7 +266,7 @@ impl<'t> Reader<'t> {
         self.exactly(name).or_else(|| self.begun(name)).or_else(|| {
             // The protocol brings its own match along when one of that match's options is met.
             let protocol = self.protocol.take()?;
-            let module = Module::find(&protocol.ascii()?.to_ascii_lowercase())?;
+            let module = Module::find(values::protocol(&protocol).ok().and_then(protocol_name)?)?;
             let known = self.command.matches.iter().any(|m| m.module.is_some_and(|m| m.name == module.name));
             if known || !module.options.iter().any(|spec| spec.name.starts_with(name)) {
                 self.protocol = Some(protocol);

@@ -188,20 +188,27 @@ fn port(text: &str, protocol: u8) -> Option<u16> {
     }
 }
 
+/// One port of `--sport` and `--dport`: names are looked up whatever the protocol where tcp and udp are concerned
+/// (libxtables, `xtables_getportbyname`).
+fn port_of_any(text: &str, protocol: u8) -> Option<u16> {
+    let others: &[u8] = if matches!(protocol, 6 | 17) { &[6, 17, 33, 132] } else { &[] };
+    port(text, protocol).or_else(|| others.iter().find_map(|other| port(text, *other)))
+}
+
 /// `22`, `1024:`, `:1023`, `8000:8080`, `ssh`. A range whose ends are the wrong way round matches nothing.
 pub(super) fn port_range(word: &Word<'_>, protocol: u8) -> Result<Set, String> {
     let text = word.ascii().unwrap_or("");
-    ports_between(text, protocol).ok_or_else(|| refuse(word, "a port or range of ports"))
+    ports_between(text, |text| port_of_any(text, protocol)).ok_or_else(|| refuse(word, "a port or range of ports"))
 }
 
-fn ports_between(text: &str, protocol: u8) -> Option<Set> {
+fn ports_between(text: &str, port: impl Fn(&str) -> Option<u16>) -> Option<Set> {
     let (first, last) = match text.split_once(':') {
         Some((first, last)) => (
-            if first.is_empty() { 0 } else { port(first, protocol)? },
-            if last.is_empty() { u16::MAX } else { port(last, protocol)? },
+            if first.is_empty() { 0 } else { port(first)? },
+            if last.is_empty() { u16::MAX } else { port(last)? },
         ),
         None => {
-            let port = port(text, protocol)?;
+            let port = port(text)?;
             (port, port)
         }
     };
@@ -215,7 +222,7 @@ pub(super) fn port_list(word: &Word<'_>, protocol: u8) -> Result<Set, String> {
     let mut count = 0;
     for one in text.split(',') {
         count += 1 + usize::from(one.contains(':'));
-        let set = ports_between(one, protocol).ok_or_else(|| refuse(word, "a list of ports"))?;
+        let set = ports_between(one, |text| port(text, protocol)).ok_or_else(|| refuse(word, "a list of ports"))?;
         ranges.extend_from_slice(set.ranges());
     }
     if count > 15 {
