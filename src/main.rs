@@ -1,1 +1,10 @@
-fn main() {}
+//! The command `portcullis`.
+
+use portcullis::cli::{Surroundings, bug, run};
+use std::io::{stderr, stdout};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(bug));
+    ExitCode::from(run(&Surroundings::of_process(), std::env::args_os(), &mut stdout().lock(), &mut stderr()))
+}

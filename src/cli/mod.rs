@@ -1,1 +1,58 @@
-//! To be written.
+//! The command line: arguments to rooms, and what they answer to output and an exit code.
+//!
+//! Holds no logic: what is read is up to `source` and `formats`, what is wrong to `checks`, what follows to
+//! `decision`, how it looks to `report`. The only room that prints, reads the environment or exits.
+
+mod arguments;
+mod check;
+mod compare;
+mod demo;
+mod explain;
+mod judge;
+mod output;
+mod parse;
+mod progress;
+mod surroundings;
+mod trace;
+mod wanted;
+
+pub use arguments::Arguments;
+pub use demo::{INCIDENTS, Incident, Replay};
+pub use surroundings::{Surroundings, bug};
+
+use arguments::Command;
+use clap::{CommandFactory as _, Parser as _};
+use output::Streams;
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Runs a command line, the program's name first, and gives the exit code: 0 pass, 1 blocked or approval missing,
+/// 2 usage or policy error, 3 undecided. Data goes to `stdout`, talk to `stderr`.
+pub fn run(
+    surroundings: &Surroundings,
+    arguments: impl IntoIterator<Item = OsString>,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> u8 {
+    let mut streams = Streams::new(surroundings, stdout, stderr);
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(usage) => return streams.usage(&usage),
+    };
+    let Arguments { command, quiet } = arguments;
+    streams.quiet = quiet;
+    match command {
+        Command::Check(check) => check::run(&check, surroundings, &mut streams),
+        Command::Diff(diff) => compare::run(&diff, surroundings, &mut streams),
+        Command::Trace(trace) => trace::run(&trace, surroundings, &mut streams),
+        Command::Explain { check } => explain::run(check.as_deref(), &mut streams),
+        Command::Demo => demo::run(&mut streams),
+        Command::Parse(parse) => parse::run(&parse, surroundings, &mut streams),
+        Command::Schema { of } => streams.data(&explain::schema(of), 0),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "portcullis", &mut script);
+            streams.data(&String::from_utf8_lossy(&script), 0)
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The report as JSON, version 1: every field is described in `policies/report.schema.json`.
 
-use crate::decision::{Comparison, Report};
+use crate::decision::{Comparison, Report, Walk};
 use serde::Serialize;
 
 /// The report, indented, with a line break at its end.
@@ -13,6 +13,12 @@ pub fn render(report: &Report) -> String {
 #[must_use]
 pub fn render_comparison(comparison: &Comparison) -> String {
     pretty(comparison)
+}
+
+/// The way of a packet.
+#[must_use]
+pub fn render_walk(walk: &Walk) -> String {
+    pretty(walk)
 }
 
 fn pretty<T: Serialize>(value: &T) -> String {

@@ -80,6 +80,33 @@ pub(super) fn require_line(repository: &Repository, base: &str, head: &str) -> R
     }
 }
 
+/// Who is set up to make the next commit.
+pub(super) fn user(repository: &Repository) -> Option<Vec<String>> {
+    names(&repository.signature().ok()?)
+}
+
+/// Who made the commits of `head` that `base` has not; `None` where that cannot be found out, or where there are none.
+pub(super) fn authors(repository: &Repository, base: &str, head: &str) -> Option<Vec<String>> {
+    let id = |revision| repository.revparse_single(revision).and_then(|o| o.peel_to_commit()).map(|c| c.id()).ok();
+    let mut walk = repository.revwalk().ok()?;
+    walk.push(id(head)?).ok()?;
+    walk.hide(id(base)?).ok()?;
+    let mut all = Vec::new();
+    for commit in walk {
+        let commit = repository.find_commit(commit.ok()?).ok()?;
+        all.extend(names(&commit.author())?);
+        all.extend(names(&commit.committer())?);
+    }
+    all.sort();
+    all.dedup();
+    (!all.is_empty()).then_some(all)
+}
+
+fn names(signature: &git2::Signature<'_>) -> Option<Vec<String>> {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(ToOwned::to_owned);
+    Some(vec![text(signature.name_bytes())?, text(signature.email_bytes())?])
+}
+
 /// The side that `REVISION:PATH` names; a path that begins with `./` is relative to `folder`, as in git.
 pub(super) fn inside(
     repository: &Rc<Repository>,

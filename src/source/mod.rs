@@ -15,6 +15,7 @@ mod names;
 pub use ci::Variables;
 pub use error::{Problem, SourceError};
 
+use crate::text::escape;
 use entry::{Entry, Kind};
 use git2::Repository;
 use std::cell::Cell;
@@ -55,6 +56,8 @@ pub struct Sides {
     pub base: Side,
     /// What is proposed.
     pub head: Side,
+    /// The names and addresses of those who made the change, authors and committers; `None`: it is not known who did.
+    pub authors: Option<Vec<String>>,
 }
 
 /// The wanted files of both sides.
@@ -67,17 +70,17 @@ pub struct Files {
 }
 
 impl Sides {
-    /// The work tree of the repository around `place`, untracked files included, against `HEAD`.
+    /// The work tree of the repository around `place`, untracked files included, against a revision.
     ///
     /// # Errors
     /// There is no repository, no commit or no work tree there, or it cannot be trusted.
-    pub fn work_tree(place: &Place) -> Result<Self, SourceError> {
+    pub fn work_tree(place: &Place, base: &str) -> Result<Self, SourceError> {
         let repository = Rc::new(git::open(&place.folder)?);
-        let base = Side::commit(&repository, "HEAD")?;
+        let base = Side::commit(&repository, base)?;
         let root = repository.workdir().ok_or(SourceError::NoWorkTree)?.to_owned();
         let index = git::index(&repository, place.index_file.as_deref())?;
-        let head = Side { kind: "work tree", revision: None, root: Root::WorkTree { root, index } };
-        Ok(Self { base, head })
+        let head = Side { kind: "work-tree", revision: None, root: Root::WorkTree { root, index } };
+        Ok(Self { base, head, authors: git::user(&repository) })
     }
 
     /// What the next commit would hold, against `HEAD`.
@@ -88,7 +91,9 @@ impl Sides {
         let repository = Rc::new(git::open(&place.folder)?);
         let base = Side::commit(&repository, "HEAD")?;
         let index = git::index(&repository, place.index_file.as_deref())?;
-        Ok(Self { base, head: Side { kind: "index", revision: None, root: Root::Index { repository, index } } })
+        let authors = git::user(&repository);
+        let head = Side { kind: "index", revision: None, root: Root::Index { repository, index } };
+        Ok(Self { base, head, authors })
     }
 
     /// Two revisions. One must contain the other: of two that have diverged, neither is what will be in force.
@@ -97,9 +102,9 @@ impl Sides {
     /// A revision is not there (also because the clone is shallow), or the two have diverged.
     pub fn revisions(place: &Place, base: &str, head: &str) -> Result<Self, SourceError> {
         let repository = Rc::new(git::open(&place.folder)?);
-        let sides = Self { base: Side::commit(&repository, base)?, head: Side::commit(&repository, head)? };
+        let (base_side, head_side) = (Side::commit(&repository, base)?, Side::commit(&repository, head)?);
         git::require_line(&repository, base, head)?;
-        Ok(sides)
+        Ok(Self { base: base_side, head: head_side, authors: git::authors(&repository, base, head) })
     }
 
     /// The sides that a continuous-integration job is about; `None` outside of one that is known.
@@ -115,7 +120,7 @@ impl Sides {
     /// # Errors
     /// One does not exist, or one is a folder and the other a file.
     pub fn paths(old: &Path, new: &Path) -> Result<Self, SourceError> {
-        let mut sides = Self { base: Side::path(old)?, head: Side::path(new)? };
+        let mut sides = Self { base: Side::path(old)?, head: Side::path(new)?, authors: None };
         sides.pair()?;
         Ok(sides)
     }
@@ -125,7 +130,7 @@ impl Sides {
     /// # Errors
     /// One does not exist, or one is a folder and the other a file.
     pub fn named(place: &Place, old: &str, new: &str) -> Result<Self, SourceError> {
-        let mut sides = Self { base: Side::named(place, old)?, head: Side::named(place, new)? };
+        let mut sides = Self { base: Side::named(place, old)?, head: Side::named(place, new)?, authors: None };
         sides.pair()?;
         Ok(sides)
     }
@@ -165,9 +170,7 @@ impl Sides {
                 old.path.clone_from(&new.path);
                 Ok(())
             }
-            (Root::One(file), _) | (_, Root::One(file)) => {
-                Err(SourceError::FileAndFolder { file: crate::text::escape(&file.name) })
-            }
+            (Root::One(file), _) | (_, Root::One(file)) => Err(SourceError::FileAndFolder { file: escape(&file.name) }),
             _ => Ok(()),
         }
     }
@@ -210,7 +213,7 @@ impl Side {
     /// A side whose files are given, for what is embedded in the program.
     #[must_use]
     pub const fn given(files: Vec<File>) -> Self {
-        Self { kind: "given files", revision: None, root: Root::Given(files) }
+        Self { kind: "files", revision: None, root: Root::Given(files) }
     }
 
     /// What `text` names on its own: `REV:PATH` in the repository around `place`, or a path.
@@ -221,6 +224,7 @@ impl Side {
         let path = place.folder.join(text);
         if path.symlink_metadata().is_ok() {
             let mut side = Self::path(&path)?;
+            side.revision = Some(text.to_owned());
             if let Root::One(one) = &mut side.root {
                 one.name = text.into();
             }
@@ -243,14 +247,18 @@ impl Side {
         let metadata = std::fs::metadata(path)
             .map_err(|why| SourceError::NoSuchPath { path: path.display().to_string(), why: why.to_string() })?;
         if metadata.is_dir() {
-            return Ok(Self { kind: "folder", revision: None, root: Root::Folder(path.to_owned()) });
+            return Ok(Self {
+                kind: "files",
+                revision: Some(path.display().to_string()),
+                root: Root::Folder(path.to_owned()),
+            });
         }
         let file = path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes().to_vec();
         let name = path.as_os_str().as_encoded_bytes().to_vec();
         let kind = disk::named(path, &metadata)
             .map_err(|why| SourceError::NoSuchPath { path: path.display().to_string(), why: why.to_string() })?;
         let one = One { path: file, name, kind, repository: None };
-        Ok(Self { kind: "file", revision: None, root: Root::One(Box::new(one)) })
+        Ok(Self { kind: "files", revision: Some(path.display().to_string()), root: Root::One(Box::new(one)) })
     }
 
     fn commit(repository: &Rc<Repository>, revision: &str) -> Result<Self, SourceError> {
@@ -259,16 +267,32 @@ impl Side {
         Ok(Self { kind: "git", revision: Some(id.to_string()), root })
     }
 
-    /// What kind of place it is: `git`, `index`, `work tree`, `folder`, `file`.
+    /// What kind of place it is: `git`, `index`, `work-tree`, `files`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The full id of its commit or tree, where it has one.
+    /// The full id of its commit or tree; the path of files.
     #[must_use]
     pub fn revision(&self) -> Option<&str> {
         self.revision.as_deref()
+    }
+
+    /// Whether it is a single file.
+    #[must_use]
+    pub const fn is_file(&self) -> bool {
+        matches!(self.root, Root::One(_))
+    }
+
+    /// What it is, in a few words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match (&self.root, self.revision()) {
+            (Root::Tree { .. }, Some(id)) => format!("commit {}", id.get(..10).unwrap_or(id)),
+            (_, Some(path)) => escape(path.as_bytes()),
+            (_, None) => self.kind.to_owned(),
+        }
     }
 
     /// The wanted files, sorted by path.

@@ -300,7 +300,7 @@ fn a18_edits_that_status_hides_and_untracked_files_are_seen() {
     repo.write("fw/web.rules", "edited");
     repo.write("fw/new.rules", "new");
     repo.write(".gitignore", "new.rules");
-    let sides = Sides::work_tree(&repo.place()).expect("two sides");
+    let sides = Sides::work_tree(&repo.place(), "HEAD").expect("two sides");
     let base = vec![file(b"fw/gone.rules", b"gone"), file(b"fw/web.rules", b"old")];
     let head = [file(b"fw/gone.rules", b"gone"), file(b"fw/new.rules", b"new"), file(b"fw/web.rules", b"edited")];
     assert_eq!(read(&sides), files(base, head.to_vec()));
@@ -350,7 +350,7 @@ fn a19_nothing_that_the_repository_configures_is_run() {
         config.set_str(key, &command).expect("set");
     }
     repo.write("fw/web.rules", "edited");
-    for sides in [Sides::work_tree(&repo.place()), Sides::staged(&repo.place())] {
+    for sides in [Sides::work_tree(&repo.place(), "HEAD"), Sides::staged(&repo.place())] {
         read(&sides.expect("two sides")).expect("files");
     }
     assert!(!marker.exists());
@@ -432,7 +432,7 @@ fn a26_a_change_that_only_deletes_is_a_change() {
     repo.commit(&[], &[OLD]);
     repo.checkout();
     fs::remove_file(repo.folder.path().join("fw/web.rules")).expect("removed");
-    let sides = Sides::work_tree(&repo.place()).expect("two sides");
+    let sides = Sides::work_tree(&repo.place(), "HEAD").expect("two sides");
     assert_eq!(read(&sides), files(vec![file(b"fw/web.rules", b"old")], vec![]));
 }
 
@@ -452,7 +452,7 @@ fn links_and_pipes_in_the_work_tree_are_problems() {
     let path = repo.folder.path().join("fw/web.rules");
     fs::remove_file(&path).expect("removed");
     std::os::unix::fs::symlink("/etc/passwd", &path).expect("a link");
-    let sides = Sides::work_tree(&repo.place()).expect("two sides");
+    let sides = Sides::work_tree(&repo.place(), "HEAD").expect("two sides");
     assert_eq!(read(&sides), problem("`fw/web.rules` is a symbolic link to `/etc/passwd`"));
     fs::remove_dir_all(repo.folder.path().join("fw")).expect("removed");
     std::os::unix::fs::symlink("/etc", repo.folder.path().join("fw")).expect("a link");
@@ -478,7 +478,7 @@ fn a_merge_conflict_is_a_problem() {
     }
     index.write().expect("written");
     let sentence = problem("`fw/web.rules` has a merge conflict");
-    assert_eq!(read(&Sides::work_tree(&repo.place()).expect("two sides")), sentence);
+    assert_eq!(read(&Sides::work_tree(&repo.place(), "HEAD").expect("two sides")), sentence);
     assert_eq!(read(&Sides::staged(&repo.place()).expect("two sides")), sentence);
 }
 
@@ -536,8 +536,8 @@ fn sha1(text: &[u8]) -> [u8; 20] {
 fn without_a_repository_or_a_commit_there_is_nothing_to_compare_with() {
     let folder = TempDir::new().expect("a folder");
     let place = Place { folder: folder.path().to_owned(), index_file: None };
-    assert!(matches!(Sides::work_tree(&place).err(), Some(SourceError::NoRepository { .. })));
-    assert_eq!(Sides::work_tree(&Repo::new().place()).err(), Some(SourceError::NoCommit));
+    assert!(matches!(Sides::work_tree(&place, "HEAD").err(), Some(SourceError::NoRepository { .. })));
+    assert_eq!(Sides::work_tree(&Repo::new().place(), "HEAD").err(), Some(SourceError::NoCommit));
 }
 
 struct Environment(&'static [(&'static str, String)]);

@@ -1,5 +1,8 @@
 //! Everything that is tested from outside, in one binary.
 
+mod blessed;
+mod cli;
 mod flow;
 mod git;
+mod incidents;
 mod policy;

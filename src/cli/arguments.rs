@@ -1,0 +1,232 @@
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A gate for firewall changes: it computes exactly what a change does to packets, and holds that against a policy.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, max_term_width = 100, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "\
+Exit codes: 0 pass, 1 blocked or approval missing, 2 usage or policy error, 3 undecided.
+
+Examples:
+  portcullis demo                              replay known incidents and see how they are stopped
+  portcullis check                             judge what you are about to commit
+  portcullis diff old.rules new.rules          see exactly what differs, in packets
+  portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22'")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Check(Check),
+    Diff(Diff),
+    Trace(Trace),
+    Parse(Parse),
+    /// Show what a check demands, why, and how it is set
+    #[command(
+        after_help = "Examples:\n  portcullis explain                   all checks, a line each\n  portcullis explain critical-ports    the page of one check"
+    )]
+    Explain {
+        /// The id of the check; without it, all are listed
+        #[arg(value_name = "CHECK")]
+        check: Option<String>,
+    },
+    /// Replay real incidents and show what their authors would have seen
+    #[command(
+        after_help = "Needs no files and no network. Exits 0 when every incident is stopped as expected, else 1.\n\nExample:\n  portcullis demo"
+    )]
+    Demo,
+    /// Print the JSON Schema of the policy file, or of the report
+    #[command(
+        after_help = "Examples:\n  portcullis schema > schema.json\n  portcullis schema report\n\nIn portcullis.yaml, editors use it by a first line such as\n  # yaml-language-server: $schema=./schema.json"
+    )]
+    Schema {
+        /// What to describe
+        #[arg(value_enum, default_value_t = Shape::Policy)]
+        of: Shape,
+    },
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  portcullis completions bash > ~/.local/share/bash-completion/completions/portcullis"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Judge a change: pass, blocked, approval needed, or undecided
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The policy is portcullis.yaml at the root of the base side: what is in force judges what is proposed.
+In GitHub Actions and GitLab CI the sides are found: the tested merge result against the target branch.
+
+Examples:
+  portcullis check                                   the work tree against HEAD
+  portcullis check --staged                          what `git commit` would record, e.g. in a hook
+  portcullis check --base origin/main                HEAD against a branch
+  portcullis check --base v1 --head v2               two commits
+  portcullis check --old before/ --new after/        two folders, with before/portcullis.yaml
+  portcullis check --output text --output json=report.json")]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) sides: SideArguments,
+    /// What is in force: a file or folder, without git
+    #[arg(long, value_name = "PATH", requires = "new", conflicts_with_all = ["staged", "base"])]
+    pub(super) old: Option<PathBuf>,
+    /// What is proposed: a file or folder, without git
+    #[arg(long, value_name = "PATH", requires = "old")]
+    pub(super) new: Option<PathBuf>,
+    /// The policy: a path in the base side; with --old and --new a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SideArguments {
+    /// Judge the index, i.e. what the next commit will hold
+    #[arg(long, conflicts_with_all = ["base"])]
+    pub(super) staged: bool,
+    /// What is in force: a commit, branch or tag
+    #[arg(long, value_name = "REV")]
+    pub(super) base: Option<String>,
+    /// What is proposed: a commit, branch or tag [default with --base: HEAD]
+    #[arg(long, value_name = "REV", requires = "base")]
+    pub(super) head: Option<String>,
+}
+
+/// Show exactly what differs between two configurations, in packets
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exits 0 when no packet is treated differently, 1 when some are, 3 when that could not be found out.
+
+Examples:
+  portcullis diff old.rules new.rules
+  portcullis diff HEAD:hosts/web1.rules hosts/web1.rules
+  portcullis diff main:hosts feature:hosts
+  portcullis diff <(ssh web1 iptables-save) hosts/web1.rules --output json")]
+pub(super) struct Diff {
+    /// What is in force: a file, a folder, or REV:PATH in git
+    pub(super) old: String,
+    /// What is proposed
+    pub(super) new: String,
+    /// Configurations and names of networks and services from this policy
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// The format of the files, where it cannot be told from them
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    pub(super) format: Option<FormatId>,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+/// Show which rule decides a packet, hop by hop
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A packet is PROTOCOL SOURCE -> DESTINATION:PORT; state, interfaces and the rest may follow. What is left out is
+usual: source port 40000, state new, interfaces that can occur.
+
+Examples:
+  portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22'
+  portcullis trace rules.v4 'udp 10.0.0.7:53 -> 10.0.0.1:53 established in eth1' --filter input
+  portcullis trace hosts/web1 'icmp 10.0.0.7 -> 10.0.0.1 type 8/0' --filter input --base origin/main
+  portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22' --assume '-m recent --rcheck'")]
+pub(super) struct Trace {
+    /// A file, REV:PATH, or a configuration of the policy, with or without /FILTER
+    #[arg(value_name = "CONFIG")]
+    pub(super) configuration: String,
+    /// The packet
+    pub(super) packet: String,
+    /// The filter, where there are several
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Option<String>,
+    /// Take this condition, of which the file does not say whether it holds, to hold
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) assume: Vec<String>,
+    /// Take this condition not to hold
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) assume_not: Vec<String>,
+    /// Show this revision as well, as what is in force
+    #[arg(long, value_name = "REV")]
+    pub(super) base: Option<String>,
+    /// The format of the file, where it cannot be told from it
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    pub(super) format: Option<FormatId>,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+/// Show how a file is understood: its filters, chains and rules, and what is not understood
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exits 0 when all of it is understood, else 3.\n\nExamples:\n  portcullis parse rules.v4\n  portcullis parse main:hosts/web1.rules"
+)]
+pub(super) struct Parse {
+    /// A file, or REV:PATH in git
+    pub(super) file: String,
+    /// The format of the file, where it cannot be told from it
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    pub(super) format: Option<FormatId>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Outputs {
+    /// How to answer: text or json, to standard output or =FILE; repeatable [default: text]
+    #[arg(long = "output", short, value_name = "FORMAT[=FILE]", value_parser = output_named)]
+    pub(super) outputs: Vec<Output>,
+}
+
+/// One rendering of an answer, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Output {
+    pub(super) rendering: Rendering,
+    /// `None`: standard output.
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Rendering {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shape {
+    /// The policy file, portcullis.yaml
+    Policy,
+    /// What --output json prints
+    Report,
+}
+
+/// The id of a format that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FormatId(pub(super) &'static str);
+
+fn output_named(text: &str) -> Result<Output, String> {
+    let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("a file name is missing after `=`".to_owned()),
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    let known: Vec<&str> = vec!["text", "json"];
+    let rendering = Rendering::from_str(name, false)
+        .map_err(|_| format!("there is no output `{name}`; {}", crate::text::suggest(name, &known)))?;
+    Ok(Output { rendering, file })
+}
+
+fn format_named(text: &str) -> Result<FormatId, String> {
+    let known: Vec<&str> = crate::formats::FORMATS.iter().map(|format| format.id()).collect();
+    match crate::formats::format(text) {
+        Some(format) => Ok(FormatId(format.id())),
+        None => Err(format!("there is no format `{text}`; {}", crate::text::suggest(text, &known))),
+    }
+}

@@ -1,0 +1,48 @@
+use super::arguments::{Check, Rendering};
+use super::judge::{self, Judged, PolicyPath};
+use super::output::Streams;
+use super::progress::Progress;
+use super::surroundings::Surroundings;
+use crate::report;
+use crate::source::{Sides, SourceError};
+
+/// The name of the policy file at the root of a side.
+pub(super) const POLICY: &str = "portcullis.yaml";
+
+pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
+    let Judged { decision, sources } = match sides(check, surroundings) {
+        Ok(sides) => judge::judge(&sides, &policy(check, surroundings), &progress),
+        Err(why) => judge::refuse(&why),
+    };
+    drop(progress);
+    let report = decision.report();
+    streams.answer(&check.outputs, decision.exit_code(), &|rendering, style| match rendering {
+        Rendering::Text => report::text::render(report, &sources, style),
+        Rendering::Json => report::json::render(report),
+    })
+}
+
+fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceError> {
+    let place = surroundings.place();
+    if let (Some(old), Some(new)) = (&check.old, &check.new) {
+        return Sides::paths(&surroundings.folder.join(old), &surroundings.folder.join(new));
+    }
+    let (staged, base, head) = (check.sides.staged, &check.sides.base, &check.sides.head);
+    match base {
+        Some(base) => Sides::revisions(&place, base, head.as_deref().unwrap_or("HEAD")),
+        None if staged => Sides::staged(&place),
+        None => match Sides::of_job(&place, surroundings)? {
+            Some(sides) => Ok(sides),
+            None => Sides::work_tree(&place, "HEAD"),
+        },
+    }
+}
+
+fn policy(check: &Check, surroundings: &Surroundings) -> PolicyPath {
+    match (&check.policy, &check.old) {
+        (Some(path), Some(_)) => PolicyPath::File(surroundings.folder.join(path)),
+        (Some(path), None) => PolicyPath::InBase(path.display().to_string()),
+        (None, _) => PolicyPath::InBase(POLICY.to_owned()),
+    }
+}

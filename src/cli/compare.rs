@@ -1,0 +1,71 @@
+use super::arguments::{Diff, Rendering};
+use super::judge::{self, PolicyPath};
+use super::output::Streams;
+use super::progress::Progress;
+use super::surroundings::Surroundings;
+use super::wanted::{Everything, Policed};
+use crate::decision::{self, Cause, Comparison, Doubt};
+use crate::diff;
+use crate::net::{Naming, NoNames};
+use crate::report;
+use crate::source::{Claims, Files, Sides};
+use crate::text::SourceMap;
+
+pub(super) fn run(arguments: &Diff, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let mut sources = SourceMap::default();
+    let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
+    let compared = compare(arguments, surroundings, &mut sources, &progress);
+    drop(progress);
+    let (comparison, left) = match compared {
+        Ok(compared) => compared,
+        Err(doubts) => return streams.doubts(&doubts, &sources),
+    };
+    if !left.is_empty() {
+        let more = if left.len() > 5 { " …" } else { "" };
+        let names: Vec<&str> = left.iter().map(String::as_str).take(5).collect();
+        streams.say(&format!("note: left out, of no known format: {}{more}", names.join(", ")));
+    }
+    streams.answer(&arguments.outputs, comparison.exit_code(), &|rendering, style| match rendering {
+        Rendering::Text => report::text::render_comparison(&comparison, &sources, style),
+        Rendering::Json => report::json::render_comparison(&comparison),
+    })
+}
+
+fn compare(
+    arguments: &Diff,
+    surroundings: &Surroundings,
+    sources: &mut SourceMap,
+    progress: &Progress,
+) -> Result<(Comparison, Vec<String>), Vec<Doubt>> {
+    let Diff { old, new, policy, format, outputs: _ } = arguments;
+    let sides = Sides::named(&surroundings.place(), old, new).map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
+    let policy = match policy {
+        Some(path) => {
+            let path = PolicyPath::File(surroundings.folder.join(path));
+            Some(judge::load(&judge::policy_file(&sides.base, &path)?, sources)?)
+        }
+        None => None,
+    };
+    let files = |claims: &dyn Claims| sides.files(claims).map_err(judge::source_doubts);
+    let (inputs, left) = match &policy {
+        Some(policy) => {
+            let Files { base, head } = files(&Policed(policy))?;
+            (judge::inputs(&judge::plan(policy, &base, &head, sources)?), Vec::new())
+        }
+        None => judge::by_file(files(&Everything)?, format.clone(), sources)?,
+    };
+    if inputs.0.is_empty() && inputs.1.is_empty() {
+        let message = "there is nothing to compare: no file is in a known format".to_owned();
+        let help = "name files that are configuration, or say their format with --format".to_owned();
+        return Err(vec![Doubt { cause: Cause::MatchesNothing, message, help, at: None }]);
+    }
+    let change = judge::both(&inputs, sources);
+    progress.stage("comparing");
+    let difference = diff::compare(&change);
+    let names: &dyn Naming = match &policy {
+        Some(policy) => policy,
+        None => &NoNames,
+    };
+    let (base, head) = (judge::origin(&sides.base), judge::origin(&sides.head));
+    Ok((decision::compare(&change, &difference, base, head, names, sources), left))
+}

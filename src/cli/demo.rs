@@ -1,0 +1,118 @@
+use super::judge::{self, Judged, PolicyPath};
+use super::output::Streams;
+use super::progress::Progress;
+use crate::decision::{Outcome, Report};
+use crate::report::{self, Style};
+use crate::source::{File, Side, Sides};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// A real incident as a change, with the policy that was missing.
+pub struct Incident {
+    /// The name of its folder in `tests/incidents`.
+    pub name: &'static str,
+    /// What happened, in some sentences.
+    pub story: &'static str,
+    /// What was in force: path and text.
+    pub base: &'static [(&'static str, &'static str)],
+    /// What was proposed.
+    pub head: &'static [(&'static str, &'static str)],
+    /// Who made the change.
+    pub authors: &'static [&'static str],
+    /// The checks that must stop it.
+    pub stopped_by: &'static [&'static str],
+}
+
+macro_rules! embedded {
+    ($incident:literal, $side:literal: $($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../tests/incidents/", $incident, "/", $side, "/", $path)))),*]
+    };
+}
+
+macro_rules! incident {
+    ($name:literal, by: $authors:expr, stopped_by: $checks:expr, files: $($path:literal),* $(,)?) => {
+        Incident {
+            name: $name,
+            story: include_str!(concat!("../../tests/incidents/", $name, "/story.md")),
+            base: embedded!($name, "base": $($path),*),
+            head: embedded!($name, "head": $($path),*),
+            authors: $authors,
+            stopped_by: $checks,
+        }
+    };
+}
+
+/// Every incident, as files that the program carries with it.
+pub static INCIDENTS: &[Incident] = &[
+    incident! {
+        "blocked-ports", by: &["Jo Doe"], stopped_by: &["critical-ports"],
+        files: "portcullis.yaml", "edge/gateway.rules",
+    },
+    incident! {
+        "exoscale", by: &["discovery-sync"],
+        stopped_by: &["critical-ports", "deletion-limit", "empty-input", "protected-rules"],
+        files: "portcullis.yaml", "nodes/node-a.rules", "nodes/node-b.rules",
+    },
+];
+
+impl Incident {
+    /// What its author would have seen, as text and as JSON, and whether it was stopped, by the checks that must.
+    #[must_use]
+    pub fn replay(&self, style: Style) -> Replay {
+        let side = |files: &[(&str, &str)]| {
+            let file = |(path, text): &(&str, &str)| File {
+                path: (*path).into(),
+                name: (*path).into(),
+                bytes: (*text).into(),
+            };
+            Side::given(files.iter().map(file).collect())
+        };
+        let authors = Some(self.authors.iter().map(|author| (*author).to_owned()).collect());
+        let sides = Sides { base: side(self.base), head: side(self.head), authors };
+        let path = PolicyPath::InBase(super::check::POLICY.to_owned());
+        let Judged { decision, sources } = judge::judge(&sides, &path, &Progress::new(false));
+        let report = decision.report();
+        Replay {
+            text: report::text::render(report, &sources, style),
+            json: report::json::render(report),
+            stopped: report.decision == Outcome::Blocked && blocking(report).is_superset(&self.wanted()),
+        }
+    }
+
+    fn wanted(&self) -> BTreeSet<&str> {
+        self.stopped_by.iter().copied().collect()
+    }
+}
+
+/// What came of the replay of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The report as text.
+    pub text: String,
+    /// The report as JSON.
+    pub json: String,
+    /// Whether it was blocked, and by every check that must.
+    pub stopped: bool,
+}
+
+fn blocking(report: &Report) -> BTreeSet<&str> {
+    let blocked = report.findings.iter().filter(|finding| finding.outcome == crate::decision::Consequence::Blocked);
+    blocked.map(|finding| finding.check.as_str()).collect()
+}
+
+pub(super) fn run(streams: &mut Streams<'_>) -> u8 {
+    let (mut out, mut stopped) = (String::new(), 0);
+    let (bold, end) = if streams.style.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    for (n, incident) in INCIDENTS.iter().enumerate() {
+        let replay = incident.replay(streams.style);
+        let line = "─".repeat(streams.style.width.min(100));
+        writeln!(out, "{line}\n{bold}Incident {}: {}{end}\n", n + 1, incident.name).expect("writing to a String");
+        writeln!(out, "{}\nWhat `portcullis check` says to it:\n", incident.story).expect("writing to a String");
+        writeln!(out, "{}", replay.text.trim_end()).expect("writing to a String");
+        let word = if replay.stopped { "stopped" } else { "NOT STOPPED as it must be" };
+        writeln!(out, "\n{bold}{}: {word}{end}\n", incident.name).expect("writing to a String");
+        stopped += usize::from(replay.stopped);
+    }
+    writeln!(out, "{stopped} of {} incidents stopped.", INCIDENTS.len()).expect("writing to a String");
+    streams.data(&out, u8::from(stopped != INCIDENTS.len()))
+}

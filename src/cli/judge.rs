@@ -1,0 +1,256 @@
+use super::arguments::FormatId;
+use super::progress::Progress;
+use super::wanted::{Everything, Policed};
+use crate::checks::{self, Configured, Context};
+use crate::decision::{Case, Cause, Decision, Doubt, LocationSide, Origin, PolicyOrigin, decide};
+use crate::diff::{self, Change, Difference};
+use crate::facts::Facts;
+use crate::formats::{self, FORMATS, Input};
+use crate::model::{Snapshot, Store};
+use crate::net::NoNames;
+use crate::policy::{self, Plan, Policy, PolicyError, Proposal};
+use crate::source::{File, Files, Problem, Side, Sides, SourceError};
+use crate::text::{SourceId, SourceMap, escape};
+use miette::Diagnostic;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Where the policy is.
+#[derive(Debug, Clone)]
+pub(super) enum PolicyPath {
+    /// At a path in the base side.
+    InBase(String),
+    /// In a file that is part of neither side.
+    File(PathBuf),
+}
+
+/// A change that has been judged.
+pub(super) struct Judged {
+    pub(super) decision: Decision,
+    pub(super) sources: SourceMap,
+}
+
+/// Everything that is read before anything is computed.
+struct Read {
+    policy: Policy,
+    checks: Vec<Configured>,
+    proposal: Proposal,
+    plan: Plan,
+    change: Change,
+}
+
+/// Judges a change. What cannot be read becomes a doubt of the decision, never a missing part.
+pub(super) fn judge(sides: &Sides, path: &PolicyPath, progress: &Progress) -> Judged {
+    let mut sources = SourceMap::default();
+    let (base, head) = (origin(&sides.base), origin(&sides.head));
+    let mut used = None;
+    let decision = match read(sides, path, &mut sources, &mut used) {
+        Ok(Read { policy, checks, proposal, plan, change }) => {
+            progress.stage("comparing");
+            let difference = diff::compare(&change);
+            progress.stage("checking");
+            let facts = Facts { authors: sides.authors.clone() };
+            let context = Context {
+                change: &change,
+                difference: &difference,
+                policy: &policy,
+                proposal: &proposal,
+                plan: &plan,
+                facts: &facts,
+                sources: &sources,
+            };
+            let findings = checks::run(&checks, &context);
+            let (change, difference) = (&change, &difference);
+            decide(
+                Case { change, difference, findings, doubts: Vec::new(), base, head, policy: used, names: &policy },
+                &sources,
+            )
+        }
+        Err(doubts) => undecided(doubts, base, head, used, &sources),
+    };
+    Judged { decision, sources }
+}
+
+/// There are no sides to judge.
+pub(super) fn refuse(why: &SourceError) -> Judged {
+    let sources = SourceMap::default();
+    let doubt = doubt(Cause::Source, why);
+    let decision = undecided(vec![doubt], Origin::default(), Origin::default(), None, &sources);
+    Judged { decision, sources }
+}
+
+fn undecided(
+    doubts: Vec<Doubt>,
+    base: Origin,
+    head: Origin,
+    policy: Option<PolicyOrigin>,
+    sources: &SourceMap,
+) -> Decision {
+    let (change, difference) = (&Change::default(), &Difference::default());
+    decide(Case { change, difference, findings: Vec::new(), doubts, base, head, policy, names: &NoNames }, sources)
+}
+
+fn read(
+    sides: &Sides,
+    path: &PolicyPath,
+    sources: &mut SourceMap,
+    used: &mut Option<PolicyOrigin>,
+) -> Result<Read, Vec<Doubt>> {
+    let file = policy_file(&sides.base, path)?;
+    *used = Some(policy_origin(&file, &sides.base, path));
+    let policy = load(&file, sources)?;
+    let checks = checks::configure(&policy).map_err(policy_doubts)?;
+    let proposal = match path {
+        PolicyPath::File(_) => Proposal::Outside,
+        PolicyPath::InBase(path) => {
+            let head = sides.head.file(path).map_err(source_doubts)?;
+            let head = head.map(|file| add(sources, &file)).transpose()?;
+            Proposal::read(&policy, head, sources, &format_ids())
+        }
+    };
+    let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;
+    let plan = plan(&policy, &base, &head, sources)?;
+    let change = both(&inputs(&plan), sources);
+    Ok(Read { policy, checks, proposal, plan, change })
+}
+
+/// Reads a policy.
+pub(super) fn load(file: &File, sources: &mut SourceMap) -> Result<Policy, Vec<Doubt>> {
+    let id = add(sources, file)?;
+    policy::load(id, sources, &format_ids()).map_err(policy_doubts)
+}
+
+fn format_ids() -> Vec<&'static str> {
+    FORMATS.iter().map(|format| format.id()).collect()
+}
+
+/// What is to be read of base and of head.
+pub(super) type Inputs = (Vec<Input>, Vec<Input>);
+
+/// Takes the files in and assigns them to configurations.
+pub(super) fn plan(policy: &Policy, base: &[File], head: &[File], sources: &mut SourceMap) -> Result<Plan, Vec<Doubt>> {
+    let mut ids = |files: &[File]| files.iter().map(|file| add(sources, file)).collect::<Result<Vec<_>, _>>();
+    let (base_ids, head_ids) = (ids(base)?, ids(head)?);
+    Ok(policy.plan(&named(base, base_ids), &named(head, head_ids)))
+}
+
+fn named(files: &[File], ids: Vec<SourceId>) -> Vec<(&[u8], SourceId)> {
+    files.iter().map(|file| file.path.as_slice()).zip(ids).collect()
+}
+
+/// The configurations of a plan.
+pub(super) fn inputs(plan: &Plan) -> Inputs {
+    let (mut base, mut head) = (Vec::new(), Vec::new());
+    for planned in &plan.configurations {
+        let format = planned.format.as_deref().and_then(formats::format);
+        let input = |files: &Vec<SourceId>| Input { name: planned.name.clone(), format, files: files.clone() };
+        base.extend(planned.base.as_ref().map(input));
+        head.extend(planned.head.as_ref().map(input));
+    }
+    (base, head)
+}
+
+/// Every file as a configuration of its own, called after it; and the files that no format recognises on either side.
+pub(super) fn by_file(
+    Files { base, head }: Files,
+    given: Option<FormatId>,
+    sources: &mut SourceMap,
+) -> Result<(Inputs, Vec<String>), Vec<Doubt>> {
+    let given = given.and_then(|FormatId(id)| formats::format(id));
+    // Whoever names a single file means it.
+    let alone = base.len() <= 1 && head.len() <= 1;
+    let known = |file: &&File| {
+        given.is_some() || alone || FORMATS.iter().any(|format| format.recognises(&escape(&file.path), &file.bytes))
+    };
+    // A file that one side has in a known format counts on the other side whatever it has become there.
+    let wanted: BTreeSet<Vec<u8>> = base.iter().chain(&head).filter(known).map(|file| file.path.clone()).collect();
+    let is_wanted = |file: &&File| wanted.contains(&file.path);
+    let left: BTreeSet<String> =
+        base.iter().chain(&head).filter(|file| !is_wanted(file)).map(|file| escape(&file.path)).collect();
+    let mut side = |files: &[File]| -> Result<Vec<Input>, Vec<Doubt>> {
+        let input =
+            |file: &File| Ok(Input { name: escape(&file.path), format: given, files: vec![add(sources, file)?] });
+        files.iter().filter(is_wanted).map(input).collect()
+    };
+    Ok(((side(&base)?, side(&head)?), left.into_iter().collect()))
+}
+
+/// Reads both sides.
+pub(super) fn both((base, head): &Inputs, sources: &SourceMap) -> Change {
+    let mut store = Store::default();
+    let (base, memo, _): (Snapshot, _, _) = formats::read(base, sources, &mut store, None);
+    let (head, _, _) = formats::read(head, sources, &mut store, Some(&memo));
+    Change::new(base, head, store)
+}
+
+pub(super) fn origin(side: &Side) -> Origin {
+    Origin { source: side.kind().to_owned(), revision: side.revision().map(ToOwned::to_owned) }
+}
+
+/// The policy file.
+pub(super) fn policy_file(base: &Side, path: &PolicyPath) -> Result<File, Vec<Doubt>> {
+    match path {
+        PolicyPath::InBase(path) => base.file(path).map_err(source_doubts)?.ok_or_else(|| {
+            let message = format!("there is no policy: base has no file `{path}` ({})", base.describe());
+            let help = "the policy is read from what is in force, never from the change; add it there first, in a \
+                        change of its own, or name another path with --policy"
+                .to_owned();
+            vec![Doubt { cause: Cause::Policy, message, help, at: None }]
+        }),
+        PolicyPath::File(path) => {
+            let refused = |why: &dyn Diagnostic| vec![doubt(Cause::Policy, why)];
+            let side = Side::path(path).map_err(|why| refused(&why))?;
+            let mut files = side.files(&Everything).map_err(source_doubts)?;
+            match (files.pop(), files.pop()) {
+                (Some(file), None) => Ok(file),
+                _ => {
+                    let message = format!("there is no policy: `{}` is not a file", path.display());
+                    let help = "name the policy file itself, such as portcullis.yaml".to_owned();
+                    Err(vec![Doubt { cause: Cause::Policy, message, help, at: None }])
+                }
+            }
+        }
+    }
+}
+
+fn policy_origin(file: &File, base: &Side, path: &PolicyPath) -> PolicyOrigin {
+    let revision = match path {
+        PolicyPath::InBase(_) => base.revision().map(ToOwned::to_owned),
+        PolicyPath::File(_) => None,
+    };
+    let hash = Sha256::digest(&file.bytes);
+    let sha256 = hash.iter().fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("writing to a String");
+        out
+    });
+    PolicyOrigin { path: escape(&file.name), revision, sha256 }
+}
+
+/// Takes a file in.
+pub(super) fn add(sources: &mut SourceMap, file: &File) -> Result<SourceId, Vec<Doubt>> {
+    sources.add(&file.name, file.bytes.clone()).map_err(|bytes| {
+        let why = Problem::TooLarge {
+            path: escape(&file.name),
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            limit: crate::source::MAX_FILE_BYTES,
+        };
+        source_doubts(vec![why])
+    })
+}
+
+fn policy_doubts(errors: Vec<PolicyError>) -> Vec<Doubt> {
+    let doubt =
+        |error: &PolicyError| Doubt { at: Some((LocationSide::Policy, error.at())), ..doubt(Cause::Policy, error) };
+    errors.iter().map(doubt).collect()
+}
+
+pub(super) fn source_doubts(problems: Vec<Problem>) -> Vec<Doubt> {
+    problems.iter().map(|problem| doubt(Cause::Source, problem)).collect()
+}
+
+pub(super) fn doubt(cause: Cause, why: &dyn Diagnostic) -> Doubt {
+    let help = why.help().map(|help| help.to_string()).unwrap_or_default();
+    Doubt { cause, message: why.to_string(), help, at: None }
+}

@@ -1,0 +1,122 @@
+use super::arguments::{Output, Outputs, Rendering};
+use super::surroundings::Surroundings;
+use crate::decision::{Cause, Doubt};
+use crate::report::Style;
+use crate::text::SourceMap;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+/// Where a run writes to.
+pub(super) struct Streams<'s> {
+    stdout: &'s mut dyn Write,
+    stderr: &'s mut dyn Write,
+    /// Relative output files are relative to it.
+    folder: &'s Path,
+    /// How standard output is written.
+    pub(super) style: Style,
+    /// How standard error is written.
+    talk: Style,
+    pub(super) quiet: bool,
+    pub(super) stderr_is_terminal: bool,
+}
+
+impl<'s> Streams<'s> {
+    pub(super) fn new(surroundings: &'s Surroundings, stdout: &'s mut dyn Write, stderr: &'s mut dyn Write) -> Self {
+        let width = surroundings.width.unwrap_or(Style::PLAIN.width).max(40);
+        let style = |is_terminal| Style { colour: surroundings.colour(is_terminal), width };
+        Self {
+            stdout,
+            stderr,
+            folder: &surroundings.folder,
+            style: style(surroundings.stdout_is_terminal),
+            talk: style(surroundings.stderr_is_terminal),
+            quiet: false,
+            stderr_is_terminal: surroundings.stderr_is_terminal,
+        }
+    }
+
+    /// Writes what was asked for and gives the exit code: `code`, unless nobody can have seen why.
+    pub(super) fn data(&mut self, text: &str, code: u8) -> u8 {
+        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
+        self.written(written.map_err(|why| ("standard output".to_owned(), why)), code)
+    }
+
+    /// Writes one answer in every way that was asked for. `render` gives it in one of them.
+    pub(super) fn answer(
+        &mut self,
+        Outputs { outputs }: &Outputs,
+        code: u8,
+        render: &dyn Fn(Rendering, Style) -> String,
+    ) -> u8 {
+        let text = [Output { rendering: Rendering::Text, file: None }];
+        let mut result = code;
+        for Output { rendering, file } in if outputs.is_empty() { &text[..] } else { outputs } {
+            result = match file {
+                None => self.data(&render(*rendering, self.style), result),
+                Some(file) => {
+                    let written = std::fs::write(self.folder.join(file), render(*rendering, Style::PLAIN));
+                    self.written(written.map_err(|why| (file.display().to_string(), why)), result)
+                }
+            };
+        }
+        result
+    }
+
+    /// Says something that is no data. Not when it shall be quiet.
+    pub(super) fn say(&mut self, text: &str) {
+        if !self.quiet {
+            self.warn(text);
+        }
+    }
+
+    /// Says what went wrong, and what to do.
+    pub(super) fn error(&mut self, message: &str, help: Option<&str>, code: u8) -> u8 {
+        let (red, dim, end) = if self.talk.colour { ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+        self.warn(&format!("{red}error:{end} {message}"));
+        if let Some(help) = help {
+            self.warn(&format!("{dim} help:{end} {help}"));
+        }
+        code
+    }
+
+    /// Says why there is no answer.
+    pub(super) fn doubts(&mut self, doubts: &[Doubt], sources: &SourceMap) -> u8 {
+        for Doubt { cause: _, message, help, at } in doubts {
+            let place = at.map(|(_, span)| sources.locate(span));
+            let place = place.map(|at| format!("{}:{}:{}: ", at.path, at.line, at.column)).unwrap_or_default();
+            let help = Some(help.as_str()).filter(|help| !help.is_empty());
+            self.error(&format!("{place}{message}"), help, 3);
+        }
+        if doubts.iter().any(|doubt| doubt.cause == Cause::Policy) { 2 } else { 3 }
+    }
+
+    /// Answers a command line that was not understood, or asks for help.
+    pub(super) fn usage(&mut self, usage: &clap::Error) -> u8 {
+        let code = u8::try_from(usage.exit_code()).unwrap_or(2);
+        let styled = usage.render();
+        if usage.use_stderr() {
+            let text = if self.talk.colour { styled.ansi().to_string() } else { styled.to_string() };
+            self.warn(text.trim_end());
+            return code;
+        }
+        let text = if self.style.colour { styled.ansi().to_string() } else { styled.to_string() };
+        self.data(&text, code)
+    }
+
+    fn warn(&mut self, line: &str) {
+        // Talk that nobody hears changes nothing.
+        drop(writeln!(self.stderr, "{line}"));
+    }
+
+    /// A reader that has seen enough (`| head`) is no error; another failure may not end in a pass.
+    fn written(&mut self, written: Result<(), (String, std::io::Error)>, code: u8) -> u8 {
+        match written {
+            Ok(()) => code,
+            Err((_, why)) if why.kind() == ErrorKind::BrokenPipe => code,
+            Err((what, why)) => {
+                self.error(&format!("{what} cannot be written: {why}"), None, code);
+                if code == 0 { 3 } else { code }
+            }
+        }
+    }
+}
