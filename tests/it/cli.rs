@@ -270,7 +270,9 @@ fn colour_is_for_terminals_and_for_those_who_ask() {
     };
     assert!(coloured(&[], true) && coloured(&[("CLICOLOR_FORCE", "1")], false));
     assert!(!coloured(&[], false) && !coloured(&[("NO_COLOR", "1")], true) && !coloured(&[("TERM", "dumb")], true));
-    assert!(!coloured(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true) && !coloured(&[("CLICOLOR_FORCE", "0")], false));
+    assert!(
+        !coloured(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true) && !coloured(&[("CLICOLOR_FORCE", "0")], false)
+    );
 }
 
 #[test]
