@@ -57,8 +57,9 @@ impl<'a> Aimer<'a> {
             let start = random.below(self.aims.len());
             self.climb(random, start)
         };
-        let source = self.address(random, &aim.sources);
-        let destination = self.address(random, &aim.destinations);
+        // The address 0 is filled in by the sending side of the kernel.
+        let source = self.address(random, &aim.sources).max(1);
+        let destination = self.address(random, &aim.destinations).max(1);
         let body = self.body(random, &aim);
         let shape = match random.below(20) {
             0..3 if self.fragments => Shape::LaterFragment,

@@ -34,7 +34,7 @@ pub(crate) fn text(path: &Path) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// How the file is loaded, `None` if neither family nor backend takes it.
+/// How the rules are loaded, `None` if neither family nor backend takes them.
 pub(crate) fn loading(world: &mut World, path: &Path, rules: &str) -> Result<Option<(Family, Backend)>, String> {
     let named_ipv6 =
         rules.contains("ip6tables-save") || path.file_name().is_some_and(|name| name.to_string_lossy().contains('6'));

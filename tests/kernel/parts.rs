@@ -1,7 +1,7 @@
 //! The three parts of the work.
 
 use crate::acceptance::{self, Verdict};
-use crate::case::{Case, Outcome};
+use crate::case::{Case, Outcome, without_translation};
 use crate::compare::Comparison;
 use crate::corpus;
 use crate::options::{Part, Share};
@@ -45,7 +45,7 @@ fn real(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), Strin
         .take_while(|(_, n)| *n < share.first + share.count)
     {
         let rules = corpus::text(path)?;
-        match corpus::loading(world, path, &rules)? {
+        match corpus::loading(world, path, &without_translation(&rules))? {
             Some(loading) => {
                 let case = corpus::case(path, rules, loading, share.seed + n, share.long);
                 judge(&case, world, tally)?;
