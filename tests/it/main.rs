@@ -6,3 +6,4 @@ mod flow;
 mod git;
 mod incidents;
 mod policy;
+mod readme;

@@ -1,0 +1,73 @@
+//! The README says what is so: its generated parts are compared (`BLESS=1` writes them), its policy is used.
+
+use crate::cli::portcullis;
+use portcullis::checks::CHECKS;
+use portcullis::cli::INCIDENTS;
+use portcullis::report::Style;
+use std::fs;
+use std::path::Path;
+
+fn readme() -> String {
+    fs::read_to_string(path()).expect("a README")
+}
+
+fn path() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+/// The text with another part between the marks of that name.
+fn with(text: &str, name: &str, part: &str) -> String {
+    let mark = format!("<!-- generated: {name} -->\n");
+    let (before, rest) = text.split_once(&mark).expect(name);
+    let (_, after) = rest.split_once("<!-- end -->").expect(name);
+    format!("{before}{mark}{part}<!-- end -->{after}")
+}
+
+#[test]
+fn its_generated_parts_are_up_to_date() {
+    let incident = INCIDENTS.iter().find(|incident| incident.name == "blocked-ports").expect("the incident");
+    let example = format!("```text\n$ portcullis check\n{}```\n", incident.replay(Style::PLAIN).text);
+    let rows = CHECKS.iter().map(|check| {
+        let summary = check.page.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+        format!("| [`{0}`](policies/{0}.md) | {summary} |\n", check.id)
+    });
+    let checks = format!("| check | reports |\n|---|---|\n{}", rows.collect::<String>());
+    let wanted = with(&with(&readme(), "example", &example), "checks", &checks);
+    crate::blessed::compare(&path(), &wanted);
+}
+
+#[test]
+fn its_policy_judges_changes() {
+    let readme = readme();
+    let policy = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a policy");
+    let rules = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n\
+        -A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n";
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("written");
+    };
+    write("old/portcullis.yaml", policy);
+    write("old/hosts/web1.rules", rules);
+    write("new/portcullis.yaml", policy);
+    write("new/hosts/web1.rules", rules);
+    let check = || portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new"]);
+    let ran = check();
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    write("new/hosts/web1.rules", &rules.replace("dport 22", "dport 2222"));
+    let ran = check();
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("critical-ports"), "{}", ran.out);
+}
+
+#[test]
+fn its_commands_are_known() {
+    let readme = readme();
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("portcullis "));
+    let names: Vec<&str> = commands.filter_map(|line| line.split(' ').next()).collect();
+    assert!(!names.is_empty());
+    for name in names {
+        assert_eq!(portcullis(Path::new("."), &[], &[name, "--help"]).code, 0, "{name}");
+    }
+}
