@@ -194,8 +194,8 @@ pub(super) fn policy_file(base: &Side, path: &PolicyPath) -> Result<File, Vec<Do
     match path {
         PolicyPath::InBase(path) => base.file(path).map_err(source_doubts)?.ok_or_else(|| {
             let message = format!("there is no policy: base has no file `{path}` ({})", base.describe());
-            let help = "the policy is read from what is in force, never from the change; add it there first, in a \
-                        change of its own, or name another path with --policy"
+            let help = "the policy is read from what is in force, never from the change that it judges: commit it \
+                        first, in a change of its own; if it is called otherwise, name it with --policy"
                 .to_owned();
             vec![Doubt { cause: Cause::Policy, message, help, at: None }]
         }),

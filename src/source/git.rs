@@ -15,7 +15,7 @@ const REGULAR: u32 = 0o100_000;
 
 /// The repository around a folder, if what it shows can be trusted to be what it stores.
 pub(super) fn open(folder: &Path) -> Result<Repository, SourceError> {
-    let at = || folder.display().to_string();
+    let at = || folder.canonicalize().unwrap_or_else(|_| folder.to_owned()).display().to_string();
     let repository = Repository::discover(folder).map_err(|why| {
         if why.code() == ErrorCode::NotFound {
             SourceError::NoRepository { folder: at() }

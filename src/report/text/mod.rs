@@ -32,11 +32,14 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
         reasons::findings(&mut page, &report.findings);
     }
     page.blank();
-    page.line(0, &[(BOLD, "What the change does")]);
-    difference::configurations(&mut page, &report.configurations);
-    page.blank();
+    if !nothing_compared(report) {
+        page.line(0, &[(BOLD, "What the change does")]);
+        difference::configurations(&mut page, &report.configurations);
+        page.blank();
+    }
     let side = |origin: &crate::decision::Origin| match &origin.revision {
         Some(revision) => format!("{} {}", origin.source, abbreviated(revision)),
+        None if origin.source.is_empty() => "unknown".to_owned(),
         None => origin.source.clone(),
     };
     let policy = match &report.policy {
@@ -68,6 +71,11 @@ pub fn render_walk(walk: &Walk, sources: &SourceMap, style: Style) -> String {
     let mut page = Page::new(sources, style);
     walk::walk(&mut page, walk);
     page.finish()
+}
+
+/// Whether it did not come to a comparison.
+fn nothing_compared(report: &Report) -> bool {
+    report.configurations.is_empty() && !report.doubts.is_empty()
 }
 
 /// A commit as people write it; other revisions as they are.

@@ -41,6 +41,7 @@ pub(super) fn counts(report: &Report) -> String {
     }
     let changed = differ(&report.configurations).0.len();
     parts.push(match changed {
+        0 if super::nothing_compared(report) => "nothing was compared".to_owned(),
         0 => "no semantic change".to_owned(),
         n => format!("{} changed", count(n, "configuration")),
     });
