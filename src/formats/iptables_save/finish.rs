@@ -1,8 +1,8 @@
 //! The end of reading: filters out of base chains, objects, and what is wrong with the whole.
 
-use super::extensions::Truth;
 use super::read::Modes;
 use super::ruleset::{Hook, Ruleset, Tab, TableKind};
+use super::written::Written;
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Stage, Symbol, TableId};
 use crate::net::{Family, Field, Interface, Region, Set};
@@ -12,7 +12,9 @@ use std::collections::HashMap;
 
 /// Completes the configuration.
 pub(super) fn finish<'t>(reading: &mut Reading<'t>, mut ruleset: Ruleset<'t>, modes: Modes) {
-    ruleset.settle(reading, &|_, _, _| None);
+    ruleset.settle();
+    let written = Written::of(reading, &ruleset);
+    ruleset.complete(reading.store, &written);
     loops(reading, &mut ruleset);
     unresolved_in_nat(reading, &mut ruleset);
     ruleset.objects.extend(objects(reading, &ruleset));

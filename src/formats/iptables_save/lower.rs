@@ -12,6 +12,7 @@ use super::values::{self, Addresses};
 use super::words::Word;
 use crate::model::Action;
 use crate::net::{Family, Field, Set, State};
+use std::fmt::Write as _;
 use std::ops::Range;
 
 /// One thing a rule can demand.
@@ -31,6 +32,8 @@ pub(super) struct Unknown {
     pub(super) truth: Truth,
     /// Which of the things of that truth it reads: the name of the `recent` list or set.
     pub(super) of: String,
+    /// The chain and the occurrence in it, where the truth may be another at each place.
+    pub(super) place: String,
     pub(super) at: Range<usize>,
 }
 
@@ -94,7 +97,6 @@ pub(super) struct Meant<'t> {
 
 /// Understands a line for one family. `fragments`: the configuration asks for fragments somewhere.
 pub(super) fn lower<'t>(command: Command<'t>, family: Family, fragments: bool) -> Meant<'t> {
-    let normal = normal::rule(&command);
     let Command { at: _, parts, matches } = command;
     let mut lowering = Lowering {
         family,
@@ -123,7 +125,7 @@ pub(super) fn lower<'t>(command: Command<'t>, family: Family, fragments: bool) -
     for part in parts {
         lowering.part(part);
     }
-    lowering.finish(normal)
+    lowering.finish()
 }
 
 struct Lowering<'t> {
@@ -208,7 +210,7 @@ impl<'t> Lowering<'t> {
             Kind::Jump(name, target) => {
                 self.once("-j")?;
                 match target {
-                    Some(target) => self.target(target.effect),
+                    Some(target) => self.target(target.effect, &name),
                     None => {
                         self.meant.verdict = Verdict::Jump(name);
                         Ok(Claim::Modelled)
@@ -253,7 +255,7 @@ impl<'t> Lowering<'t> {
     }
 
     fn unknown(&mut self, text: String, holds: bool, truth: Truth, of: String, at: Range<usize>) {
-        self.conditions.push(vec![Term::Opaque(Unknown { text, holds, truth, of, at })]);
+        self.conditions.push(vec![Term::Opaque(Unknown { text, holds, truth, of, place: String::new(), at })]);
     }
 
     fn addresses(
@@ -470,7 +472,7 @@ impl<'t> Lowering<'t> {
         let bits = bits.into_iter().filter(|(_, asked)| **asked);
         let bits = bits.map(|(name, _)| {
             let text = format!("-m conntrack --ctstate {name}");
-            Term::Opaque(Unknown { text, holds: !negated, truth: Truth::Packet, of: String::new(), at: at.clone() })
+            Term::Opaque(Unknown { text, holds: !negated, truth: Truth::Packet, of: String::new(), place: String::new(), at: at.clone() })
         });
         let bits: Vec<_> = bits.collect();
         let claim = if bits.is_empty() { Claim::Modelled } else { Claim::Opaque("conntrack") };
@@ -484,7 +486,7 @@ impl<'t> Lowering<'t> {
         claim
     }
 
-    fn target(&mut self, effect: Effect) -> Lowered {
+    fn target(&mut self, effect: Effect, name: &Word<'t>) -> Lowered {
         let (verdict, claim) = match effect {
             Effect::Accept => (Verdict::Action(Action::Accept), Claim::Modelled),
             Effect::Deny => (Verdict::Action(Action::Deny), Claim::Modelled),
@@ -502,8 +504,8 @@ impl<'t> Lowering<'t> {
                 self.meant.beside = Some(Beside::Translation { early });
                 (Verdict::Action(Action::Continue), Claim::Modelled)
             }
-            Effect::Elsewhere => (Verdict::Elsewhere(String::new()), Claim::Opaque("decided elsewhere")),
-            Effect::Any => (Verdict::Any(String::new()), Claim::Opaque("decided elsewhere")),
+            Effect::Elsewhere => (Verdict::Elsewhere(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere")),
+            Effect::Any => (Verdict::Any(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere")),
         };
         self.meant.verdict = verdict;
         Ok(claim)
@@ -522,7 +524,10 @@ impl<'t> Lowering<'t> {
         if let ("reject-with", [word]) = (spec.name, words) {
             reject_type(word, self.family, self.protocol)?;
         }
-        Ok(match self.meant.verdict {
+        if spec.name == "tproxy-mark" {
+            self.meant.writes.push((Truth::Marks, String::new()));
+        }
+        Ok(match &mut self.meant.verdict {
             Verdict::Action(Action::Deny) => Claim::Inert("what the sender is told"),
             Verdict::Action(_) if self.meant.beside.is_some() => Claim::Modelled,
             Verdict::Action(_) if self.meant.writes.is_empty() => {
@@ -530,25 +535,27 @@ impl<'t> Lowering<'t> {
             }
             Verdict::Action(_) => Claim::Inert("read by other rules, which notice it"),
             Verdict::Jump(_) | Verdict::Goto(_) => Claim::Modelled,
-            Verdict::Elsewhere(_) | Verdict::Any(_) => Claim::Opaque("decided elsewhere"),
+            Verdict::Elsewhere(text) | Verdict::Any(text) => {
+                write!(text, " --{}", spec.name).expect("writing to a String");
+                for word in words {
+                    write!(text, " {}", normal::quote(word)).expect("writing to a String");
+                }
+                Claim::Opaque("decided elsewhere")
+            }
         })
     }
 
     /// Turns the opaque options of each match into one condition a match, and closes the account.
-    fn finish(mut self, normal: String) -> Meant<'t> {
+    fn finish(mut self) -> Meant<'t> {
         let mut unknowns = std::mem::take(&mut self.unknowns);
         unknowns.sort_by_key(|(of, _)| *of);
         for group in unknowns.chunk_by(|(a, _), (b, _)| a == b) {
             self.condition(group);
         }
         self.bare_matches(&unknowns);
-        match &mut self.meant.verdict {
-            Verdict::Elsewhere(text) | Verdict::Any(text) => text.clone_from(&normal::target_of(&normal)),
-            Verdict::Action(_) | Verdict::Jump(_) | Verdict::Goto(_) => {}
-        }
         if self.meant.refused {
             self.conditions.clear();
-            self.meant.verdict = Verdict::Any(normal);
+            self.meant.verdict = Verdict::Any(String::new());
         }
         self.meant.conditions = self.conditions;
         self.meant.claims.sort_by_key(|(at, _)| at.start);
@@ -573,8 +580,8 @@ impl<'t> Lowering<'t> {
     }
 
     fn condition(&mut self, group: &[(usize, Part<'t>)]) {
-        let Some((of, first)) = group.first() else { return };
-        let Some(module) = self.matches[*of].module else { return };
+        let Some((number, first)) = group.first() else { return };
+        let Some(module) = self.matches[*number].module else { return };
         let parts = || group.iter().map(|(_, part)| part);
         let word = |name: &str| {
             parts().find_map(|part| match &part.kind {
@@ -583,28 +590,39 @@ impl<'t> Lowering<'t> {
             })
         };
         let has = |name: &str| parts().any(|part| matches!(&part.kind, Kind::Option { spec, .. } if spec.name == name));
-        let of = match module.truth {
+        // The mark is read by two matches of other names too (libxt_rpfilter, libxt_socket writes it).
+        let truth = if has("validmark") { Truth::Marks } else { module.truth };
+        let of = match truth {
             Truth::Recent => word("name").unwrap_or_else(|| "DEFAULT".to_owned()),
             Truth::Sets => word("match-set").or_else(|| word("set")).unwrap_or_default(),
             Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service => String::new(),
         };
-        if module.truth == Truth::Sets {
+        if truth == Truth::Sets {
             self.meant.sets.push((of.clone(), first.at.clone()));
         }
-        if module.truth == Truth::Recent && (has("set") || has("update") || has("remove")) {
+        if truth == Truth::Recent && (has("set") || has("update") || has("remove")) {
             self.meant.writes.push((Truth::Recent, of.clone()));
+        }
+        if has("restore-skmark") || (module.name == "connlabel" && has("set")) {
+            self.meant.writes.push((Truth::Marks, String::new()));
         }
         if module.name == "recent" && has("set") {
             // xt_recent.c: `--set` notes the address and is true, `! --set` notes it and is not.
             if parts().any(|part| part.negated) {
                 self.conditions.push(Vec::new());
             }
+            let named = self.matches[*number].name.at();
+            for (at, claim) in &mut self.meant.claims {
+                if at.end == named.end || parts().any(|part| part.at == *at) {
+                    *claim = Claim::Inert("always true; what it notes is read by other rules, which notice it");
+                }
+            }
             return;
         }
         let negated = parts().filter(|part| part.negated).count();
         let holds = !(negated == 1 && group.len() == 1);
         let text = normal::condition(module, parts(), holds);
-        self.unknown(text, holds, module.truth, of, first.at.clone());
+        self.unknown(text, holds, truth, of, first.at.clone());
     }
 }
 

@@ -11,6 +11,7 @@ mod ruleset;
 mod syntax;
 mod values;
 mod words;
+mod written;
 
 use super::{Format, Reading};
 use read::Modes;

@@ -70,11 +70,6 @@ pub(super) fn rule(command: &Command<'_>) -> String {
     format!("{} -> {target}", conditions.join(" "))
 }
 
-/// The part of a rule's text that says what is done.
-pub(super) fn target_of(rule: &str) -> String {
-    rule.rsplit_once(" -> ").map_or(rule, |(_, target)| target).to_owned()
-}
-
 /// An opaque condition of one match; `holds` false: without its `!`.
 pub(super) fn condition<'p, 't: 'p>(module: &Module, parts: impl Iterator<Item = &'p Part<'t>>, holds: bool) -> String {
     let mut options = Vec::new();

@@ -4,7 +4,7 @@
 //! `iptables-restore` does; if rules are lost by it, that is a gap.
 
 use super::family;
-use super::lower::{self, Claim, Meant, Order};
+use super::lower::{self, Claim, Meant, Order, Verdict};
 use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Tab, TableKind};
@@ -39,7 +39,6 @@ struct File<'r, 'a, 't> {
     reading: &'r mut Reading<'t>,
     ruleset: &'a mut Ruleset<'t>,
     modes: Modes,
-    file: SourceId,
     text: &'t [u8],
     ledger: Ledger<'t>,
     families: Vec<Family>,
@@ -71,7 +70,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 ruleset.families.push(*family);
             }
         }
-        Self { reading, ruleset, modes, file, text, ledger, families, open: None, carriage: None, tables: 0 }
+        Self { reading, ruleset, modes, text, ledger, families, open: None, carriage: None, tables: 0 }
     }
 
     fn read(mut self) -> Result<Ledger<'t>, Modes> {
@@ -218,12 +217,11 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         self.declare(&tabs, name, action, start..end, builtin);
     }
 
-    /// What stands after the policy: counters, or nothing that is known.
+    /// What stands after the policy: counters, which the real program reads as far as it can.
     fn counters(&mut self, rest: Range<usize>) {
         let text = &self.text[rest.clone()];
         let trimmed = text.trim_ascii();
-        let inner = trimmed.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
-        if inner.is_some_and(|text| text.iter().all(|b| b.is_ascii_digit() || *b == b':')) {
+        if trimmed.starts_with(b"[") {
             let start = rest.start + (text.len() - text.trim_ascii_start().len());
             self.ledger.claim(start, start + trimmed.len(), Disposition::Inert("counters"));
         }
@@ -292,6 +290,9 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             if meant.only.is_some_and(|only| only != self.ruleset.tabs[tab].family) {
                 continue;
             }
+            if meant.refused {
+                meant.verdict = Verdict::Any(format!("`{}`", crate::text::escape(self.text[start..end].trim_ascii())));
+            }
             let found = std::mem::take(&mut meant.claims);
             match &mut claims {
                 Some(claims) if found.iter().any(|(_, claim)| matches!(claim, Claim::Gap(_))) => *claims = found,
@@ -300,7 +301,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             }
             self.carry_out(tab, kind, meant, rule.as_deref(), start..end);
         }
-        self.account(claims.unwrap_or_default(), start..end);
+        self.account(claims.unwrap_or_default());
         Ok(())
     }
 
@@ -350,7 +351,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         {
             self.ruleset.beside(self.reading.store, tab, id, rule, meant.beside, span);
         }
-        if kind == TableKind::Nat && matches!(meant.verdict, lower::Verdict::Action(Action::Deny)) {
+        if kind == TableKind::Nat && matches!(meant.verdict, Verdict::Action(Action::Deny)) {
             self.ruleset
                 .gaps
                 .push((span, "the nat table is not for filtering: iptables refuses DROP in it".to_owned()));
@@ -370,7 +371,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         self.ruleset.tabs[tab].chain(symbol)
     }
 
-    fn account(&mut self, claims: Vec<(Range<usize>, Claim)>, line: Range<usize>) {
+    fn account(&mut self, claims: Vec<(Range<usize>, Claim)>) {
         let refused = claims.iter().any(|(_, claim)| matches!(claim, Claim::Gap(_)));
         for (at, claim) in claims {
             match claim {
@@ -383,7 +384,6 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 Claim::Gap(reason) => self.ledger.gap(at.start, at.end, reason),
             }
         }
-        let _ = line;
     }
 }
 

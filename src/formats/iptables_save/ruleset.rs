@@ -1,6 +1,7 @@
 //! What the files say together: tables, their chains, and what is to be known at the end only.
 
 use super::extensions::Truth;
+use super::written::Written;
 use super::lower::{Beside, Meant, Term, Unknown, Verdict};
 use crate::formats::Reading;
 use crate::model::{Action, ChainId, Draft, Families, Literal, Object, OpaqueId, RuleId, Store, Symbol, Table};
@@ -109,16 +110,17 @@ pub(super) struct More<'t> {
     /// How often each opaque condition has stood in the chain.
     occurrences: HashMap<String, u32, RandomState>,
     /// The rules that can be made at the end only, by the number that stands in for them.
-    later: HashMap<RuleId, Later<'t>, RandomState>,
+    pub(super) later: HashMap<RuleId, Later<'t>, RandomState>,
     inserted: usize,
-    pub(super) writes: Vec<(Truth, String)>,
+    /// What its rules write that conditions of other rules read, and where.
+    pub(super) writes: Vec<(Truth, String, Span)>,
     objects: HashMap<String, u32, RandomState>,
 }
 
 #[derive(Debug)]
-struct Later<'t> {
+pub(super) struct Later<'t> {
     conditions: Vec<Vec<Term>>,
-    verdict: Verdict<'t>,
+    pub(super) verdict: Verdict<'t>,
     comment: Option<Symbol>,
     at: Span,
 }
@@ -130,6 +132,7 @@ pub(super) struct Ruleset<'t> {
     pub(super) objects: Vec<Object>,
     pub(super) opaques: Vec<(OpaqueId, Span)>,
     known: HashSet<OpaqueId, RandomState>,
+    nothing: Option<RuleId>,
     /// What is wrong with the whole, found at the end.
     pub(super) gaps: Vec<(Span, String)>,
     pub(super) families: Vec<Family>,
@@ -248,7 +251,7 @@ impl<'t> Ruleset<'t> {
             let name = reading.store.name(self.tabs[tab].model.get(chain).name);
             let place = format!("{}/{}", self.tabs[tab].model.name, crate::text::escape(name));
             let more = &mut self.tabs[tab].more[number];
-            more.writes.extend(writes);
+            more.writes.extend(writes.into_iter().map(|(truth, of)| (truth, of, at)));
             for unknown in conditions.iter_mut().flatten().filter_map(|term| match term {
                 Term::Opaque(unknown) => Some(unknown),
                 Term::Field(_, _) | Term::Address(_, _, _) => None,
@@ -264,7 +267,7 @@ impl<'t> Ruleset<'t> {
                         let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
                         *count += 1;
                         // What other rules write is known at the end.
-                        unknown.of = format!("{}\u{0}{}", unknown.of, occurrence("", &place, *count));
+                        unknown.place = occurrence("", &place, *count);
                         wait = true;
                     }
                 }
@@ -276,18 +279,22 @@ impl<'t> Ruleset<'t> {
             wait |= !self.tabs[tab].is_declared(reading.store, name);
         }
         if self.tabs[tab].kind == TableKind::Nat {
-            return;
+            let stand_in = self.stand_in(reading.store);
+            return self.place(tab, chain, position, &[stand_in], at);
         }
         if wait {
-            let mut never = Draft::new(Families::NONE);
-            never.never();
-            let id = reading.store.rule(never, Action::Continue);
+            let id = reading.store.rule(Draft::new(Families::NONE), Action::Continue);
             self.tabs[tab].more[number].later.insert(id, Later { conditions, verdict, comment, at });
             self.place(tab, chain, position, &[id], at);
         } else {
             let rules = self.make(reading.store, tab, &conditions, &verdict, comment, at);
             self.place(tab, chain, position, &rules, at);
         }
+    }
+
+    /// What stands for the rules of `nat`, which decide nothing: their number and places are kept.
+    fn stand_in(&mut self, store: &mut Store) -> RuleId {
+        *self.nothing.get_or_insert_with(|| store.rule(Draft::new(Families::NONE), Action::Continue))
     }
 
     /// Notes that a chain leads to another.
@@ -377,7 +384,7 @@ impl<'t> Ruleset<'t> {
         match term {
             Term::Field(field, set) => draft.restrict(*field, set),
             Term::Address(field, family, set) => draft.addresses(*field, *family, set),
-            Term::Opaque(Unknown { text, holds, truth: _, of: _, at: Range { start, end } }) => {
+            Term::Opaque(Unknown { text, holds, truth: _, of: _, place: _, at: Range { start, end } }) => {
                 let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
                 let place = Span { source: at.source, start: narrow(*start), end: narrow(*end) };
                 draft.require(Literal { opaque: self.opaque(store, text, place), holds: *holds });
@@ -431,69 +438,54 @@ impl<'t> Ruleset<'t> {
         });
     }
 
-    /// Puts every rule in its final place. To be called once all files are read.
-    pub(super) fn settle(&mut self, reading: &mut Reading<'_>, digest: &dyn Fn(Family, Truth, &str) -> Option<String>) {
+    /// Puts what was put in front of the chains there.
+    pub(super) fn settle(&mut self) {
+        for Tab { model, more, .. } in &mut self.tabs {
+            for (chain, more) in model.chains.iter_mut().zip(more) {
+                settle(chain, more);
+            }
+        }
+    }
+
+    /// Makes the rules that wait for what other rules write, and for chains declared after them.
+    pub(super) fn complete(&mut self, store: &mut Store, written: &Written) {
         for tab in 0..self.tabs.len() {
             for chain in 0..self.tabs[tab].more.len() {
                 let Tab { model, more, .. } = &mut self.tabs[tab];
-                settle(&mut model.chains[chain], &mut more[chain]);
                 let later = std::mem::take(&mut more[chain].later);
                 if later.is_empty() {
                     continue;
                 }
-                let (rules, origins) =
-                    (std::mem::take(&mut model.chains[chain].rules), std::mem::take(&mut model.chains[chain].origins));
+                let chain_in = &mut model.chains[chain];
+                let rules = std::mem::take(&mut chain_in.rules);
+                let origins = std::mem::take(&mut chain_in.origins);
                 for (rule, origin) in rules.into_iter().zip(origins) {
-                    match later.get(&rule) {
-                        None => self.tabs[tab].model.chains[chain].push(rule, origin),
-                        Some(Later { conditions, verdict, comment, at }) => {
-                            let conditions = self.resolve(tab, conditions, digest);
-                            let verdict = self.resolve_target(reading, tab, verdict, *at);
-                            for rule in self.make(reading.store, tab, &conditions, &verdict, *comment, *at) {
-                                self.tabs[tab].model.chains[chain].push(rule, origin);
-                            }
-                        }
+                    let Some(Later { conditions, verdict, comment, at }) = later.get(&rule) else {
+                        self.tabs[tab].model.chains[chain].push(rule, origin);
+                        continue;
+                    };
+                    let conditions = written.resolve(self.tabs[tab].family, conditions);
+                    let verdict = self.resolve_target(store, tab, verdict, *at);
+                    for rule in self.make(store, tab, &conditions, &verdict, *comment, *at) {
+                        self.tabs[tab].model.chains[chain].push(rule, origin);
                     }
                 }
             }
         }
     }
 
-    /// Names the conditions that read what other rules write, now that those are known.
-    fn resolve(
-        &self,
-        tab: usize,
-        conditions: &[Vec<Term>],
-        digest: &dyn Fn(Family, Truth, &str) -> Option<String>,
-    ) -> Vec<Vec<Term>> {
-        let mut conditions = conditions.to_vec();
-        for term in conditions.iter_mut().flatten() {
-            if let Term::Opaque(unknown) = term
-                && let Some((of, occurrence)) = unknown.of.split_once('\u{0}')
-            {
-                let written = digest(self.tabs[tab].family, unknown.truth, of);
-                if let Some(written) = written {
-                    unknown.text = format!("{}{occurrence} {written}", unknown.text);
-                } else if unknown.truth == Truth::Recent {
-                    unknown.text = format!("{}{occurrence}", unknown.text);
-                }
-            }
-        }
-        conditions
-    }
-
     /// A chain that nobody declares: anything may happen there.
     fn resolve_target(
         &mut self,
-        reading: &mut Reading<'_>,
+        store: &mut Store,
         tab: usize,
         verdict: &Verdict<'t>,
         at: Span,
     ) -> Verdict<'t> {
         match verdict {
             Verdict::Jump(word) | Verdict::Goto(word) => {
-                let symbol = reading.store.symbol(&word.text);
-                if self.tabs[tab].is_declared(reading.store, symbol) {
+                let symbol = store.symbol(&word.text);
+                if self.tabs[tab].is_declared(store, symbol) {
                     return verdict.clone();
                 }
                 let name = word.show();

@@ -1,0 +1,154 @@
+//! What rules write and other rules' conditions read: marks, `recent` lists, sets, the hop limit, the service byte.
+//!
+//! Such a condition is the same on both sides of a change only if its writers are. So its text carries a digest of them: when
+//! they changed, the condition is another one there, and the answer widens instead of being wrongly exact.
+//! - Marks, hop limits and service bytes belong to the packet: the digest covers all rules of the chains that hold a writer and of
+//!   the chains that lead there, since any of them can keep a packet from the writer.
+//! - Lists and sets outlive the packet, so what exactly is in them is not known anyway: the digest covers the writers and the
+//!   rules that lead to their chains.
+
+use super::extensions::Truth;
+use super::lower::{Term, Verdict};
+use super::normal;
+use super::parse;
+use super::ruleset::{Ruleset, Tab};
+use crate::formats::Reading;
+use crate::model::{Action, Symbol};
+use crate::net::Family;
+use crate::text::{Span, escape};
+use foldhash::quality::RandomState;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
+
+/// The digests of one side, by family, kind of state and name.
+pub(super) struct Written(BTreeMap<(Family, Truth, String), String>);
+
+impl Written {
+    /// Of everything that is written; nothing if no condition waits for it.
+    pub(super) fn of(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Self {
+        let mut digests = BTreeMap::new();
+        let waits = ruleset.tabs.iter().flat_map(|tab| &tab.more).any(|more| !more.later.is_empty());
+        if waits {
+            for tab in &ruleset.tabs {
+                for (truth, of, _) in tab.more.iter().flat_map(|more| &more.writes) {
+                    let key = (tab.family, *truth, of.clone());
+                    if !digests.contains_key(&key) {
+                        let digest = digest(reading, ruleset, &key);
+                        digests.insert(key, digest);
+                    }
+                }
+            }
+        }
+        Self(digests)
+    }
+
+    /// The same conditions, those that read what is written under their full names.
+    pub(super) fn resolve(&self, family: Family, conditions: &[Vec<Term>]) -> Vec<Vec<Term>> {
+        let mut conditions = conditions.to_vec();
+        for term in conditions.iter_mut().flatten() {
+            let Term::Opaque(unknown) = term else { continue };
+            let written = self.0.get(&(family, unknown.truth, unknown.of.clone()));
+            if written.is_some() || unknown.truth == Truth::Recent {
+                unknown.text.push_str(&unknown.place);
+            }
+            if let Some(written) = written {
+                write!(unknown.text, " [{} {written}]", word(unknown.truth)).expect("writing to a String");
+            }
+        }
+        conditions
+    }
+}
+
+const fn word(truth: Truth) -> &'static str {
+    match truth {
+        Truth::Packet | Truth::Occurrence => "written",
+        Truth::Marks => "marks",
+        Truth::Recent => "list",
+        Truth::Sets => "set",
+        Truth::Hops => "hop limits",
+        Truth::Service => "service bytes",
+    }
+}
+
+fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, key: &(Family, Truth, String)) -> String {
+    let (family, truth, of) = key;
+    let mut parts: Vec<String> = Vec::new();
+    for tab in ruleset.tabs.iter().filter(|tab| tab.family == *family) {
+        let writes = |chain: usize| tab.more[chain].writes.iter().filter(|(t, o, _)| t == truth && o == of);
+        let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| writes(*chain).next().is_some()).collect();
+        let leading = leading_to(tab, &holders);
+        let names: HashSet<Symbol, RandomState> = leading.iter().map(|chain| tab.model.chains[*chain].name).collect();
+        for chain in leading {
+            let mut text = format!("{}/{}\n", tab.model.name, escape(reading.store.name(tab.model.chains[chain].name)));
+            let lines: Vec<Span> = match truth {
+                Truth::Marks | Truth::Hops | Truth::Service => tab.model.chains[chain].origins.clone(),
+                Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Sets => {
+                    let own: HashSet<Span, RandomState> = writes(chain).map(|(_, _, at)| *at).collect();
+                    lines_of(reading, tab, chain, &own, &names)
+                }
+            };
+            let mut last = None;
+            for at in lines.into_iter().filter(|at| last.replace(*at) != Some(*at)) {
+                let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
+                text.push_str(&normal::rule(&command));
+                text.push('\n');
+            }
+            parts.push(text);
+        }
+    }
+    parts.sort_unstable();
+    let hash = Sha256::digest(parts.concat());
+    hash.iter().take(8).fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("writing to a String");
+        out
+    })
+}
+
+/// The rules of a chain that write, or that lead to a chain which does.
+fn lines_of(
+    reading: &Reading<'_>,
+    tab: &Tab<'_>,
+    chain: usize,
+    own: &HashSet<Span, RandomState>,
+    names: &HashSet<Symbol, RandomState>,
+) -> Vec<Span> {
+    let (model, more) = (&tab.model.chains[chain], &tab.more[chain]);
+    let leads = |rule| match more.later.get(rule).map(|later| &later.verdict) {
+        Some(Verdict::Jump(word) | Verdict::Goto(word)) => {
+            reading.store.find_symbol(&word.text).is_some_and(|name| names.contains(&name))
+        }
+        Some(Verdict::Action(_) | Verdict::Elsewhere(_) | Verdict::Any(_)) => false,
+        None => match reading.store.get(*rule).action() {
+            Action::Jump(name) | Action::Goto(name) => names.contains(&name),
+            Action::Accept | Action::Deny | Action::Return | Action::Continue => false,
+        },
+    };
+    let lines = model.rules.iter().zip(&model.origins);
+    lines.filter(|(rule, at)| own.contains(at) || leads(rule)).map(|(_, at)| *at).collect()
+}
+
+/// These chains and all from which one of them can be reached.
+fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
+    if holders.is_empty() {
+        return Vec::new();
+    }
+    let mut callers: HashMap<Symbol, Vec<usize>, RandomState> = HashMap::default();
+    for (chain, more) in tab.more.iter().enumerate() {
+        for (name, _) in &more.calls {
+            callers.entry(*name).or_default().push(chain);
+        }
+    }
+    let mut seen: Vec<bool> = vec![false; tab.more.len()];
+    let mut todo = holders.to_vec();
+    let mut out = Vec::new();
+    while let Some(chain) = todo.pop() {
+        if std::mem::replace(&mut seen[chain], true) {
+            continue;
+        }
+        out.push(chain);
+        todo.extend(callers.get(&tab.model.chains[chain].name).into_iter().flatten());
+    }
+    out.sort_unstable();
+    out
+}
