@@ -3,8 +3,10 @@
 //! A format claims every byte it reads in a [`Ledger`]; what nobody claims becomes a gap by itself.
 //! Knows nothing of git, policy, differences or checks.
 
+mod describe;
 mod ledger;
 
+pub use describe::describe;
 pub use ledger::{Disposition, Ledger, Note};
 
 use crate::model::{Configuration, Gap, RuleId, Snapshot, Store};

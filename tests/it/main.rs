@@ -2,6 +2,7 @@
 
 mod blessed;
 mod cli;
+mod corpus;
 mod flow;
 mod git;
 mod incidents;

@@ -1,8 +1,8 @@
 //! The end of reading: filters out of base chains, objects, and what is wrong with the whole.
 
 use super::read::Modes;
-use super::ruleset::{Hook, Ruleset, Tab, TableKind};
-use super::written::Written;
+use super::ruleset::{Hook, Ruleset, TRACKED, TRANSLATED, Tab, TableKind};
+use super::written::{Written, leading_to, rules_text, short_digest};
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Stage, Symbol, TableId};
 use crate::net::{Family, Field, Interface, Region, Set};
@@ -105,15 +105,28 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
     for tab in &ruleset.tabs {
         let table = &tab.model.name;
         objects.push(object("table", table.clone(), String::new(), tab.at));
-        for (chain, more) in tab.model.chains.iter().zip(&tab.more) {
+        let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| tab.more[*chain].beside).collect();
+        let leading = leading_to(tab, &holders);
+        for (number, (chain, more)) in tab.model.chains.iter().zip(&tab.more).enumerate() {
             let at = chain.declared.or_else(|| chain.origins.first().copied()).unwrap_or(tab.at);
+            let name = reading.store.name(chain.name);
             let content = match more.policy {
                 Some((Action::Deny, _)) => "policy DROP",
                 Some(_) => "policy ACCEPT",
                 None => "",
             };
-            let address = format!("{table}/{}", escape(reading.store.name(chain.name)));
-            objects.push(object("chain", address, content.to_owned(), at));
+            let mut object = object("chain", format!("{table}/{}", escape(name)), content.to_owned(), at);
+            // The order of such rules counts, and no filter shows it.
+            if leading.binary_search(&number).is_ok() {
+                let text = rules_text(reading, &chain.origins);
+                object.content = format!("{} rules {}", object.content, short_digest(&text)).trim_start().to_owned();
+                object.uncomputed = match tab.kind.hook(name) {
+                    Some(Hook::Postrouting | Hook::Input) if tab.kind == TableKind::Nat => None,
+                    Some(_) | None if tab.kind == TableKind::Nat => Some(TRANSLATED),
+                    Some(_) | None => Some(TRACKED),
+                };
+            }
+            objects.push(object);
         }
     }
     objects

@@ -90,6 +90,8 @@ pub(super) struct Meant<'t> {
     pub(super) beside: Option<Beside>,
     /// `-f` occurs.
     pub(super) fragments: bool,
+    /// A MAC address is not one, as in dumps that were made anonymous.
+    pub(super) no_mac: bool,
     pub(super) claims: Vec<(Range<usize>, Claim)>,
     /// The real program would not take the line.
     pub(super) refused: bool,
@@ -97,7 +99,7 @@ pub(super) struct Meant<'t> {
 
 /// Understands a line for one family. `fragments`: the configuration asks for fragments somewhere.
 pub(super) fn lower<'t>(command: Command<'t>, family: Family, fragments: bool) -> Meant<'t> {
-    let Command { at: _, parts, matches } = command;
+    let Command { parts, matches } = command;
     let mut lowering = Lowering {
         family,
         fragments,
@@ -117,6 +119,7 @@ pub(super) fn lower<'t>(command: Command<'t>, family: Family, fragments: bool) -
             sets: Vec::new(),
             beside: None,
             fragments: false,
+            no_mac: false,
             claims: Vec::with_capacity(parts.len()),
             refused: false,
         },
@@ -280,6 +283,10 @@ impl<'t> Lowering<'t> {
                 self.unknown(format!("{option} {}", word.show()), !negated, Truth::Packet, String::new(), at);
                 Ok(Claim::Opaque("host name"))
             }
+            Addresses::Scattered => {
+                self.unknown(format!("{option} {}", word.show()), !negated, Truth::Packet, String::new(), at);
+                Ok(Claim::Opaque("mask with holes"))
+            }
         }
     }
 
@@ -424,6 +431,7 @@ impl<'t> Lowering<'t> {
             (Meaning::Condition, _) => {
                 for word in &words {
                     check_condition(module, spec, word)?;
+                    self.meant.no_mac |= module.name == "mac" && !is_mac(&word.text);
                 }
                 let kind = Kind::Option { of, spec, values: words };
                 self.unknowns.push((of, Part { at, negated, kind }));
@@ -472,7 +480,14 @@ impl<'t> Lowering<'t> {
         let bits = bits.into_iter().filter(|(_, asked)| **asked);
         let bits = bits.map(|(name, _)| {
             let text = format!("-m conntrack --ctstate {name}");
-            Term::Opaque(Unknown { text, holds: !negated, truth: Truth::Packet, of: String::new(), place: String::new(), at: at.clone() })
+            Term::Opaque(Unknown {
+                text,
+                holds: !negated,
+                truth: Truth::Packet,
+                of: String::new(),
+                place: String::new(),
+                at: at.clone(),
+            })
         });
         let bits: Vec<_> = bits.collect();
         let claim = if bits.is_empty() { Claim::Modelled } else { Claim::Opaque("conntrack") };
@@ -504,7 +519,9 @@ impl<'t> Lowering<'t> {
                 self.meant.beside = Some(Beside::Translation { early });
                 (Verdict::Action(Action::Continue), Claim::Modelled)
             }
-            Effect::Elsewhere => (Verdict::Elsewhere(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere")),
+            Effect::Elsewhere => {
+                (Verdict::Elsewhere(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere"))
+            }
             Effect::Any => (Verdict::Any(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere")),
         };
         self.meant.verdict = verdict;
@@ -552,13 +569,14 @@ impl<'t> Lowering<'t> {
         for group in unknowns.chunk_by(|(a, _), (b, _)| a == b) {
             self.condition(group);
         }
-        self.bare_matches(&unknowns);
+        if !self.meant.refused {
+            self.bare_matches(&unknowns);
+        }
         if self.meant.refused {
             self.conditions.clear();
             self.meant.verdict = Verdict::Any(String::new());
         }
         self.meant.conditions = self.conditions;
-        self.meant.claims.sort_by_key(|(at, _)| at.start);
         self.meant
     }
 
@@ -571,7 +589,10 @@ impl<'t> Lowering<'t> {
                 if !self.used.contains(&of) && !has_ports(module) {
                     self.meant.refused = true;
                     let reason = format!("`-m {name}` lacks an option: iptables-restore refuses the line");
-                    self.meant.claims.push((at, Claim::Gap(reason)));
+                    let named = self.meant.claims.iter_mut().find(|(claimed, _)| claimed.end == at.end);
+                    if let Some((_, claim)) = named {
+                        *claim = Claim::Gap(reason);
+                    }
                 }
             } else if unknowns.iter().all(|(used, _)| *used != of) {
                 self.unknown(format!("-m {}", module.name), true, module.truth, String::new(), at);
@@ -667,6 +688,11 @@ fn check_condition(module: &Module, spec: &Spec, word: &Word<'_>) -> Result<(), 
         ("limit", "limit-burst") if !digits(&word.text) => Err(values::refuse(word, "a number")),
         _ => Ok(()),
     }
+}
+
+fn is_mac(text: &[u8]) -> bool {
+    let bytes: Vec<_> = text.split(|b| *b == b':').collect();
+    bytes.len() == 6 && bytes.iter().all(|byte| matches!(byte.len(), 1 | 2) && byte.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// The kinds of refusal, by family (libipt_REJECT.c, libip6t_REJECT.c); each may be cut short.

@@ -18,7 +18,7 @@ pub(super) fn quote(word: &Word<'_>) -> String {
 
 /// A whole rule: conditions in a fixed order, then the target, parted by ` -> `.
 pub(super) fn rule(command: &Command<'_>) -> String {
-    let Command { at: _, parts, matches } = command;
+    let Command { parts, matches } = command;
     let mut conditions = Vec::new();
     let mut target = String::new();
     for Part { at: _, negated, kind } in parts {

@@ -44,7 +44,7 @@ pub(super) fn command<'t>(text: &'t [u8], start: usize, end: usize) -> Command<'
         words: Vec::with_capacity(24),
         next: 0,
         target: None,
-        command: Command { at: start..end, parts: Vec::with_capacity(12), matches: Vec::new() },
+        command: Command { parts: Vec::with_capacity(12), matches: Vec::new() },
         protocol: None,
     };
     let mut at = start;
@@ -60,6 +60,9 @@ pub(super) fn command<'t>(text: &'t [u8], start: usize, end: usize) -> Command<'
             Uncut::Nul(at) => (at, "there is a NUL byte on the line"),
         };
         reader.read();
+        // What the missing word was the argument of is not the reason.
+        let lacking = reader.command.parts.pop_if(|part| matches!(part.kind, Kind::Refused(_)));
+        let at = lacking.map_or(at, |part| part.at.start);
         reader.part(at..end, false, Kind::Refused(reason.to_owned()));
         return reader.command;
     }

@@ -46,6 +46,8 @@ struct File<'r, 'a, 't> {
     open: Option<Open>,
     /// How many lines end with CR LF, and the first of them.
     carriage: Option<(usize, Range<usize>)>,
+    /// How many lines hold a MAC address that is not one, and the first of them.
+    no_macs: Option<(usize, Range<usize>)>,
     tables: usize,
 }
 
@@ -70,7 +72,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 ruleset.families.push(*family);
             }
         }
-        Self { reading, ruleset, modes, text, ledger, families, open: None, carriage: None, tables: 0 }
+        Self { reading, ruleset, modes, text, ledger, families, open: None, carriage: None, no_macs: None, tables: 0 }
     }
 
     fn read(mut self) -> Result<Ledger<'t>, Modes> {
@@ -99,6 +101,12 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             let reason = format!(
                 "{count} lines end with CR LF: iptables-restore takes the CR for a part of the last word and refuses the file; \
                  store it with LF"
+            );
+            self.ruleset.gaps.push((self.ledger.span(at.start, at.end), reason));
+        }
+        if let Some((count, at)) = self.no_macs.take() {
+            let reason = format!(
+                "{count} lines from here on hold a MAC address that is not one: iptables-restore refuses the file"
             );
             self.ruleset.gaps.push((self.ledger.span(at.start, at.end), reason));
         }
@@ -277,6 +285,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             return Ok(());
         }
         let mut claims: Option<Vec<(Range<usize>, Claim)>> = None;
+        let mut refused = false;
         for tab in tabs {
             let command = parse::command(self.text, start, end);
             let rule = (kind == TableKind::Nat || has_beside(&command)).then(|| normal::rule(&command));
@@ -293,6 +302,11 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             if meant.refused {
                 meant.verdict = Verdict::Any(format!("`{}`", crate::text::escape(self.text[start..end].trim_ascii())));
             }
+            refused |= meant.refused;
+            if meant.no_mac {
+                let (count, _) = self.no_macs.get_or_insert_with(|| (0, start..end));
+                *count += 1;
+            }
             let found = std::mem::take(&mut meant.claims);
             match &mut claims {
                 Some(claims) if found.iter().any(|(_, claim)| matches!(claim, Claim::Gap(_))) => *claims = found,
@@ -301,7 +315,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             }
             self.carry_out(tab, kind, meant, rule.as_deref(), start..end);
         }
-        self.account(claims.unwrap_or_default());
+        self.account(claims.unwrap_or_default(), refused);
         Ok(())
     }
 
@@ -371,13 +385,24 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         self.ruleset.tabs[tab].chain(symbol)
     }
 
-    fn account(&mut self, claims: Vec<(Range<usize>, Claim)>) {
-        let refused = claims.iter().any(|(_, claim)| matches!(claim, Claim::Gap(_)));
+    /// Claims the pieces of a line; neighbours of one kind as one. A line that is refused has one gap.
+    fn account(&mut self, claims: Vec<(Range<usize>, Claim)>, refused: bool) {
+        let doubtful = claims.iter().any(|(_, claim)| matches!(claim, Claim::Gap(_)));
+        let mut told = false;
+        let mut merged: Vec<(Range<usize>, Claim)> = Vec::with_capacity(claims.len());
         for (at, claim) in claims {
+            let claim = match claim {
+                Claim::Modelled if doubtful => Claim::Opaque(DOUBTFUL),
+                Claim::Gap(_) if refused && std::mem::replace(&mut told, true) => Claim::Opaque(DOUBTFUL),
+                Claim::Modelled | Claim::Inert(_) | Claim::Opaque(_) | Claim::Gap(_) => claim,
+            };
+            match merged.last_mut() {
+                Some((last, same)) if *same == claim => last.end = at.end,
+                Some(_) | None => merged.push((at, claim)),
+            }
+        }
+        for (at, claim) in merged {
             match claim {
-                Claim::Modelled if refused => {
-                    self.ledger.claim(at.start, at.end, Disposition::Opaque("line with a gap"));
-                }
                 Claim::Modelled => self.ledger.claim(at.start, at.end, Disposition::Modelled),
                 Claim::Inert(why) => self.ledger.claim(at.start, at.end, Disposition::Inert(why)),
                 Claim::Opaque(what) => self.ledger.claim(at.start, at.end, Disposition::Opaque(what)),
@@ -386,6 +411,8 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         }
     }
 }
+
+const DOUBTFUL: &str = "line with a gap";
 
 /// `char buffer[10240]` with its newline and NUL (iptables/xtables-restore.c).
 const LONGEST_LINE: usize = 10_238;

@@ -1,8 +1,8 @@
 //! What the files say together: tables, their chains, and what is to be known at the end only.
 
 use super::extensions::Truth;
-use super::written::Written;
 use super::lower::{Beside, Meant, Term, Unknown, Verdict};
+use super::written::Written;
 use crate::formats::Reading;
 use crate::model::{Action, ChainId, Draft, Families, Literal, Object, OpaqueId, RuleId, Store, Symbol, Table};
 use crate::net::Family;
@@ -115,6 +115,8 @@ pub(super) struct More<'t> {
     /// What its rules write that conditions of other rules read, and where.
     pub(super) writes: Vec<(Truth, String, Span)>,
     objects: HashMap<String, u32, RandomState>,
+    /// A rule of it changes how packets are tracked or translated.
+    pub(super) beside: bool,
 }
 
 #[derive(Debug)]
@@ -240,6 +242,7 @@ impl<'t> Ruleset<'t> {
             sets: _,
             beside: _,
             fragments: _,
+            no_mac: _,
             claims: _,
             refused: _,
         } = meant;
@@ -415,14 +418,13 @@ impl<'t> Ruleset<'t> {
         let hook = kind.hook(name);
         let place = format!("{}/{}", self.tabs[tab].model.name, crate::text::escape(name));
         let (conditions, _) = rule.rsplit_once(" -> ").unwrap_or((rule, ""));
+        self.tabs[tab].more[chain.0 as usize].beside = true;
         let count = self.tabs[tab].more[chain.0 as usize].objects.entry(conditions.to_owned()).or_insert(0);
         *count += 1;
         let nth = if *count > 1 { format!(" (#{count})") } else { String::new() };
         let gap = if conditions.is_empty() { "" } else { " " };
         let (what, uncomputed) = match beside {
-            Some(Beside::Tracking) => {
-                ("tracking", Some("the states in which later rules see the packets are not computed"))
-            }
+            Some(Beside::Tracking) => ("tracking", Some(TRACKED)),
             Some(Beside::Translation { early: false }) => ("translation", None),
             Some(Beside::Translation { early: true }) => ("translation", Some(TRANSLATED)),
             None if hook == Some(Hook::Postrouting) || hook == Some(Hook::Input) => ("translation", None),
@@ -475,13 +477,7 @@ impl<'t> Ruleset<'t> {
     }
 
     /// A chain that nobody declares: anything may happen there.
-    fn resolve_target(
-        &mut self,
-        store: &mut Store,
-        tab: usize,
-        verdict: &Verdict<'t>,
-        at: Span,
-    ) -> Verdict<'t> {
+    fn resolve_target(&mut self, store: &mut Store, tab: usize, verdict: &Verdict<'t>, at: Span) -> Verdict<'t> {
         match verdict {
             Verdict::Jump(word) | Verdict::Goto(word) => {
                 let symbol = store.symbol(&word.text);
@@ -505,7 +501,10 @@ impl<'t> Ruleset<'t> {
     }
 }
 
-const TRANSLATED: &str = "translated packets meet later filters with other addresses or ports, which is not computed";
+pub(super) const TRANSLATED: &str =
+    "translated packets meet later filters with other addresses or ports, which is not computed";
+
+pub(super) const TRACKED: &str = "the states in which later rules see the packets are not computed";
 
 fn occurrence(text: &str, place: &str, count: u32) -> String {
     if count > 1 { format!("{text} in {place} (#{count})") } else { format!("{text} in {place}") }

@@ -25,7 +25,6 @@ pub(super) enum Line<'t> {
 /// The arguments of one line, in their order.
 #[derive(Debug)]
 pub(super) struct Command<'t> {
-    pub(super) at: Range<usize>,
     pub(super) parts: Vec<Part<'t>>,
     /// The matches, in the order of their `-m`.
     pub(super) matches: Vec<Match<'t>>,

@@ -10,6 +10,8 @@ pub(super) enum Addresses {
     Set(Set),
     /// A host name, which the real program resolves when it loads the file.
     Name,
+    /// Those under a mask with so many holes that they are not written out.
+    Scattered,
 }
 
 /// Whether a shell or a template engine has yet to fill the text in.
@@ -36,14 +38,19 @@ pub(super) fn refuse(word: &Word<'_>, what: &str) -> String {
 pub(super) fn addresses(word: &Word<'_>, family: Family) -> Result<Addresses, String> {
     let text = word.ascii().ok_or_else(|| refuse(word, "an address"))?;
     let mut union = Set::empty();
-    let mut named = false;
+    let (mut named, mut holed) = (false, false);
     for one in text.split(',').map(str::trim) {
         match address(one, family).ok_or_else(|| refuse(word, other_family(one, family)))? {
             Addresses::Set(set) => union = if union.is_empty() { set } else { union.union(&set) },
             Addresses::Name => named = true,
+            Addresses::Scattered => holed = true,
         }
     }
-    Ok(if named { Addresses::Name } else { Addresses::Set(union) })
+    Ok(match (named, holed) {
+        (true, _) => Addresses::Name,
+        (false, true) => Addresses::Scattered,
+        (false, false) => Addresses::Set(union),
+    })
 }
 
 fn other_family(text: &str, family: Family) -> &'static str {
@@ -67,7 +74,7 @@ fn address(text: &str, family: Family) -> Option<Addresses> {
                 None => (u128::from(value), 32),
                 Some(mask) => match ipv4_mask(mask)? {
                     Mask::Length(length) => (u128::from(value), length),
-                    Mask::Scattered(mask) => return scattered(value & mask, mask).map(Addresses::Set),
+                    Mask::Scattered(mask) => return Some(scattered(value & mask, mask)),
                 },
             },
             None => return name(bare, mask),
@@ -144,17 +151,18 @@ fn ipv6_mask(text: &str) -> Option<u32> {
 }
 
 /// The addresses that are `value` under a mask with holes: one interval for each filling of the zeros above
-/// the lowest run. More than 65,536 intervals are refused.
-fn scattered(value: u32, mask: u32) -> Option<Set> {
+/// the lowest run, if they are not too many.
+fn scattered(value: u32, mask: u32) -> Addresses {
+    const MOST_HOLES: usize = 8;
     let low = mask.trailing_zeros();
     let holes: Vec<u32> = (low..32).filter(|bit| mask >> bit & 1 == 0).collect();
-    (holes.len() <= 16).then(|| {
-        let fill = |n: u32| holes.iter().enumerate().fold(value, |at, (i, bit)| at | (n >> i & 1) << bit);
-        Set::from_ranges((0..1u32 << holes.len()).map(fill).map(|at| {
-            let ones = if low == 0 { 0 } else { (1 << low) - 1 };
-            (u128::from(at), u128::from(at | ones))
-        }))
-    })
+    if holes.len() > MOST_HOLES {
+        return Addresses::Scattered;
+    }
+    let ones = if low == 0 { 0 } else { u32::MAX >> (32 - low) };
+    let fill = |n: u32| holes.iter().enumerate().fold(value, |at, (i, bit)| at | (n >> i & 1) << bit);
+    let all = (0..1u32 << holes.len()).map(fill).map(|at| (u128::from(at), u128::from(at | ones)));
+    Addresses::Set(Set::from_ranges(all))
 }
 
 /// A number as strtoul(3) with base 0 reads it: decimal, `0x…` or octal `0…`.

@@ -88,17 +88,28 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, key: &(Family, Truth, St
                     lines_of(reading, tab, chain, &own, &names)
                 }
             };
-            let mut last = None;
-            for at in lines.into_iter().filter(|at| last.replace(*at) != Some(*at)) {
-                let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
-                text.push_str(&normal::rule(&command));
-                text.push('\n');
-            }
+            text.push_str(&rules_text(reading, &lines));
             parts.push(text);
         }
     }
     parts.sort_unstable();
-    let hash = Sha256::digest(parts.concat());
+    short_digest(&parts.concat())
+}
+
+/// The rules at these places in their normalised text, one a line.
+pub(super) fn rules_text(reading: &Reading<'_>, lines: &[Span]) -> String {
+    let mut text = String::new();
+    for at in lines.chunk_by(|a, b| a == b).filter_map(<[Span]>::first) {
+        let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
+        text.push_str(&normal::rule(&command));
+        text.push('\n');
+    }
+    text
+}
+
+/// 64 bits of a digest, in hexadecimal.
+pub(super) fn short_digest(text: &str) -> String {
+    let hash = Sha256::digest(text);
     hash.iter().take(8).fold(String::new(), |mut out, byte| {
         write!(out, "{byte:02x}").expect("writing to a String");
         out
@@ -129,7 +140,7 @@ fn lines_of(
 }
 
 /// These chains and all from which one of them can be reached.
-fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
+pub(super) fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
     if holders.is_empty() {
         return Vec::new();
     }
