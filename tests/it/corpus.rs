@@ -8,7 +8,10 @@ use std::path::Path;
 
 /// Files that the reader judges otherwise than the manifest says the real program did, and why that is right.
 const OTHERWISE: &[(&str, &str)] = &[
-    ("AG7GN+nexus-iptables/rules@20200821", "`-m tcp` without `-p tcp`: only `--test` of the legacy program took it, the kernel does not"),
+    (
+        "AG7GN+nexus-iptables/rules@20200821",
+        "`-m tcp` without `-p tcp`: only `--test` of the legacy program took it, the kernel does not",
+    ),
     ("id774+scripts/etc__iptables__rules@20160127.62ebafab.v4", "`-m udp` without `-p udp`, likewise"),
     ("testconfigs__unsupported_rule_spec_options", "`-m tcp` without `-p tcp`, likewise"),
     ("jdstrand+ufw/", "jumps to chains of another of ufw's files, which `--test` does not look for"),
@@ -63,11 +66,21 @@ fn real_iptables_files_are_read_as_the_real_program_reads_them() {
             None => {
                 let gaps = snapshot.gaps().iter().take(3);
                 let gaps = gaps.map(|gap| format!("\n    line {}: {}", sources.locate(gap.origin).line, gap.reason));
-                wrong.push(format!("{path}\n  {verdict}, and {} gaps{}", snapshot.gaps().len(), gaps.collect::<String>()));
+                wrong.push(format!(
+                    "{path}\n  {verdict}, and {} gaps{}",
+                    snapshot.gaps().len(),
+                    gaps.collect::<String>()
+                ));
             }
         }
     }
     eprintln!("{files} files, {rules} rules, {gaps} gaps, {inert} inert and {opaque} opaque pieces");
-    wrong.extend(OTHERWISE.iter().zip(excused).filter(|(_, used)| !used).map(|((part, _), _)| format!("{part}: no such exception")));
+    wrong.extend(
+        OTHERWISE
+            .iter()
+            .zip(excused)
+            .filter(|(_, used)| !used)
+            .map(|((part, _), _)| format!("{part}: no such exception")),
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

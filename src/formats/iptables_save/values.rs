@@ -211,10 +211,9 @@ pub(super) fn port_range(word: &Word<'_>, protocol: u8) -> Result<Set, String> {
 
 fn ports_between(text: &str, port: impl Fn(&str) -> Option<u16>) -> Option<Set> {
     let (first, last) = match text.split_once(':') {
-        Some((first, last)) => (
-            if first.is_empty() { 0 } else { port(first)? },
-            if last.is_empty() { u16::MAX } else { port(last)? },
-        ),
+        Some((first, last)) => {
+            (if first.is_empty() { 0 } else { port(first)? }, if last.is_empty() { u16::MAX } else { port(last)? })
+        }
         None => {
             let port = port(text)?;
             (port, port)
@@ -230,7 +229,9 @@ pub(super) fn port_list(word: &Word<'_>, protocol: u8) -> Result<Set, String> {
     let mut count = 0;
     for one in text.split(',') {
         count += 1 + usize::from(one.contains(':'));
-        let set = ports_between(one, |text| port(text, protocol)).ok_or_else(|| refuse(word, "a list of ports"))?;
+        let whole = !one.starts_with(':') && !one.ends_with(':');
+        let set = Some(one).filter(|_| whole).and_then(|one| ports_between(one, |text| port(text, protocol)));
+        let set = set.ok_or_else(|| refuse(word, "a list of ports"))?;
         ranges.extend_from_slice(set.ranges());
     }
     if count > 15 {
