@@ -182,6 +182,17 @@ pub(super) fn list_tree(repository: &Repository, tree: Oid, at: &[u8], claims: &
     }
 }
 
+/// Whether a tree has a regular file at that path.
+pub(super) fn is_file(repository: &Repository, tree: Oid, path: &str) -> bool {
+    let entry = repository.find_tree(tree).and_then(|tree| tree.get_path(Path::new(path)));
+    entry.is_ok_and(|entry| mode(entry.filemode_raw()) & FILE_TYPE == REGULAR)
+}
+
+/// Whether the index has a regular file at that path.
+pub(super) fn is_indexed_file(index: &Index, path: &str) -> bool {
+    index.get_path(Path::new(path), 0).is_some_and(|entry| entry.mode & FILE_TYPE == REGULAR)
+}
+
 /// Lists the index.
 pub(super) fn list_index(index: &Index, repository: &Repository, entries: &mut Entries) {
     for entry in index.iter() {

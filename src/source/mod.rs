@@ -347,10 +347,35 @@ impl Side {
             }
         }
         let (mut entries, mut problems) = entries.finish();
+        // What is beside the wanted files may link to files as it likes: only a folder can hide wanted ones.
+        entries.retain(|Entry { path, kind }| match kind {
+            Kind::Symlink(target) => claims.file(path) || !self.is_file_link(path, target),
+            Kind::Blob(_)
+            | Kind::Disk(_)
+            | Kind::Given(_)
+            | Kind::Folder
+            | Kind::Submodule
+            | Kind::Special(_)
+            | Kind::Unmerged
+            | Kind::Sparse => true,
+        });
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         problems.extend(entry::problems(&entries, claims));
         problems.extend(names::twins(&entries, claims));
         (entries, problems)
+    }
+
+    /// Whether a link leads to a file of this side, or on disk to any file.
+    fn is_file_link(&self, path: &[u8], target: &[u8]) -> bool {
+        let inside = || names::resolve(path, target);
+        match &self.root {
+            Root::Tree { repository, tree } => inside().is_some_and(|target| git::is_file(repository, *tree, &target)),
+            Root::Index { index, .. } => inside().is_some_and(|target| git::is_indexed_file(index, &target)),
+            Root::WorkTree { root, .. } | Root::Folder(root) => {
+                std::str::from_utf8(path).is_ok_and(|path| root.join(path).is_file())
+            }
+            Root::One(_) | Root::Given(_) => false,
+        }
     }
 
     fn read(&self, entries: Vec<Entry>, claims: &dyn Claims) -> Result<Vec<File>, Vec<Problem>> {

@@ -14,6 +14,22 @@ pub(super) fn is_crafted(path: &[u8]) -> bool {
         .any(|part| matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git"))
 }
 
+/// Where a link leads within its side; `None`: out of it.
+pub(super) fn resolve(link: &[u8], target: &[u8]) -> Option<String> {
+    let (link, target) = (std::str::from_utf8(link).ok()?, std::str::from_utf8(target).ok()?);
+    let mut parts: Vec<&str> = link.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "" if parts.is_empty() || target.starts_with('/') => return None,
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 /// What is wrong with the name of a wanted file.
 pub(super) fn of_file(path: &[u8]) -> Option<Problem> {
     let shown = || escape(path);

@@ -151,6 +151,36 @@ fn a03_a_folder_that_becomes_a_link_is_a_problem() {
 }
 
 #[test]
+fn a03_a_link_to_a_file_hides_nothing_and_one_to_a_folder_might() {
+    struct Anywhere;
+    impl Claims for Anywhere {
+        fn file(&self, path: &[u8]) -> bool {
+            path.ends_with(b".rules")
+        }
+        fn below(&self, _: &[u8]) -> bool {
+            true
+        }
+    }
+    let links = |target: &'static str| -> [Item<'static>; 3] {
+        [OLD, (b"notes/a.md", FILE, b""), (b"notes/b.md", LINK, target.as_bytes())]
+    };
+    for (target, fine) in
+        [("a.md", true), ("../notes/a.md", true), ("../fw", false), ("/etc/passwd", false), ("x", false)]
+    {
+        let repo = Repo::new();
+        let sides = repo.between(&[OLD], &links(target));
+        assert_eq!(sides.files(&Anywhere).is_ok(), fine, "{target}");
+    }
+    let repo = Repo::new();
+    repo.commit(&[], &links("a.md"));
+    repo.checkout();
+    for sides in [Sides::work_tree(&repo.place(), "HEAD"), Sides::staged(&repo.place())] {
+        let found = sides.expect("two sides").files(&Anywhere);
+        assert!(found.is_ok(), "{found:?}");
+    }
+}
+
+#[test]
 fn a04_a_submodule_is_a_problem_on_a_wanted_path_and_in_the_place_of_its_folder() {
     let sentence =
         |path: &str| problem(&format!("`{path}` is a submodule: its content is not part of this repository"));
