@@ -60,7 +60,9 @@ impl Variables for Surroundings {
 
 /// What is said when the program is wrong, in the place of Rust's own words. The exit code is then 101.
 pub fn bug(panic: &std::panic::PanicHookInfo<'_>) {
-    let what = panic.payload_as_str().unwrap_or("no message");
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    let what = text.unwrap_or("no message");
     let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
     let text = format!(
         "portcullis: this is a bug in portcullis{place}: {what}\n\

@@ -179,6 +179,20 @@ fn folders_are_compared_file_by_file() {
 }
 
 #[test]
+fn a_file_is_shown_as_it_is_understood_and_gaps_are_no_success() {
+    let folder = folder();
+    std::fs::write(folder.path().join("r"), SHUT).expect("written");
+    let ran = portcullis(folder.path(), &[], &["parse", "r"]);
+    assert_eq!((ran.code, first_line(&ran.out)), (0, "configuration r (iptables-save)"));
+    assert!(ran.out.contains("r:5  accept  tcp 198.51.100.0/24 -> any:22"), "{}", ran.out);
+    std::fs::write(folder.path().join("r"), SHUT.replace("-j ACCEPT", "-j FROBNICATE")).expect("written");
+    let ran = portcullis(folder.path(), &[], &["parse", "r"]);
+    assert_eq!(ran.code, 3, "{}", ran.out);
+    assert!(ran.out.contains("FROBNICATE"), "{}", ran.out);
+    assert_eq!(portcullis(folder.path(), &[], &["parse", "nothing"]).code, 3);
+}
+
+#[test]
 fn a_packet_is_traced_on_one_side_and_on_both() {
     let repo = committed(&[("portcullis.yaml", POLICY), ("fw/web.rules", SHUT)]);
     repo.write("fw/web.rules", OPEN);
