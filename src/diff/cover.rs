@@ -4,54 +4,99 @@
 //! wildcards. Exact and complete within its budget; finding a part costs little, proving that there is none can
 //! take exponential time in theory (covering boxes with boxes is NP-hard in the number of levels).
 
-/// A product of intervals of ranks, one a level.
-pub(super) type Cube = Vec<(u32, u32)>;
+/// A product of intervals, one a level.
+pub(super) type Cube = [(u32, u32)];
+
+/// Many boxes of the same number of levels, by number.
+pub(super) struct Cubes {
+    levels: usize,
+    sides: Vec<(u32, u32)>,
+}
+
+impl Cubes {
+    pub(super) fn new(levels: usize, expected: usize) -> Self {
+        Self { levels, sides: Vec::with_capacity(levels * expected) }
+    }
+
+    pub(super) fn push(&mut self, cube: &Cube) -> u32 {
+        let number = self.sides.len() / self.levels.max(1);
+        self.sides.extend_from_slice(cube);
+        super::ranks::narrow(number)
+    }
+
+    pub(super) fn get(&self, number: u32) -> &Cube {
+        let start = number as usize * self.levels;
+        &self.sides[start..start + self.levels]
+    }
+}
 
 /// The budget is spent and nothing is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooHard;
 
 /// Steps (tests of one box against one piece) that a search may still take.
-pub(super) struct Budget(pub(super) u64);
+#[derive(Debug)]
+pub(super) struct Steps(pub(super) u64);
+
+impl Steps {
+    fn take(&mut self) -> Result<(), TooHard> {
+        self.0 = self.0.checked_sub(1).ok_or(TooHard)?;
+        Ok(())
+    }
+
+    /// Runs a search that may take at most `part` of the steps.
+    pub(super) fn part<T>(&mut self, part: u64, search: impl FnOnce(&mut Self) -> T) -> T {
+        let given = part.min(self.0);
+        let mut steps = Self(given);
+        let found = search(&mut steps);
+        self.0 -= given - steps.0;
+        found
+    }
+}
 
 /// A part of `piece` outside every one of `boxes`; `None`: they cover it.
-pub(super) fn uncovered(piece: &Cube, boxes: &[&Cube], budget: &mut Budget) -> Result<Option<Cube>, TooHard> {
-    let mut stack: Vec<(Cube, Vec<&Cube>)> = vec![(piece.clone(), boxes.to_vec())];
-    while let Some((piece, boxes)) = stack.pop() {
+pub(super) fn uncovered(cubes: &Cubes, piece: &Cube, boxes: &[u32], steps: &mut Steps) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
+    let mut stack: Vec<(Vec<(u32, u32)>, Vec<u32>)> = Vec::new();
+    let mut next = Some((piece.to_vec(), boxes.to_vec()));
+    while let Some((piece, boxes)) = next.take().or_else(|| stack.pop()) {
         let mut touching = Vec::new();
+        let mut best: Option<(u32, u32, u32)> = None;
         let mut covered = false;
-        for cube in boxes {
-            budget.0 = budget.0.checked_sub(1).ok_or(TooHard)?;
+        for number in boxes {
+            steps.take()?;
+            let cube = cubes.get(number);
             match relation(&piece, cube) {
                 Relation::Apart => {}
                 Relation::Covers => {
                     covered = true;
                     break;
                 }
-                Relation::Cuts(sides) => touching.push((sides, cube)),
+                Relation::Cuts(sides) => {
+                    // The box that leaves the fewest pieces; of those, the one that takes the most away.
+                    let rank = (sides, u32::MAX - share(&piece, cube), number);
+                    best = Some(best.map_or(rank, |best| best.min(rank)));
+                    touching.push(number);
+                }
             }
         }
         if covered {
             continue;
         }
-        // The box that leaves the fewest pieces; of those, the one that takes the most away.
-        let best = touching.iter().min_by_key(|(sides, cube)| (*sides, std::cmp::Reverse(share(&piece, cube))));
-        let Some((_, cutter)) = best else { return Ok(Some(piece)) };
-        let cutter: &Cube = cutter;
-        let rest: Vec<&Cube> =
-            touching.iter().map(|(_, cube)| *cube).filter(|cube| !std::ptr::eq(*cube, cutter)).collect();
+        let Some((_, _, cutter)) = best else { return Ok(Some(piece)) };
+        touching.retain(|number| *number != cutter);
+        let cutter = cubes.get(cutter);
         let mut inside = piece;
         for level in 0..inside.len() {
             let ((low, high), (first, last)) = (inside[level], cutter[level]);
             if low < first {
                 let mut below = inside.clone();
                 below[level] = (low, first - 1);
-                stack.push((below, rest.clone()));
+                stack.push((below, touching.clone()));
             }
             if last < high {
                 let mut above = inside.clone();
                 above[level] = (last + 1, high);
-                stack.push((above, rest.clone()));
+                stack.push((above, touching.clone()));
             }
             inside[level] = (low.max(first), high.min(last));
         }
@@ -59,10 +104,19 @@ pub(super) fn uncovered(piece: &Cube, boxes: &[&Cube], budget: &mut Budget) -> R
     Ok(None)
 }
 
-/// The part that two boxes share.
-pub(super) fn meet(a: &Cube, b: &Cube) -> Option<Cube> {
-    let cube: Cube = a.iter().zip(b).map(|(x, y)| (x.0.max(y.0), x.1.min(y.1))).collect();
-    cube.iter().all(|(first, last)| first <= last).then_some(cube)
+/// Whether two boxes share anything.
+pub(super) fn touch(a: &Cube, b: &Cube) -> bool {
+    a.iter().zip(b).all(|(x, y)| x.0 <= y.1 && y.0 <= x.1)
+}
+
+/// Whether the first box holds all of the second.
+pub(super) fn includes(a: &Cube, b: &Cube) -> bool {
+    a.iter().zip(b).all(|(x, y)| x.0 <= y.0 && y.1 <= x.1)
+}
+
+/// The part that two boxes share; they do share one.
+pub(super) fn meet(a: &Cube, b: &Cube) -> Vec<(u32, u32)> {
+    a.iter().zip(b).map(|(x, y)| (x.0.max(y.0), x.1.min(y.1))).collect()
 }
 
 enum Relation {
@@ -85,7 +139,7 @@ fn relation(piece: &Cube, cube: &Cube) -> Relation {
 
 /// How much of the piece a box takes away, on a logarithmic scale.
 fn share(piece: &Cube, cube: &Cube) -> u32 {
-    let bits = |(first, last): (u32, u32)| 64 - u64::from(last - first + 1).leading_zeros();
+    let bits = |(first, last): (u32, u32)| 64 - (u64::from(last - first) + 1).leading_zeros();
     piece.iter().zip(cube).map(|(p, c)| bits((p.0.max(c.0), p.1.min(c.1)))).sum()
 }
 
@@ -94,7 +148,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn cubes(most: usize) -> impl Strategy<Value = Vec<Cube>> {
+    fn cubes(most: usize) -> impl Strategy<Value = Vec<Vec<(u32, u32)>>> {
         let side = (0u32..5, 0u32..5).prop_map(|(a, b)| (a.min(b), a.max(b)));
         proptest::collection::vec(proptest::collection::vec(side, 3), 0..most)
     }
@@ -108,10 +162,11 @@ mod tests {
                 (a.0..=a.1).flat_map(move |x| (b.0..=b.1).flat_map(move |y| (c.0..=c.1).map(move |z| [x, y, z])))
             };
             let inside = |p: &[u32; 3]| boxes.iter().any(|c| c.iter().zip(p).all(|((a, b), x)| a <= x && x <= b));
-            let found = uncovered(piece, &boxes.iter().collect::<Vec<_>>(), &mut Budget(1_000_000)).expect("small");
-            match found {
+            let mut all = Cubes::new(3, boxes.len());
+            let numbers: Vec<u32> = boxes.iter().map(|cube| all.push(cube)).collect();
+            match uncovered(&all, piece, &numbers, &mut Steps(1_000_000)).expect("small") {
                 Some(part) => {
-                    prop_assert!(meet(piece, &part).as_ref() == Some(&part));
+                    prop_assert!(includes(piece, &part));
                     prop_assert!(points(&part).all(|p| !inside(&p)));
                 }
                 None => prop_assert!(points(piece).all(|p| inside(&p))),

@@ -1,15 +1,15 @@
 //! Questions about the packets of regions, answered with diagrams, or with cover search where those grow too large.
 
 use super::compile::Compiler;
-use super::cover::Budget;
-use super::fdd::{self, Exhausted, GAINED, LOST, Node, Op, Product};
-use super::flat::{self, FlatList};
-use super::ranks::{LevelValues, Levels};
+use super::cover::Steps;
+use super::fdd::{self, Exhausted, GAINED, LOST, Node, Op};
+use super::flat::{self, FlatList, Frame};
 use super::regions::{Changed, changed_regions};
 use super::slice::{self, Slice};
 use super::{Change, Delta, Found, Sided};
 use crate::model::{Action, Families, Literal, Probe, RuleId, Store};
 use crate::net::{Family, Field, Region};
+use std::cmp::Reverse;
 
 /// What stands on one side of a comparison, for one family.
 #[derive(Clone, Copy)]
@@ -63,10 +63,31 @@ const ORDERS: [[Field; Field::COUNT]; 3] = {
 const MOST_PRODUCTS: usize = 20_000;
 /// Edges of a diagram, 8 bytes each.
 const MOST_EDGES: usize = 8_000_000;
-/// Above so many rules a flat list goes to cover search at once.
-const MOST_RULES: usize = 60_000;
-/// Steps of one cover search, about 3 ns each.
-const MOST_STEPS: u64 = 120_000_000;
+/// Above so many rules a flat list goes to cover search first: it tells whether there is anything to enumerate.
+const FLAT: usize = 1000;
+/// Above so many rules a flat list is not enumerated.
+const MOST_RULES: usize = 20_000;
+/// Regions that are looked at in one pass over the rules.
+const BATCH: usize = 64;
+
+/// What a comparison may still spend, all regions together.
+struct Effort {
+    /// Edges of diagrams, about 30 ns each.
+    edges: usize,
+    /// Steps of cover search, about 5 ns each.
+    steps: Steps,
+}
+
+impl Effort {
+    const fn full() -> Self {
+        Self { edges: 24_000_000, steps: Steps(200_000_000) }
+    }
+
+    /// For a first attempt at everything at once: diagrams only.
+    const fn whole() -> Self {
+        Self { edges: 1_500_000, steps: Steps(0) }
+    }
+}
 
 /// Compares two programs on the packets of `within`, all of one family. `two_sides`: they are base and head of one
 /// filter, and what both have in common need not be looked at.
@@ -77,33 +98,54 @@ pub(super) fn compare(
     within: &[Region],
     two_sides: bool,
 ) -> Differences {
-    let store = &change.store;
     let mut pieces: Vec<Region> = within.iter().filter(|region| !region.is_empty()).cloned().collect();
     if let (true, Program::Filter(base), Program::Filter(head)) = (two_sides, first, second) {
         match changed_regions(change, base, head, &pieces) {
             Changed::Everything => {}
             Changed::Only(regions) => pieces = regions,
+            Changed::Many(regions) => {
+                let whole = explore(change, first, second, &pieces, two_sides, &mut Effort::whole());
+                if whole.gained.complete && whole.lost.complete {
+                    return whole;
+                }
+                pieces = regions;
+            }
         }
     }
     keep_maximal(&mut pieces);
-    let probes: Vec<Probe> = pieces.iter().map(Probe::new).collect();
-    let empty = || probes.iter().map(|_| Slice::default()).collect::<Vec<_>>();
-    let scan = |program: Program<'_>| program.sided().map_or_else(empty, |sided| slice::scan(store, sided, &probes));
-    let of_first = scan(first);
-    let of_second = match (two_sides, first, second) {
-        (true, Program::Filter(base), Program::Filter(head)) => {
-            slice::rescan(store, head, &probes, base, &of_first, &|place| change.common(head, place))
-        }
-        _ => scan(second),
-    };
+    explore(change, first, second, &pieces, two_sides, &mut Effort::full())
+}
+
+/// Compares two programs piece by piece.
+fn explore(
+    change: &Change,
+    first: Program<'_>,
+    second: Program<'_>,
+    pieces: &[Region],
+    two_sides: bool,
+    effort: &mut Effort,
+) -> Differences {
+    let store = &change.store;
     let mut out = Differences::default();
     (out.gained.complete, out.lost.complete) = (true, true);
-    for ((piece, a), b) in pieces.iter().zip(&of_first).zip(&of_second) {
-        let problem = Problem { store, region: piece, first: (first, a), second: (second, b) };
-        let found = problem.solve();
-        for (all, new) in [(&mut out.gained, found.gained), (&mut out.lost, found.lost)] {
-            all.deltas.extend(new.deltas);
-            all.complete &= new.complete;
+    for batch in pieces.chunks(BATCH) {
+        let probes: Vec<Probe> = batch.iter().map(Probe::new).collect();
+        let empty = || probes.iter().map(|_| Slice::default()).collect::<Vec<_>>();
+        let scan = |program: Program<'_>| program.sided().map_or_else(empty, |sided| slice::scan(store, sided, &probes));
+        let of_first = scan(first);
+        let of_second = match (two_sides, first, second) {
+            (true, Program::Filter(base), Program::Filter(head)) => {
+                slice::rescan(store, head, &probes, base, &of_first, &|place| change.common(head, place))
+            }
+            _ => scan(second),
+        };
+        for ((piece, a), b) in batch.iter().zip(&of_first).zip(&of_second) {
+            let problem = Problem { store, region: piece, first: (first, a), second: (second, b) };
+            let found = problem.solve(effort);
+            for (all, new) in [(&mut out.gained, found.gained), (&mut out.lost, found.lost)] {
+                all.deltas.extend(new.deltas);
+                all.complete &= new.complete;
+            }
         }
     }
     for found in [&mut out.gained, &mut out.lost] {
@@ -129,14 +171,18 @@ fn keep_maximal(regions: &mut Vec<Region>) {
 
 /// Certain ones first, then the largest first; the same order on every run.
 fn arrange(deltas: &mut Vec<Delta>) {
-    deltas.sort_by_cached_key(|delta| {
-        let bits = |field: Field| {
-            let values = delta.region.get(field).map_or_else(|| field.max(delta.region.family()), |set| set.len());
-            128 - values.leading_zeros()
-        };
-        let size: u32 = Field::ALL.into_iter().map(bits).sum();
-        (!delta.conditions.is_empty(), std::cmp::Reverse(size), delta.region.clone(), delta.conditions.clone())
+    let size = |delta: &Delta| -> u32 {
+        let family = delta.region.family();
+        let bits = |count: u128| 128 - count.leading_zeros();
+        let free = |field: Field| bits(field.max(family));
+        let all: u32 = Field::ALL.into_iter().map(free).sum();
+        delta.region.sets().iter().fold(all, |sum, (field, set)| sum - free(*field) + bits(set.len()).min(free(*field)))
+    };
+    let mut keyed: Vec<_> = deltas.drain(..).map(|delta| ((!delta.conditions.is_empty(), Reverse(size(&delta))), delta)).collect();
+    keyed.sort_unstable_by(|(a, x), (b, y)| {
+        a.cmp(b).then_with(|| x.region.cmp(&y.region)).then_with(|| x.conditions.cmp(&y.conditions))
     });
+    deltas.extend(keyed.into_iter().map(|(_, delta)| delta));
     deltas.dedup();
 }
 
@@ -149,32 +195,39 @@ struct Problem<'p> {
 }
 
 impl Problem<'_> {
-    fn solve(&self) -> Differences {
+    fn solve(&self, effort: &mut Effort) -> Differences {
         let mut rules: Vec<RuleId> = self.first.1.all().chain(self.second.1.all()).collect();
         rules.sort_unstable();
         rules.dedup();
         let flat = self.flat();
         let start = rules.len() * 48 + 20_000;
-        if flat.is_none() || rules.len() <= MOST_RULES {
-            for order in &ORDERS {
-                if let Ok(found) = self.diagram(&rules, order, start.min(MOST_EDGES)) {
-                    return found;
+        let searched = match &flat {
+            Some((base, head)) if rules.len() > FLAT => {
+                let searched = self.search(&rules, base, head, effort);
+                let equal = searched.as_ref().is_some_and(|found| found.gained.complete);
+                if equal || rules.len() > MOST_RULES {
+                    return searched.unwrap_or_default();
                 }
+                searched
+            }
+            Some(_) | None => None,
+        };
+        let wide = if searched.is_some() { &ORDERS[1..2] } else { &ORDERS[..] };
+        for order in wide {
+            if let Some(found) = self.diagram(&rules, order, start, effort) {
+                return found;
             }
         }
-        let searched = flat.and_then(|(base, head)| {
-            let levels = Levels::new(self.store, self.region, rules.iter().copied(), &ORDERS[1]);
-            let found = flat::compare(self.store, self.region, &levels, &base, &head, &mut Budget(MOST_STEPS)).ok()?;
-            let list =
-                |products: Vec<Product>| Found { deltas: self.deltas(&levels, products), complete: found.complete };
-            Some(Differences { gained: list(found.gained), lost: list(found.lost) })
-        });
-        if searched.as_ref().is_some_and(|found| found.gained.complete || rules.len() > MOST_RULES) {
+        if searched.is_some() {
+            return searched.unwrap_or_default();
+        }
+        let searched = flat.and_then(|(base, head)| self.search(&rules, &base, &head, effort));
+        if searched.as_ref().is_some_and(|found| found.gained.complete) {
             return searched.unwrap_or_default();
         }
         for edges in [start * 8, MOST_EDGES].into_iter().filter(|edges| *edges > start && *edges <= MOST_EDGES) {
             for order in &ORDERS[..2] {
-                if let Ok(found) = self.diagram(&rules, order, edges) {
+                if let Some(found) = self.diagram(&rules, order, edges, effort) {
                     return found;
                 }
             }
@@ -182,20 +235,39 @@ impl Problem<'_> {
         searched.unwrap_or_default()
     }
 
-    fn diagram(&self, rules: &[RuleId], order: &[Field], edges: usize) -> Result<Differences, Exhausted> {
+    /// By cover search; `None` if it is too hard.
+    fn search(&self, rules: &[RuleId], base: &FlatList, head: &FlatList, effort: &mut Effort) -> Option<Differences> {
+        let frame = Frame::new(self.store, self.region, rules, &ORDERS[1]);
+        let part = effort.steps.0 / 4;
+        let found = effort.steps.part(part, |steps| flat::compare(self.store, self.region, &frame, base, head, steps)).ok()?;
+        let list = |cubes: Vec<Vec<(u32, u32)>>| {
+            Found { deltas: deltas(frame.packets(&cubes, self.region)), complete: found.complete }
+        };
+        Some(Differences { gained: list(found.gained), lost: list(found.lost) })
+    }
+
+    /// By a diagram of at most `edges` edges; `None` if it would be larger.
+    fn diagram(&self, rules: &[RuleId], order: &[Field], edges: usize, effort: &mut Effort) -> Option<Differences> {
+        let edges = edges.min(effort.edges);
         let mut compiler = Compiler::new(self.store, self.region, rules.iter().copied(), order, edges);
+        let difference = self.difference(&mut compiler);
+        effort.edges -= compiler.diagram.spent().min(effort.edges);
+        let difference = difference.ok()?;
+        let list = |wanted: Node| {
+            let (mut products, complete) = compiler.diagram.products(difference, wanted, MOST_PRODUCTS);
+            products.merge();
+            Found { deltas: deltas(compiler.levels.packets(self.region, &products)), complete }
+        };
+        Some(Differences { gained: list(GAINED), lost: list(LOST) })
+    }
+
+    fn difference(&self, compiler: &mut Compiler<'_>) -> Result<Node, Exhausted> {
         let mut node = |(program, slice): (Program<'_>, &Slice)| match program {
             Program::Constant(allowed) => Ok(if allowed { fdd::ACCEPT } else { fdd::DENY }),
             Program::Filter(sided) => compiler.program(sided, slice),
         };
         let (first, second) = (node(self.first)?, node(self.second)?);
-        let difference = compiler.diagram.apply(Op::Compare, first, second)?;
-        let list = |wanted: Node| {
-            let (products, complete) = compiler.diagram.products(difference, wanted, MOST_PRODUCTS);
-            let products = super::merge::merge(products, &compiler.levels);
-            Found { deltas: self.deltas(&compiler.levels, products), complete }
-        };
-        Ok(Differences { gained: list(GAINED), lost: list(LOST) })
+        compiler.diagram.apply(Op::Compare, first, second)
     }
 
     /// Both programs as flat lists, if that is what they are in this region.
@@ -229,19 +301,8 @@ impl Problem<'_> {
         };
         Some((list(self.first)?, list(self.second)?))
     }
+}
 
-    fn deltas(&self, levels: &Levels, products: Vec<Product>) -> Vec<Delta> {
-        let delta = |product: Product| {
-            let mut delta = Delta { region: self.region.clone(), conditions: Vec::new() };
-            for (level, ranks) in product {
-                match levels.values(level, &ranks) {
-                    LevelValues::Field(field, set) => delta.region.restrict(field, &set),
-                    LevelValues::Opaque(opaque, holds) => delta.conditions.push(Literal { opaque, holds }),
-                }
-            }
-            delta.conditions.sort_unstable();
-            delta
-        };
-        products.into_iter().map(delta).collect()
-    }
+fn deltas(packets: Vec<(Region, Vec<Literal>)>) -> Vec<Delta> {
+    packets.into_iter().map(|(region, conditions)| Delta { region, conditions }).collect()
 }

@@ -5,9 +5,11 @@
 //! of intervals of ranks, each with a child; nodes are shared, so equal functions are equal numbers.
 //! Every construction has a budget: a diagram can grow with the product of the rules, a gate's run time may not.
 
+use super::products::{ANY, Products};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::rc::Rc;
 
 /// A function; below [`TERMINALS`] a constant.
 pub(super) type Node = u32;
@@ -85,9 +87,6 @@ struct Remembered {
 /// A set of ranks: sorted, disjoint, non-adjacent closed intervals.
 pub(super) type Ranks = Vec<(u32, u32)>;
 
-/// A product of sets of ranks that leads to one terminal; levels that are not named may have any rank.
-pub(super) type Product = Vec<(u32, Ranks)>;
-
 pub(super) struct Diagram {
     inner: Vec<Inner>,
     edges: Vec<Edge>,
@@ -115,6 +114,11 @@ impl Diagram {
             last,
             budget,
         }
+    }
+
+    /// How many edges were made.
+    pub(super) fn spent(&self) -> usize {
+        self.edges.len()
     }
 
     /// The function that is `inside` where the rank of `level` is in `ranks`, else undecided. `level` must be above
@@ -215,10 +219,16 @@ impl Diagram {
 
     /// The products of ranks that lead from `root` to `wanted`, disjoint, at most `most` of them; `false` with
     /// them if there are more.
-    pub(super) fn products(&self, root: Node, wanted: Node, most: usize) -> (Vec<Product>, bool) {
-        let mut listing =
-            Listing { diagram: self, wanted, most, leads: HashMap::default(), path: Vec::new(), out: Vec::new() };
-        let complete = listing.leads(root) && listing.list(root) || !listing.leads(root);
+    pub(super) fn products(&self, root: Node, wanted: Node, most: usize) -> (Products, bool) {
+        let mut listing = Listing {
+            diagram: self,
+            wanted,
+            most,
+            groups: HashMap::default(),
+            row: vec![ANY; self.last.len()],
+            out: Products::new(self.last.clone()),
+        };
+        let complete = !listing.leads(root) || listing.list(root);
         (listing.out, complete)
     }
 
@@ -357,23 +367,47 @@ struct Listing<'d> {
     diagram: &'d Diagram,
     wanted: Node,
     most: usize,
-    leads: HashMap<Node, bool, RandomState>,
-    path: Product,
-    out: Vec<Product>,
+    /// For each node the children that lead to the terminal, each with the number of its set of ranks.
+    groups: HashMap<Node, Rc<[(Node, u32)]>, RandomState>,
+    row: Vec<u32>,
+    out: Products,
 }
 
 impl Listing<'_> {
     fn leads(&mut self, node: Node) -> bool {
-        if node < TERMINALS {
-            return node == self.wanted;
-        }
-        if let Some(known) = self.leads.get(&node) {
-            return *known;
+        if node < TERMINALS { node == self.wanted } else { !self.groups(node).is_empty() }
+    }
+
+    fn groups(&mut self, node: Node) -> Rc<[(Node, u32)]> {
+        if let Some(known) = self.groups.get(&node) {
+            return Rc::clone(known);
         }
         let diagram = self.diagram;
-        let leads = diagram.edges_of(node).iter().any(|edge| self.leads(edge.child));
-        self.leads.insert(node, leads);
-        leads
+        let mut groups: Vec<(Node, Ranks)> = Vec::new();
+        let mut index: HashMap<Node, Option<usize>, RandomState> = HashMap::default();
+        let mut first = 0;
+        for edge in diagram.edges_of(node) {
+            let group = match index.get(&edge.child) {
+                Some(group) => *group,
+                None => {
+                    let group = self.leads(edge.child).then(|| {
+                        groups.push((edge.child, Vec::new()));
+                        groups.len() - 1
+                    });
+                    index.insert(edge.child, group);
+                    group
+                }
+            };
+            if let Some(group) = group {
+                groups[group].1.push((first, edge.last));
+            }
+            first = edge.last.wrapping_add(1);
+        }
+        let level = diagram.at(node).level;
+        let groups: Rc<[_]> =
+            groups.into_iter().map(|(child, ranks)| (child, self.out.set(level, ranks))).collect();
+        self.groups.insert(node, Rc::clone(&groups));
+        groups
     }
 
     /// `false` when there are more than wanted.
@@ -382,27 +416,14 @@ impl Listing<'_> {
             if self.out.len() == self.most {
                 return false;
             }
-            self.out.push(self.path.clone());
+            self.out.push(&self.row);
             return true;
         }
-        let diagram = self.diagram;
-        let mut groups: Vec<(Node, Ranks)> = Vec::new();
-        let mut index: HashMap<Node, usize, RandomState> = HashMap::default();
-        let mut first = 0;
-        for edge in diagram.edges_of(node) {
-            if self.leads(edge.child) {
-                let n = *index.entry(edge.child).or_insert_with(|| {
-                    groups.push((edge.child, Vec::new()));
-                    groups.len() - 1
-                });
-                groups[n].1.push((first, edge.last));
-            }
-            first = edge.last.wrapping_add(1);
-        }
-        for (child, ranks) in groups {
-            self.path.push((diagram.at(node).level, ranks));
-            let complete = self.list(child);
-            self.path.pop();
+        let level = self.diagram.at(node).level as usize;
+        for (child, set) in self.groups(node).iter() {
+            self.row[level] = *set;
+            let complete = self.list(*child);
+            self.row[level] = ANY;
             if !complete {
                 return false;
             }

@@ -1,11 +1,11 @@
 //! Two flat rule lists compared by cover search: a verdict with parts of the difference where a diagram is too large.
 
-use super::cover::{Budget, Cube, TooHard, meet, uncovered};
-use super::fdd::Product;
-use super::ranks::{Levels, narrow};
+use super::cover::{Cube, Cubes, Steps, TooHard, includes, meet, touch, uncovered};
+use super::products::Products;
+use super::ranks::{Level, Levels};
 use super::windows::windows;
-use crate::model::{Action, RuleId, Store};
-use crate::net::Region;
+use crate::model::{Action, Literal, RuleId, Store};
+use crate::net::{Field, Region, Set};
 
 /// A list of rules that only accept or deny, and what happens otherwise.
 pub(super) struct FlatList {
@@ -16,84 +16,176 @@ pub(super) struct FlatList {
 /// What a comparison of flat lists found. Nothing and `complete`: the lists do the same, proved.
 #[derive(Default)]
 pub(super) struct FlatDifference {
-    pub(super) gained: Vec<Product>,
-    pub(super) lost: Vec<Product>,
+    pub(super) gained: Vec<Vec<(u32, u32)>>,
+    pub(super) lost: Vec<Vec<(u32, u32)>>,
     pub(super) complete: bool,
 }
+
+/// What the levels of boxes are: ranks of the fields that matter, or plain values where no rule asks for more than
+/// single ranges of the five fields that nearly all rules are made of.
+pub(super) enum Frame {
+    Ranks(Levels),
+    Plain(Vec<(u32, u32)>),
+}
+
+/// The fields of plain boxes.
+const PLAIN: [Field; 5] =
+    [Field::Source, Field::Destination, Field::Protocol, Field::SourcePort, Field::DestinationPort];
 
 /// A rule is looked at in so many boxes at the most.
 const MOST_CUBES: usize = 256;
 /// So many changed rules are looked at one by one.
 const MOST_CHANGED: usize = 1000;
+/// So many opposite rules are tried one by one before the search for any of them.
+const SAMPLE: usize = 12;
 
-struct Entry {
-    cubes: Vec<Cube>,
-    allow: bool,
+impl Frame {
+    /// Plain values if that is enough for these rules in this region, else ranks.
+    pub(super) fn new(store: &Store, region: &Region, rules: &[RuleId], order: &[Field]) -> Self {
+        let side = |field: Field| match region.get(field).map(Set::ranges) {
+            None => Some((0, u32::try_from(field.max(region.family())).unwrap_or(u32::MAX))),
+            Some([(first, last)]) => Some((u32::try_from(*first).ok()?, u32::try_from(*last).ok()?)),
+            Some(_) => None,
+        };
+        let whole: Option<Vec<_>> = PLAIN.into_iter().map(side).collect();
+        match whole {
+            Some(whole) if rules.iter().all(|rule| store.plain(*rule, region.family()).is_some()) => Self::Plain(whole),
+            Some(_) | None => Self::Ranks(Levels::new(store, region, rules.iter().copied(), order)),
+        }
+    }
+
+    fn whole(&self) -> Vec<(u32, u32)> {
+        match self {
+            Self::Ranks(levels) => levels.iter().map(|level| (0, level.last_rank())).collect(),
+            Self::Plain(whole) => whole.clone(),
+        }
+    }
+
+    /// Boxes as the packets of `region` that they stand for, each with the opaque conditions it asks for.
+    pub(super) fn packets(&self, cubes: &[Vec<(u32, u32)>], region: &Region) -> Vec<(Region, Vec<Literal>)> {
+        match self {
+            Self::Ranks(levels) => {
+                let mut products = Products::new(levels.iter().map(Level::last_rank).collect());
+                for cube in cubes {
+                    let row: Vec<u32> = (0..).zip(cube).map(|(level, side)| products.set(level, vec![*side])).collect();
+                    products.push(&row);
+                }
+                levels.packets(region, &products)
+            }
+            Self::Plain(_) => {
+                let packets = |cube: &Vec<(u32, u32)>| {
+                    let mut region = region.clone();
+                    for (field, (first, last)) in PLAIN.into_iter().zip(cube) {
+                        region.restrict(field, &Set::range((*first).into(), (*last).into()));
+                    }
+                    (region, Vec::new())
+                };
+                cubes.iter().map(packets).collect()
+            }
+        }
+    }
+
+    /// The boxes of a rule.
+    fn boxes(&self, store: &Store, region: &Region, rule: RuleId, cubes: &mut Cubes, out: &mut Vec<u32>) -> Result<(), TooHard> {
+        match self {
+            Self::Plain(_) => out.extend(store.plain(rule, region.family()).map(|cube| cubes.push(&cube))),
+            Self::Ranks(levels) => {
+                let Some(constraints) = levels.constraints(store, region, rule) else { return Ok(()) };
+                let mut all = vec![self.whole()];
+                for (level, ranks) in constraints {
+                    if all.len() * ranks.len() > MOST_CUBES {
+                        return Err(TooHard);
+                    }
+                    let with = |cube: &Vec<(u32, u32)>, range: (u32, u32)| {
+                        let mut cube = cube.clone();
+                        cube[level as usize] = range;
+                        cube
+                    };
+                    all = all.iter().flat_map(|cube| ranks.iter().map(move |range| with(cube, *range))).collect();
+                }
+                out.extend(all.iter().map(|cube| cubes.push(cube)));
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Compares two lists inside a region. `budget` bounds the whole search.
+/// A list in boxes; a rule may be several.
+struct List {
+    /// Boxes in order with what their rule does.
+    boxes: Vec<(u32, bool)>,
+    /// For each rule that counts, where its boxes begin; one more at the end.
+    begins: Vec<usize>,
+    rules: Vec<RuleId>,
+    otherwise: bool,
+}
+
+impl List {
+    /// The rules up to the first one that covers the whole region: what comes behind it is never reached.
+    fn new(frame: &Frame, store: &Store, region: &Region, list: &FlatList, cubes: &mut Cubes) -> Result<Self, TooHard> {
+        let whole = frame.whole();
+        let mut out = Self { boxes: Vec::new(), begins: vec![0], rules: Vec::new(), otherwise: list.otherwise };
+        let mut numbers = Vec::new();
+        for rule in &list.rules {
+            numbers.clear();
+            frame.boxes(store, region, *rule, cubes, &mut numbers)?;
+            let allow = store.get(*rule).action() == Action::Accept;
+            if numbers.iter().any(|number| includes(cubes.get(*number), &whole)) {
+                out.otherwise = allow;
+                break;
+            }
+            out.boxes.extend(numbers.iter().map(|number| (*number, allow)));
+            out.begins.push(out.boxes.len());
+            out.rules.push(*rule);
+        }
+        Ok(out)
+    }
+}
+
+/// Compares two lists inside a region.
 ///
 /// Let `p` be decided differently, by rule `x` on base and `y` on head. If both were common to the lists, their
-/// order would be the same on both sides and the same one would decide: so one of them is a changed rule, or the
-/// default action differs. It is enough to look, for every changed rule, for a packet that it decides and that the
-/// other list decides otherwise.
+/// order would be the same on both sides and the same one would decide: so one of them is a changed rule, or what
+/// happens otherwise differs. It is enough to look, for every changed rule, for a packet that it decides and that
+/// the other list decides otherwise.
 pub(super) fn compare(
     store: &Store,
     region: &Region,
-    levels: &Levels,
+    frame: &Frame,
     base: &FlatList,
     head: &FlatList,
-    budget: &mut Budget,
+    steps: &mut Steps,
 ) -> Result<FlatDifference, TooHard> {
-    let whole: Cube = levels.iter().map(|level| (0, level.last_rank())).collect();
-    let entries = |list: &FlatList| -> Result<Vec<Entry>, TooHard> {
-        list.rules.iter().map(|rule| entry(store, region, levels, *rule, &whole)).collect()
-    };
-    let (before, after) = (entries(base)?, entries(head)?);
-    let windows = windows(store, &base.rules, &head.rules);
+    let whole = frame.whole();
+    let mut cubes = Cubes::new(whole.len(), base.rules.len() + head.rules.len());
+    let before = List::new(frame, store, region, base, &mut cubes)?;
+    let after = List::new(frame, store, region, head, &mut cubes)?;
+    let windows = windows(store, &before.rules, &after.rules);
     let mut out = FlatDifference { complete: true, ..FlatDifference::default() };
-    let mut look = |own: &[Entry], n: Option<usize>, other: &[Entry], own_otherwise: bool, other_otherwise: bool| {
-        let cubes = n.map_or_else(|| vec![whole.clone()], |n| own[n].cubes.clone());
-        let allow = n.map_or(own_otherwise, |n| own[n].allow);
-        let earlier: Vec<&Cube> = own[..n.unwrap_or(own.len())].iter().flat_map(|entry| &entry.cubes).collect();
-        for cube in &cubes {
-            let found = decided_otherwise(cube, allow, &earlier, other, other_otherwise, budget)?;
-            if let Some(part) = found {
-                return Ok(Some((part, allow)));
-            }
-        }
-        Ok::<_, TooHard>(None)
-    };
-    let changed_base: Vec<usize> = windows.iter().flat_map(|w| w.base.0 as usize..w.base.1 as usize).collect();
-    let changed_head: Vec<usize> = windows.iter().flat_map(|w| w.head.0 as usize..w.head.1 as usize).collect();
-    let otherwise = (base.otherwise != head.otherwise).then_some(None);
     let mut hard = false;
-    for (from_base, changed) in [(true, changed_base), (false, changed_head)] {
-        let (own, other) = if from_base { (&before, &after) } else { (&after, &before) };
-        let (mine, theirs) =
-            if from_base { (base.otherwise, head.otherwise) } else { (head.otherwise, base.otherwise) };
-        let all = changed.iter().map(|n| Some(*n)).chain(otherwise);
-        for (count, n) in all.enumerate() {
+    let otherwise = (before.otherwise != after.otherwise).then_some(None);
+    for (from_base, own, other) in [(true, &before, &after), (false, &after, &before)] {
+        let range = |w: &super::windows::Window| if from_base { w.base.0..w.base.1 } else { w.head.0..w.head.1 };
+        let changed = windows.iter().flat_map(range).map(|n| Some(n as usize)).chain(otherwise);
+        for (count, rule) in changed.enumerate() {
             if count == MOST_CHANGED {
                 out.complete = false;
-                hard |= out.gained.is_empty() && out.lost.is_empty();
+                hard = true;
                 break;
             }
-            match look(own, n, other, mine, theirs) {
+            let search = Search { cubes: &cubes, own, other };
+            match search.rule(rule, &whole, steps) {
                 Ok(None) => {}
                 Ok(Some((part, allowed))) => {
                     out.complete = false;
-                    let lost = allowed == from_base;
-                    let list = if lost { &mut out.lost } else { &mut out.gained };
-                    let product = product(&part, &whole);
-                    if !list.contains(&product) {
-                        list.push(product);
+                    let list = if allowed == from_base { &mut out.lost } else { &mut out.gained };
+                    if !list.contains(&part) {
+                        list.push(part);
                     }
                 }
                 Err(TooHard) => {
                     out.complete = false;
                     hard = true;
-                    break;
                 }
             }
         }
@@ -101,92 +193,94 @@ pub(super) fn compare(
     if hard && out.gained.is_empty() && out.lost.is_empty() { Err(TooHard) } else { Ok(out) }
 }
 
-/// A part of `cube`, outside `earlier`, that the other list does not decide as `allow`.
-fn decided_otherwise(
-    cube: &Cube,
-    allow: bool,
-    earlier: &[&Cube],
-    other: &[Entry],
-    otherwise: bool,
-    budget: &mut Budget,
-) -> Result<Option<Cube>, TooHard> {
-    let touching: Vec<&Cube> = earlier.iter().copied().filter(|e| meet(cube, e).is_some()).collect();
-    if uncovered(cube, &touching, budget)?.is_none() {
-        return Ok(None);
-    }
-    // Where the other list decides the same way before an opposite rule comes, nothing is found behind.
-    let mut blockers = touching;
-    let mut opposite: Vec<(Cube, usize)> = Vec::new();
-    for entry in other {
-        let parts = entry.cubes.iter().filter_map(|theirs| Some((meet(cube, theirs)?, theirs)));
-        for (part, theirs) in parts {
-            if entry.allow == allow {
-                blockers.push(theirs);
-            } else {
-                opposite.push((part, blockers.len()));
+struct Search<'s> {
+    cubes: &'s Cubes,
+    own: &'s List,
+    other: &'s List,
+}
+
+impl Search<'_> {
+    /// A part that a rule of the own list (`None`: what happens otherwise) decides and the other list decides
+    /// otherwise, and whether the own list allows it.
+    #[expect(clippy::type_complexity, reason = "a part and a truth")]
+    fn rule(&self, rule: Option<usize>, whole: &Cube, steps: &mut Steps) -> Result<Option<(Vec<(u32, u32)>, bool)>, TooHard> {
+        let (boxes, earlier, allow) = match rule {
+            Some(n) => {
+                let (from, to) = (self.own.begins[n], self.own.begins[n + 1]);
+                let Some((_, allow)) = self.own.boxes.get(from) else { return Ok(None) };
+                (&self.own.boxes[from..to], &self.own.boxes[..from], *allow)
+            }
+            None => (&[][..], &self.own.boxes[..], self.own.otherwise),
+        };
+        let pieces: Vec<&Cube> = match rule {
+            Some(_) => boxes.iter().map(|(number, _)| self.cubes.get(*number)).collect(),
+            None => vec![whole],
+        };
+        let mut hard = false;
+        for piece in pieces {
+            let piece = meet(piece, whole);
+            match self.piece(&piece, earlier, allow, steps) {
+                Ok(None) => {}
+                Ok(Some(part)) => return Ok(Some((part, allow))),
+                Err(TooHard) => hard = true,
             }
         }
+        if hard { Err(TooHard) } else { Ok(None) }
     }
-    let mut hard = false;
-    let sample = 32.min(opposite.len());
-    let quick = (budget.0 / 64).max(1);
-    for (part, before) in &opposite[..sample] {
-        let mut small = Budget(quick.min(budget.0));
-        let spent = small.0;
-        let found = uncovered(part, &blockers[..*before], &mut small);
-        budget.0 -= spent - small.0;
-        if let Ok(Some(part)) = found {
-            return Ok(Some(part));
-        }
-    }
-    if otherwise != allow {
-        match uncovered(cube, &blockers, budget) {
-            Ok(Some(part)) => return Ok(Some(part)),
-            Ok(None) => return all_opposite(&opposite, &blockers, budget),
-            Err(TooHard) => hard = true,
-        }
-    }
-    match all_opposite(&opposite, &blockers, budget)? {
-        None if hard => Err(TooHard),
-        found => Ok(found),
-    }
-}
 
-fn all_opposite(opposite: &[(Cube, usize)], blockers: &[&Cube], budget: &mut Budget) -> Result<Option<Cube>, TooHard> {
-    for (part, before) in opposite {
-        if let Some(part) = uncovered(part, &blockers[..*before], budget)? {
-            return Ok(Some(part));
+    /// A part of `piece`, outside `earlier`, that the other list does not decide as `allow`.
+    fn piece(&self, piece: &Cube, earlier: &[(u32, bool)], allow: bool, steps: &mut Steps) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
+        let mut blockers: Vec<u32> = Vec::new();
+        for (number, _) in earlier {
+            let cube = self.cubes.get(*number);
+            if touch(piece, cube) {
+                if includes(cube, piece) {
+                    return Ok(None);
+                }
+                blockers.push(*number);
+            }
         }
-    }
-    Ok(None)
-}
-
-/// The boxes of a rule.
-fn entry(store: &Store, region: &Region, levels: &Levels, rule: RuleId, whole: &Cube) -> Result<Entry, TooHard> {
-    let allow = store.get(rule).action() == Action::Accept;
-    let Some(constraints) = levels.constraints(store, region, rule) else {
-        return Ok(Entry { cubes: Vec::new(), allow });
-    };
-    let mut cubes = vec![whole.clone()];
-    for (level, ranks) in constraints {
-        if cubes.len() * ranks.len() > MOST_CUBES {
-            return Err(TooHard);
+        if steps.part(steps.0 / 4, |steps| uncovered(self.cubes, piece, &blockers, steps)) == Ok(None) {
+            return Ok(None);
         }
-        cubes = cubes
-            .iter()
-            .flat_map(|cube| {
-                ranks.iter().map(move |range| {
-                    let mut cube = cube.clone();
-                    cube[level as usize] = *range;
-                    cube
-                })
-            })
-            .collect();
+        // Where the other list decides the same way before an opposite rule comes, nothing is found behind.
+        let mut opposite: Vec<(Vec<(u32, u32)>, usize)> = Vec::new();
+        let mut otherwise = self.other.otherwise;
+        for (number, allowed) in &self.other.boxes {
+            let cube = self.cubes.get(*number);
+            if !touch(piece, cube) {
+                continue;
+            }
+            if *allowed != allow {
+                opposite.push((meet(piece, cube), blockers.len()));
+            } else {
+                blockers.push(*number);
+            }
+            if includes(cube, piece) {
+                otherwise = allow;
+                break;
+            }
+        }
+        for (part, before) in opposite.iter().take(SAMPLE) {
+            let quick = (steps.0 / 64).max(1);
+            let found = steps.part(quick, |steps| uncovered(self.cubes, part, &blockers[..*before], steps));
+            if let Ok(Some(part)) = found {
+                return Ok(Some(part));
+            }
+        }
+        let mut hard = false;
+        if otherwise != allow {
+            match steps.part(steps.0 / 4, |steps| uncovered(self.cubes, piece, &blockers, steps)) {
+                Ok(Some(part)) => return Ok(Some(part)),
+                Ok(None) => {}
+                Err(TooHard) => hard = true,
+            }
+        }
+        for (part, before) in &opposite {
+            if let Some(part) = uncovered(self.cubes, part, &blockers[..*before], steps)? {
+                return Ok(Some(part));
+            }
+        }
+        if hard { Err(TooHard) } else { Ok(None) }
     }
-    Ok(Entry { cubes, allow })
-}
-
-fn product(cube: &Cube, whole: &Cube) -> Product {
-    let sides = cube.iter().zip(whole).zip(0usize..).filter(|((side, all), _)| side != all);
-    sides.map(|((side, _), level)| (narrow(level), vec![*side])).collect()
 }

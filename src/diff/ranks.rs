@@ -1,8 +1,11 @@
 //! Rank compression: in one region, the values of a field that no rule tells apart are one rank.
 
 use super::fdd::Ranks;
+use super::products::Products;
 use crate::model::{Literal, OpaqueId, RuleId, Store};
 use crate::net::{Field, Region, Set};
+use foldhash::quality::RandomState;
+use std::collections::HashMap;
 
 /// A level of a diagram: a field with its values in ranks, or an opaque condition (0 false, 1 true).
 pub(super) enum Level {
@@ -128,24 +131,41 @@ impl Levels {
         Some(out)
     }
 
+    /// Products of ranks as the packets of `region` that they stand for, each with the opaque conditions it asks for.
+    pub(super) fn packets(&self, region: &Region, products: &Products) -> Vec<(Region, Vec<Literal>)> {
+        let mut known: HashMap<(u32, u32), Values, RandomState> = HashMap::default();
+        let mut out = Vec::with_capacity(products.len());
+        for product in products.iter() {
+            let (mut region, mut conditions) = (region.clone(), Vec::new());
+            for (level, set) in product {
+                match known.entry((level, set)).or_insert_with(|| self.values(level, products.ranks(set))) {
+                    Values::Field(field, set) => region.restrict(*field, set),
+                    Values::Opaque(literal) => conditions.push(*literal),
+                }
+            }
+            conditions.sort_unstable();
+            out.push((region, conditions));
+        }
+        out
+    }
+
     /// Ranks of a level as values of its field.
-    pub(super) fn values(&self, level: u32, ranks: &[(u32, u32)]) -> LevelValues {
+    fn values(&self, level: u32, ranks: &[(u32, u32)]) -> Values {
         match &self.levels[level as usize] {
             Level::Field { field, starts, values } => {
                 let end = |last: u32| starts.get(last as usize + 1).map_or(u128::MAX, |next| next - 1);
                 let spans = ranks.iter().map(|(first, last)| (starts[*first as usize], end(*last)));
-                LevelValues::Field(*field, Set::from_ranges(spans).intersection(values))
+                Values::Field(*field, Set::from_ranges(spans).intersection(values))
             }
-            Level::Opaque(opaque) => LevelValues::Opaque(*opaque, ranks == [(1, 1)]),
+            Level::Opaque(opaque) => Values::Opaque(Literal { opaque: *opaque, holds: ranks == [(1, 1)] }),
         }
     }
 }
 
 /// What some ranks of a level stand for.
-pub(super) enum LevelValues {
+enum Values {
     Field(Field, Set),
-    /// The condition is true, or it is not.
-    Opaque(OpaqueId, bool),
+    Opaque(Literal),
 }
 
 pub(super) fn narrow(n: usize) -> u32 {

@@ -2,7 +2,6 @@
 
 use super::compile::Compiler;
 use super::fdd::{self, GAINED, LOST, OTHER, Op};
-use super::ranks::LevelValues;
 use super::slice::{Place, Slice};
 use super::windows::Window;
 use super::{Change, Sided};
@@ -17,6 +16,8 @@ pub(super) enum Changed {
     Everything,
     /// Only those of these regions; none: the change is proved to do nothing.
     Only(Vec<Region>),
+    /// Only those of these many regions of a program that is small enough to try it whole first.
+    Many(Vec<Region>),
 }
 
 /// A program of up to so many rules is compared whole rather than region by region, when more than [`FEW`] rules
@@ -27,6 +28,8 @@ const FEW: usize = 64;
 const MOST_IN_WINDOW: usize = 3000;
 const WINDOW_EDGES: usize = 150_000;
 const MOST_REGIONS: usize = 64;
+/// More regions than this are not looked at one by one.
+const MOST_CHANGED_REGIONS: usize = 4096;
 
 /// The order of fields for windows.
 const ORDER: [Field; Field::COUNT] = {
@@ -42,15 +45,27 @@ const ORDER: [Field; Field::COUNT] = {
 /// differently on it. Everything before `W` acts the same on both sides, so had it decided, both would agree: the
 /// packet is in the region in which `W` differs. So the union of those regions over all windows of all chains that
 /// can be reached bounds the difference; windows that do the same (moved or reworded rules) add nothing.
-pub(super) fn changed_regions(change: &Change, base: Sided<'_>, head: Sided<'_>, pieces: &[Region]) -> Changed {
+pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sided<'c>, pieces: &[Region]) -> Changed {
     let Some(parts) = parts(change, base, head) else { return Changed::Everything };
     let mut regions: Vec<Region> = Vec::new();
     let (mut changed, mut total) = (0, 0);
+    let mut calls = false;
     for part in &parts {
         total += part.base.map_or(0, |c| c.rules.len()) + part.head.map_or(0, |c| c.rules.len());
         changed += part.windows.iter().map(Window::rules).sum::<usize>();
+        calls |= part.windows.iter().any(|window| part.calls(&change.store, window));
     }
-    if changed > FEW && total <= SMALL {
+    let reordered = |part: &Part<'c>| {
+        let whole = |chain: Option<&'c Chain>| chain.map_or(&[][..], |chain| chain.rules.as_slice());
+        let (first, last) = (part.windows.first()?, part.windows.last()?);
+        let (old, new) = (whole(part.base), whole(part.head));
+        let base = old.get(first.base.0 as usize..last.base.1 as usize)?;
+        super::order::commutes(&change.store, base, new.get(first.head.0 as usize..last.head.1 as usize)?, pieces)
+    };
+    if changed > FEW && parts.iter().all(|part| reordered(part).is_some()) {
+        return Changed::Only(Vec::new());
+    }
+    if changed > FEW && total <= SMALL && calls {
         // Moved and reworded rules are worth a look even so: all windows may turn out to do the same.
         let mut all = parts.iter().flat_map(|part| part.windows.iter().map(move |window| (part, window)));
         let same = changed <= MOST_IN_WINDOW
@@ -69,11 +84,14 @@ pub(super) fn changed_regions(change: &Change, base: Sided<'_>, head: Sided<'_>,
             }
         }
     }
+    if regions.len() > MOST_CHANGED_REGIONS {
+        return Changed::Everything;
+    }
     let whole = |piece: &Region| regions.iter().any(|region| region.includes(piece));
     if regions.len() < 500 && pieces.iter().all(whole) {
         return Changed::Everything;
     }
-    Changed::Only(regions)
+    if changed > FEW && total <= SMALL { Changed::Many(regions) } else { Changed::Only(regions) }
 }
 
 /// A chain of both versions (or of one) with its windows.
@@ -209,19 +227,12 @@ fn window_regions(
         let second = node(head, &b, part.tables.1, part.head_rules(window)).ok()?;
         let difference = compiler.diagram.apply(Op::Compare, first, second).ok()?;
         for wanted in [GAINED, LOST, OTHER] {
-            let (products, complete) = compiler.diagram.products(difference, wanted, MOST_REGIONS);
+            let (mut products, complete) = compiler.diagram.products(difference, wanted, MOST_REGIONS);
             if !complete {
                 return None;
             }
-            for product in super::merge::merge(products, &compiler.levels) {
-                let mut region = piece.clone();
-                for (level, ranks) in product {
-                    if let LevelValues::Field(field, set) = compiler.levels.values(level, &ranks) {
-                        region.restrict(field, &set);
-                    }
-                }
-                out.push(region);
-            }
+            products.merge();
+            out.extend(compiler.levels.packets(piece, &products).into_iter().map(|(region, _)| region));
         }
     }
     Some(out)

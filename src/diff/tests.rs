@@ -251,3 +251,46 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cover_search_agrees_with_the_diagram_on_flat_lists(
+        base in proptest::collection::vec(plan(), 0..9), head in proptest::collection::vec(plan(), 0..9),
+        same in any::<bool>(), otherwise in any::<[bool; 2]>(), seed in any::<u64>(),
+    ) {
+        let flatten = |mut plans: Vec<Plan>| {
+            for plan in &mut plans {
+                plan.action %= 5;
+            }
+            vec![plans, Vec::new(), Vec::new()]
+        };
+        let head = if same { let mut head = base.clone(); head.reverse(); head } else { head };
+        let (change, opaques) = change(&[flatten(base), flatten(head)], otherwise, true);
+        let rules = |snapshot: &Snapshot| snapshot.configurations()[0].tables[1].chains[0].rules.clone();
+        let list = |snapshot, otherwise| flat::FlatList { rules: rules(snapshot), otherwise };
+        let (first, second) = (list(&change.base, otherwise[0]), list(&change.head, otherwise[1]));
+        let all = first.rules.iter().chain(&second.rules).copied();
+        let region = Region::all(Family::Ipv4);
+        let rules: Vec<_> = all.collect();
+        let frame = flat::Frame::new(&change.store, &region, &rules, &Field::ALL);
+        let mut steps = cover::Steps(10_000_000);
+        let found = flat::compare(&change.store, &region, &frame, &first, &second, &mut steps).expect("within budget");
+        let differs = probes(opaques, seed).any(|(packet, truths)| {
+            walk(&change, Side::Base, &packet, &truths) != walk(&change, Side::Head, &packet, &truths)
+        });
+        prop_assert!(!(found.complete && differs), "equal by cover search, not by the walker");
+        let difference = compare(&change);
+        prop_assert_eq!(found.complete, difference.configurations[0].filters.is_empty());
+        // Every part that is listed is all difference.
+        let exact = |cubes: &[Vec<(u32, u32)>], wanted: (bool, bool)| {
+            frame.packets(cubes, &region).iter().all(|(region, conditions)| {
+                let packet = region.witness().expect("not empty");
+                let walked = [Side::Base, Side::Head].map(|side| walk(&change, side, &packet, conditions));
+                (walked[0], walked[1]) == wanted
+            })
+        };
+        prop_assert!(exact(&found.gained, (false, true)) && exact(&found.lost, (true, false)));
+    }
+}

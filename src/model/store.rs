@@ -1,4 +1,4 @@
-use super::rule::{Action, Draft, Literal, OpaqueId, Rule, RuleId, SetId, Symbol};
+use super::rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, SetId, Symbol};
 use crate::net::{Family, Field, Set, State};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
@@ -151,6 +151,38 @@ impl Store {
         .into_iter()
         .flatten()
         .chain(self.extra(rule).sets.iter().map(|(field, id)| (*field, Ranges::Many(self.sets.get(id.0).ranges()))))
+    }
+
+    /// The rule as one box of plain values for packets of `family`, if that is all it asks for: closed ranges of source,
+    /// destination, protocol, source port and destination port. `None` for rules that ask for more, and for IPv6.
+    #[must_use]
+    pub fn plain(&self, id: RuleId, family: Family) -> Option<[(u32, u32); 5]> {
+        let rule = self.get(id);
+        let simple = rule.extra == 0
+            && rule.input == SetId::ANY
+            && rule.output == SetId::ANY
+            && rule.states + 1 == 1 << State::ALL.len()
+            && family == Family::Ipv4
+            && rule.families.contains(family);
+        let port = |(first, last): (u16, u16)| (first.into(), last.into());
+        let protocol = (rule.protocol.0.into(), rule.protocol.1.into());
+        simple.then(|| [rule.source, rule.destination, protocol, port(rule.source_port), port(rule.destination_port)])
+    }
+
+    /// Whether the inline conditions of two rules leave room for a packet that both match. `false` is certain.
+    #[must_use]
+    pub fn meet(&self, a: RuleId, b: RuleId) -> bool {
+        fn meet<T: PartialOrd>(a: (T, T), b: (T, T)) -> bool {
+            a.0 <= b.1 && b.0 <= a.1
+        }
+        let (a, b) = (self.get(a), self.get(b));
+        meet(a.destination, b.destination)
+            && meet(a.source, b.source)
+            && meet(a.destination_port, b.destination_port)
+            && meet(a.protocol, b.protocol)
+            && meet(a.source_port, b.source_port)
+            && a.states & b.states != 0
+            && a.families.and(b.families) != Families::NONE
     }
 
     /// The opaque conditions of a rule, sorted.
