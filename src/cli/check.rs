@@ -42,7 +42,10 @@ fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceErro
 fn policy(check: &Check, surroundings: &Surroundings) -> PolicyPath {
     match (&check.policy, &check.old) {
         (Some(path), Some(_)) => PolicyPath::File(surroundings.folder.join(path)),
-        (Some(path), None) => PolicyPath::InBase(path.display().to_string()),
+        (Some(path), None) => {
+            let path = path.strip_prefix("./").unwrap_or(path);
+            PolicyPath::InBase(path.display().to_string())
+        }
         (None, _) => PolicyPath::InBase(POLICY.to_owned()),
     }
 }

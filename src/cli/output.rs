@@ -2,7 +2,7 @@ use super::arguments::{Output, Outputs, Rendering};
 use super::surroundings::Surroundings;
 use crate::decision::{Cause, Doubt};
 use crate::report::Style;
-use crate::text::SourceMap;
+use crate::text::{SourceMap, escape};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -72,9 +72,9 @@ impl<'s> Streams<'s> {
     /// Says what went wrong, and what to do.
     pub(super) fn error(&mut self, message: &str, help: Option<&str>, code: u8) -> u8 {
         let (red, dim, end) = if self.talk.colour { ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
-        self.warn(&format!("{red}error:{end} {message}"));
+        self.warn(&format!("{red}error:{end} {}", escape(message.as_bytes())));
         if let Some(help) = help {
-            self.warn(&format!("{dim} help:{end} {help}"));
+            self.warn(&format!("{dim} help:{end} {}", escape(help.as_bytes())));
         }
         code
     }

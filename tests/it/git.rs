@@ -60,10 +60,15 @@ impl Repo {
 
     pub(crate) fn commit_tree(&self, tree: Oid, parents: &[Oid]) -> Oid {
         let odb = self.git.odb().expect("objects");
-        let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
-        let who = "a <a@example.org> 1700000000 +0000";
-        let text = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nmessage\n");
-        odb.write(ObjectType::Commit, text.as_bytes()).expect("a commit")
+        odb.write(ObjectType::Commit, commit_text("a", tree, parents).as_bytes()).expect("a commit")
+    }
+
+    /// A commit of somebody; `main` points to it.
+    pub(crate) fn commit_by(&self, who: &str, tree: Oid, parents: &[Oid]) -> Oid {
+        let odb = self.git.odb().expect("objects");
+        let id = odb.write(ObjectType::Commit, commit_text(who, tree, parents).as_bytes()).expect("a commit");
+        self.git.reference("refs/heads/main", id, true, "").expect("a branch");
+        id
     }
 
     /// A commit with those files, on top of `parents`; `main` points to it.
@@ -90,6 +95,12 @@ impl Repo {
         let second = self.commit(&[first], head);
         Sides::revisions(&self.place(), &first.to_string(), &second.to_string()).expect("two sides")
     }
+}
+
+fn commit_text(who: &str, tree: Oid, parents: &[Oid]) -> String {
+    let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+    let who = format!("{who} <a@example.org> 1700000000 +0000");
+    format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nmessage\n")
 }
 
 /// Wants `fw/*.rules`.
