@@ -118,15 +118,14 @@ fn examples(content: &str) -> Result<Vec<Example<'_>>> {
 }
 
 impl Example<'_> {
-    fn of<'e>(&'e self, kind: &'e str) -> impl Iterator<Item = &'e Block> {
-        self.blocks.iter().filter(move |block| block.words.get(1).is_some_and(|word| word == kind))
+    fn of(&self, kind: &str) -> Vec<&Block> {
+        self.blocks.iter().filter(|block| block.words.get(1).is_some_and(|word| word == kind)).collect()
     }
 
     fn one(&self, kind: &str) -> Result<&Block> {
-        let mut blocks = self.of(kind);
-        match (blocks.next(), blocks.next()) {
-            (Some(block), None) => Ok(block),
-            (_, _) => Err(format!("one block `{kind}` is needed")),
+        match self.of(kind).as_slice() {
+            [block] => Ok(block),
+            _ => Err(format!("one block `{kind}` is needed")),
         }
     }
 
@@ -137,6 +136,7 @@ impl Example<'_> {
     /// The files of a side: `iptables-save base edge/input.rules`; without a name it is `edge.rules`.
     fn files(&self, side: &str, sources: &mut SourceMap) -> Result<Vec<(Vec<u8>, SourceId)>> {
         self.of(side)
+            .into_iter()
             .map(|block| {
                 let name = block.words.get(2).map_or("edge.rules", String::as_str).as_bytes().to_vec();
                 let id = sources.add(&name, self.text(block).into()).map_err(|_| "too large")?;
@@ -151,7 +151,7 @@ impl Example<'_> {
         let mut sources = SourceMap::default();
         let policy = sources.add(b"portcullis.yaml", self.text(self.one("policy")?).into()).map_err(|_| "too large")?;
         let policy = policy::load(policy, &mut sources, &formats).map_err(|e| format!("{e:?}"))?;
-        let proposal = match self.of("proposed").next() {
+        let proposal = match self.of("proposed").first() {
             None => Proposal::Unchanged,
             Some(block) => {
                 let text = self.text(block);
@@ -160,7 +160,7 @@ impl Example<'_> {
                 Proposal::read(&policy, head, &mut sources, &formats)
             }
         };
-        let authors = self.of("authors").next().map(|block| self.text(block).lines().map(str::to_owned).collect());
+        let authors = self.of("authors").first().map(|block| self.text(block).lines().map(str::to_owned).collect());
         let (base, head) = (self.files("base", &mut sources)?, self.files("head", &mut sources)?);
         let plan = policy.plan(&by_name(&base), &by_name(&head));
         let change = change(&plan, &sources);
@@ -210,7 +210,7 @@ fn change(plan: &Plan, sources: &SourceMap) -> Change {
     let mut store = Store::default();
     let (base, memo, _) = formats::read(&inputs(|planned| planned.base.as_ref()), sources, &mut store, None);
     let (head, _, _) = formats::read(&inputs(|planned| planned.head.as_ref()), sources, &mut store, Some(&memo));
-    Change { base, head, store }
+    Change::new(base, head, store)
 }
 
 /// Pages and checks are one to one; the rest of this binary would not see a check without a page.

@@ -1,6 +1,7 @@
 use super::{Check, Context, Report, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
+use miette::Diagnostic;
 use crate::policy::{KeyChange, Policy, PolicyError, Proposal, changes, keys};
 
 declare_check! { id: "policy-changes", since: "0.1.0", level: Approve, settings: PolicyChanges, always: true }
@@ -22,7 +23,9 @@ impl Check for PolicyChanges {
                 Err(problems) => {
                     for problem in problems {
                         let message = format!("the proposed policy would not be accepted: {problem}");
-                        let finding = report.finding(message, "correct it: as it is, no later change could be judged");
+                        let hint = problem.help().map(|help| format!("{help}; ")).unwrap_or_default();
+                        let help = format!("{hint}as it is, no later change could be judged");
+                        let finding = report.finding(message, help);
                         finding.location = Some((Side::Head, problem.at()));
                         block(finding);
                     }
@@ -61,7 +64,9 @@ fn describe(change: &KeyChange, report: &mut Report<'_>) {
             (format!("the policy changes `{path}` from `{}` to `{}`", short(before), short(after)), weaker(path, before, after))
         }
         (Some(before), None) => (format!("the policy loses `{path}`: `{}`", short(before)), Some("weaker")),
-        (None, Some(after)) => (format!("the policy gains `{path}`: `{}`", short(after)), None),
+        (None, Some(after)) => {
+            (format!("the policy gains `{path}`: `{}`", short(after)), default_of(path).and_then(|before| weaker(path, &before, after)))
+        }
         (None, None) => return,
     };
     let message = match help {
@@ -70,6 +75,12 @@ fn describe(change: &KeyChange, report: &mut Report<'_>) {
     };
     let finding = report.finding(message, "have somebody look who answers for the policy; it judges from the next change on");
     finding.location = head.map(|span| (Side::Head, span)).or(base.map(|span| (Side::Base, span)));
+}
+
+/// The value of a level that was not given.
+fn default_of(path: &str) -> Option<String> {
+    let check = path.strip_prefix("checks ")?.split([' ', ':']).next()?;
+    path.ends_with(" level").then(|| super::find(check).map(|declaration| declaration.level.to_string()))?
 }
 
 /// Whether another value demands less, where that can be told from the key alone.

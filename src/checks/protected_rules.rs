@@ -240,12 +240,16 @@ fn look_after(
     for allowed in questions {
         let (question, verb) =
             if allowed { (Question::NewlyDenied, "denied") } else { (Question::NewlyAllowed, "let through") };
-        let state = if gone { "is gone or narrower" } else { "is overruled by another one" };
         let found = ask(cx, report, pair, &matched, question, |certain, flow| {
-            let may = if certain { "are" } else { "may be" };
-            let message = format!("a protected rule {state}: packets of it {may} {verb} now: {flow}; the rule: {}", text(line, cx));
-            let help = if gone { "restore the rule" } else { "move the new rule below the protected one" };
-            (message, help)
+            let is = if certain { "is" } else { "may be" };
+            let rule = text(line, cx);
+            if gone {
+                let message = format!("a protected rule is gone or narrower, and {flow} {is} {verb} now; it was {rule}");
+                (message, "restore the rule")
+            } else {
+                let message = format!("a protected rule is overruled by another one, and {flow} {is} {verb} now; it is {rule}");
+                (message, "move the new rule below the protected one")
+            }
         });
         said |= !found.deltas.is_empty() || !found.complete;
     }

@@ -2,7 +2,9 @@
 
 use super::{Context, Report, Undecided};
 use crate::diff::{self, Answer, Delta, FilterPair, Found, Question, Side, Witness};
+use crate::model::Literal;
 use crate::net::{Field, Region, Set, State, show_region};
+use std::collections::HashMap;
 
 /// How many flows of one question become findings of their own; the others are counted in one more.
 const SHOWN: usize = 25;
@@ -26,14 +28,16 @@ pub(super) fn ask(
         finding.configuration = Some(pair.configuration.to_owned());
         finding.filter = Some(pair.id.to_owned());
     };
-    for delta in found.deltas.iter().take(SHOWN) {
+    let flows = joined(&found.deltas);
+    for delta in flows.iter().take(SHOWN) {
         let Delta { region, conditions } = delta;
-        let flow = show_region(region, cx.policy);
+        let plain = pair.plainly(region);
+        let flow = show_region(&brief(&plain, within), cx.policy);
         let (message, help) = say(conditions.is_empty(), &flow);
         let witness = diff::witness(cx.change, pair, delta, question);
         let finding = report.finding(message, help);
         about(finding);
-        finding.flow = Some((region.clone(), conditions.clone()));
+        finding.flow = Some((plain, conditions.clone()));
         finding.location = witness.as_ref().and_then(place);
         let shown = witness.is_some();
         finding.witness = witness;
@@ -43,8 +47,8 @@ pub(super) fn ask(
             about(report.undecided(Undecided::Internal, message, help));
         }
     }
-    if found.deltas.len() > SHOWN {
-        let more = found.deltas.len() - SHOWN;
+    if flows.len() > SHOWN {
+        let more = flows.len() - SHOWN;
         let message = format!("there are {more} more flows of this kind in `{}`", pair.id);
         about(report.finding(message, "`portcullis diff` lists all of them"));
     }
@@ -57,6 +61,49 @@ pub(super) fn ask(
         about(report.undecided(Undecided::TooHard, message, "split the change into smaller ones"));
     }
     found
+}
+
+/// The same packets as fewer flows: those that differ in one field become one, though other rules decide its parts.
+fn joined(deltas: &[Delta]) -> Vec<Delta> {
+    let mut out: Vec<Delta> = deltas.to_vec();
+    for field in Field::ALL {
+        let mut groups: HashMap<(Region, Vec<Literal>), usize> = HashMap::new();
+        let mut next: Vec<Delta> = Vec::new();
+        for Delta { region, conditions } in out {
+            let key = (region.clone().without(field), conditions);
+            match groups.get(&key) {
+                Some(at) => {
+                    let known = &mut next[*at].region;
+                    *known = match (known.get(field), region.get(field)) {
+                        (Some(a), Some(b)) => key.0.with(field, &a.union(b)),
+                        (None, _) | (_, None) => key.0,
+                    };
+                }
+                None => {
+                    next.push(Delta { region, conditions: key.1.clone() });
+                    groups.insert(key, next.len() - 1);
+                }
+            }
+        }
+        out = next;
+    }
+    out
+}
+
+/// The region without details that the question brought along, which need no saying in a sentence: the flags of
+/// packets that open connections, all the states that were asked about.
+fn brief(region: &Region, within: &[Region]) -> Region {
+    let mut brief = region.clone();
+    for field in [Field::TcpFlags, Field::LaterFragment, Field::State] {
+        let Some(set) = region.get(field) else { continue };
+        let mine = within.iter().filter(|asked| asked.family() == region.family());
+        let mut asked = mine.filter_map(|asked| asked.get(field));
+        let only_new = field == Field::State && *set == Set::point(State::New.value());
+        if !only_new && asked.any(|all| set.includes(all)) {
+            brief = brief.without(field);
+        }
+    }
+    brief
 }
 
 /// The deciding line on head; where head has none, on base.
@@ -86,4 +133,25 @@ pub(super) fn opening(region: Region) -> Vec<Region> {
         region.with(Field::Protocol, &others),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Family;
+
+    #[test]
+    fn flows_that_differ_in_one_field_become_one() {
+        let flow = |source, port| Delta {
+            region: Region::all(Family::Ipv4)
+                .with(Field::Source, &Set::point(source))
+                .with(Field::DestinationPort, &Set::point(port)),
+            conditions: Vec::new(),
+        };
+        let all = joined(&[flow(1, 80), flow(2, 80), flow(1, 81), flow(2, 81), flow(9, 99)]);
+        let square = Region::all(Family::Ipv4)
+            .with(Field::Source, &Set::range(1, 2))
+            .with(Field::DestinationPort, &Set::range(80, 81));
+        assert_eq!(all, [Delta { region: square, conditions: Vec::new() }, flow(9, 99)]);
+    }
 }

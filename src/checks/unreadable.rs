@@ -77,7 +77,7 @@ fn uncomputed(base: &Configuration, head: &Configuration, report: &mut Report<'_
                 (Side::Head, None) => "is added",
                 (Side::Head, Some(_)) => "changes",
             };
-            let message = format!("{} `{}` {verb}, and what that does is not computed: {effect}", object.kind, object.address);
+            let message = format!("the {} `{}` {verb}: {effect}", object.kind, object.address);
             let finding = report.undecided(Undecided::Unreadable, message, "have somebody look who knows what it does");
             finding.configuration = Some(mine.name.clone());
             finding.location = Some((side, object.origin));

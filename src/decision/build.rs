@@ -5,7 +5,7 @@ use super::report::{
 };
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
-use crate::diff::{self, Change, Difference, Found, Question, Side, Witness};
+use crate::diff::{self, Change, Delta, Difference, Found, Question, Side, Witness};
 use crate::model::{Literal, Snapshot, Store};
 use crate::net::{Naming, NoNames, show_packet};
 use crate::policy::ApprovalKeys;
@@ -117,9 +117,11 @@ impl Builder<'_> {
         }
         let deltas = || newly_allowed.deltas.iter().chain(&newly_denied.deltas);
         let certain = deltas().any(|delta| delta.conditions.is_empty());
+        let (plain_allowed, plain_denied) =
+            (self.plain(configuration, id, newly_allowed), self.plain(configuration, id, newly_denied));
         let (allowed, denied) = (
-            flows::list(newly_allowed, &self.change.store, self.names),
-            flows::list(newly_denied, &self.change.store, self.names),
+            flows::list(&plain_allowed, &self.change.store, self.names),
+            flows::list(&plain_denied, &self.change.store, self.names),
         );
         let newly_allowed_witness = self.first(configuration, id, newly_allowed, Question::NewlyAllowed);
         let newly_denied_witness = self.first(configuration, id, newly_denied, Question::NewlyDenied);
@@ -131,13 +133,23 @@ impl Builder<'_> {
             newly_allowed: allowed.into_iter().take(FLOWS).collect(),
             newly_denied: denied.into_iter().take(FLOWS).collect(),
             complete: newly_allowed.complete && newly_denied.complete,
-            newly_allowed_summary: flows::summary(newly_allowed, self.names),
-            newly_denied_summary: flows::summary(newly_denied, self.names),
+            newly_allowed_summary: flows::summary(&plain_allowed, self.names),
+            newly_denied_summary: flows::summary(&plain_denied, self.names),
             newly_allowed_witness,
             newly_denied_witness,
             removed_rules: self.causes(LocationSide::Base, removed_rules),
             added_rules: self.causes(LocationSide::Head, added_rules),
         }
+    }
+
+    /// The flows without what is true of every packet that comes to the filter.
+    fn plain(&self, configuration: &str, id: &str, found: &Found) -> Found {
+        let pairs = self.change.filters();
+        let Some(pair) = pairs.iter().find(|pair| pair.configuration == configuration && pair.id == id) else {
+            return found.clone();
+        };
+        let plain = |delta: &Delta| Delta { region: pair.plainly(&delta.region), conditions: delta.conditions.clone() };
+        Found { deltas: found.deltas.iter().map(plain).collect(), complete: found.complete }
     }
 
     /// A packet of the largest flow, walked through both sides.
@@ -351,10 +363,11 @@ fn needed(level: Level, approvals: Option<ApprovalKeys>) -> Approvals {
             let from: Vec<_> = from.into_iter().map(|who| who.value).collect();
             format!("{count} of {}", from.join(", "))
         }
-        None => count.to_string(),
+        None if count == 1 => "1 approval".to_owned(),
+        None => format!("{count} approvals"),
     };
     let needed = match level {
-        Level::Approve => vec![approvals.map_or_else(|| "1".to_owned(), ask)],
+        Level::Approve => vec![approvals.map_or_else(|| "1 approval".to_owned(), ask)],
         Level::Block | Level::Warn | Level::Off => Vec::new(),
     };
     Approvals { needed, ..Approvals::default() }

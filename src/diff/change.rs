@@ -58,6 +58,20 @@ pub struct FilterPair<'c> {
 }
 
 impl FilterPair<'_> {
+    /// The region without what is true of every packet that comes to the filter: the interfaces of its hook.
+    #[must_use]
+    pub fn plainly(&self, region: &crate::net::Region) -> crate::net::Region {
+        let domain = |sided: &Sided<'_>| {
+            let mut mine = sided.filter.domain.iter().filter(|known| known.family() == region.family());
+            mine.next().filter(|_| mine.next().is_none()).cloned()
+        };
+        match (self.base.as_ref().map(domain), self.head.as_ref().map(domain)) {
+            (Some(Some(base)), Some(Some(head))) if base == head => region.beside(&base),
+            (Some(Some(one)), None) | (None, Some(Some(one))) => region.beside(&one),
+            (Some(_) | None, Some(_) | None) => region.clone(),
+        }
+    }
+
     /// Whether packets pass where the filter does not exist.
     #[must_use]
     pub fn absent(&self) -> bool {

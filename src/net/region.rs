@@ -59,6 +59,24 @@ impl Region {
         self
     }
 
+    /// A region that has the same packets as this one among those of `known`, and says as little as possible: what
+    /// is true of all of those need not be said.
+    #[must_use]
+    pub fn beside(&self, known: &Self) -> Self {
+        let mut sets = Vec::with_capacity(self.sets.len());
+        for (field, set) in &self.sets {
+            let max = Field::max(*field, self.family);
+            let ranges = |set: &Set| set.ranges().len().min(set.complement(max).ranges().len());
+            let wider = known.get(*field).map(|all| set.union(&all.complement(max)));
+            match wider {
+                Some(wider) if wider == field.all(self.family) => {}
+                Some(wider) if ranges(&wider) < ranges(set) => sets.push((*field, wider)),
+                Some(_) | None => sets.push((*field, set.clone())),
+            }
+        }
+        Self { family: self.family, sets }
+    }
+
     /// Whether no packet is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -110,7 +128,7 @@ impl Region {
                 Field::DestinationPort => prefer(set, self.destination_ports(protocol)),
                 Field::Input | Field::Output => Interface::likely(set).map(|i| i.0).or(set.first()),
                 Field::State => prefer(set, &[State::New.value(), State::Untracked.value()]),
-                Field::TcpFlags => prefer(set, if protocol == 6 { &[2, 16, 18][..] } else { &[0] }),
+                Field::TcpFlags => prefer(set, if protocol == 6 { Self::flags(&packet) } else { &[0] }),
                 Field::LaterFragment => prefer(set, &[0]),
             };
             packet = packet.with(field, value?);
@@ -126,6 +144,11 @@ impl Region {
             (false, Family::Ipv4) => &[6, 17, 1],
             (false, Family::Ipv6) => &[6, 17, 58],
         }
+    }
+
+    /// A SYN where a connection may begin, else an ACK.
+    const fn flags(packet: &Packet) -> &'static [u128] {
+        if packet.get(Field::State) == State::Established.value() { &[16, 24, 2] } else { &[2, 16, 18] }
     }
 
     fn destination_ports(&self, protocol: u128) -> &'static [u128] {
@@ -174,6 +197,19 @@ mod tests {
         assert!(region.contains(&packet), "{packet:?}");
         assert_eq!(packet.get(Field::Protocol), 6);
         assert_eq!(Region::all(Family::Ipv6).with(Field::State, &Set::empty()).witness(), None);
+    }
+
+    #[test]
+    fn what_is_known_need_not_be_said() {
+        let tcp = Region::all(Family::Ipv4).with(Field::Protocol, &Set::point(6));
+        let known = tcp.clone().with(Field::Input, &Set::range(1, u128::MAX));
+        let region = known.clone().with(Field::DestinationPort, &Set::point(22));
+        assert_eq!(region.beside(&known), Region::all(Family::Ipv4).with(Field::DestinationPort, &Set::point(22)));
+        assert_eq!(region.beside(&tcp).get(Field::Input), known.get(Field::Input));
+        let not_lo = region.clone().with(Field::Input, &Set::point(7).complement(u128::MAX));
+        assert_eq!(not_lo.beside(&known).get(Field::Input), Some(&Set::point(7).complement(u128::MAX)));
+        let narrower = region.clone().with(Field::Input, &Set::point(7));
+        assert_eq!(narrower.beside(&known).get(Field::Input), Some(&Set::point(7)));
     }
 
     #[test]

@@ -21,7 +21,6 @@ mod terms;
 mod wildcard;
 mod yaml;
 
-pub(crate) use crate::text::suggest;
 pub use error::PolicyError;
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
 pub use names::Names;
