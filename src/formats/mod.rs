@@ -111,9 +111,12 @@ impl<'a> Reading<'a> {
     }
 
     /// What reading the file of the same name on the other side left behind: its text and the rules of its lines.
+    /// Where each side is a single file, that is the one, whatever it is called.
     #[must_use]
     pub fn earlier(&self, file: SourceId) -> Option<(&'a [u8], &'a [Line])> {
-        let lines = self.earlier?.0.get(self.sources.name(file))?;
+        let Memo(left) = self.earlier?;
+        let only = || left.values().next().filter(|_| left.len() == 1 && self.files.len() == 1);
+        let lines = left.get(self.sources.name(file)).or_else(only)?;
         Some((self.sources.bytes(lines.0), &lines.1))
     }
 
