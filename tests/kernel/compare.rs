@@ -5,7 +5,7 @@ use crate::probe::{Hook, Probe};
 use portcullis::diff::{Sided, trace};
 use portcullis::formats::{self, Input};
 use portcullis::model::{Configuration, Literal, Snapshot, Store};
-use portcullis::net::{Packet, State};
+use portcullis::net::{Family, Packet, Region, State};
 use portcullis::text::{Place, SourceMap};
 
 /// A ruleset as the model reads it.
@@ -79,6 +79,12 @@ impl Model {
             (self.sources.locate(gap.origin), gap.reason.clone(), self.sources.show(gap.origin))
         };
         self.snapshot.gaps().iter().map(gap).collect()
+    }
+
+    /// The family for which the rules are read, if there are any rules.
+    pub(crate) fn family(&self) -> Option<Family> {
+        let filter = self.snapshot.configurations().first()?.filters.first()?;
+        filter.domain.first().map(Region::family)
     }
 
     fn sided(&self, hook: Hook) -> Option<Sided<'_>> {

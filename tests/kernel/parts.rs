@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::shrink::shrink;
 use crate::tally::Tally;
 use crate::world::World;
-use portcullis::net::{Family, State};
+use portcullis::net::State;
 use std::time::Duration;
 
 /// How many failures of a share are made small and shown.
@@ -122,8 +122,7 @@ fn damaged(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), St
     let corpus: Vec<_> = corpus.into_iter().filter(|text| text.len() < 100_000).collect();
     for run in share.first..share.first + share.count {
         let mut random = Random::new(share.seed + run);
-        let family = *random.pick(&Family::ALL);
-        let original = acceptance::original(&mut random, family, &corpus);
+        let (family, original) = acceptance::original(&mut random, &corpus);
         let rules = if random.chance(85) { acceptance::damaged(&mut random, &original) } else { original };
         world.clear()?;
         let (outcome, detail) = match acceptance::judge(world, family, &rules) {
@@ -135,6 +134,9 @@ fn damaged(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), St
         tally.add(&format!("acceptance/{outcome}"), 1);
         if let Some(detail) = detail {
             println!("{outcome}, --seed {} --runs 1 {family:?}: {detail}", share.seed + run);
+            if share.count == 1 {
+                println!("{rules}");
+            }
         }
     }
     Ok(())
