@@ -7,6 +7,7 @@
 
 use super::extensions::{Effect, Meaning, Module, Spec, Truth};
 use super::normal;
+use super::ruleset::TableKind;
 use super::syntax::{Command, Kind, Match, Part};
 use super::values::{self, Addresses};
 use super::words::Word;
@@ -97,10 +98,11 @@ pub(super) struct Meant<'t> {
     pub(super) refused: bool,
 }
 
-/// Understands a line for one family. `fragments`: the configuration asks for fragments somewhere.
-pub(super) fn lower<'t>(command: Command<'t>, family: Family, fragments: bool) -> Meant<'t> {
+/// Understands a line of a table for one family. `fragments`: the configuration asks for fragments somewhere.
+pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, fragments: bool) -> Meant<'t> {
     let Command { parts, matches } = command;
     let mut lowering = Lowering {
+        table,
         family,
         fragments,
         protocol: None,
@@ -132,6 +134,7 @@ pub(super) fn lower<'t>(command: Command<'t>, family: Family, fragments: bool) -
 }
 
 struct Lowering<'t> {
+    table: TableKind,
     family: Family,
     fragments: bool,
     /// The one protocol the rule is about, if it is one.
@@ -332,6 +335,11 @@ impl<'t> Lowering<'t> {
             return Ok(Claim::Gap(format!("the match `{name}` is not known here")));
         };
         self.needs_protocol(module)?;
+        let module = *module;
+        if self.fragments && has_ports(module) {
+            // tcp_mt and its like match no later fragment, even if nothing is asked of the ports (xt_tcpudp.c).
+            self.field(Field::LaterFragment, Set::point(0));
+        }
         Ok(match module.name {
             "comment" => Claim::Inert("comment"),
             _ if module.options.iter().any(|spec| spec.meaning != Meaning::Condition) => Claim::Modelled,
@@ -474,6 +482,9 @@ impl<'t> Lowering<'t> {
 
     /// `--ctstate NEW,DNAT` holds in one of the states or if the connection is translated (xt_conntrack.c, `conntrack_mt`).
     fn states(&mut self, states: &values::States, negated: bool, at: &Range<usize>) -> Claim {
+        if self.table == TableKind::Raw {
+            return self.states_before_tracking(states, negated, at);
+        }
         let values::States { states, source_translated, destination_translated } = states;
         let set: Set = states.iter().map(|state| state.value()).collect();
         let bits = [("SNAT", source_translated), ("DNAT", destination_translated)];
@@ -499,6 +510,18 @@ impl<'t> Lowering<'t> {
             self.conditions.push(states.into_iter().chain(bits).collect());
         }
         claim
+    }
+
+    /// In `raw` a packet has no connection yet: it is invalid, unless an earlier rule there has exempted it or it has
+    /// come back by `lo` with the state it got on its way out. The state of later tables says nothing about that.
+    fn states_before_tracking(&mut self, states: &values::States, negated: bool, at: &Range<usize>) -> Claim {
+        let values::States { states, source_translated, destination_translated } = states;
+        let bits = [("snat", source_translated), ("dnat", destination_translated)];
+        let bits = bits.into_iter().filter(|(_, asked)| **asked).map(|(name, _)| name);
+        let names: Vec<_> = State::ALL.iter().filter(|s| states.contains(s)).map(|s| s.name()).chain(bits).collect();
+        let text = format!("-m conntrack --ctstate {} before tracking", names.join(",").to_ascii_uppercase());
+        self.unknown(text, !negated, Truth::Occurrence, String::new(), at.clone());
+        Claim::Opaque("state before tracking")
     }
 
     fn target(&mut self, effect: Effect, name: &Word<'t>) -> Lowered {

@@ -148,6 +148,11 @@ const GLOBALS: &[(&str, u8)] = &[
     ("exact", b'x'),
     ("wait", b'w'),
     ("table", b't'),
+    ("modprobe", b'M'),
+    ("line-numbers", b'0'),
+    ("wait-interval", b'W'),
+    ("version", b'V'),
+    ("help", b'h'),
 ];
 
 impl Global {

@@ -289,7 +289,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         for tab in tabs {
             let command = parse::command(self.text, start, end);
             let rule = (kind == TableKind::Nat || has_beside(&command)).then(|| normal::rule(&command));
-            let mut meant = lower::lower(command, self.ruleset.tabs[tab].family, self.modes.fragments);
+            let mut meant = lower::lower(command, kind, self.ruleset.tabs[tab].family, self.modes.fragments);
             if meant.only.is_some() && !self.modes.dual {
                 return Err(Modes { dual: true, ..self.modes });
             }

@@ -481,12 +481,19 @@ impl<'t> Ruleset<'t> {
         match verdict {
             Verdict::Jump(word) | Verdict::Goto(word) => {
                 let symbol = store.symbol(&word.text);
-                if self.tabs[tab].is_declared(store, symbol) {
-                    return verdict.clone();
-                }
                 let name = word.show();
                 let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
                 let place = Span { source: at.source, start: narrow(word.start), end: narrow(word.end) };
+                if self.tabs[tab].is_declared(store, symbol) {
+                    let model = &self.tabs[tab].model;
+                    let declared = model.find(symbol).and_then(|id| model.get(id).declared);
+                    if declared.is_some_and(|span| span.source == at.source && span.start > at.start) {
+                        let reason =
+                            format!("the chain `{name}` is declared further down: iptables-restore refuses the file");
+                        self.gaps.push((place, reason));
+                    }
+                    return verdict.clone();
+                }
                 let table = self.tabs[tab].kind.name();
                 let reason = if super::values::is_template(&word.text) {
                     format!("`{name}` is left for a shell or a template to fill in")

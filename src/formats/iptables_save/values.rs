@@ -265,10 +265,14 @@ pub(super) struct States {
 
 /// `NEW,ESTABLISHED`; `translations`: `SNAT` and `DNAT` may be among them (`conntrack` only).
 pub(super) fn states(word: &Word<'_>, translations: bool) -> Result<States, String> {
+    // A name may be cut short; the first that begins so counts (libxt_conntrack.c, `conntrack_ps_state`).
+    const ORDER: [State; 5] = [State::Invalid, State::New, State::Established, State::Related, State::Untracked];
     let mut out = States::default();
     for name in word.text.split(|b| *b == b',') {
-        let is = |known: &str| !name.is_empty() && name.eq_ignore_ascii_case(known.as_bytes());
-        match State::ALL.into_iter().find(|state| is(state.name())) {
+        let begins =
+            |known: &str| known.as_bytes().get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        let is = |known: &str| !name.is_empty() && begins(known);
+        match ORDER.into_iter().find(|state| is(state.name())) {
             Some(state) => out.states.push(state),
             None if translations && is("SNAT") => out.source_translated = true,
             None if translations && is("DNAT") => out.destination_translated = true,
