@@ -5,7 +5,7 @@ use super::report::{
 };
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
-use crate::diff::{self, Change, Delta, Difference, Found, Question, Side, Witness};
+use crate::diff::{self, Change, Delta, Difference, FilterPair, Found, Question, Side, Witness};
 use crate::model::{Literal, Snapshot, Store};
 use crate::net::{Naming, NoNames, show_packet};
 use crate::policy::ApprovalKeys;
@@ -23,7 +23,7 @@ const QUOTED: usize = 200;
 /// The report of a case; its decision is still to be set.
 pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let Case { change, difference, findings, doubts, base, head, policy, names } = case;
-    let mut builder = Builder { change, names, sources, doubts: Vec::new() };
+    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new() };
     if policy.is_none() && doubts.is_empty() {
         builder.doubt(Doubt {
             cause: Cause::Policy,
@@ -47,7 +47,7 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let Builder { change: _, names: _, sources: _, doubts } = builder;
+    let Builder { change: _, names: _, sources: _, pairs: _, doubts } = builder;
     let (decision, findings) = (Outcome::Undecided, reports);
     Report { version: VERSION, decision, base, head, policy, configurations, findings, gaps, doubts, stats }
 }
@@ -60,12 +60,12 @@ pub(super) fn comparison(
     names: &dyn Naming,
     sources: &SourceMap,
 ) -> Comparison {
-    let mut builder = Builder { change, names, sources, doubts: Vec::new() };
+    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new() };
     let configurations = builder.configurations(difference);
     builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let Builder { change: _, names: _, sources: _, doubts } = builder;
+    let Builder { change: _, names: _, sources: _, pairs: _, doubts } = builder;
     Comparison { version: VERSION, base, head, configurations, gaps, doubts, stats }
 }
 
@@ -73,10 +73,12 @@ struct Builder<'c> {
     change: &'c Change,
     names: &'c dyn Naming,
     sources: &'c SourceMap,
+    /// Sorted by configuration and id.
+    pairs: Vec<FilterPair<'c>>,
     doubts: Vec<DoubtReport>,
 }
 
-impl Builder<'_> {
+impl<'c> Builder<'c> {
     fn configurations(&mut self, difference: &Difference) -> Vec<ConfigurationReport> {
         difference.configurations.iter().map(|configuration| self.configuration(configuration)).collect()
     }
@@ -104,7 +106,8 @@ impl Builder<'_> {
     }
 
     fn filter(&mut self, configuration: &str, filter: &diff::FilterDifference) -> FilterReport {
-        let diff::FilterDifference { id, newly_allowed, newly_denied, removed_rules, added_rules } = filter;
+        let diff::FilterDifference { id, newly_allowed, newly_denied, removed_rules, added_rules, moved_rules } =
+            filter;
         for (found, what) in [(newly_allowed, "allows"), (newly_denied, "denies")] {
             if !found.complete && found.deltas.is_empty() {
                 self.doubt(Doubt {
@@ -117,12 +120,10 @@ impl Builder<'_> {
         }
         let deltas = || newly_allowed.deltas.iter().chain(&newly_denied.deltas);
         let certain = deltas().any(|delta| delta.conditions.is_empty());
-        let (plain_allowed, plain_denied) =
-            (self.plain(configuration, id, newly_allowed), self.plain(configuration, id, newly_denied));
-        let (allowed, denied) = (
-            flows::list(&plain_allowed, &self.change.store, self.names),
-            flows::list(&plain_denied, &self.change.store, self.names),
-        );
+        let plain_allowed = self.plain(configuration, id, newly_allowed);
+        let plain_denied = self.plain(configuration, id, newly_denied);
+        let list = |found| flows::list(found, &self.change.store, self.names);
+        let (allowed, denied) = (list(&plain_allowed), list(&plain_denied));
         let newly_allowed_witness = self.first(configuration, id, newly_allowed, Question::NewlyAllowed);
         let newly_denied_witness = self.first(configuration, id, newly_denied, Question::NewlyDenied);
         FilterReport {
@@ -139,25 +140,26 @@ impl Builder<'_> {
             newly_denied_witness,
             removed_rules: self.causes(LocationSide::Base, removed_rules),
             added_rules: self.causes(LocationSide::Head, added_rules),
+            moved_rules: self.causes(LocationSide::Head, moved_rules),
         }
     }
 
     /// The flows without what is true of every packet that comes to the filter.
     fn plain(&self, configuration: &str, id: &str, found: &Found) -> Found {
-        let pairs = self.change.filters();
-        let Some(pair) = pairs.iter().find(|pair| pair.configuration == configuration && pair.id == id) else {
-            return found.clone();
-        };
+        let Some(pair) = self.pair(configuration, id) else { return found.clone() };
         let plain = |delta: &Delta| Delta { region: pair.plainly(&delta.region), conditions: delta.conditions.clone() };
         Found { deltas: found.deltas.iter().map(plain).collect(), complete: found.complete }
+    }
+
+    fn pair(&self, configuration: &str, id: &str) -> Option<&FilterPair<'c>> {
+        let found = self.pairs.binary_search_by_key(&(configuration, id), |pair| (pair.configuration, pair.id));
+        self.pairs.get(found.ok()?)
     }
 
     /// A packet of the largest flow, walked through both sides.
     fn first(&mut self, configuration: &str, id: &str, found: &Found, question: Question) -> Option<WitnessReport> {
         let delta = found.deltas.first()?;
-        let pairs = self.change.filters();
-        let pair = pairs.iter().find(|pair| pair.configuration == configuration && pair.id == id);
-        let witness = pair.and_then(|pair| diff::witness(self.change, pair, delta, question));
+        let witness = self.pair(configuration, id).and_then(|pair| diff::witness(self.change, pair, delta, question));
         if witness.is_none() {
             self.doubt(Doubt {
                 cause: Cause::Internal,
@@ -328,7 +330,7 @@ impl Builder<'_> {
         Stats {
             configurations: self.change.pairs().len(),
             changed: configurations.iter().filter(|c| c.change != ChangeKind::Unchanged).count(),
-            filters: self.change.filters().len(),
+            filters: self.pairs.len(),
             base_rules: rules(&self.change.base),
             head_rules: rules(&self.change.head),
             newly_allowed: filters().map(|f| f.newly_allowed_total).sum(),

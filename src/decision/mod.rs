@@ -57,7 +57,7 @@ pub struct Doubt {
 }
 
 /// The kind of a [`Doubt`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The policy is in error: nothing can be held against it.

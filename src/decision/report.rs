@@ -154,6 +154,8 @@ pub struct FilterReport {
     pub removed_rules: Causes,
     /// The rules of head that changed or came: the cause.
     pub added_rules: Causes,
+    /// The rules that stand in another order, where they stand on head: the cause if nothing else is.
+    pub moved_rules: Causes,
 }
 
 /// Several flows seen from afar.

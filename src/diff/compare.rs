@@ -57,18 +57,26 @@ fn compare_filter(change: &Change, pair: &FilterPair<'_>) -> Option<FilterDiffer
     if gained == Found::NONE && lost == Found::NONE {
         return None;
     }
-    let (removed_rules, added_rules) = changed_rules(change, pair);
+    let ChangedRules { removed: removed_rules, added: added_rules, moved: moved_rules } = changed_rules(change, pair);
     Some(FilterDifference {
         id: pair.id.to_owned(),
         newly_allowed: gained,
         newly_denied: lost,
         removed_rules,
         added_rules,
+        moved_rules,
     })
 }
 
-/// The rules of a filter's chains that only base has, and those that only head has (moved ones are neither).
-fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> (Vec<Span>, Vec<Span>) {
+struct ChangedRules {
+    removed: Vec<Span>,
+    added: Vec<Span>,
+    moved: Vec<Span>,
+}
+
+/// The rules of a filter's chains that only base has, those that only head has, and those that both have in another
+/// order, where they stand on head.
+fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> ChangedRules {
     let store = &change.store;
     let (mut removed, mut added): (Vec<(u64, Span)>, Vec<(u64, Span)>) = (Vec::new(), Vec::new());
     let mut places: (Vec<super::slice::Place>, Vec<super::slice::Place>) = (Vec::new(), Vec::new());
@@ -103,13 +111,14 @@ fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> (Vec<Span>, Vec<Span
     for (digest, _) in &removed {
         *moved.entry(*digest).or_default() += 1;
     }
-    added.retain(|(digest, _)| match moved.get_mut(digest) {
+    let known = |(digest, _): &(u64, Span)| match moved.get_mut(digest) {
         Some(left) if *left > 0 => {
             *left -= 1;
-            false
+            true
         }
-        Some(_) | None => true,
-    });
+        Some(_) | None => false,
+    };
+    let (elsewhere, added): (Vec<_>, Vec<_>) = added.into_iter().partition(known);
     // What is left over was not matched by an added rule.
     removed.retain(|(digest, _)| match moved.get_mut(digest) {
         Some(left) if *left > 0 => {
@@ -123,7 +132,7 @@ fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> (Vec<Span>, Vec<Span
         spans.dedup();
         spans
     };
-    (spans(removed), spans(added))
+    ChangedRules { removed: spans(removed), added: spans(added), moved: spans(elsewhere) }
 }
 
 impl ObjectsDifference {

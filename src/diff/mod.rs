@@ -139,6 +139,8 @@ pub struct FilterDifference {
     pub removed_rules: Vec<Span>,
     /// Rules only on head.
     pub added_rules: Vec<Span>,
+    /// Rules that stand in another order, where they stand on head.
+    pub moved_rules: Vec<Span>,
 }
 
 /// Objects that only one side has, or that differ. Rules are counted, not listed.

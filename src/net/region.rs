@@ -126,7 +126,11 @@ impl Region {
                 Field::Protocol => prefer(set, self.protocols()),
                 Field::SourcePort => prefer(set, if has_ports(protocol) { &[1024, 40000][..] } else { &[0] }),
                 Field::DestinationPort => prefer(set, self.destination_ports(protocol)),
-                Field::Input | Field::Output => Interface::likely(set).map(|i| i.0).or(set.first()),
+                Field::Input => Interface::likely(set).map(|i| i.0).or(set.first()),
+                Field::Output => {
+                    let others = set.difference(&Set::point(packet.get(Field::Input)));
+                    Interface::likely(&others).or_else(|| Interface::likely(set)).map(|i| i.0).or(set.first())
+                }
                 Field::State => prefer(set, &[State::New.value(), State::Untracked.value()]),
                 Field::TcpFlags => prefer(set, if protocol == 6 { Self::flags(&packet) } else { &[0] }),
                 Field::LaterFragment => prefer(set, &[0]),

@@ -21,6 +21,12 @@ pub fn render_walk(walk: &Walk) -> String {
     pretty(walk)
 }
 
+/// The JSON Schema of the report, `policies/report.schema.json`.
+#[must_use]
+pub fn schema() -> String {
+    pretty(&schemars::schema_for!(Report))
+}
+
 fn pretty<T: Serialize>(value: &T) -> String {
     let mut out = serde_json::to_string_pretty(value).expect("strings, numbers and lists have a JSON form");
     out.push('\n');

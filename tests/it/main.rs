@@ -8,3 +8,4 @@ mod git;
 mod incidents;
 mod policy;
 mod readme;
+mod report;

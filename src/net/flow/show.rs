@@ -16,11 +16,11 @@ pub fn show_either_family(region: &Region, names: &dyn Naming) -> String {
     show(region, names, true)
 }
 
-/// The opaque conditions of a flow, as they are written behind it: ` if …`, ` unless …`.
+/// The opaque conditions of a flow, as they are written behind it: ` if …, unless …`.
 #[must_use]
 pub fn show_conditions<'t>(conditions: impl IntoIterator<Item = (bool, &'t str)>) -> String {
-    let word = |holds| if holds { " if " } else { " unless " };
-    conditions.into_iter().map(|(holds, text)| format!("{}{text}", word(holds))).collect()
+    let word = |(holds, text)| format!(" {} {text}", if holds { "if" } else { "unless" });
+    conditions.into_iter().map(word).collect::<Vec<_>>().join(",")
 }
 
 fn show(region: &Region, names: &dyn Naming, either_family: bool) -> String {
@@ -96,7 +96,8 @@ fn addresses(family: Family, set: &Set, names: &dyn Naming) -> Addresses {
     let listed = address_list(family, set);
     let excepted =
         format!("{} except {}", address_list(family, &around), address_list(family, &around.difference(set)));
-    if around != *set && excepted.len() < listed.len() {
+    let mostly = set.len() > around.len() / 2;
+    if around != *set && mostly && excepted.len() < listed.len() {
         return Addresses::Blanks(excepted);
     }
     Addresses::list(family, listed)
@@ -217,6 +218,8 @@ fn show_flag_set(set: &Set) -> String {
     let (mut is, mut is_not) = (Vec::new(), Vec::new());
     cubes(set, 0, 0, &mut is);
     cubes(&missing, 0, 0, &mut is_not);
+    is.sort_by_key(|(_, value)| *value);
+    is_not.sort_by_key(|(_, value)| *value);
     let join = |cubes: &[(u8, u8)]| cubes.iter().map(|cube| show_cube(*cube)).collect::<Vec<_>>().join("|");
     if is.len() <= MANY.min(is_not.len()) {
         join(&is)

@@ -7,7 +7,7 @@ use crate::decision::{
     Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, FilterReport, ObjectReport, SummaryLine,
     WitnessReport,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rules of one side are shown as the cause.
 const CAUSES: usize = 5;
@@ -20,20 +20,23 @@ const OBJECTS: usize = 5;
 pub(super) fn headline(comparison: &Comparison) -> String {
     let (changed, same) = differ(&comparison.configurations);
     let open = !comparison.gaps.is_empty() || !comparison.doubts.is_empty();
+    let differ = |n| {
+        let same = if same.is_empty() { String::new() } else { format!(", {} not", same.len()) };
+        format!("{} changed{same}", count(n, "configuration"))
+    };
     match (changed.len(), open) {
         (0, false) => format!("No semantic change, proved for {}", count(same.len(), "configuration")),
         (0, true) => "No semantic change found, but not all of the input was understood".to_owned(),
-        (n, false) => format!("{} changed, {} not", count(n, "configuration"), same.len()),
-        (n, true) => {
-            format!("{} changed, {} not; not all of the input was understood", count(n, "configuration"), same.len())
-        }
+        (n, false) => differ(n),
+        (n, true) => format!("{}; not all of the input was understood", differ(n)),
     }
 }
 
-pub(super) fn configurations(page: &mut Page<'_>, configurations: &[ConfigurationReport]) {
+/// Writes the differences out; packets in `shown` have been explained already.
+pub(super) fn configurations(page: &mut Page<'_>, configurations: &[ConfigurationReport], shown: &BTreeSet<&str>) {
     let (changed, same) = differ(configurations);
     for configuration in changed {
-        self::configuration(page, configuration);
+        self::configuration(page, configuration, shown);
     }
     let (equivalent, unchanged): (Vec<_>, Vec<_>) =
         same.into_iter().partition(|configuration| configuration.change == ChangeKind::Equivalent);
@@ -51,7 +54,7 @@ pub(super) fn configurations(page: &mut Page<'_>, configurations: &[Configuratio
     }
 }
 
-fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport) {
+fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport, shown: &BTreeSet<&str>) {
     let ConfigurationReport { name, format, change, filters, balancers: _, objects } = configuration;
     let fate = match change {
         ChangeKind::Unchanged | ChangeKind::Equivalent | ChangeKind::Changed => "changed",
@@ -60,17 +63,19 @@ fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport) {
     };
     page.line(0, &[(BOLD, name), (DIM, &format!("  {format}, {fate}"))]);
     for filter in filters {
-        self::filter(page, filter);
+        self::filter(page, filter, shown);
     }
     for (word, objects) in [("removed", &objects.removed), ("added", &objects.added), ("modified", &objects.modified)] {
         self::objects(page, word, objects);
     }
 }
 
-fn filter(page: &mut Page<'_>, filter: &FilterReport) {
+fn filter(page: &mut Page<'_>, filter: &FilterReport, shown: &BTreeSet<&str>) {
+    let unseen = |witness: &&WitnessReport| !shown.contains(witness.packet.as_str());
     page.line(2, &[(CYAN, &filter.id)]);
-    causes(page, (RED, "-"), &filter.removed_rules);
-    causes(page, (GREEN, "+"), &filter.added_rules);
+    causes(page, (RED, "-"), "removed rules", &filter.removed_rules);
+    causes(page, (GREEN, "+"), "added rules", &filter.added_rules);
+    causes(page, (YELLOW, "~"), "moved rules", &filter.moved_rules);
     let FilterReport { newly_allowed, newly_denied, certainty, complete, .. } = filter;
     let denied = Direction {
         word: "newly denied",
@@ -78,7 +83,7 @@ fn filter(page: &mut Page<'_>, filter: &FilterReport) {
         flows: newly_denied,
         total: filter.newly_denied_total,
         summary: &filter.newly_denied_summary,
-        witness: filter.newly_denied_witness.as_ref(),
+        witness: filter.newly_denied_witness.as_ref().filter(unseen),
     };
     let allowed = Direction {
         word: "newly allowed",
@@ -86,7 +91,7 @@ fn filter(page: &mut Page<'_>, filter: &FilterReport) {
         flows: newly_allowed,
         total: filter.newly_allowed_total,
         summary: &filter.newly_allowed_summary,
-        witness: filter.newly_allowed_witness.as_ref(),
+        witness: filter.newly_allowed_witness.as_ref().filter(unseen),
     };
     for direction in [denied, allowed] {
         self::direction(page, &direction, *complete);
@@ -99,13 +104,12 @@ fn filter(page: &mut Page<'_>, filter: &FilterReport) {
     }
 }
 
-fn causes(page: &mut Page<'_>, sign: (anstyle::Style, &str), causes: &Causes) {
+fn causes(page: &mut Page<'_>, sign: (anstyle::Style, &str), what: &str, causes: &Causes) {
     for location in causes.locations.iter().take(CAUSES) {
         page.cause(4, sign, location);
     }
     if causes.total > CAUSES {
-        let of = format!("{} rules", if sign.1 == "-" { "removed" } else { "added" });
-        more(page, 6, causes.total - CAUSES, &of);
+        more(page, 6, causes.total - CAUSES, what);
     }
 }
 
@@ -135,10 +139,10 @@ fn direction(page: &mut Page<'_>, direction: &Direction<'_>, complete: bool) {
             more(page, 6, total - FLOWS, "");
         }
     } else {
-        let title = format!(": {}, by destination and service", count(*total, "flow"));
+        let title = format!(": {}, here by destination and service", count(*total, "flow"));
         page.line(4, &[(*ink, word), (PLAIN, &title)]);
         for SummaryLine { flow, flows } in summary.iter().take(FLOWS) {
-            page.entry(6, (DIM, &format!("{flows:>5} in")), 15, flow);
+            page.entry(6, (DIM, &format!("{flows:>5} within")), 19, flow);
         }
         if summary.len() > FLOWS {
             let rest = summary.iter().skip(FLOWS).map(|line| line.flows).sum();

@@ -9,6 +9,7 @@ use super::Style;
 use crate::decision::{Comparison, ConfigurationReport, Outcome, Report, Walk};
 use crate::text::SourceMap;
 use page::{BOLD, DIM, GREEN, PLAIN, Page, RED, YELLOW};
+use std::collections::BTreeSet;
 
 /// The report of a check.
 #[must_use]
@@ -23,18 +24,19 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
     };
     page.line(0, &[(ink, word), (PLAIN, ": "), (PLAIN, &reasons::counts(report))]);
     let unanswered = matches!(report.decision, Outcome::Undecided | Outcome::PolicyError);
+    let mut shown = BTreeSet::new();
     if !unanswered {
-        reasons::findings(&mut page, &report.findings);
+        shown = reasons::findings(&mut page, &report.findings);
     }
     reasons::doubts(&mut page, &report.doubts);
     reasons::gaps(&mut page, &report.gaps);
     if unanswered {
-        reasons::findings(&mut page, &report.findings);
+        shown = reasons::findings(&mut page, &report.findings);
     }
     page.blank();
     if !nothing_compared(report) {
         page.line(0, &[(BOLD, "What the change does")]);
-        difference::configurations(&mut page, &report.configurations);
+        difference::configurations(&mut page, &report.configurations, &shown);
         page.blank();
     }
     let side = |origin: &crate::decision::Origin| match &origin.revision {
@@ -61,7 +63,7 @@ pub fn render_comparison(comparison: &Comparison, sources: &SourceMap, style: St
     reasons::doubts(&mut page, &comparison.doubts);
     reasons::gaps(&mut page, &comparison.gaps);
     page.blank();
-    difference::configurations(&mut page, &comparison.configurations);
+    difference::configurations(&mut page, &comparison.configurations, &BTreeSet::new());
     page.finish()
 }
 

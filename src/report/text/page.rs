@@ -16,7 +16,7 @@ pub(super) const CYAN: Ink = AnsiColor::Cyan.on_default();
 /// Lines are never wrapped to less than this, however narrow the terminal is.
 const NARROWEST: usize = 40;
 /// How many items of a list separated by commas are shown.
-const ITEMS: usize = 8;
+const ITEMS: usize = 5;
 
 /// A text being written for a reader.
 pub(super) struct Page<'s> {
@@ -72,8 +72,9 @@ impl<'s> Page<'s> {
 
     /// A changed line: its sign, its place and what it says.
     pub(super) fn cause(&mut self, indent: usize, sign: (Ink, &str), location: &Location) {
-        let place = format!(" {}:{}  ", location.path, location.line);
-        let room = self.style.width.max(NARROWEST).saturating_sub(indent + 1 + place.chars().count());
+        let width = self.style.width.max(NARROWEST);
+        let place = format!(" {}:{}  ", ending(&location.path, width / 3), location.line);
+        let room = width.saturating_sub(indent + 1 + place.chars().count());
         let text = location.span.map(|span| show(self.sources.line_of(span).1)).unwrap_or_default();
         let (text, _, _) = cut("", text.trim(), "", room.max(NARROWEST / 2));
         self.line(indent, &[sign, (DIM, &place), (PLAIN, &text)]);
@@ -95,6 +96,16 @@ impl<'s> Page<'s> {
             let carets = "^".repeat(length.max(1));
             self.line(indent, &[(DIM, &blank), (PLAIN, &" ".repeat(from)), (CYAN, &carets)]);
         }
+    }
+}
+
+/// The end of a long path.
+fn ending(path: &str, room: usize) -> String {
+    let length = path.chars().count();
+    if length <= room {
+        path.to_owned()
+    } else {
+        format!("…{}", path.chars().skip(length - room + 1).collect::<String>())
     }
 }
 
@@ -142,40 +153,51 @@ fn harmless(text: &str, starts_line: bool) -> String {
     text
 }
 
-/// Long lists without their tails: `1,2,3,4,5,6,7,8,(92 more)`.
+/// Long lists without their tails: `1,2,3,4,5,…(94-more)`.
 fn shorten(text: &str) -> String {
     let word = |word: &str| {
-        let items: Vec<&str> = word.split(',').collect();
-        match items.get(..ITEMS) {
-            Some(first) if items.len() > ITEMS + 1 => {
-                format!("{},({}-more){}", first.join(","), items.len() - ITEMS, end(word))
-            }
-            Some(_) | None => word.to_owned(),
-        }
+        let addresses = word
+            .rfind([']', ')'])
+            .map(|n| n + 1)
+            .or_else(|| (word.matches(':').count() == 1).then(|| word.find(':'))?);
+        let (addresses, ports) = word.split_at(addresses.unwrap_or(word.len()));
+        tail_off(addresses) + &tail_off(ports)
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// What must not be lost from the end of a list: its bracket and ports.
-fn end(word: &str) -> &str {
-    word.rfind([']', ')']).map_or("", |n| &word[n..])
+/// A list without its tail; what closes it is kept.
+fn tail_off(list: &str) -> String {
+    let (items, close) = list.split_at(list.trim_end_matches([']', ')']).len());
+    let items: Vec<&str> = items.split(',').collect();
+    match items.get(..ITEMS) {
+        Some(first) if items.len() > ITEMS + 1 => {
+            format!("{},…({}-more){close}", first.join(","), items.len() - ITEMS)
+        }
+        Some(_) | None => list.to_owned(),
+    }
 }
 
-/// Lines of at most `room` characters, broken at blanks.
+/// Lines of at most `room` characters, broken at blanks, and in words that are longer than a line at commas.
 fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut used = 0;
     for word in text.split(' ') {
-        let length = word.chars().count();
-        match lines.last_mut() {
-            Some(line) if used + 1 + length <= room => {
-                line.push(' ');
-                line.push_str(word);
-                used += 1 + length;
-            }
-            Some(_) | None => {
-                lines.push(word.to_owned());
-                used = length;
+        let long = word.chars().count() > room;
+        let parts: Vec<&str> = if long { word.split_inclusive(',').collect() } else { vec![word] };
+        for (n, part) in parts.into_iter().enumerate() {
+            let length = part.chars().count();
+            let blank = usize::from(n == 0);
+            match lines.last_mut() {
+                Some(line) if used + blank + length <= room => {
+                    line.push_str(if n == 0 { " " } else { "" });
+                    line.push_str(part);
+                    used += blank + length;
+                }
+                Some(_) | None => {
+                    lines.push(part.to_owned());
+                    used = length;
+                }
             }
         }
     }
@@ -196,9 +218,18 @@ mod tests {
 
     #[test]
     fn long_lists_lose_their_tails_and_say_so() {
-        assert_eq!(shorten("tcp any -> any:1,2,3,4,5,6,7,8,9 new"), "tcp any -> any:1,2,3,4,5,6,7,8,9 new");
-        assert_eq!(shorten("tcp any -> any:1,2,3,4,5,6,7,8,9,10 new"), "tcp any -> any:1,2,3,4,5,6,7,8,(2-more) new");
-        assert_eq!(shorten("tcp [1,2,3,4,5,6,7,8,9,10]:22 -> any"), "tcp [1,2,3,4,5,6,7,8,(2-more)]:22 -> any");
+        assert_eq!(shorten("tcp any -> any:1,2,3,4,5,6 new"), "tcp any -> any:1,2,3,4,5,6 new");
+        assert_eq!(shorten("tcp any -> any:1,2,3,4,5,6,7 new"), "tcp any -> any:1,2,3,4,5,…(2-more) new");
+        assert_eq!(shorten("tcp (1,2,3,4,5,6,7):22,80 -> any"), "tcp (1,2,3,4,5,…(2-more)):22,80 -> any");
+        assert_eq!(
+            shorten("tcp [::1,::2,::3,::4,::5,::6,::7]:1 -> 1.1.1.1,2.2.2.2,3,4,5,6,7,8:22"),
+            "tcp [::1,::2,::3,::4,::5,…(2-more)]:1 -> 1.1.1.1,2.2.2.2,3,4,5,…(3-more):22"
+        );
+    }
+
+    #[test]
+    fn words_longer_than_a_line_are_broken_at_commas() {
+        assert_eq!(wrap("tcp 10.0.0.1,10.0.0.2,10.0.0.3 new", 20), ["tcp 10.0.0.1,", "10.0.0.2,10.0.0.3", "new"]);
     }
 
     #[test]

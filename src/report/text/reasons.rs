@@ -3,13 +3,15 @@
 use super::page::{BOLD, CYAN, DIM, PLAIN, Page, RED, YELLOW};
 use super::{count, differ};
 use crate::decision::{
-    Answer, AnswerReport, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide, Report,
+    Answer, AnswerReport, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide, Report,
     WitnessReport,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many findings of one check, and how many gaps of one side, are written out.
 const SHOWN: usize = 20;
+/// How many doubts of one kind are written out.
+const ALIKE: usize = 5;
 /// Where texts begin beside their labels.
 const COLUMN: usize = 10;
 
@@ -48,19 +50,23 @@ pub(super) fn counts(report: &Report) -> String {
     parts.join(", ")
 }
 
-pub(super) fn findings(page: &mut Page<'_>, findings: &[FindingReport]) {
+/// Writes the findings out. Returns the packets that were shown.
+pub(super) fn findings<'r>(page: &mut Page<'_>, findings: &'r [FindingReport]) -> BTreeSet<&'r str> {
+    let mut packets = BTreeSet::new();
     let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in findings {
         let number = shown.entry(&finding.check).or_default();
         *number += 1;
         if *number <= SHOWN {
             self::finding(page, finding);
+            packets.extend(finding.witness.as_ref().map(|witness| witness.packet.as_str()));
         }
     }
     for (check, number) in shown.into_iter().filter(|(_, number)| *number > SHOWN) {
         page.blank();
         more(page, 0, number - SHOWN, &format!("of {check}"));
     }
+    packets
 }
 
 /// `4 more of critical-ports (--output json lists them)`.
@@ -80,7 +86,8 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport) {
     let name = finding.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     page.line(0, &[(ink, word), (PLAIN, "  "), (BOLD, &finding.check), (PLAIN, &name)]);
     page.entry(2, (PLAIN, ""), 2, &finding.message);
-    if let Some(flow) = finding.flow.as_ref().filter(|flow| !finding.message.contains(flow.as_str())) {
+    // A message that names packets says what matters of them.
+    if let Some(flow) = finding.flow.as_ref().filter(|_| !finding.message.contains(" -> ")) {
         entry(page, "flow", flow);
     }
     if let Some(witness) = &finding.witness {
@@ -109,7 +116,7 @@ fn decides(witness: Option<&WitnessReport>, location: &Location) -> bool {
 /// A packet and what both sides do with it, by which lines.
 pub(super) fn witness(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
     let WitnessReport { packet, assumed, base, head } = witness;
-    let assumed: String = assumed.iter().map(|text| format!(" {text}")).collect();
+    let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
     let column = indent + COLUMN - 2;
     page.entry(indent, (CYAN, "packet"), column, &format!("{packet}{assumed}"));
     for (label, answer) in [("base", base), ("head", head)] {
@@ -149,19 +156,33 @@ pub(super) fn chains(path: &[String]) -> String {
 }
 
 pub(super) fn doubts(page: &mut Page<'_>, doubts: &[DoubtReport]) {
+    let mut alike: BTreeMap<(Option<&str>, Cause), usize> = BTreeMap::new();
     for doubt in doubts {
-        page.blank();
-        let check = doubt.check.as_ref().map(|check| format!("  {check}")).unwrap_or_default();
-        page.line(0, &[(YELLOW, "not answered"), (BOLD, &check)]);
-        page.entry(2, (PLAIN, ""), 2, &doubt.message);
-        if let Some(location) = &doubt.location {
-            place(page, side(location.side), location);
+        let number = alike.entry((doubt.check.as_deref(), doubt.cause)).or_default();
+        *number += 1;
+        if *number <= ALIKE {
+            self::doubt(page, doubt);
         }
-        if let Some(location) = &doubt.policy_location {
-            place(page, "policy", location);
-        }
-        to_do(page, &doubt.help);
     }
+    let hidden: usize = alike.into_values().map(|number| number.saturating_sub(ALIKE)).sum();
+    if hidden > 0 {
+        page.blank();
+        more(page, 0, hidden, "questions not answered");
+    }
+}
+
+fn doubt(page: &mut Page<'_>, doubt: &DoubtReport) {
+    page.blank();
+    let check = doubt.check.as_ref().map(|check| format!("  {check}")).unwrap_or_default();
+    page.line(0, &[(YELLOW, "not answered"), (BOLD, &check)]);
+    page.entry(2, (PLAIN, ""), 2, &doubt.message);
+    if let Some(location) = &doubt.location {
+        place(page, side(location.side), location);
+    }
+    if let Some(location) = &doubt.policy_location {
+        place(page, "policy", location);
+    }
+    to_do(page, &doubt.help);
 }
 
 pub(super) fn gaps(page: &mut Page<'_>, gaps: &[GapReport]) {
