@@ -16,7 +16,8 @@ pub(crate) enum Verdict {
     ReadButRefused(String),
     /// Both backends load what the reader has a gap for; the reasons.
     LoadedButUnread(String),
-    /// The backends differ, or the refusal is about this host (a name, a user, a module): nothing is learnt.
+    /// The backends differ, or it is about this host (a name, a user, a module) or about an older dialect of the
+    /// format, which the reader knows and the tool does not: nothing is learnt.
     Unclear,
 }
 
@@ -30,8 +31,9 @@ pub(crate) fn judge(world: &mut World, family: Family, rules: &str) -> Verdict {
         if nft.is_err() && plausible { world.restore(family, Backend::Legacy, rules).is_ok() } else { plausible };
     match (nft, legacy, gaps.first()) {
         (Ok(()), true, None) | (Err(_), false, Some(_)) => Verdict::Agreed,
-        (Err(nft), false, None) if is_about_host(&nft) => Verdict::Unclear,
+        (Err(nft), false, None) if is_about_host(&nft) || is_old(rules) => Verdict::Unclear,
         (Err(nft), false, None) => Verdict::ReadButRefused(nft),
+        (Ok(()), true, Some(_)) if is_old(rules) => Verdict::Unclear,
         (Ok(()), true, Some((place, reason, text))) => {
             Verdict::LoadedButUnread(format!("line {}: {reason}: {text}", place.line))
         }
@@ -45,13 +47,21 @@ fn is_about_host(message: &str) -> bool {
         .any(|part| message.contains(part))
 }
 
+/// Whether a `!` stands between an option and its value, which only iptables before 1.4.3 takes, or lines begin
+/// with `-4` or `-6`, of which each tool reads its own and the reader both.
+fn is_old(rules: &str) -> bool {
+    let words: Vec<_> = rules.split_ascii_whitespace().collect();
+    let inside = words.windows(2).any(|pair| matches!(pair, [option, "!"] if option.starts_with('-')));
+    inside || rules.lines().any(|line| line.starts_with("-4") || line.starts_with("-6"))
+}
+
 /// A small ruleset to damage: a random one, or some neighbouring rules of a real one with the chains they need.
 /// The family is the one for which the reader takes it.
 pub(crate) fn original(random: &mut Random, corpus: &[String]) -> (Family, String) {
     if corpus.is_empty() || random.chance(40) {
         let family = *random.pick(&Family::ALL);
         let names = ["eth0", "eth1", "br-lan"].map(str::to_owned);
-        return (family, Writer::new(random, family, true, &names).ruleset());
+        return (family, Writer::new(random, family, Backend::Nft, true, &names).ruleset());
     }
     let text = random.pick(corpus);
     let header = match Model::read(text).family() {

@@ -25,7 +25,7 @@ struct Aim {
 pub(crate) struct Aimer<'a> {
     family: Family,
     names: &'a [String],
-    /// Whether fragments make sense: without connection tracking they are not put together.
+    /// Whether there are fragments.
     fragments: bool,
     aims: Vec<Aim>,
     addresses: Vec<(u128, u128)>,
@@ -68,6 +68,9 @@ impl<'a> Aimer<'a> {
             _ => Shape::Whole,
         };
         let way = self.way(random, &aim, &hook);
+        // Where a rule marks a packet that is made here, its route is chosen again, and none is found for broadcast.
+        let broadcast = self.family == Family::Ipv4 && destination == u128::from(u32::MAX);
+        let destination = if broadcast && matches!(way, Way::Output { .. }) { destination - 1 } else { destination };
         Probe { family: self.family, source, destination, body, shape, sound: !random.chance(3), way }
     }
 

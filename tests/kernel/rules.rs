@@ -1,7 +1,7 @@
 //! Random rulesets in the words of `iptables-save`.
 
 use crate::random::Random;
-use crate::world::TABLES;
+use crate::world::{Backend, TABLES};
 use portcullis::net::{Family, Field, format_address};
 use std::fmt::Write as _;
 
@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 pub(crate) struct Writer<'w> {
     random: &'w mut Random,
     family: Family,
+    backend: Backend,
     /// Whether rules may look at connections; if not, they may look at fragments.
     tracking: bool,
     names: &'w [String],
@@ -26,7 +27,13 @@ struct Place<'p> {
 }
 
 impl<'w> Writer<'w> {
-    pub(crate) fn new(random: &'w mut Random, family: Family, tracking: bool, names: &'w [String]) -> Self {
+    pub(crate) fn new(
+        random: &'w mut Random,
+        family: Family,
+        backend: Backend,
+        tracking: bool,
+        names: &'w [String],
+    ) -> Self {
         let addresses = (0..5)
             .map(|_| match family {
                 Family::Ipv4 => random.within(0x0a00_0000, 0xcfff_ffff),
@@ -34,7 +41,7 @@ impl<'w> Writer<'w> {
             })
             .collect();
         let ports = (0..5).map(|_| if random.chance(60) { random.port() % 1024 } else { random.port() }).collect();
-        Self { random, family, tracking, names, addresses, ports }
+        Self { random, family, backend, tracking, names, addresses, ports }
     }
 
     pub(crate) fn ruleset(&mut self) -> String {
@@ -290,12 +297,19 @@ impl<'w> Writer<'w> {
     fn negated_ports(&mut self, words: &mut Words, module: &str) {
         for (option, often) in [("--sport", 25), ("--dport", 75)] {
             if self.random.chance(often) {
-                self.negation(words);
-                let text = self.port_text();
-                // Only tcp and udp know open ranges and the services' names here.
-                let plain = matches!(module, "sctp" | "dccp") && !text.bytes().all(|b| b.is_ascii_digit());
+                let mut text = self.port_text();
+                if matches!(module, "sctp" | "dccp") && !text.bytes().all(|b| b.is_ascii_digit()) {
+                    // Only tcp and udp know open ranges and the services' names here.
+                    "7:4000".clone_into(&mut text);
+                }
+                // iptables-nft 1.8.9 reads `! --sport 1 ! --dport 2` as "not both", and loads `! --dport 0:65535`
+                // as if it were not there.
+                let misread = words.0.contains("! --sport") || text == "0:65535";
+                if self.backend == Backend::Legacy || !misread {
+                    self.negation(words);
+                }
                 words.push(option);
-                words.push(if plain { "7:4000" } else { &text });
+                words.push(&text);
             }
         }
     }
