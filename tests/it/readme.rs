@@ -28,7 +28,7 @@ fn its_generated_parts_are_up_to_date() {
     let incident = INCIDENTS.iter().find(|incident| incident.name == "blocked-ports").expect("the incident");
     let example = format!("```text\n$ portcullis check\n{}```\n", incident.replay(Style::PLAIN).text);
     let rows = CHECKS.iter().map(|check| {
-        let summary = check.page.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+        let summary = check.page.lines().find(|line| !line.is_empty() && !line.starts_with('#')).expect("a sentence");
         format!("| [`{0}`](policies/{0}.md) | {summary} |\n", check.id)
     });
     let checks = format!("| check | reports |\n|---|---|\n{}", rows.collect::<String>());
