@@ -20,11 +20,15 @@ pub(super) struct Products {
     rows: Vec<u32>,
     sets: Vec<Ranks>,
     numbers: HashMap<Ranks, u32, RandomState>,
+    /// Of the hashes of rows: the input may be hostile.
+    seed: u64,
 }
+
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Products {
     pub(super) fn new(last: Vec<u32>) -> Self {
-        Self { last, rows: Vec::new(), sets: vec![Vec::new()], numbers: HashMap::default() }
+        Self { last, rows: Vec::new(), sets: vec![Vec::new()], numbers: HashMap::default(), seed: RandomState::default().hash_one(0) }
     }
 
     /// How many there are.
@@ -83,38 +87,39 @@ impl Products {
 
     fn merge_level(&mut self, level: usize) {
         let width = self.last.len();
-        let hasher = RandomState::default();
-        // Chains of rows that are equal but for `level`: the first row of each group, by hash, and the next in it.
         let count = self.len();
-        let mut first: HashMap<u64, Vec<u32>, RandomState> = HashMap::with_capacity_and_hasher(count, RandomState::default());
-        let mut members: Vec<Vec<u32>> = Vec::with_capacity(count);
-        let mut leaders: Vec<usize> = Vec::with_capacity(count);
-        for n in 0..count {
-            let row = &self.rows[n * width..(n + 1) * width];
-            let hash = hasher.hash_one((&row[..level], &row[level + 1..]));
-            let groups = first.entry(hash).or_default();
-            let same = |group: &&u32| {
-                let leader = leaders[**group as usize] * width;
-                let other = &self.rows[leader..leader + width];
-                other[..level] == row[..level] && other[level + 1..] == row[level + 1..]
-            };
-            match groups.iter().find(same) {
-                Some(group) => members[*group as usize].push(row[level]),
-                None => {
-                    groups.push(narrow(leaders.len()));
-                    leaders.push(n);
-                    members.push(vec![row[level]]);
+        let row = |n: u32| &self.rows[n as usize * width..(n as usize + 1) * width];
+        // Rows that are equal but for `level` have equal hashes: sorted by hash they stand together.
+        let mut hashed: Vec<(u64, u32)> = (0..narrow(count))
+            .map(|n| {
+                let others = (0..).zip(row(n)).filter(|(column, _)| *column != level);
+                (others.fold(self.seed, |hash, (_, set)| (hash.rotate_left(23) ^ u64::from(*set)).wrapping_mul(MIX)), n)
+            })
+            .collect();
+        hashed.sort_unstable();
+        let same = |a: u32, b: u32| {
+            let (a, b) = (row(a), row(b));
+            a[..level] == b[..level] && a[level + 1..] == b[level + 1..]
+        };
+        if !hashed.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return;
+        }
+        let mut groups: Vec<(u32, Vec<u32>)> = Vec::new();
+        for run in hashed.chunk_by(|a, b| a.0 == b.0) {
+            let begin = groups.len();
+            for (_, n) in run {
+                match groups[begin..].iter_mut().find(|(leader, _)| same(*leader, *n)) {
+                    Some((_, members)) => members.push(row(*n)[level]),
+                    None => groups.push((*n, vec![row(*n)[level]])),
                 }
             }
         }
-        if leaders.len() == count {
-            return;
-        }
-        let mut rows = Vec::with_capacity(leaders.len() * width);
-        for (leader, group) in leaders.into_iter().zip(members) {
+        groups.sort_unstable_by_key(|(leader, _)| *leader);
+        let mut rows = Vec::with_capacity(groups.len() * width);
+        for (leader, members) in groups {
             let start = rows.len();
-            rows.extend_from_slice(&self.rows[leader * width..(leader + 1) * width]);
-            rows[start + level] = self.union(level, &group);
+            rows.extend_from_slice(&self.rows[leader as usize * width..(leader as usize + 1) * width]);
+            rows[start + level] = self.union(level, &members);
         }
         self.rows = rows;
     }
