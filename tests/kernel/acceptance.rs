@@ -14,6 +14,8 @@ pub(crate) enum Verdict {
     Agreed,
     /// The reader reports no gap in what neither backend loads; what the tool says.
     ReadButRefused(String),
+    /// As before, but on a line of which the model leaves a part open anyway.
+    RefusedWhereOpen,
     /// Both backends load what the reader has a gap for; the reasons.
     LoadedButUnread(String),
     /// The backends differ, or it is about this host (a name, a user, a module) or about an older dialect of the
@@ -23,7 +25,8 @@ pub(crate) enum Verdict {
 
 /// A ruleset of one family and what the reader and the tools make of it.
 pub(crate) fn judge(world: &mut World, family: Family, rules: &str) -> Verdict {
-    let gaps = Model::read(rules).gaps();
+    let model = Model::read(rules);
+    let gaps = model.gaps();
     let nft = world.restore(family, Backend::Nft, rules);
     let plausible = World::is_plausible(family, rules);
     // Loading takes time, and is needed only where the two do not agree yet.
@@ -32,6 +35,7 @@ pub(crate) fn judge(world: &mut World, family: Family, rules: &str) -> Verdict {
     match (nft, legacy, gaps.first()) {
         (Ok(()), true, None) | (Err(_), false, Some(_)) => Verdict::Agreed,
         (Err(nft), false, None) if is_about_host(&nft) || is_old(rules) => Verdict::Unclear,
+        (Err(nft), false, None) if line_of(&nft).is_some_and(|line| model.is_open(line)) => Verdict::RefusedWhereOpen,
         (Err(nft), false, None) => Verdict::ReadButRefused(nft),
         (Ok(()), true, Some(_)) if is_old(rules) => Verdict::Unclear,
         (Ok(()), true, Some((place, reason, text))) => {
@@ -39,6 +43,13 @@ pub(crate) fn judge(world: &mut World, family: Family, rules: &str) -> Verdict {
         }
         (Ok(()), false, _) | (Err(_), true, _) => Verdict::Unclear,
     }
+}
+
+/// The line that a message of `iptables-restore` names, from 1.
+pub(crate) fn line_of(message: &str) -> Option<usize> {
+    let (_, rest) = message.split_once("line")?;
+    let digits: String = rest.trim_start_matches([':', ' ']).chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
 }
 
 fn is_about_host(message: &str) -> bool {

@@ -3,7 +3,7 @@
 use crate::observe::{Point, Sightings};
 use crate::probe::{Hook, Probe};
 use portcullis::diff::{Sided, trace};
-use portcullis::formats::{self, Input};
+use portcullis::formats::{self, Input, Note};
 use portcullis::model::{Configuration, Literal, Snapshot, Store};
 use portcullis::net::{Family, Packet, Region, State};
 use portcullis::text::{Place, SourceMap};
@@ -13,6 +13,7 @@ pub(crate) struct Model {
     sources: SourceMap,
     store: Store,
     snapshot: Snapshot,
+    notes: Vec<Note>,
 }
 
 /// The answers the model leaves possible, over all truths of the conditions that it does not know.
@@ -69,8 +70,8 @@ impl Model {
         let file = sources.add(b"rules", rules.into()).expect("rules are smaller than 4 GiB");
         let mut store = Store::default();
         let input = Input { name: NAME.to_owned(), format: formats::format("iptables-save"), files: vec![file] };
-        let (snapshot, ..) = formats::read(&[input], &sources, &mut store, None);
-        Self { sources, store, snapshot }
+        let (snapshot, _, notes) = formats::read(&[input], &sources, &mut store, None);
+        Self { sources, store, snapshot, notes }
     }
 
     /// What of the input the model does not state, with the text.
@@ -79,6 +80,11 @@ impl Model {
             (self.sources.locate(gap.origin), gap.reason.clone(), self.sources.show(gap.origin))
         };
         self.snapshot.gaps().iter().map(gap).collect()
+    }
+
+    /// Whether the line, counted from 1, has a part of which the model says nothing exact.
+    pub(crate) fn is_open(&self, line: usize) -> bool {
+        self.notes.iter().any(|note| usize::try_from(self.sources.locate(note.origin).line) == Ok(line))
     }
 
     /// The family for which the rules are read, if there are any rules.

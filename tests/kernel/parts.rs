@@ -90,11 +90,7 @@ fn judge(case: &Case, world: &mut World, tally: &mut Tally) -> Result<(), String
 
 /// The message of `iptables-restore` with the line that it names.
 fn refusal(message: &str, rules: &str) -> String {
-    let named = message.split_once("line").and_then(|(_, rest)| {
-        let digits: String = rest.trim_start_matches([':', ' ']).chars().take_while(char::is_ascii_digit).collect();
-        let number: usize = digits.parse().ok()?;
-        rules.lines().nth(number.checked_sub(1)?)
-    });
+    let named = acceptance::line_of(message).and_then(|line| rules.lines().nth(line.checked_sub(1)?));
     let message = message.lines().next().unwrap_or_default();
     named.map_or_else(|| message.to_owned(), |line| format!("{message}: {line}"))
 }
@@ -130,6 +126,7 @@ fn damaged(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), St
             Verdict::Agreed => ("agreed", "passed", None),
             Verdict::Unclear => ("unclear", "skipped", None),
             Verdict::ReadButRefused(message) => ("read but refused", "failed", Some(refusal(&message, &rules))),
+            Verdict::RefusedWhereOpen => ("refused where the model is open", "skipped", None),
             Verdict::LoadedButUnread(reason) => ("loaded but unread", "skipped", Some(reason)),
         };
         tally.add(counted, 1);
