@@ -13,8 +13,6 @@ use crate::text::{SourceMap, Span, escape};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
-/// How many flows of one filter and direction are listed.
-const FLOWS: usize = 1_000;
 /// How many rules of one filter and side are listed as causes.
 const CAUSES: usize = 100;
 /// How many characters of a gap are quoted.
@@ -123,16 +121,17 @@ impl<'c> Builder<'c> {
         let plain_allowed = self.plain(configuration, id, newly_allowed);
         let plain_denied = self.plain(configuration, id, newly_denied);
         let list = |found| flows::list(found, &self.change.store, self.names);
-        let (allowed, denied) = (list(&plain_allowed), list(&plain_denied));
+        let (allowed, newly_allowed_total) = list(&plain_allowed);
+        let (denied, newly_denied_total) = list(&plain_denied);
         let newly_allowed_witness = self.first(configuration, id, newly_allowed, Question::NewlyAllowed);
         let newly_denied_witness = self.first(configuration, id, newly_denied, Question::NewlyDenied);
         FilterReport {
             id: id.clone(),
             certainty: if certain { Certainty::Certain } else { Certainty::Possible },
-            newly_allowed_total: allowed.len(),
-            newly_denied_total: denied.len(),
-            newly_allowed: allowed.into_iter().take(FLOWS).collect(),
-            newly_denied: denied.into_iter().take(FLOWS).collect(),
+            newly_allowed: allowed,
+            newly_denied: denied,
+            newly_allowed_total,
+            newly_denied_total,
             complete: newly_allowed.complete && newly_denied.complete,
             newly_allowed_summary: flows::summary(&plain_allowed, self.names),
             newly_denied_summary: flows::summary(&plain_denied, self.names),

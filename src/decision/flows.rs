@@ -7,6 +7,10 @@ use crate::net::{Family, Field, Naming, Region, Set, show_conditions, show_eithe
 use crate::text::escape;
 use std::collections::{BTreeMap, HashMap};
 
+/// How many flows of one filter and direction are listed.
+const LISTED: usize = 1_000;
+/// After so many bytes no further flow is listed: sets may be long.
+const LENGTH: usize = 1 << 20;
 /// With more flows than this, a summary of them is made.
 const MANY: usize = 12;
 
@@ -20,22 +24,29 @@ fn show_literals(conditions: &[Literal], store: &Store) -> String {
     show_conditions(texts.iter().map(|(holds, text)| (*holds, text.as_str())))
 }
 
-/// Every flow of a difference, in its order. What says nothing of addresses and is there for both families is one.
-pub(super) fn list(found: &Found, store: &Store, names: &dyn Naming) -> Vec<String> {
+/// The flows of a difference in its order, as many as are listed, and how many there are. What says nothing of
+/// addresses and is there for both families is one.
+pub(super) fn list(found: &Found, store: &Store, names: &dyn Naming) -> (Vec<String>, usize) {
     let mut families: HashMap<_, u8> = HashMap::new();
-    for delta in &found.deltas {
+    for delta in found.deltas.iter().filter(|delta| !names_addresses(&delta.region)) {
         *families.entry(without_family(delta)).or_default() |= bit(delta.region.family());
     }
-    let mut flows = Vec::new();
+    let (mut flows, mut total, mut length) = (Vec::new(), 0, 0);
     for delta in &found.deltas {
-        let key = without_family(delta);
-        if names_addresses(&delta.region) || families.get(&key) != Some(&(bit(Family::Ipv4) | bit(Family::Ipv6))) {
-            flows.push(show(&delta.region, &delta.conditions, store, names));
-        } else if delta.region.family() == Family::Ipv4 {
-            flows.push(show_either_family(&delta.region, names) + &show_literals(&delta.conditions, store));
+        let both = || families.get(&without_family(delta)) == Some(&(bit(Family::Ipv4) | bit(Family::Ipv6)));
+        let either = !names_addresses(&delta.region) && both();
+        if either && delta.region.family() == Family::Ipv6 {
+            continue;
+        }
+        total += 1;
+        if flows.len() < LISTED && length < LENGTH {
+            let show = if either { show_either_family } else { show_region };
+            let flow = show(&delta.region, names) + &show_literals(&delta.conditions, store);
+            length += flow.len();
+            flows.push(flow);
         }
     }
-    flows
+    (flows, total)
 }
 
 type Sets<'d> = (&'d [(Field, Set)], &'d [Literal]);

@@ -129,9 +129,11 @@ pub enum ChangeKind {
 pub struct FilterReport {
     /// Its id, e.g. `edge/input`.
     pub id: String,
-    /// Flows that base denied and head allows, the largest first; at most 1,000.
+    /// Flows that base denied and head allows, the largest first; at most 1,000, and no
+    /// more after a megabyte of text.
     pub newly_allowed: Vec<String>,
-    /// Flows that base allowed and head denies, the largest first; at most 1,000.
+    /// Flows that base allowed and head denies, the largest first; at most 1,000, and no
+    /// more after a megabyte of text.
     pub newly_denied: Vec<String>,
     /// `certain` if one of the flows changes whatever the conditions are that the file does not decide.
     pub certainty: Certainty,

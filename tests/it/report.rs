@@ -326,9 +326,10 @@ fn undescribed(value: &serde_json::Value, path: &str, out: &mut Vec<String>) {
             }
         }
     }
-    match value {
-        serde_json::Value::Object(map) => map.iter().for_each(|(k, v)| undescribed(v, &format!("{path}/{k}"), out)),
-        serde_json::Value::Array(items) => items.iter().for_each(|v| undescribed(v, path, out)),
-        _ => {}
+    if let Some(map) = value.as_object() {
+        map.iter().for_each(|(key, value)| undescribed(value, &format!("{path}/{key}"), out));
+    }
+    if let Some(items) = value.as_array() {
+        items.iter().for_each(|value| undescribed(value, path, out));
     }
 }

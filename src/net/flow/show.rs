@@ -94,11 +94,13 @@ fn addresses(family: Family, set: &Set, names: &dyn Naming) -> Addresses {
     }
     let around = prefix_around(family, set);
     let listed = address_list(family, set);
-    let excepted =
-        format!("{} except {}", address_list(family, &around), address_list(family, &around.difference(set)));
-    let mostly = set.len() > around.len() / 2;
-    if around != *set && mostly && excepted.len() < listed.len() {
-        return Addresses::Blanks(excepted);
+    let mostly = set.len() > around.len() / 2 && around != *set;
+    if mostly {
+        let holes = around.difference(set);
+        let excepted = format!("{} except {}", address_list(family, &around), address_list(family, &holes));
+        if excepted.len() < listed.len() {
+            return Addresses::Blanks(excepted);
+        }
     }
     Addresses::list(family, listed)
 }
@@ -213,26 +215,40 @@ fn show_states(set: &Set) -> String {
 
 /// Sets of TCP flags: masks where there are few, numbers otherwise.
 fn show_flag_set(set: &Set) -> String {
-    const MANY: usize = 4;
-    let missing = set.complement(Field::TcpFlags.max(Family::Ipv4));
-    let (mut is, mut is_not) = (Vec::new(), Vec::new());
-    cubes(set, 0, 0, &mut is);
-    cubes(&missing, 0, 0, &mut is_not);
-    is.sort_by_key(|(_, value)| *value);
-    is_not.sort_by_key(|(_, value)| *value);
-    let join = |cubes: &[(u8, u8)]| cubes.iter().map(|cube| show_cube(*cube)).collect::<Vec<_>>().join("|");
-    if is.len() <= MANY.min(is_not.len()) {
-        join(&is)
-    } else if is_not.len() <= MANY {
-        format!("not {}", join(&is_not))
-    } else {
-        let item = |(first, last): &(u128, u128)| format!("0x{first:02x}-0x{last:02x}");
-        set.ranges().iter().map(item).collect::<Vec<_>>().join("|")
+    let join = |cubes: Vec<(u8, u8)>| cubes.into_iter().map(show_cube).collect::<Vec<_>>().join("|");
+    let is = few_cubes(set);
+    // One is as plain as it gets.
+    if let Some(is) = is.as_ref().filter(|is| is.len() == 1) {
+        return join(is.clone());
+    }
+    let is_not = few_cubes(&set.complement(Field::TcpFlags.max(Family::Ipv4)));
+    match (is, is_not) {
+        (Some(is), Some(is_not)) if is.len() > is_not.len() => format!("not {}", join(is_not)),
+        (Some(is), _) => join(is),
+        (None, Some(is_not)) => format!("not {}", join(is_not)),
+        (None, None) => {
+            let item = |(first, last): &(u128, u128)| format!("0x{first:02x}-0x{last:02x}");
+            set.ranges().iter().map(item).collect::<Vec<_>>().join("|")
+        }
     }
 }
 
-/// The set as disjoint pairs of mask and value: those in which the masked bits have that value.
+/// How many pairs of mask and value are readable.
+const MANY: usize = 4;
+
+fn few_cubes(set: &Set) -> Option<Vec<(u8, u8)>> {
+    let mut out = Vec::new();
+    cubes(set, 0, 0, &mut out);
+    out.sort_by_key(|(_, value)| *value);
+    (out.len() <= MANY).then_some(out)
+}
+
+/// The set as disjoint pairs of mask and value: those in which the masked bits have that value. Stops when there are
+/// too many.
 fn cubes(set: &Set, mask: u8, value: u8, out: &mut Vec<(u8, u8)>) {
+    if out.len() > MANY {
+        return;
+    }
     let inside = (0..=u8::MAX).filter(|v| v & mask == value);
     let (mut some, mut all) = (false, true);
     let (mut ones, mut zeros) = (u8::MAX, u8::MAX);

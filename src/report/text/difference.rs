@@ -61,6 +61,7 @@ fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport, shown
         ChangeKind::Added => "added: compared with what its absence meant",
         ChangeKind::Removed => "removed: compared with what its absence means",
     };
+    let format = if format.is_empty() { "no known format" } else { format };
     page.line(0, &[(BOLD, name), (DIM, &format!("  {format}, {fate}"))]);
     for filter in filters {
         self::filter(page, filter, shown);

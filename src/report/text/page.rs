@@ -84,14 +84,15 @@ impl<'s> Page<'s> {
     pub(super) fn excerpt(&mut self, indent: usize, line: u32, span: Span) {
         let (start, bytes) = self.sources.line_of(span);
         let at = |offset: u32| (offset.saturating_sub(start) as usize).min(bytes.len());
-        let (from, to) = (at(span.start), at(span.end));
+        let from = at(span.start);
+        let to = at(span.end).max(from);
         let (before, inside, behind) = (show(&bytes[..from]), show(&bytes[from..to]), show(&bytes[to..]));
         let gutter = format!("{line:>5} | ");
         let room = self.style.width.max(NARROWEST).saturating_sub(indent + gutter.len()).max(NARROWEST / 2);
-        let part = !inside.trim().is_empty() && !(before.trim().is_empty() && behind.trim().is_empty());
+        let alone = before.trim().is_empty() && behind.trim().is_empty();
         let (text, from, length) = cut(&before, &inside, &behind, room);
         self.line(indent, &[(DIM, &gutter), (PLAIN, &text)]);
-        if part {
+        if !alone && !inside.trim().is_empty() {
             let blank = format!("{:>width$}", "| ", width = gutter.len());
             let carets = "^".repeat(length.max(1));
             self.line(indent, &[(DIM, &blank), (PLAIN, &" ".repeat(from)), (CYAN, &carets)]);
