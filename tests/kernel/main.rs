@@ -24,7 +24,7 @@ mod tally;
 mod world;
 
 use options::{Options, Part, Role};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tally::Tally;
@@ -105,7 +105,7 @@ fn whole(options: &Options) -> Result<bool, String> {
 /// Runs a share in a process of its own; what it prints.
 fn run_share(share: &options::Share) -> Result<String, String> {
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new("unshare")
+    let output = world::tool("unshare")
         .args(["--net", "--"])
         .arg(me)
         .args(share.arguments())
@@ -128,15 +128,19 @@ fn take(tally: &mut Tally, lines: &str) {
     }
 }
 
-/// What is missing to ask the kernel.
+/// What is missing to ask the kernel: the right to make namespaces, or a tool that works in one.
 fn missing() -> Option<String> {
-    let tools: [(&str, &[&str]); 6] = [
-        ("unshare", &["--net", "true"]),
-        ("ip", &["-V"]),
-        ("nft", &["--version"]),
-        ("iptables-nft-restore", &["--version"]),
-        ("ip6tables-nft-restore", &["--version"]),
-        ("iptables-legacy-restore", &["--version"]),
+    let enter = |tool: &'static [&str]| [&["--net", "--"], tool].concat();
+    let tools: [(&[&str], &str); 6] = [
+        (&["ip", "-V"], ""),
+        (&["nft", "-f", "-"], ""),
+        (&["iptables-nft-restore"], "*filter\nCOMMIT\n"),
+        (&["ip6tables-nft-restore"], "*filter\nCOMMIT\n"),
+        (&["iptables-legacy-restore"], "*filter\nCOMMIT\n"),
+        (&["ip6tables-legacy-restore"], "*filter\nCOMMIT\n"),
     ];
-    tools.iter().find_map(|(tool, arguments)| world::run(tool, arguments, "").err())
+    tools.into_iter().find_map(|(tool, input)| {
+        let why = world::run("unshare", &enter(tool), input).err()?;
+        Some(format!("`{}` does not work: {why}", tool.join(" ")))
+    })
 }

@@ -54,7 +54,7 @@ impl World {
     /// Builds it in the present network namespace, which must be a fresh one.
     pub(crate) fn new() -> Result<Self, String> {
         let me = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut sender = Command::new("unshare")
+        let mut sender = tool("unshare")
             .args(["--net", "--"])
             .arg(me)
             .arg("--send")
@@ -381,9 +381,20 @@ fn set_kernel(key: &str, value: &str) -> Result<(), String> {
     std::fs::write(&path, value).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// A command, also one of those that only root has in its path.
+pub(crate) fn tool(command: &str) -> Command {
+    let mut tool = Command::new(command);
+    if let Some(path) = std::env::var_os("PATH") {
+        let mut all = path;
+        all.push(":/usr/sbin:/sbin");
+        tool.env("PATH", all);
+    }
+    tool
+}
+
 /// Runs a command with that input; its output, or what it says when it fails.
 pub(crate) fn run(command: &str, arguments: &[&str], input: &str) -> Result<String, String> {
-    let mut child = Command::new(command)
+    let mut child = tool(command)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
