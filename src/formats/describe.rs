@@ -88,7 +88,9 @@ impl Page<'_> {
         let rule = self.store.get(id);
         let place = self.place(origin);
         let action = self.action(rule.action());
-        let conditions = self.store.literals(id).iter().map(|l| (l.holds, self.store.opaque_text(l.opaque)));
+        let literals = self.store.literals(id).iter();
+        let mut conditions: Vec<_> = literals.map(|l| (l.holds, self.store.opaque_text(l.opaque))).collect();
+        conditions.sort_by_key(|(_, text)| *text);
         let conditions = show_conditions(conditions);
         let comment = self.store.comment(id).map_or_else(String::new, |text| format!("  # {}", escape(text)));
         let families: Vec<Family> =

@@ -70,6 +70,12 @@ impl<'t> Ledger<'t> {
         self.at = self.at.max(end);
     }
 
+    /// How many gaps there are so far: a reader stops where a text has no end of them.
+    #[must_use]
+    pub const fn gap_count(&self) -> usize {
+        self.gaps.len()
+    }
+
     /// What lies between the last claim and `start` is a gap unless it is blank.
     fn pass(&mut self, start: usize) {
         if start < self.at {

@@ -4,6 +4,13 @@ use crate::net::{Family, Field, Set, State};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleId(pub(super) u32);
 
+impl RuleId {
+    /// This rule and those that were made after it, `count` in all.
+    pub fn and_next(self, count: u32) -> impl Iterator<Item = Self> {
+        (self.0..self.0.saturating_add(count)).map(Self)
+    }
+}
+
 /// An interned name (chains, comments) in the [`super::Store`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(pub(super) u32);

@@ -6,6 +6,7 @@ mod corpus;
 mod flow;
 mod git;
 mod incidents;
+mod iptables;
 mod policy;
 mod readme;
 mod report;

@@ -147,6 +147,11 @@ impl Module {
 }
 
 impl Target {
+    /// Whether there is a target of that name.
+    pub(super) fn is(name: &[u8]) -> bool {
+        TARGETS.iter().any(|target| target.name.as_bytes() == name)
+    }
+
     /// The target of that name.
     pub(super) fn find(name: &str) -> Option<&'static Self> {
         TARGETS.iter().find(|target| target.name == name)

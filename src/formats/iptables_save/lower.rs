@@ -109,7 +109,7 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
         matches,
         conditions: Vec::new(),
         unknowns: Vec::new(),
-        used: Vec::new(),
+        given: Vec::new(),
         seen: Vec::new(),
         meant: Meant {
             order: None,
@@ -143,8 +143,8 @@ struct Lowering<'t> {
     conditions: Vec<Vec<Term>>,
     /// The opaque options of each match, by its index.
     unknowns: Vec<(usize, Part<'t>)>,
-    /// The matches of which an option stands there.
-    used: Vec<usize>,
+    /// The options that stand there, with the match that each belongs to.
+    given: Vec<(usize, &'static Spec)>,
     /// What may stand once only.
     seen: Vec<&'static str>,
     meant: Meant<'t>,
@@ -382,7 +382,10 @@ impl<'t> Lowering<'t> {
     ) -> Lowered {
         let Some(module) = self.matches[of].module else { return Err("an option of no match".to_owned()) };
         self.needs_protocol(module)?;
-        self.used.push(of);
+        if self.given.iter().any(|(other, same)| *other == of && is_same(module, same, spec)) {
+            return Err(format!("`--{}` stands twice: iptables-restore refuses the line", spec.name));
+        }
+        self.given.push((of, spec));
         let protocol = self.protocol.unwrap_or(0);
         let flip = |set: Set, max: u128| if negated { set.complement(max) } else { set };
         let ports = |set: Set| flip(set, 65535);
@@ -609,7 +612,7 @@ impl<'t> Lowering<'t> {
             let Match { module: Some(module), name } = &self.matches[of] else { continue };
             let (name, at) = (name.show(), name.at());
             if module.options.iter().any(|spec| spec.meaning != Meaning::Condition) {
-                if !self.used.contains(&of) && !has_ports(module) {
+                if self.given.iter().all(|(given, _)| *given != of) && !has_ports(module) {
                     self.meant.refused = true;
                     let reason = format!("`-m {name}` lacks an option: iptables-restore refuses the line");
                     let named = self.meant.claims.iter_mut().find(|(claimed, _)| claimed.end == at.end);
@@ -693,6 +696,15 @@ const fn may_be_negated(kind: &Kind<'_>) -> bool {
         | Kind::Jump(_, _)
         | Kind::Goto(_)
         | Kind::TargetOption { .. } => false,
+    }
+}
+
+/// Whether two options of a match exclude one another. (`policy` takes its options once for each `--next`.)
+fn is_same(module: &Module, one: &Spec, other: &Spec) -> bool {
+    match module.name {
+        "policy" => false,
+        "multiport" => true,
+        _ => one.name == other.name || (one.meaning == other.meaning && one.meaning != Meaning::Condition),
     }
 }
 

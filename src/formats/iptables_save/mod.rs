@@ -1,11 +1,13 @@
 //! `iptables-save` and `ip6tables-save` files, the input of `iptables-restore`.
 
+mod earlier;
 mod extensions;
 mod family;
 mod finish;
 mod lower;
 mod normal;
 mod parse;
+mod plain;
 mod read;
 mod ruleset;
 mod syntax;

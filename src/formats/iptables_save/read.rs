@@ -3,15 +3,18 @@
 //! A table that a later file, or a later part of one, opens again for the same family is emptied first, since that is what
 //! `iptables-restore` does; if rules are lost by it, that is a gap.
 
+use super::earlier::Earlier;
+use super::extensions;
 use super::family;
 use super::lower::{self, Claim, Meant, Order, Verdict};
 use super::normal;
 use super::parse;
+use super::plain::{self, Plain, Target};
 use super::ruleset::{Ruleset, Tab, TableKind};
-use super::syntax::{Command, Line};
+use super::syntax::{self, Command};
 use super::words::Word;
-use crate::formats::{Disposition, Ledger, Reading};
-use crate::model::{Action, ChainId, Symbol};
+use crate::formats::{Disposition, Ledger, Line, Reading};
+use crate::model::{Action, ChainId, RuleId, Symbol};
 use crate::net::Family;
 use crate::text::{SourceId, Span};
 use std::ops::Range;
@@ -39,7 +42,14 @@ struct File<'r, 'a, 't> {
     reading: &'r mut Reading<'t>,
     ruleset: &'a mut Ruleset<'t>,
     modes: Modes,
+    id: SourceId,
     text: &'t [u8],
+    /// The file's lines on the other side, if that was read before; otherwise this side's are noted for it.
+    earlier: Option<Earlier<'t>>,
+    lines: Vec<Line>,
+    fast: Option<Fast<'t>>,
+    /// The line in hand is one of the other side's.
+    known: Option<Line>,
     ledger: Ledger<'t>,
     families: Vec<Family>,
     /// The table that is open, for each family, and where its `*` stands.
@@ -50,6 +60,25 @@ struct File<'r, 'a, 't> {
     no_macs: Option<(usize, Range<usize>)>,
     tables: usize,
 }
+
+/// The table that is open, where lines can be read without a syntax in between.
+struct Fast<'t> {
+    tab: usize,
+    kind: TableKind,
+    family: Family,
+    /// What a line's rules depend on besides its text.
+    context: u32,
+    /// The chain of the last line.
+    chain: Option<(&'t [u8], ChainId)>,
+}
+
+/// A text with more gaps, or more jumps to chains that may come later, is not read to its end.
+const MOST_GAPS: usize = 10_000;
+
+/// Added to the context of a line that leads to a chain: the chain must be there on this side too.
+const LEADS: u32 = 1 << 30;
+/// Added to the context of a line that is read again all the same, for its notes.
+const NOTED: u32 = 1 << 31;
 
 #[derive(Clone)]
 struct Open {
@@ -72,12 +101,34 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 ruleset.families.push(*family);
             }
         }
-        Self { reading, ruleset, modes, text, ledger, families, open: None, carriage: None, no_macs: None, tables: 0 }
+        let earlier = reading.earlier(file).map(Earlier::new);
+        Self {
+            reading,
+            ruleset,
+            modes,
+            id: file,
+            text,
+            earlier,
+            lines: Vec::new(),
+            fast: None,
+            known: None,
+            ledger,
+            families,
+            open: None,
+            carriage: None,
+            no_macs: None,
+            tables: 0,
+        }
     }
 
     fn read(mut self) -> Result<Ledger<'t>, Modes> {
+        let most = MOST_GAPS + self.ruleset.gaps.len();
         let mut at = 0;
         while at < self.text.len() {
+            if let Some(end) = self.expected(at) {
+                at = end + 1;
+                continue;
+            }
             let stop = memchr::memchr(b'\n', &self.text[at..]).map_or(self.text.len(), |n| at + n);
             let mut end = stop;
             if end > at && self.text[end - 1] == b'\r' {
@@ -85,14 +136,24 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 let (count, _) = self.carriage.get_or_insert_with(|| (0, at..stop));
                 *count += 1;
             }
-            self.line(at, end)?;
+            if !self.plain(at, end) {
+                self.line(at, end)?;
+            }
             at = stop + 1;
+            if self.ledger.gap_count() + self.ruleset.gaps.len() + self.ruleset.waiting > most {
+                let reason = "so much of the file is not understood up to here that the rest is not read";
+                self.ledger.gap(at.min(self.text.len()), self.text.len(), reason);
+                break;
+            }
         }
         self.finish();
         Ok(self.ledger)
     }
 
     fn finish(&mut self) {
+        if self.earlier.is_none() {
+            self.reading.remember(self.id, std::mem::take(&mut self.lines));
+        }
         if let Some(Open { tabs: _, kind, at }) = self.open.take() {
             let reason = format!("the table `{}` has no COMMIT: iptables-restore does not apply it", kind.name());
             self.ruleset.gaps.push((self.ledger.span(at.start, at.end), reason));
@@ -116,24 +177,133 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             } else {
                 "the file holds no table, so no rule of it is in force"
             };
-            self.ruleset.gaps.push((self.ledger.span(0, self.text.len()), reason.to_owned()));
+            let start = self.text.len() - self.text.trim_ascii_start().len();
+            let line = self.text[start..].split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_end();
+            self.ruleset.gaps.push((self.ledger.span(start, start + line.len()), reason.to_owned()));
+        }
+    }
+
+    /// Takes the line at `start` if it is the one that the other side has next; where it ends then.
+    fn expected(&mut self, start: usize) -> Option<usize> {
+        let fast = self.fast.as_ref()?;
+        let line = self.earlier.as_ref()?.expected(&self.text[start..])?;
+        if line.context & !LEADS != fast.context {
+            return None;
+        }
+        let end = start + (line.end - line.start) as usize;
+        self.take(line, start, end)?;
+        self.earlier.as_mut()?.advance();
+        Some(end)
+    }
+
+    /// Gives a line the rules that it has on the other side.
+    fn take(&mut self, line: Line, start: usize, end: usize) -> Option<()> {
+        let chain = self.chain_at(start)?;
+        let tab = self.fast.as_ref()?.tab;
+        let at = self.ledger.span(start, end);
+        if line.context & LEADS != 0 {
+            let (Action::Jump(name) | Action::Goto(name)) = self.reading.store.get(line.rule).action() else {
+                return None;
+            };
+            if !self.ruleset.tabs[tab].is_declared(self.reading.store, name) {
+                return None;
+            }
+            self.ruleset.call(tab, chain, name, at);
+        }
+        for rule in line.rule.and_next(line.rules) {
+            self.ruleset.tabs[tab].model.chains[chain.0 as usize].push(rule, at);
+        }
+        self.ledger.claim(start, end, Disposition::Modelled);
+        Some(())
+    }
+
+    /// The chain of the line `-A CHAIN …` at `start`, if it is declared.
+    fn chain_at(&mut self, start: usize) -> Option<ChainId> {
+        let rest = self.text.get(start + 3..)?;
+        let Self { fast, ruleset, reading, .. } = self;
+        let Fast { tab, chain, .. } = fast.as_mut()?;
+        if let Some((name, id)) = *chain
+            && rest.len() > name.len()
+            && rest[..name.len()] == *name
+            && rest[name.len()] == b' '
+        {
+            return Some(id);
+        }
+        let name = &rest[..rest.iter().position(|b| *b == b' ')?];
+        let symbol = reading.store.find_symbol(name)?;
+        let tab = &mut ruleset.tabs[*tab];
+        if !tab.is_declared(reading.store, symbol) {
+            return None;
+        }
+        let id = tab.chain(symbol);
+        *chain = Some((name, id));
+        Some(id)
+    }
+
+    /// Reads the line if every byte of it can be modelled at once.
+    fn plain(&mut self, start: usize, end: usize) -> bool {
+        self.known = None;
+        let Some(Fast { tab, kind, family, context, chain: _ }) = self.fast else { return false };
+        let line = &self.text[start..end];
+        if !line.starts_with(b"-A ") {
+            return false;
+        }
+        if let Some(known) = self.earlier.as_mut().and_then(|earlier| earlier.find(line)) {
+            if known.context & !LEADS == context && self.take(known, start, end).is_some() {
+                if let Some(earlier) = &mut self.earlier {
+                    earlier.advance();
+                }
+                return true;
+            }
+            if known.context & !LEADS == context | NOTED {
+                self.known = Some(known);
+            }
+        }
+        let Some(Plain { draft, target }) = plain::rule(line, kind, family, self.modes.fragments) else {
+            return false;
+        };
+        let Some(chain) = self.chain_at(start) else { return false };
+        let at = self.ledger.span(start, end);
+        let (action, leads) = match target {
+            Target::Action(action) => (action, 0),
+            Target::Chain(name) => {
+                let Some(symbol) = self.reading.store.find_symbol(name) else { return false };
+                if extensions::Target::is(name) || !self.ruleset.tabs[tab].is_declared(self.reading.store, symbol) {
+                    return false;
+                }
+                self.ruleset.call(tab, chain, symbol, at);
+                (Action::Jump(symbol), LEADS)
+            }
+        };
+        let rule = self.reading.store.rule(draft, action);
+        self.ruleset.tabs[tab].model.chains[chain.0 as usize].push(rule, at);
+        self.ledger.claim(start, end, Disposition::Modelled);
+        self.note(start, end, context | leads, rule, 1);
+        true
+    }
+
+    /// Notes for the other side which rules a line is.
+    fn note(&mut self, start: usize, end: usize, context: u32, rule: RuleId, rules: u32) {
+        if self.earlier.is_none() {
+            let Span { source: _, start, end } = self.ledger.span(start, end);
+            self.lines.push(Line { start, end, context, rule, rules });
         }
     }
 
     fn line(&mut self, start: usize, end: usize) -> Result<(), Modes> {
         match parse::line(self.text, start, end) {
-            Line::Blank if start == end => {}
-            Line::Blank => {
+            syntax::Line::Blank if start == end => {}
+            syntax::Line::Blank => {
                 self.ruleset.gaps.push((
                     self.ledger.span(start, end),
                     "the line holds only blanks: iptables-restore refuses it".to_owned(),
                 ));
             }
-            Line::Comment => self.ledger.claim(start, end, Disposition::Inert("comment")),
-            Line::Table { name, rest } => self.table(start, end, &name, rest),
-            Line::Chain { name, policy, rest } => self.chain(start, end, &name, policy.as_ref(), rest),
-            Line::Commit { ragged } => self.commit(start, end, ragged),
-            Line::Command => return self.command(start, end),
+            syntax::Line::Comment => self.ledger.claim(start, end, Disposition::Inert("comment")),
+            syntax::Line::Table { name, rest } => self.table(start, end, &name, rest),
+            syntax::Line::Chain { name, policy, rest } => self.chain(start, end, &name, policy.as_ref(), rest),
+            syntax::Line::Commit { ragged } => self.commit(start, end, ragged),
+            syntax::Line::Command => return self.command(start, end),
         }
         Ok(())
     }
@@ -184,6 +354,18 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 }
             }
         }
+        self.fast = match tabs.as_slice() {
+            [tab] if kind != TableKind::Nat => Some(Fast {
+                tab: *tab,
+                kind,
+                family: self.ruleset.tabs[*tab].family,
+                context: kind as u32
+                    | u32::from(self.modes.fragments) << 3
+                    | (self.ruleset.tabs[*tab].family as u32) << 4,
+                chain: None,
+            }),
+            _ => None,
+        };
         self.open = Some(Open { tabs, kind, at });
     }
 
@@ -254,6 +436,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
     }
 
     fn commit(&mut self, start: usize, end: usize, ragged: bool) {
+        self.fast = None;
         if self.open.take().is_none() {
             return self.outside(start, end);
         }
@@ -276,11 +459,14 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
     }
 
     fn command(&mut self, start: usize, end: usize) -> Result<(), Modes> {
+        let length = end - start;
+        let start = end - self.text[start..end].trim_ascii_start().len();
+        let end = start + self.text[start..end].trim_ascii_end().len();
         let Some(Open { tabs, kind, at: _ }) = self.open.clone() else {
             self.outside(start, end);
             return Ok(());
         };
-        if end - start > LONGEST_LINE {
+        if length > LONGEST_LINE {
             self.ledger.gap(start, end, "the line is longer than the 10,238 bytes that iptables-restore reads at once");
             return Ok(());
         }
@@ -370,7 +556,16 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 .gaps
                 .push((span, "the nat table is not for filtering: iptables refuses DROP in it".to_owned()));
         }
-        self.ruleset.rule(self.reading, tab, id, position, meant, span);
+        let known = self.known.take().map(|line| (line.rule, line.rules));
+        let made = self.ruleset.rule(self.reading, tab, id, position, meant, span, known);
+        if known.is_some() {
+            if let Some(earlier) = &mut self.earlier {
+                earlier.advance();
+            }
+        } else if let (Some((rule, rules)), Some(fast)) = (made, &self.fast) {
+            let context = fast.context | NOTED;
+            self.note(at.start, at.end, context, rule, rules);
+        }
     }
 
     /// The chain a rule goes to; it must have been declared.

@@ -138,6 +138,8 @@ pub(super) struct Ruleset<'t> {
     /// What is wrong with the whole, found at the end.
     pub(super) gaps: Vec<(Span, String)>,
     pub(super) families: Vec<Family>,
+    /// How many rules lead to chains that are not declared yet.
+    pub(super) waiting: usize,
 }
 
 /// More positions than this are not followed: each costs a move of the chain's rest.
@@ -222,7 +224,8 @@ impl<'t> Ruleset<'t> {
         }
     }
 
-    /// Makes the rules of a line and puts them into their chain.
+    /// Makes the rules of a line and puts them into their chain; `known`: they are these already. What it made, if the
+    /// same text is the same rules wherever it stands.
     pub(super) fn rule(
         &mut self,
         reading: &mut Reading<'_>,
@@ -231,7 +234,8 @@ impl<'t> Ruleset<'t> {
         position: Option<usize>,
         meant: Meant<'t>,
         at: Span,
-    ) {
+        known: Option<(RuleId, u32)>,
+    ) -> Option<(RuleId, u32)> {
         let Meant {
             order: _,
             only: _,
@@ -250,6 +254,8 @@ impl<'t> Ruleset<'t> {
         let number = chain.0 as usize;
         let mut conditions = conditions;
         let mut wait = false;
+        // A condition is named after the place where it stands.
+        let mut placed = false;
         {
             let name = reading.store.name(self.tabs[tab].model.get(chain).name);
             let place = format!("{}/{}", self.tabs[tab].model.name, crate::text::escape(name));
@@ -265,6 +271,7 @@ impl<'t> Ruleset<'t> {
                         let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
                         *count += 1;
                         unknown.text = occurrence(&unknown.text, &place, *count);
+                        placed = true;
                     }
                     Truth::Marks | Truth::Recent | Truth::Sets | Truth::Hops | Truth::Service => {
                         let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
@@ -279,19 +286,45 @@ impl<'t> Ruleset<'t> {
         if let Verdict::Jump(name) | Verdict::Goto(name) = &verdict {
             let name = reading.store.symbol(&name.text);
             self.call(tab, chain, name, at);
-            wait |= !self.tabs[tab].is_declared(reading.store, name);
+            if !self.tabs[tab].is_declared(reading.store, name) {
+                wait = true;
+                self.waiting += 1;
+            }
         }
         if self.tabs[tab].kind == TableKind::Nat {
             let stand_in = self.stand_in(reading.store);
-            return self.place(tab, chain, position, &[stand_in], at);
+            self.place(tab, chain, position, &[stand_in], at);
+            return None;
         }
         if wait {
             let id = reading.store.rule(Draft::new(Families::NONE), Action::Continue);
             self.tabs[tab].more[number].later.insert(id, Later { conditions, verdict, comment, at });
             self.place(tab, chain, position, &[id], at);
-        } else {
-            let rules = self.make(reading.store, tab, &conditions, &verdict, comment, at);
+            return None;
+        }
+        if let Some((first, count)) = known.filter(|_| !placed) {
+            let rules: Vec<RuleId> = first.and_next(count).collect();
+            self.list(reading.store, &conditions, &rules, at);
             self.place(tab, chain, position, &rules, at);
+            return None;
+        }
+        let rules = self.make(reading.store, tab, &conditions, &verdict, comment, at);
+        self.place(tab, chain, position, &rules, at);
+        let made = rules.first().map(|first| (*first, u32::try_from(rules.len()).expect("few alternatives")));
+        made.filter(|_| !placed)
+    }
+
+    /// Lists the opaque conditions of rules that are made already.
+    fn list(&mut self, store: &mut Store, conditions: &[Vec<Term>], rules: &[RuleId], at: Span) {
+        for term in conditions.iter().flatten() {
+            if let Term::Opaque(unknown) = term {
+                self.opaque(store, &unknown.text, within(at, &unknown.at));
+            }
+        }
+        for literal in rules.iter().flat_map(|rule| store.literals(*rule)) {
+            if self.known.insert(literal.opaque) {
+                self.opaques.push((literal.opaque, at));
+            }
         }
     }
 
@@ -387,10 +420,9 @@ impl<'t> Ruleset<'t> {
         match term {
             Term::Field(field, set) => draft.restrict(*field, set),
             Term::Address(field, family, set) => draft.addresses(*field, *family, set),
-            Term::Opaque(Unknown { text, holds, truth: _, of: _, place: _, at: Range { start, end } }) => {
-                let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
-                let place = Span { source: at.source, start: narrow(*start), end: narrow(*end) };
-                draft.require(Literal { opaque: self.opaque(store, text, place), holds: *holds });
+            Term::Opaque(Unknown { text, holds, truth: _, of: _, place: _, at: place }) => {
+                let opaque = self.opaque(store, text, within(at, place));
+                draft.require(Literal { opaque, holds: *holds });
             }
         }
     }
@@ -482,8 +514,7 @@ impl<'t> Ruleset<'t> {
             Verdict::Jump(word) | Verdict::Goto(word) => {
                 let symbol = store.symbol(&word.text);
                 let name = word.show();
-                let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
-                let place = Span { source: at.source, start: narrow(word.start), end: narrow(word.end) };
+                let place = within(at, &word.at());
                 if self.tabs[tab].is_declared(store, symbol) {
                     let model = &self.tabs[tab].model;
                     let declared = model.find(symbol).and_then(|id| model.get(id).declared);
@@ -515,6 +546,12 @@ pub(super) const TRACKED: &str = "the states in which later rules see the packet
 
 fn occurrence(text: &str, place: &str, count: u32) -> String {
     if count > 1 { format!("{text} in {place} (#{count})") } else { format!("{text} in {place}") }
+}
+
+/// A piece of the source that `line` is in.
+fn within(line: Span, piece: &Range<usize>) -> Span {
+    let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
+    Span { source: line.source, start: narrow(piece.start), end: narrow(piece.end) }
 }
 
 /// Moves what was put in front to the front.
