@@ -1,4 +1,6 @@
+use crate::report::{self, Output};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use miette::Diagnostic as _;
 use std::path::PathBuf;
 
 /// A gate for firewall changes: it computes exactly what a change does to packets, and holds that against a policy.
@@ -180,23 +182,15 @@ pub(super) struct Parse {
 pub(super) struct Outputs {
     /// How to answer: text or json, to standard output or =FILE; repeatable [default: text]
     #[arg(long = "output", short, value_name = "FORMAT[=FILE]", value_parser = output_named)]
-    pub(super) outputs: Vec<Output>,
+    pub(super) outputs: Vec<Target>,
 }
 
-/// One rendering of an answer, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Output {
-    pub(super) rendering: Rendering,
+/// One way to answer, and where it goes.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) output: &'static Output,
     /// `None`: standard output.
     pub(super) file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Rendering {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -211,16 +205,17 @@ pub(super) enum Shape {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FormatId(pub(super) &'static str);
 
-fn output_named(text: &str) -> Result<Output, String> {
+fn output_named(text: &str) -> Result<Target, String> {
     let (name, file) = match text.split_once('=') {
         Some((_, "")) => return Err("a file name is missing after `=`".to_owned()),
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
-    let known: Vec<&str> = vec!["text", "json"];
-    let rendering = Rendering::from_str(name, false)
-        .map_err(|_| format!("there is no output `{name}`; {}", crate::text::suggest(name, &known)))?;
-    Ok(Output { rendering, file })
+    let output = report::output(name).map_err(|unknown| match unknown.help() {
+        Some(help) => format!("{unknown}; {help}"),
+        None => unknown.to_string(),
+    })?;
+    Ok(Target { output, file })
 }
 
 fn format_named(text: &str) -> Result<FormatId, String> {

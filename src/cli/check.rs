@@ -1,9 +1,8 @@
-use super::arguments::{Check, Rendering};
+use super::arguments::Check;
 use super::judge::{self, Judged, PolicyPath};
 use super::output::Streams;
 use super::progress::Progress;
 use super::surroundings::Surroundings;
-use crate::report;
 use crate::source::{Sides, SourceError};
 
 /// The name of the policy file at the root of a side.
@@ -17,10 +16,7 @@ pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Stre
     };
     drop(progress);
     let report = decision.report();
-    streams.answer(&check.outputs, decision.exit_code(), &|rendering, style| match rendering {
-        Rendering::Text => report::text::render(report, &sources, style),
-        Rendering::Json => report::json::render(report),
-    })
+    streams.answer(&check.outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style))
 }
 
 fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceError> {

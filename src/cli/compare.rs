@@ -1,4 +1,4 @@
-use super::arguments::{Diff, Rendering};
+use super::arguments::Diff;
 use super::judge::{self, PolicyPath};
 use super::output::Streams;
 use super::progress::Progress;
@@ -7,7 +7,6 @@ use super::wanted::{Everything, Policed};
 use crate::decision::{self, Cause, Comparison, Doubt};
 use crate::diff;
 use crate::net::{Naming, NoNames};
-use crate::report;
 use crate::source::{Claims, Files, Sides};
 use crate::text::SourceMap;
 
@@ -25,10 +24,8 @@ pub(super) fn run(arguments: &Diff, surroundings: &Surroundings, streams: &mut S
         let names: Vec<&str> = left.iter().map(String::as_str).take(5).collect();
         streams.say(&format!("note: left out, of no known format: {}{more}", names.join(", ")));
     }
-    streams.answer(&arguments.outputs, comparison.exit_code(), &|rendering, style| match rendering {
-        Rendering::Text => report::text::render_comparison(&comparison, &sources, style),
-        Rendering::Json => report::json::render_comparison(&comparison),
-    })
+    let code = comparison.exit_code();
+    streams.answer(&arguments.outputs, code, &|output, style| (output.comparison)(&comparison, &sources, style))
 }
 
 fn compare(

@@ -1,7 +1,7 @@
 use super::arguments::Shape;
 use super::output::Streams;
 use crate::checks::{self, CHECKS};
-use crate::decision::Report;
+use crate::report;
 use crate::text::suggest;
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ fn summary(page: &str) -> &str {
 pub(super) fn schema(of: Shape) -> String {
     let schema = match of {
         Shape::Policy => checks::schema(),
-        Shape::Report => schemars::schema_for!(Report).to_value(),
+        Shape::Report => return report::json::schema(),
     };
     let mut out = serde_json::to_string_pretty(&schema).expect("a JSON value can be written");
     out.push('\n');

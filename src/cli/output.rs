@@ -1,7 +1,7 @@
-use super::arguments::{Output, Outputs, Rendering};
+use super::arguments::{Outputs, Target};
 use super::surroundings::Surroundings;
 use crate::decision::{Cause, Doubt};
-use crate::report::Style;
+use crate::report::{OUTPUTS, Output, Style};
 use crate::text::{SourceMap, escape};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -46,20 +46,19 @@ impl<'s> Streams<'s> {
         &mut self,
         Outputs { outputs }: &Outputs,
         code: u8,
-        render: &dyn Fn(Rendering, Style) -> String,
+        render: &dyn Fn(&Output, Style) -> String,
     ) -> u8 {
-        let text = [Output { rendering: Rendering::Text, file: None }];
-        let mut result = code;
-        for Output { rendering, file } in if outputs.is_empty() { &text[..] } else { outputs } {
-            result = match file {
-                None => self.data(&render(*rendering, self.style), result),
-                Some(file) => {
-                    let written = std::fs::write(self.folder.join(file), render(*rendering, Style::PLAIN));
-                    self.written(written.map_err(|why| (file.display().to_string(), why)), result)
-                }
-            };
+        if outputs.is_empty() {
+            let usual = OUTPUTS.first().expect("there is an output");
+            return self.data(&render(usual, self.style), code);
         }
-        result
+        outputs.iter().fold(code, |code, Target { output, file }| match file {
+            None => self.data(&render(output, self.style), code),
+            Some(file) => {
+                let written = std::fs::write(self.folder.join(file), render(output, Style::PLAIN));
+                self.written(written.map_err(|why| (file.display().to_string(), why)), code)
+            }
+        })
     }
 
     /// Says something that is no data. Not when it shall be quiet.

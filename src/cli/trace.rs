@@ -1,4 +1,4 @@
-use super::arguments::{Rendering, Trace};
+use super::arguments::Trace;
 use super::check::POLICY;
 use super::judge::{self, PolicyPath};
 use super::output::Streams;
@@ -9,17 +9,21 @@ use crate::diff::{self, Change, FilterPair, Side};
 use crate::model::{Configuration, Literal, OpaqueId};
 use crate::net::{FlowError, Naming, NoNames, parse_packet};
 use crate::policy::Policy;
-use crate::report;
 use crate::source::{self, Place, Sides, SourceError};
 use crate::text::{SourceMap, suggest};
 
 pub(super) fn run(arguments: &Trace, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let mut sources = SourceMap::default();
     match trace(arguments, surroundings, &mut sources) {
-        Ok((walk, code)) => streams.answer(&arguments.outputs, code, &|rendering, style| match rendering {
-            Rendering::Text => report::text::render_walk(&walk, &sources, style),
-            Rendering::Json => report::json::render_walk(&walk),
-        }),
+        Ok((walk, code)) => {
+            let unknown = walk.sides.iter().any(|side| !side.unknown.is_empty());
+            let code = streams.answer(&arguments.outputs, code, &|output, style| (output.walk)(&walk, &sources, style));
+            if unknown {
+                streams
+                    .say("note: --assume TEXT and --assume-not TEXT say what holds of what the file does not decide");
+            }
+            code
+        }
         Err(Stop::Usage { message, help }) => streams.error(&message, Some(&help), 2),
         Err(Stop::Doubts(doubts)) => streams.doubts(&doubts, &sources),
     }

@@ -4,7 +4,7 @@ pub mod json;
 pub mod problem;
 pub mod text;
 
-use crate::decision::Report;
+use crate::decision::{Comparison, Report, Walk};
 use crate::text::{SourceMap, suggest};
 
 /// How to write for a reader.
@@ -21,18 +21,28 @@ impl Style {
     pub const PLAIN: Self = Self { colour: false, width: 100 };
 }
 
-/// A rendering of the report.
+/// A way to write answers.
+#[derive(Debug)]
 pub struct Output {
     /// Its name on the command line.
     pub name: &'static str,
-    /// Writes the report.
-    pub render: fn(&Report, &SourceMap, Style) -> String,
+    /// Writes the report of a check.
+    pub report: fn(&Report, &SourceMap, Style) -> String,
+    /// Writes a difference without a policy.
+    pub comparison: fn(&Comparison, &SourceMap, Style) -> String,
+    /// Writes the way of a packet.
+    pub walk: fn(&Walk, &SourceMap, Style) -> String,
 }
 
-/// Every rendering, one line each.
+/// Every way to write answers, the usual one first.
 pub static OUTPUTS: &[Output] = &[
-    Output { name: "text", render: text::render },
-    Output { name: "json", render: |report, _, _| json::render(report) },
+    Output { name: "text", report: text::render, comparison: text::render_comparison, walk: text::render_walk },
+    Output {
+        name: "json",
+        report: |report, _, _| json::render(report),
+        comparison: |comparison, _, _| json::render_comparison(comparison),
+        walk: |walk, _, _| json::render_walk(walk),
+    },
 ];
 
 /// There is no rendering of that name. The caller's error.
