@@ -331,8 +331,12 @@ impl<'w> Writer<'w> {
             let chosen: Vec<_> = from.iter().copied().filter(|_| self.random.chance(50)).collect();
             if chosen.is_empty() { "NONE".to_owned() } else { chosen.join(",") }
         };
-        let mask = some(&FLAGS, "ALL");
+        let mut mask = some(&FLAGS, "ALL");
         let set = some(&FLAGS, "NONE");
+        if mask == "NONE" && self.backend == Backend::Nft {
+            // iptables-nft 1.8.9 loads `--tcp-flags NONE PSH`, which nothing matches, as if it were not there.
+            "SYN".clone_into(&mut mask);
+        }
         words.push(&format!("--tcp-flags {mask} {set}"));
     }
 
