@@ -131,7 +131,8 @@ impl<'w> Writer<'w> {
         }
         self.target(&mut words, place, protocol);
         let counters = if self.random.chance(3) { "[12:3456] " } else { "" };
-        line(out, format!("{counters}-A {} {}", place.chain, words.0).trim_end());
+        let command = if self.random.chance(4) { "-I" } else { "-A" };
+        line(out, format!("{counters}{command} {} {}", place.chain, words.0).trim_end());
     }
 
     fn negation(&mut self, words: &mut Words) {
@@ -198,12 +199,13 @@ impl<'w> Writer<'w> {
         self.negation(words);
         words.push(option);
         let name = self.random.pick(self.names).clone();
-        match self.random.below(10) {
-            0 => words.push("lo"),
-            1 => words.push("wlan9"),
-            2 | 3 => words.push(&format!("{}+", name.trim_end_matches(|c: char| c.is_ascii_digit()))),
-            4 => words.push(&format!("{}+", name.get(..1).unwrap_or("e"))),
-            5 => words.push(&format!("{name}+")),
+        match self.random.below(20) {
+            0 | 1 => words.push("lo"),
+            2 => words.push("wlan9"),
+            3 => words.push("+"),
+            4..7 => words.push(&format!("{}+", name.trim_end_matches(|c: char| c.is_ascii_digit()))),
+            7 | 8 => words.push(&format!("{}+", name.get(..1).unwrap_or("e"))),
+            9 | 10 => words.push(&format!("{name}+")),
             _ => words.push(&name),
         }
     }
