@@ -1,6 +1,8 @@
 //! Everything that is tested from outside, in one binary.
 
+mod architecture;
 mod blessed;
+mod checks;
 mod cli;
 mod corpus;
 mod flow;
