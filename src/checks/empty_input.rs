@@ -1,10 +1,10 @@
 use super::{Check, Context, Report, declare_check, rules};
 use crate::diff::Side;
 use crate::facts::MissingFact;
-use crate::model::Configuration;
+use crate::model::{Chain, Configuration};
 use crate::policy::{Pattern, Planned, Spanned, keys};
 use crate::text::{SourceId, Span};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 declare_check! { id: "empty-input", since: "0.1.0", level: Block, settings: EmptyInput }
 
@@ -95,10 +95,13 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
         let after = before - lost.len().min(before.saturating_sub(after));
         out.push(Collection { kind: "configuration", address: base.name.clone(), base: before, head: after, at });
     }
+    let mut by_chain: BTreeMap<*const Chain, Vec<Span>> = BTreeMap::new();
+    for line in &lost {
+        by_chain.entry(std::ptr::from_ref(line.chain)).or_default().push(line.origin);
+    }
     for table in &base.tables {
         for chain in table.chains.iter().filter(|chain| !chain.rules.is_empty()) {
-            let gone: Vec<_> = lost.iter().filter(|line| std::ptr::eq(line.chain, chain)).collect();
-            let Some(first) = gone.first() else { continue };
+            let Some(gone) = by_chain.get(&std::ptr::from_ref(chain)) else { continue };
             let before = rules::lines_of(table, chain).count();
             let twin = head.and_then(|head| {
                 let table = head.tables.iter().find(|other| other.name == table.name)?;
@@ -106,12 +109,13 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
             });
             let after = before - gone.len().min(before.saturating_sub(twin.unwrap_or(0)));
             let address = rules::chain_address(base, table, chain, store);
-            out.push(Collection { kind: "chain", address, base: before, head: after, at: Some((Side::Base, first.origin)) });
+            out.push(Collection { kind: "chain", address, base: before, head: after, at: gone.first().map(|span| (Side::Base, *span)) });
         }
     }
+    let there = rules::objects(head);
     for object in base.objects.iter().filter(|object| object.kind != "chain") {
         let Some(before) = object.elements.filter(|n| *n > 0) else { continue };
-        let twin = head.and_then(|head| head.objects.iter().find(|o| o.kind == object.kind && o.address == object.address));
+        let twin = there.get(&(object.kind, object.address.as_str()));
         let address = format!("{}/{}", base.name, object.address);
         let at = twin.map_or((Side::Base, object.origin), |twin| (Side::Head, twin.origin));
         let after = twin.and_then(|twin| twin.elements).unwrap_or(0);

@@ -1,15 +1,15 @@
 use super::questions::{ask, in_states};
 use super::rules::{self, Line};
 use super::{Check, Context, Report, declare_check};
-use crate::diff::{self, FilterPair, Question, Side};
+use crate::diff::{self, FilterPair, Question, Side, Sided};
 use crate::facts::MissingFact;
-use crate::model::{Action, ChainId, Configuration, TableId};
+use crate::model::{Action, ChainId, Configuration, Store, TableId};
 use crate::net::{Family, Region, State};
 use crate::policy::{Flows, Kind, Networks, Node, Object, Pattern, Read, Reader, Services, Wildcard, keys};
 use crate::text::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 declare_check! { id: "protected-rules", since: "0.1.0", level: Block, settings: ProtectedRules }
 
@@ -145,26 +145,33 @@ fn protect(selector: &Selector, within: Option<&[Region]>, cx: &Context<'_>, rep
     let mut picked = 0;
     for (base, head) in cx.change.pairs() {
         let Some(base) = base.filter(|base| report.scope().touches(&base.name, cx)) else { continue };
-        let lost: BTreeSet<Span> = rules::lost(base, head, &cx.change.store).iter().map(|line| line.origin).collect();
         let pairs: Vec<FilterPair<'_>> =
             cx.change.filters().into_iter().filter(|pair| pair.configuration == base.name).collect();
-        for (table, chain, line) in numbered(base) {
-            if !picks(selector, base, line, &pairs, (table, chain), cx) {
-                continue;
-            }
-            picked += 1;
-            let gone = lost.contains(&line.origin);
+        let reaches = |side: fn(&FilterPair<'_>) -> bool, of: Side| -> Vec<Reach<'_>> {
+            pairs.iter().filter(|pair| side(pair)).map(|pair| Reach::of(pair, of, &cx.change.store)).collect()
+        };
+        let before = reaches(|pair| pair.base.is_some(), Side::Base);
+        let after = reaches(|pair| pair.head.is_some(), Side::Head);
+        let mine = picks(selector, base, &before, cx);
+        let theirs = head.map(|head| picks(selector, head, &after, cx)).unwrap_or_default();
+        picked += mine.len();
+        // A rule that has lost what it was picked by is not protected any more, which is as bad as being gone.
+        let (all, kept) = (mine.iter().map(|pick| pick.line), theirs.iter().map(|pick| pick.line));
+        let lost = rules::missing(all, kept, &cx.change.store);
+        let lost: BTreeSet<Span> = lost.iter().map(|line| line.origin).collect();
+        for pick in &mine {
+            let gone = lost.contains(&pick.line.origin);
             let mut said = false;
-            for pair in &pairs {
-                said |= look_after(line, (table, chain), gone, within, pair, cx, report);
+            for reach in &before {
+                said |= look_after(pick, gone, within, reach, cx, report);
             }
             if gone && !said {
-                let message =
-                    format!("a protected rule is gone, though its packets are decided as before: {}", text(line, cx));
+                let rule = text(pick.line, cx);
+                let message = format!("a protected rule is gone, though its packets are decided as before: {rule}");
                 let help = "restore it, or take it out of the policy first: what replaces it is not protected";
                 let finding = report.finding(message, help);
                 finding.configuration = Some(base.name.clone());
-                finding.location = Some((Side::Base, line.origin));
+                finding.location = Some((Side::Base, pick.line.origin));
             }
         }
         picked += objects(selector, base, head, report);
@@ -174,51 +181,56 @@ fn protect(selector: &Selector, within: Option<&[Region]>, cx: &Context<'_>, rep
     }
 }
 
-/// The lines of a configuration with the numbers of their tables and chains.
-fn numbered(configuration: &Configuration) -> impl Iterator<Item = (TableId, ChainId, Line<'_>)> {
-    let number = |n: usize| u32::try_from(n).expect("fewer than 2^32 chains");
-    configuration.tables.iter().enumerate().flat_map(move |(t, table)| {
-        table.chains.iter().enumerate().flat_map(move |(c, chain)| {
-            rules::lines_of(table, chain).map(move |line| (TableId(number(t)), ChainId(number(c)), line))
-        })
-    })
+/// A line that is picked, and its chain.
+struct Pick<'c> {
+    place: (TableId, ChainId),
+    line: Line<'c>,
 }
 
-fn picks(
+/// The lines of one side that a selector picks.
+fn picks<'c>(
     selector: &Selector,
-    base: &Configuration,
-    line: Line<'_>,
-    pairs: &[FilterPair<'_>],
-    place: (TableId, ChainId),
+    configuration: &'c Configuration,
+    reaches: &[Reach<'_>],
     cx: &Context<'_>,
-) -> bool {
+) -> Vec<Pick<'c>> {
     let store = &cx.change.store;
-    match selector {
-        Selector::Address(pattern) => {
-            pattern.covers(&rules::chain_address(base, line.table, line.chain, store))
-                || pairs.iter().any(|pair| {
-                    pattern.covers(pair.id) && !ways(base, pair, place, cx).is_empty()
-                })
+    let number = |n: usize| u32::try_from(n).expect("fewer than 2^32 chains");
+    let mut out = Vec::new();
+    for (t, table) in configuration.tables.iter().enumerate() {
+        for (c, chain) in table.chains.iter().enumerate() {
+            let place = (TableId(number(t)), ChainId(number(c)));
+            let whole = match selector {
+                Selector::Address(pattern) => {
+                    pattern.covers(&rules::chain_address(configuration, table, chain, store))
+                        || reaches.iter().any(|reach| pattern.covers(reach.pair.id) && reach.ways.contains_key(&place))
+                }
+                Selector::Comment(_) | Selector::Text(_) => false,
+            };
+            let mine = |line: &Line<'_>| match selector {
+                Selector::Address(_) => whole,
+                Selector::Comment(wildcard) => {
+                    line.rules.iter().any(|rule| store.comment(*rule).is_some_and(|comment| wildcard.matches(comment)))
+                }
+                Selector::Text(wildcard) => wildcard.matches(cx.sources.slice(line.origin)),
+            };
+            out.extend(rules::lines_of(table, chain).filter(mine).map(|line| Pick { place, line }));
         }
-        Selector::Comment(wildcard) => {
-            line.rules.iter().any(|rule| store.comment(*rule).is_some_and(|comment| wildcard.matches(comment)))
-        }
-        Selector::Text(wildcard) => wildcard.matches(cx.sources.slice(line.origin)),
     }
+    out
 }
 
 /// Asks whether packets that the rule matches are decided otherwise on head; `true`: something was reported.
 fn look_after(
-    line: Line<'_>,
-    place: (TableId, ChainId),
+    pick: &Pick<'_>,
     gone: bool,
     within: Option<&[Region]>,
-    pair: &FilterPair<'_>,
+    reach: &Reach<'_>,
     cx: &Context<'_>,
     report: &mut Report<'_>,
 ) -> bool {
-    let Some(base) = pair.base else { return false };
-    let ways = ways(base.configuration, pair, place, cx);
+    let Pick { place, line } = pick;
+    let Some(ways) = reach.ways.get(place) else { return false };
     let mut matched: Vec<Region> = Vec::new();
     let mut questions: BTreeSet<bool> = BTreeSet::new();
     for rule in line.rules {
@@ -234,20 +246,22 @@ fn look_after(
         }
     }
     if let Some(within) = within {
-        matched = matched.iter().flat_map(|region| within.iter().filter_map(|flow| region.intersection(flow))).collect();
+        matched =
+            matched.iter().flat_map(|region| within.iter().filter_map(|flow| region.intersection(flow))).collect();
     }
     let mut said = false;
     for allowed in questions {
         let (question, verb) =
             if allowed { (Question::NewlyDenied, "denied") } else { (Question::NewlyAllowed, "let through") };
-        let found = ask(cx, report, pair, &matched, question, |certain, flow| {
+        let found = ask(cx, report, &reach.pair, &matched, question, |certain, flow| {
             let is = if certain { "is" } else { "may be" };
-            let rule = text(line, cx);
+            let rule = text(*line, cx);
             if gone {
                 let message = format!("a protected rule is gone or narrower, and {flow} {is} {verb} now; it was {rule}");
                 (message, "restore the rule")
             } else {
-                let message = format!("a protected rule is overruled by another one, and {flow} {is} {verb} now; it is {rule}");
+                let message =
+                    format!("a protected rule is overruled by another one, and {flow} {is} {verb} now; it is {rule}");
                 (message, "move the new rule below the protected one")
             }
         });
@@ -256,54 +270,67 @@ fn look_after(
     said
 }
 
-/// The packets that can come to a chain of base from a filter, one box for each way through jumps. Rules before each
-/// jump are not looked at, so it may be more than those that come. Empty: none can.
-fn ways(base: &Configuration, pair: &FilterPair<'_>, place: (TableId, ChainId), cx: &Context<'_>) -> Vec<Region> {
-    /// More ways than these are not told apart.
+/// The chains that packets can come to from a filter, and with each the packets: one box for each way through jumps.
+/// Rules before a jump are not looked at, so it may be more packets than come.
+struct Reach<'c> {
+    pair: FilterPair<'c>,
+    ways: BTreeMap<(TableId, ChainId), Vec<Region>>,
+}
+
+impl<'c> Reach<'c> {
+    /// Ways to one chain beyond these are not told apart.
     const MOST: usize = 64;
-    let Some(sided) = pair.base else { return Vec::new() };
-    let (table_id, goal) = place;
-    let table = base.table(table_id);
-    let mut out = Vec::new();
-    for stage in sided.filter.stages.iter().filter(|stage| stage.table == table_id) {
-        for region in sided.filter.domain.iter().filter(|region| stage.families.contains(region.family())) {
-            let mut open = vec![(stage.chain, region.clone(), vec![stage.chain])];
-            while let Some((chain, region, path)) = open.pop() {
-                if chain == goal {
-                    out.push(region);
-                } else {
-                    for rule in &table.get(chain).rules {
-                        let target = match cx.change.store.get(*rule).action() {
-                            Action::Jump(target) | Action::Goto(target) => table.find(target),
-                            Action::Accept | Action::Deny | Action::Return | Action::Continue => None,
-                        };
-                        let Some(target) = target.filter(|target| !path.contains(target)) else { continue };
-                        let matched = rules::region(*rule, region.family(), &cx.change.store);
-                        let Some(narrowed) = matched.and_then(|matched| region.intersection(&matched)) else { continue };
-                        let mut path = path.clone();
-                        path.push(target);
-                        open.push((target, narrowed, path));
-                    }
-                }
-                if out.len() + open.len() > MOST {
-                    return sided.filter.domain.clone();
+
+    fn of(pair: &FilterPair<'c>, side: Side, store: &Store) -> Self {
+        let mut ways: BTreeMap<(TableId, ChainId), Vec<Region>> = BTreeMap::new();
+        let sided = match side {
+            Side::Base => pair.base,
+            Side::Head => pair.head,
+        };
+        let Some(Sided { configuration, filter }) = sided else { return Self { pair: *pair, ways } };
+        let mut open: Vec<(TableId, ChainId, Region)> = Vec::new();
+        for stage in &filter.stages {
+            let mine = filter.domain.iter().filter(|region| stage.families.contains(region.family()));
+            open.extend(mine.map(|region| (stage.table, stage.chain, region.clone())));
+        }
+        while let Some((table, chain, mut region)) = open.pop() {
+            let known = ways.entry((table, chain)).or_default();
+            if known.len() >= Self::MOST {
+                region = Region::all(region.family());
+            }
+            // What has come this way before has gone on from here already; so this ends, loops or not.
+            if known.iter().any(|other| other.includes(&region)) {
+                continue;
+            }
+            known.push(region.clone());
+            let table_of = configuration.table(table);
+            for rule in &table_of.get(chain).rules {
+                let target = match store.get(*rule).action() {
+                    Action::Jump(target) | Action::Goto(target) => table_of.find(target),
+                    Action::Accept | Action::Deny | Action::Return | Action::Continue => None,
+                };
+                let Some(target) = target else { continue };
+                let matched = rules::region(*rule, region.family(), store);
+                if let Some(narrowed) = matched.and_then(|matched| region.intersection(&matched)) {
+                    open.push((table, target, narrowed));
                 }
             }
         }
+        Self { pair: *pair, ways }
     }
-    out
 }
 
 /// Objects other than rules: those that are gone or say something else. Returns how many are picked.
 fn objects(selector: &Selector, base: &Configuration, head: Option<&Configuration>, report: &mut Report<'_>) -> usize {
     let Selector::Address(pattern) = selector else { return 0 };
+    let there = rules::objects(head);
     let mut picked = 0;
     for object in &base.objects {
         if !pattern.covers(&format!("{}/{}", base.name, object.address)) {
             continue;
         }
         picked += 1;
-        let twin = head.and_then(|head| head.objects.iter().find(|o| o.kind == object.kind && o.address == object.address));
+        let twin = there.get(&(object.kind, object.address.as_str()));
         let (what, location) = match twin {
             None => ("is gone", (Side::Base, object.origin)),
             Some(twin) if twin.content != object.content => ("says something else", (Side::Head, twin.origin)),

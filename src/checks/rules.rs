@@ -1,9 +1,9 @@
 //! Rules as things that come and go: by what they mean, not by where they stand.
 
-use crate::model::{Action, Chain, Configuration, Families, Literal, RuleId, Store, Table};
+use crate::model::{Action, Chain, Configuration, Families, Literal, Object, RuleId, Store, Table};
 use crate::net::{Family, Field, Region, Set};
 use crate::text::Span;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// One line of a chain: one rule, or several that are alternatives.
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +36,21 @@ pub(super) fn lines_of<'c>(table: &'c Table, chain: &'c Chain) -> impl Iterator<
 /// The lines of `base` that head does not have, wherever it has them and however it writes them. A line that stands
 /// twice on base and once on head is lost once.
 pub(super) fn lost<'c>(base: &'c Configuration, head: Option<&Configuration>, store: &Store) -> Vec<Line<'c>> {
+    missing(lines(base), head.into_iter().flat_map(lines), store)
+}
+
+/// The same for some lines of each side.
+pub(super) fn missing<'c, 'h>(
+    base: impl Iterator<Item = Line<'c>>,
+    head: impl Iterator<Item = Line<'h>>,
+    store: &Store,
+) -> Vec<Line<'c>> {
     // Most lines of most changes are the very same rules: those are told apart by number, which is cheap.
     let mut same: HashMap<&[RuleId], usize> = HashMap::new();
-    for line in head.into_iter().flat_map(lines) {
+    for line in head {
         *same.entry(line.rules).or_default() += 1;
     }
-    let left: Vec<Line<'c>> = lines(base).filter(|line| !take(&mut same, line.rules)).collect();
+    let left: Vec<Line<'c>> = base.filter(|line| !take(&mut same, line.rules)).collect();
     if left.is_empty() {
         return left;
     }
@@ -102,6 +111,12 @@ pub(super) fn region(rule: RuleId, family: Family, store: &Store) -> Option<Regi
         region.restrict(field, &Set::from_ranges(ranges.iter()));
     }
     (!region.is_empty()).then_some(region)
+}
+
+/// The objects of a configuration by kind and address.
+pub(super) fn objects(configuration: Option<&Configuration>) -> BTreeMap<(&str, &str), &Object> {
+    let objects = configuration.into_iter().flat_map(|configuration| &configuration.objects);
+    objects.map(|object| ((object.kind, object.address.as_str()), object)).collect()
 }
 
 /// The address of a chain: `edge/filter/INPUT`.

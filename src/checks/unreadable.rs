@@ -1,4 +1,4 @@
-use super::{Check, Context, Level, Report, Undecided, declare_check};
+use super::{Check, Context, Level, Report, Undecided, declare_check, rules};
 use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::model::{Configuration, Gap};
@@ -28,7 +28,7 @@ impl Check for Unreadable {
         }
         for (base, head) in cx.change.pairs() {
             let Some(base) = base else { continue };
-            if base.format.is_empty() {
+            if base.format.is_empty() && !blank(cx, &base.name) {
                 let message = format!("`{}` cannot be read on base, so there is nothing to compare with", base.name);
                 let help = "see the gaps of base; name the format in the policy with `format:`";
                 let finding = report.undecided(Undecided::Unreadable, message, help);
@@ -42,6 +42,13 @@ impl Check for Unreadable {
         }
         Ok(())
     }
+}
+
+/// Whether all files of a configuration are empty on base: that says nothing, but it can be read, and filled.
+fn blank(cx: &Context<'_>, name: &str) -> bool {
+    let planned = cx.plan.configurations.iter().find(|planned| planned.name == name);
+    let files = planned.and_then(|planned| planned.base.as_ref());
+    files.is_some_and(|files| files.iter().all(|file| cx.sources.bytes(*file).trim_ascii().is_empty()))
 }
 
 /// What was not understood on base and is not there any more: nobody can say what its going does.
@@ -62,11 +69,12 @@ fn forgotten(cx: &Context<'_>, base: &Configuration, report: &mut Report<'_>) {
 
 /// Objects that differ, and whose effect on packets is not computed.
 fn uncomputed(base: &Configuration, head: &Configuration, report: &mut Report<'_>) {
-    let sides = [(Side::Base, base, head), (Side::Head, head, base)];
+    let objects = (rules::objects(Some(base)), rules::objects(Some(head)));
+    let sides = [(Side::Base, base, &objects.1), (Side::Head, head, &objects.0)];
     for (side, mine, other) in sides {
         for object in &mine.objects {
             let Some(effect) = object.uncomputed else { continue };
-            let twin = other.objects.iter().find(|o| o.kind == object.kind && o.address == object.address);
+            let twin = other.get(&(object.kind, object.address.as_str()));
             let differs = twin.is_none_or(|twin| twin.content != object.content);
             // What is on both sides is reported once, where it stands on head.
             if !differs || (side == Side::Base && twin.is_some()) {

@@ -100,8 +100,8 @@ fn read(
 ) -> Result<Read, Vec<Doubt>> {
     let file = policy_file(&sides.base, path)?;
     *used = Some(policy_origin(&file, &sides.base, path));
-    let policy = load(&file, sources)?;
-    let checks = checks::configure(&policy).map_err(policy_doubts)?;
+    let id = add(sources, &file)?;
+    let (policy, checks) = checks::load(id, sources, &format_ids()).map_err(policy_doubts)?;
     let proposal = match path {
         PolicyPath::File(_) => Proposal::Outside,
         PolicyPath::InBase(path) => {

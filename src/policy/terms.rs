@@ -193,7 +193,10 @@ fn each(
             reader.refuse(node.span, "the list is empty", "write `any`, or what is meant");
             None
         }
-        Kind::List(items) => items.iter().fold(Some(()), |all, item| take(item, reader).and(all)),
+        Kind::List(items) => {
+            let taken: Vec<_> = items.iter().map(|item| take(item, reader)).collect();
+            taken.into_iter().collect()
+        }
         Kind::Scalar { .. } | Kind::Map(_) => take(node, reader),
     }
 }

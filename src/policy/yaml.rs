@@ -132,6 +132,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     /// Takes in one event; `false`: there is no sense in going on.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser may come to report more, which is refused")]
     fn event(&mut self, event: Event<'t>, start: usize, end: usize, tag: Option<(usize, usize)>) -> bool {
         match event {
             Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -167,13 +168,16 @@ impl<'t> Builder<'t, '_> {
                 self.problems.push(PolicyError::Indirection { what: "aliases", at });
                 self.put(Node { span: at, kind: Kind::Scalar { text: String::new(), plain: true } });
             }
-            other => {
-                let message = format!("the parser reports {other:?}");
-                self.problems.push(PolicyError::Syntax { message, at: span(self.source, start, end) });
-                return false;
-            }
+            event => return self.unexpected(&event, start, end),
         }
         true
+    }
+
+    /// The parser has been told not to report this, or a later version of it reports more.
+    fn unexpected(&mut self, event: &Event<'_>, start: usize, end: usize) -> bool {
+        let message = format!("the parser reports {event:?}");
+        self.problems.push(PolicyError::Syntax { message, at: span(self.source, start, end) });
+        false
     }
 
     fn indirection(&mut self, anchor: usize, tagged: bool, start: usize, end: usize, tag: Option<(usize, usize)>) {

@@ -151,7 +151,7 @@ fn lowering_has_no_wildcard_over_variants() {
         let depth = |line: &str| line.len() - line.trim_start().len();
         for (n, line) in lines.iter().enumerate() {
             let arm = line.trim_start();
-            if arm == ".." || (arm.starts_with("let ") && arm.contains(", .. }")) {
+            if arm == ".." || (arm.starts_with("let ") && arm.contains(", .. } =")) {
                 wrong.push(format!("{}: {arm}", path.display()));
             }
             if !arm.starts_with("_ =>") && !arm.starts_with("_ if") {

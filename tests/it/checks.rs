@@ -101,7 +101,7 @@ fn every_named_thing_that_is_not_there_is_reported() {
         "  - {check: critical-ports, services: ssh, in: [egde]}\n  - {check: default-action, filters: [edge/inptu]}\n  \
          - {check: deletion-limit, kinds: [rulez]}\n  - {check: empty-input, kinds: [chian]}\n  \
          - {check: protected-rules, objects: [edge/filter/NONE, {comment: x}, {text: z}]}\n  \
-         - {check: protected-rules, services: udp/9}\n  - {check: exposed-ports, except: any}",
+         - {check: protected-rules, services: udp/9, in: [edge/input]}\n  - {check: exposed-ports, except: any}",
     );
     let base = rules(&[API]);
     assert_eq!(
@@ -206,6 +206,37 @@ fn hardening_that_leaves_connections_alone_is_no_harm_to_critical_ports() {
         API,
     ]);
     assert_eq!(said(&findings(&text, &rules(&[ESTABLISHED, API]), &head)), Vec::<String>::new());
+}
+
+#[test]
+fn a_protected_rule_that_loses_its_mark_is_not_protected_any_more() {
+    let text = policy("  - {check: protected-rules, objects: [{comment: \"keep*\"}]}");
+    let mark = |mark: &str| format!("-A INPUT -s 10.1.0.0/16 -m comment --comment {mark} -j ACCEPT");
+    let (one, other) = (mark("keep-1"), "-A INPUT -s 10.2.0.0/16 -m comment --comment keep-2 -j ACCEPT");
+    let base = rules(&[&one, other]);
+    assert_eq!(said(&findings(&text, &base, &rules(&[other, &mark("keep-9")]))), Vec::<String>::new());
+    let found = said(&findings(&text, &base, &rules(&[&mark("gone"), other])));
+    assert_eq!(
+        found,
+        ["protected-rules: a protected rule is gone, though its packets are decided as before: \
+        `-A INPUT -s 10.1.0.0/16 -m comment --comment keep-1 -j ACCEPT`"]
+    );
+}
+
+#[test]
+fn rules_in_chains_are_protected_for_the_packets_that_come_there() {
+    let text = policy("  - {check: protected-rules, objects: [edge/filter/A]}");
+    let with = |first: &str| {
+        let lines = [first, "-A INPUT -i eth0 -j A", "-A A -p tcp -m tcp --dport 22 -j ACCEPT"];
+        rules(&lines).replace(":OUTPUT", ":A - [0:0]\n:OUTPUT")
+    };
+    let base = with("-A INPUT -i lo -j ACCEPT");
+    let beside = with("-A INPUT -i eth1 -p tcp -m tcp --dport 22 -j DROP");
+    assert_eq!(said(&findings(&text, &base, &beside)), Vec::<String>::new());
+    let above = findings(&text, &base, &with("-A INPUT -i eth0 -s 10.0.0.0/8 -j DROP"));
+    assert_eq!(above.len(), 1, "{:?}", said(&above));
+    let unhooked = findings(&text, &base, &base.replace("-A INPUT -i eth0 -j A\n", ""));
+    assert_eq!(unhooked.len(), 1, "{:?}", said(&unhooked));
 }
 
 #[test]
