@@ -102,10 +102,10 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
     for table in &base.tables {
         for chain in table.chains.iter().filter(|chain| !chain.rules.is_empty()) {
             let Some(gone) = by_chain.get(&std::ptr::from_ref(chain)) else { continue };
-            let before = rules::lines_of(table, chain).count();
+            let before = rules::lines_of(chain).count();
             let twin = head.and_then(|head| {
                 let table = head.tables.iter().find(|other| other.name == table.name)?;
-                table.find(chain.name).map(|id| rules::lines_of(table, table.get(id)).count())
+                table.find(chain.name).map(|id| rules::lines_of(table.get(id)).count())
             });
             let after = before - gone.len().min(before.saturating_sub(twin.unwrap_or(0)));
             let address = rules::chain_address(base, table, chain, store);

@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 /// One line of a chain: one rule, or several that are alternatives.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'c> {
-    /// The table of the chain.
-    pub(super) table: &'c Table,
     /// The chain.
     pub(super) chain: &'c Chain,
     /// Its rules.
@@ -20,16 +18,16 @@ pub(super) struct Line<'c> {
 
 /// Every line of a configuration, in order.
 pub(super) fn lines(configuration: &Configuration) -> impl Iterator<Item = Line<'_>> {
-    configuration.tables.iter().flat_map(|table| table.chains.iter().flat_map(move |chain| lines_of(table, chain)))
+    configuration.tables.iter().flat_map(|table| table.chains.iter().flat_map(lines_of))
 }
 
 /// Every line of a chain, in order.
-pub(super) fn lines_of<'c>(table: &'c Table, chain: &'c Chain) -> impl Iterator<Item = Line<'c>> {
+pub(super) fn lines_of(chain: &Chain) -> impl Iterator<Item = Line<'_>> {
     let mut at = 0;
     chain.origins.chunk_by(|a, b| a == b).map(move |origins| {
         let rules = &chain.rules[at..at + origins.len()];
         at += origins.len();
-        Line { table, chain, rules, origin: origins[0] }
+        Line { chain, rules, origin: origins[0] }
     })
 }
 

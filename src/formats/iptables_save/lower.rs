@@ -154,9 +154,9 @@ type Lowered = Result<Claim, String>;
 
 impl<'t> Lowering<'t> {
     fn find_protocol(&self, parts: &[Part<'t>]) -> Option<u8> {
-        parts.iter().find_map(|part| match &part.kind {
-            Kind::Protocol(word) if !part.negated => values::protocol(word).ok().filter(|number| *number != 0),
-            _ => None,
+        parts.iter().find_map(|part| {
+            let Kind::Protocol(word) = &part.kind else { return None };
+            values::protocol(word).ok().filter(|number| *number != 0 && !part.negated)
         })
     }
 
@@ -312,9 +312,10 @@ impl<'t> Lowering<'t> {
             Some(Order::Append(chain) | Order::Insert(chain, _)) => &*chain.text,
             Some(Order::New(_) | Order::Policy(_, _)) | None => b"",
         };
-        let impossible = match field {
-            Field::Input => matches!(chain, b"OUTPUT" | b"POSTROUTING"),
-            _ => matches!(chain, b"INPUT" | b"PREROUTING"),
+        let impossible = if field == Field::Input {
+            matches!(chain, b"OUTPUT" | b"POSTROUTING")
+        } else {
+            matches!(chain, b"INPUT" | b"PREROUTING")
         };
         if impossible {
             return Err(format!(
@@ -631,9 +632,9 @@ impl<'t> Lowering<'t> {
         let Some(module) = self.matches[*number].module else { return };
         let parts = || group.iter().map(|(_, part)| part);
         let word = |name: &str| {
-            parts().find_map(|part| match &part.kind {
-                Kind::Option { of: _, spec, values } if spec.name == name => values.first().map(Word::show),
-                _ => None,
+            parts().find_map(|part| {
+                let Kind::Option { of: _, spec, values } = &part.kind else { return None };
+                if spec.name == name { values.first().map(Word::show) } else { None }
             })
         };
         let has = |name: &str| parts().any(|part| matches!(&part.kind, Kind::Option { spec, .. } if spec.name == name));
