@@ -9,7 +9,7 @@ use crate::diff::{self, Change, FilterPair, Side};
 use crate::model::{Configuration, Literal, OpaqueId};
 use crate::net::{FlowError, Naming, NoNames, parse_packet};
 use crate::policy::Policy;
-use crate::source::{self, Place, Sides, SourceError};
+use crate::source::{self, Files, Place, Sides, SourceError};
 use crate::text::{SourceMap, suggest};
 
 pub(super) fn run(arguments: &Trace, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
@@ -94,42 +94,36 @@ fn trace(arguments: &Trace, surroundings: &Surroundings, sources: &mut SourceMap
 fn ground(arguments: &Trace, place: &Place, sources: &mut SourceMap) -> Result<Ground, Stop> {
     let whole = arguments.configuration.as_str();
     let split = whole.rsplit_once('/').map(|(file, filter)| (file, Some(filter)));
-    let ways: Vec<(&str, Option<&str>)> = [(whole, None)].into_iter().chain(split).collect();
-    for (file, filter) in &ways {
-        let exists = place.folder.join(file).metadata().is_ok_and(|metadata| !metadata.is_dir());
-        if exists {
-            return of_file(file, *filter, arguments, place, sources);
+    let mut missing = None;
+    for (file, filter) in [(whole, None)].into_iter().chain(split) {
+        match source::Side::named(place, file) {
+            Ok(side) if side.is_file() => return of_file(side, file, filter, arguments, place, sources),
+            Ok(_) => {}
+            Err(why) => missing = missing.or(Some(why)),
         }
     }
-    if whole.contains(':') {
-        let mut last = None;
-        for (file, filter) in &ways {
-            match source::Side::named(place, file) {
-                Ok(side) if side.is_file() => return of_file(file, *filter, arguments, place, sources),
-                Ok(_) => {}
-                Err(why) => last = last.or(Some(why)),
-            }
-        }
-        let missing = || SourceError::NoSuchPath { path: whole.to_owned(), why: "it is a folder".to_owned() };
-        return Err(last.unwrap_or_else(missing).into());
+    match missing {
+        Some(why) if whole.contains(':') => Err(why.into()),
+        Some(_) | None => of_policy(whole, arguments, place, sources),
     }
-    of_policy(whole, arguments, place, sources)
 }
 
 fn of_file(
+    head: source::Side,
     file: &str,
     filter: Option<&str>,
     arguments: &Trace,
     place: &Place,
     sources: &mut SourceMap,
 ) -> Result<Ground, Stop> {
-    let old = match (&arguments.base, file.split_once(':').filter(|_| !place.folder.join(file).exists())) {
-        (None, _) => file.to_owned(),
-        (Some(base), None) => format!("{base}:./{file}"),
-        (Some(base), Some((_, path))) => format!("{base}:{path}"),
+    let files = match &arguments.base {
+        Some(base) => {
+            let path = if head.kind() == "git" { file.split_once(':').map(|(_, path)| path.to_owned()) } else { None };
+            let old = format!("{base}:{}", path.unwrap_or_else(|| format!("./{file}")));
+            Sides::of(source::Side::named(place, &old)?, head)?.files(&Everything).map_err(judge::source_doubts)?
+        }
+        None => Files { base: Vec::new(), head: head.files(&Everything).map_err(judge::source_doubts)? },
     };
-    let sides = Sides::named(place, &old, file)?;
-    let files = sides.files(&Everything).map_err(judge::source_doubts)?;
     let (inputs, _) = judge::by_file(files, arguments.format.clone(), sources)?;
     let configuration = inputs.1.first().map(|input| input.name.clone()).unwrap_or_default();
     let change = judge::both(&inputs, sources);

@@ -120,9 +120,7 @@ impl Sides {
     /// # Errors
     /// One does not exist, or one is a folder and the other a file.
     pub fn paths(old: &Path, new: &Path) -> Result<Self, SourceError> {
-        let mut sides = Self { base: Side::path(old)?, head: Side::path(new)?, authors: None };
-        sides.pair()?;
-        Ok(sides)
+        Self::of(Side::path(old)?, Side::path(new)?)
     }
 
     /// What two texts on a command line name: `REV:PATH` in the repository around `place`, or a path.
@@ -130,9 +128,23 @@ impl Sides {
     /// # Errors
     /// One does not exist, or one is a folder and the other a file.
     pub fn named(place: &Place, old: &str, new: &str) -> Result<Self, SourceError> {
-        let mut sides = Self { base: Side::named(place, old)?, head: Side::named(place, new)?, authors: None };
-        sides.pair()?;
-        Ok(sides)
+        Self::of(Side::named(place, old)?, Side::named(place, new)?)
+    }
+
+    /// Two sides of which nobody says who made the difference. Two single files are one file on two sides, whatever
+    /// they are called.
+    ///
+    /// # Errors
+    /// One is a folder and the other a file.
+    pub fn of(mut base: Side, mut head: Side) -> Result<Self, SourceError> {
+        match (&mut base.root, &mut head.root) {
+            (Root::One(old), Root::One(new)) => old.path.clone_from(&new.path),
+            (Root::One(file), _) | (_, Root::One(file)) => {
+                return Err(SourceError::FileAndFolder { file: escape(&file.name) });
+            }
+            _ => {}
+        }
+        Ok(Self { base, head, authors: None })
     }
 
     /// The wanted files of both sides.
@@ -161,18 +173,6 @@ impl Sides {
         problems.sort();
         problems.dedup();
         if problems.is_empty() { Ok(files) } else { Err(problems) }
-    }
-
-    /// Two single files are one file on two sides, whatever they are called.
-    fn pair(&mut self) -> Result<(), SourceError> {
-        match (&mut self.base.root, &mut self.head.root) {
-            (Root::One(old), Root::One(new)) => {
-                old.path.clone_from(&new.path);
-                Ok(())
-            }
-            (Root::One(file), _) | (_, Root::One(file)) => Err(SourceError::FileAndFolder { file: escape(&file.name) }),
-            _ => Ok(()),
-        }
     }
 }
 
