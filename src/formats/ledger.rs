@@ -70,6 +70,12 @@ impl<'t> Ledger<'t> {
         self.at = self.at.max(end);
     }
 
+    /// Everything before this byte is accounted for.
+    #[must_use]
+    pub const fn at(&self) -> usize {
+        self.at
+    }
+
     /// How many gaps there are so far: a reader stops where a text has no end of them.
     #[must_use]
     pub const fn gap_count(&self) -> usize {

@@ -726,7 +726,8 @@ fn check_condition(module: &Module, spec: &Spec, word: &Word<'_>) -> Result<(), 
     }
 }
 
-fn is_mac(text: &[u8]) -> bool {
+/// Six bytes in hexadecimal.
+pub(super) fn is_mac(text: &[u8]) -> bool {
     let bytes: Vec<_> = text.split(|b| *b == b':').collect();
     bytes.len() == 6 && bytes.iter().all(|byte| matches!(byte.len(), 1 | 2) && byte.iter().all(u8::is_ascii_hexdigit))
 }

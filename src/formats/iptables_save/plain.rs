@@ -6,11 +6,14 @@
 use super::ruleset::TableKind;
 use crate::model::{Action, Draft, Families};
 use crate::net::{Family, Field, Interface, Set, State};
+use std::ops::Range;
 
 /// A rule that was read this way.
 pub(super) struct Plain<'t> {
     pub(super) draft: Draft,
     pub(super) target: Target<'t>,
+    /// A condition on the sender's MAC address: where it stands in the text that was handed in, and the address.
+    pub(super) mac: Option<(Range<usize>, &'t [u8])>,
 }
 
 /// Where its packets go.
@@ -19,10 +22,15 @@ pub(super) enum Target<'t> {
     Chain(&'t [u8]),
 }
 
-/// Reads the line, without its line ending, of a file for one family.
-pub(super) fn rule(line: &[u8], table: TableKind, family: Family, fragments: bool) -> Option<Plain<'_>> {
-    let mut rest = line.strip_prefix(b"-A ").filter(|_| line.len() < LONGEST)?;
-    let chain = word(&mut rest)?;
+/// Reads what stands after `-A CHAIN ` on a line of a file for one family.
+#[inline]
+pub(super) fn rule<'t>(
+    rest: &'t [u8],
+    chain: &[u8],
+    table: TableKind,
+    family: Family,
+    fragments: bool,
+) -> Option<Plain<'t>> {
     let mut plain = Reader {
         table,
         family,
@@ -31,22 +39,34 @@ pub(super) fn rule(line: &[u8], table: TableKind, family: Family, fragments: boo
         seen: 0,
         protocol: 0,
         ports: false,
+        mac: None,
     };
+    let whole = rest.len();
+    let mut rest = rest;
+    if whole > LONGEST {
+        return None;
+    }
     loop {
         match rest {
             [b'-', letter, b' ', after @ ..] => {
+                let at = whole - rest.len();
                 rest = after;
                 if *letter == b'j' {
                     let target = rest;
-                    let fits = is_name(target) && !plain.is_misplaced(chain);
-                    return fits.then(|| Plain { draft: plain.finish(), target: target_of(target) });
+                    if !is_name(target) || plain.is_misplaced(chain) {
+                        return None;
+                    }
+                    let mac = plain.mac.take();
+                    return Some(Plain { draft: plain.finish(), target: target_of(target), mac });
                 }
                 plain.short(*letter, &mut rest)?;
+                if let Some((piece, _)) = plain.mac.as_mut().filter(|(piece, _)| piece.end == 0) {
+                    *piece = at..whole - rest.len() - 1;
+                }
             }
             [b'-', b'-', after @ ..] => {
                 rest = after;
-                let option = word(&mut rest)?;
-                plain.long(option, &mut rest)?;
+                plain.long(&mut rest)?;
             }
             _ => return None,
         }
@@ -78,7 +98,7 @@ fn word<'t>(rest: &mut &'t [u8]) -> Option<&'t [u8]> {
     (!word.is_empty()).then_some(word)
 }
 
-struct Reader {
+struct Reader<'t> {
     table: TableKind,
     family: Family,
     fragments: bool,
@@ -88,6 +108,7 @@ struct Reader {
     protocol: u8,
     /// Something in the header behind the IP header is asked for.
     ports: bool,
+    mac: Option<(Range<usize>, &'t [u8])>,
 }
 
 const SOURCE: u16 = 1;
@@ -100,8 +121,9 @@ const DESTINATION_PORT: u16 = 1 << 6;
 const STATE: u16 = 1 << 7;
 const MODULE: u16 = 1 << 8;
 const FLAGS: u16 = 1 << 9;
+const MAC: u16 = 1 << 10;
 
-impl Reader {
+impl<'t> Reader<'t> {
     fn once(&mut self, bit: u16) -> Option<()> {
         let new = self.seen & bit == 0;
         self.seen |= bit;
@@ -124,7 +146,7 @@ impl Reader {
         }
     }
 
-    fn short(&mut self, letter: u8, rest: &mut &[u8]) -> Option<()> {
+    fn short(&mut self, letter: u8, rest: &mut &'t [u8]) -> Option<()> {
         match letter {
             b's' => {
                 self.once(SOURCE)?;
@@ -148,30 +170,17 @@ impl Reader {
             }
             b'p' => {
                 self.once(PROTOCOL)?;
-                self.protocol = match word(rest)? {
-                    b"tcp" => 6,
-                    b"udp" => 17,
-                    b"icmp" => 1,
+                let (protocol, after) = match *rest {
+                    [b't', b'c', b'p', b' ', after @ ..] => (6, after),
+                    [b'u', b'd', b'p', b' ', after @ ..] => (17, after),
+                    [b'i', b'c', b'm', b'p', b' ', after @ ..] => (1, after),
                     _ => return None,
                 };
+                *rest = after;
+                self.protocol = protocol;
                 self.draft.protocol(self.protocol, self.protocol);
             }
-            b'm' => match (word(rest)?, self.protocol) {
-                (b"tcp", 6) | (b"udp", 17) => {
-                    self.once(MODULE)?;
-                    self.ports = true;
-                }
-                // What a state means before tracking is not plain.
-                (b"state" | b"conntrack", _) if self.table == TableKind::Raw => return None,
-                (b"state", _) => self.states(b"--state ", rest)?,
-                (b"conntrack", _) => self.states(b"--ctstate ", rest)?,
-                (b"multiport", 6 | 17) => match word(rest)? {
-                    b"--dports" => self.list(Field::DestinationPort, DESTINATION_PORT, rest)?,
-                    b"--sports" => self.list(Field::SourcePort, SOURCE_PORT, rest)?,
-                    _ => return None,
-                },
-                _ => return None,
-            },
+            b'm' => self.matches(rest)?,
             b'i' => {
                 self.once(INPUT)?;
                 self.interface(Field::Input, rest)?;
@@ -185,23 +194,57 @@ impl Reader {
         Some(())
     }
 
-    fn long(&mut self, option: &[u8], rest: &mut &[u8]) -> Option<()> {
-        match (option, self.protocol) {
-            (b"dport", 6 | 17) => {
+    fn matches(&mut self, rest: &mut &'t [u8]) -> Option<()> {
+        match (*rest, self.protocol) {
+            ([b't', b'c', b'p', b' ', after @ ..], 6) | ([b'u', b'd', b'p', b' ', after @ ..], 17) => {
+                *rest = after;
+                self.ports = true;
+                return self.once(MODULE);
+            }
+            _ => {}
+        }
+        match (word(rest)?, self.protocol) {
+            // What a state means before tracking is not plain.
+            (b"state" | b"conntrack", _) if self.table == TableKind::Raw => None,
+            (b"state", _) => self.states(b"--state ", rest),
+            (b"conntrack", _) => self.states(b"--ctstate ", rest),
+            (b"multiport", 6 | 17) => match word(rest)? {
+                b"--dports" => self.list(Field::DestinationPort, DESTINATION_PORT, rest),
+                b"--sports" => self.list(Field::SourcePort, SOURCE_PORT, rest),
+                _ => None,
+            },
+            (b"mac", _) => {
+                self.once(MAC)?;
+                *rest = rest.strip_prefix(b"--mac-source ")?;
+                let address = word(rest)?;
+                let plain = address.len() == 17 && address.iter().all(|b| b.is_ascii_alphanumeric() || *b == b':');
+                self.mac = plain.then_some((0..0, address));
+                plain.then_some(())
+            }
+            _ => None,
+        }
+    }
+
+    fn long(&mut self, rest: &mut &[u8]) -> Option<()> {
+        match (*rest, self.protocol) {
+            ([b'd', b'p', b'o', b'r', b't', b' ', after @ ..], 6 | 17) => {
+                *rest = after;
                 self.once(DESTINATION_PORT)?;
                 let (first, last) = ports(rest)?;
                 rest_is_next(rest)?;
                 self.draft.destination_port(first, last);
                 self.ports = true;
             }
-            (b"sport", 6 | 17) => {
+            ([b's', b'p', b'o', b'r', b't', b' ', after @ ..], 6 | 17) => {
+                *rest = after;
                 self.once(SOURCE_PORT)?;
                 let (first, last) = ports(rest)?;
                 rest_is_next(rest)?;
                 self.draft.source_port(first, last);
                 self.ports = true;
             }
-            (b"tcp-flags", 6) => {
+            (text, 6) => {
+                *rest = text.strip_prefix(b"tcp-flags ")?;
                 self.once(FLAGS)?;
                 let (mask, wanted) = (flags(word(rest)?)?, flags(word(rest)?)?);
                 let set: Set = (0..=255u8).filter(|byte| byte & mask == wanted).map(u128::from).collect();
@@ -282,23 +325,52 @@ fn rest_is_next(rest: &mut &[u8]) -> Option<()> {
     Some(())
 }
 
-/// `10.0.0.0/8 ` or `10.0.0.1 `, in plain decimal numbers.
+/// `10.0.0.0/8 ` or `10.0.0.1 `, in plain decimal numbers. The longest is 16 bytes, which are looked at together: no branch depends
+/// on how many digits a number has.
 fn ipv4(rest: &mut &[u8]) -> Option<(u32, u32)> {
-    let mut value = 0;
+    const EACH: u128 = u128::MAX / 255;
+    let bytes = u128::from_le_bytes(*rest.first_chunk()?);
+    let mut digits = bytes ^ EACH * 0x30;
+    // The high bit of each byte that is not a digit.
+    let mut others = ((digits & EACH * 0x7f) + EACH * 0x76 | digits) & EACH * 0x80;
+    let (mut value, mut used, mut wrong) = (0, 0, false);
+    let mut ends = bytes;
     for part in 0..4 {
-        value = value << 8 | u32::from(small(rest)?);
-        if part < 3 {
-            *rest = rest.strip_prefix(b".")?;
-        }
+        let length = others.trailing_zeros() / 8;
+        wrong |= !(1..=3).contains(&length);
+        let length = length.clamp(1, 3);
+        #[expect(clippy::cast_possible_truncation, reason = "three digits are looked at")]
+        let three = ((digits as u32) << (8 * (3 - length))) & 0x00ff_ffff;
+        let number = (three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16);
+        wrong |= number > 255 || (length > 1 && digits & 0xff == 0);
+        value = value << 8 | number & 0xff;
+        used += length + 1;
+        ends >>= 8 * length;
+        wrong |= part < 3 && ends & 0xff != u128::from(b'.');
+        ends >>= 8;
+        digits >>= 8 * (length + 1);
+        others >>= 8 * (length + 1);
     }
-    let length = match rest {
-        [b'/', after @ ..] => {
-            *rest = after;
-            small(rest).filter(|length| *length <= 32)?
+    if wrong {
+        return None;
+    }
+    let end = used as usize;
+    let length = match rest.get(end - 1)? {
+        b'/' => {
+            let (length, more) = match rest.get(end..)? {
+                [one @ b'0'..=b'9', b' ', ..] => (one - b'0', 2),
+                [ten @ b'1'..=b'9', one @ b'0'..=b'9', b' ', ..] => ((ten - b'0') * 10 + (one - b'0'), 3),
+                _ => return None,
+            };
+            *rest = rest.get(end + more..)?;
+            Some(length).filter(|length| *length <= 32)?
         }
-        _ => 32,
+        b' ' => {
+            *rest = rest.get(end..)?;
+            32
+        }
+        _ => return None,
     };
-    rest_is_next(rest)?;
     let ones = u32::MAX.checked_shr(length.into()).unwrap_or(0);
     Some((value & !ones, value | ones))
 }

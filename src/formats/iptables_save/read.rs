@@ -14,7 +14,7 @@ use super::ruleset::{Ruleset, Tab, TableKind};
 use super::syntax::{self, Command};
 use super::words::Word;
 use crate::formats::{Disposition, Ledger, Line, Reading};
-use crate::model::{Action, ChainId, RuleId, Symbol};
+use crate::model::{Action, ChainId, Draft, Literal, RuleId, Symbol};
 use crate::net::Family;
 use crate::text::{SourceId, Span};
 use std::ops::Range;
@@ -198,7 +198,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
 
     /// Gives a line the rules that it has on the other side.
     fn take(&mut self, line: Line, start: usize, end: usize) -> Option<()> {
-        let chain = self.chain_at(start)?;
+        let (chain, _) = self.chain_at(start)?;
         let tab = self.fast.as_ref()?.tab;
         let at = self.ledger.span(start, end);
         if line.context & LEADS != 0 {
@@ -217,8 +217,8 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         Some(())
     }
 
-    /// The chain of the line `-A CHAIN …` at `start`, if it is declared.
-    fn chain_at(&mut self, start: usize) -> Option<ChainId> {
+    /// The chain of the line `-A CHAIN …` at `start`, if it is declared, and where its name ends.
+    fn chain_at(&mut self, start: usize) -> Option<(ChainId, usize)> {
         let rest = self.text.get(start + 3..)?;
         let Self { fast, ruleset, reading, .. } = self;
         let Fast { tab, chain, .. } = fast.as_mut()?;
@@ -227,7 +227,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             && rest[..name.len()] == *name
             && rest[name.len()] == b' '
         {
-            return Some(id);
+            return Some((id, start + 3 + name.len()));
         }
         let name = &rest[..rest.iter().position(|b| *b == b' ')?];
         let symbol = reading.store.find_symbol(name)?;
@@ -237,7 +237,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         }
         let id = tab.chain(symbol);
         *chain = Some((name, id));
-        Some(id)
+        Some((id, start + 3 + name.len()))
     }
 
     /// Reads the line if every byte of it can be modelled at once.
@@ -259,10 +259,11 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 self.known = Some(known);
             }
         }
-        let Some(Plain { draft, target }) = plain::rule(line, kind, family, self.modes.fragments) else {
-            return false;
-        };
-        let Some(chain) = self.chain_at(start) else { return false };
+        let Some((chain, after)) = self.chain_at(start) else { return false };
+        let (name, rest) = self.text[start + 3..end].split_at(after.min(end) - start - 3);
+        let Some(rest) = rest.strip_prefix(b" ") else { return false };
+        let Some(plain) = plain::rule(rest, name, kind, family, self.modes.fragments) else { return false };
+        let Plain { mut draft, target, mac } = plain;
         let at = self.ledger.span(start, end);
         let (action, leads) = match target {
             Target::Action(action) => (action, 0),
@@ -275,11 +276,40 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 (Action::Jump(symbol), LEADS)
             }
         };
-        let rule = self.reading.store.rule(draft, action);
+        let mut context = context | leads;
+        if let Some((piece, address)) = mac {
+            let piece = end - rest.len() + piece.start..end - rest.len() + piece.end;
+            self.mac(&mut draft, address, &piece, start..end);
+            context |= NOTED;
+        }
+        let known = self.known.take().filter(|known| known.context | LEADS == context | LEADS && known.rules == 1);
+        let rule = match known {
+            Some(known) => {
+                if let Some(earlier) = &mut self.earlier {
+                    earlier.advance();
+                }
+                known.rule
+            }
+            None => self.reading.store.rule(draft, action),
+        };
         self.ruleset.tabs[tab].model.chains[chain.0 as usize].push(rule, at);
-        self.ledger.claim(start, end, Disposition::Modelled);
-        self.note(start, end, context | leads, rule, 1);
+        self.ledger.claim(self.ledger.at().max(start), end, Disposition::Modelled);
+        self.note(start, end, context, rule, 1);
         true
+    }
+
+    /// The condition on a MAC address, which is in no packet that a filter is asked about.
+    fn mac(&mut self, draft: &mut Draft, address: &[u8], piece: &Range<usize>, line: Range<usize>) {
+        let at = self.ledger.span(piece.start, piece.end);
+        let text = format!("-m mac --mac-source {}", crate::text::escape(address).to_uppercase());
+        let opaque = self.ruleset.opaque(self.reading.store, &text, at);
+        draft.require(Literal { opaque, holds: true });
+        if !lower::is_mac(address) {
+            let (count, _) = self.no_macs.get_or_insert((0, line.clone()));
+            *count += 1;
+        }
+        self.ledger.claim(line.start, piece.start, Disposition::Modelled);
+        self.ledger.claim(piece.start, piece.end, Disposition::Opaque("mac"));
     }
 
     /// Notes for the other side which rules a line is.

@@ -232,7 +232,8 @@ pub(super) fn port_list(word: &Word<'_>, protocol: u8) -> Result<Set, String> {
         let whole = !one.starts_with(':') && !one.ends_with(':');
         let set = Some(one).filter(|_| whole).and_then(|one| ports_between(one, |text| port(text, protocol)));
         // A range has more than one port here (libxt_multiport.c, `parse_multi_ports_v1`).
-        let set = set.filter(|set| !one.contains(':') || set.len() > 1).ok_or_else(|| refuse(word, "a list of ports"))?;
+        let set =
+            set.filter(|set| !one.contains(':') || set.len() > 1).ok_or_else(|| refuse(word, "a list of ports"))?;
         ranges.extend_from_slice(set.ranges());
     }
     if count > 15 {
