@@ -67,8 +67,8 @@ const MOST_EDGES: usize = 8_000_000;
 const FLAT: usize = 1000;
 /// Above so many rules a flat list is not enumerated.
 const MOST_RULES: usize = 20_000;
-/// Regions that are looked at in one pass over the rules.
-const BATCH: usize = 64;
+/// Regions that are looked at in one pass over the rules, if it need not hold too many of them.
+const BATCH: usize = 2048;
 
 /// What a comparison may still spend, all regions together.
 struct Effort {
@@ -126,20 +126,30 @@ fn explore(
     effort: &mut Effort,
 ) -> Differences {
     let store = &change.store;
-    let mut out = Differences::default();
-    (out.gained.complete, out.lost.complete) = (true, true);
-    for batch in pieces.chunks(BATCH) {
-        let probes: Vec<Probe> = batch.iter().map(Probe::new).collect();
-        let empty = || probes.iter().map(|_| Slice::default()).collect::<Vec<_>>();
-        let scan = |program: Program<'_>| program.sided().map_or_else(empty, |sided| slice::scan(store, sided, &probes));
-        let of_first = scan(first);
-        let of_second = match (two_sides, first, second) {
-            (true, Program::Filter(base), Program::Filter(head)) => {
-                slice::rescan(store, head, &probes, base, &of_first, &|place| change.common(head, place))
-            }
-            _ => scan(second),
+    let mut out = Differences { gained: Found::NONE, lost: Found::NONE };
+    let mut batch = BATCH;
+    let mut rest = pieces;
+    while !rest.is_empty() {
+        let now = &rest[..batch.min(rest.len())];
+        let probes: Vec<Probe> = now.iter().map(Probe::new).collect();
+        let scan = |program: Program<'_>| match program {
+            Program::Filter(sided) => slice::scan(store, sided, &probes),
+            Program::Constant(_) => Ok(probes.iter().map(|_| Slice::default()).collect()),
         };
-        for ((piece, a), b) in batch.iter().zip(&of_first).zip(&of_second) {
+        let slices = scan(first).and_then(|of_first| {
+            let of_second = match (two_sides, first, second) {
+                (true, Program::Filter(base), Program::Filter(head)) => {
+                    slice::rescan(store, head, &probes, base, &of_first, &|place| change.common(head, place))
+                }
+                _ => scan(second)?,
+            };
+            Ok((of_first, of_second))
+        });
+        let Ok((of_first, of_second)) = slices else {
+            batch = now.len().div_ceil(4);
+            continue;
+        };
+        for ((piece, a), b) in now.iter().zip(&of_first).zip(&of_second) {
             let problem = Problem { store, region: piece, first: (first, a), second: (second, b) };
             let found = problem.solve(effort);
             for (all, new) in [(&mut out.gained, found.gained), (&mut out.lost, found.lost)] {
@@ -147,6 +157,7 @@ fn explore(
                 all.complete &= new.complete;
             }
         }
+        rest = &rest[now.len()..];
     }
     for found in [&mut out.gained, &mut out.lost] {
         arrange(&mut found.deltas);
@@ -196,22 +207,23 @@ struct Problem<'p> {
 
 impl Problem<'_> {
     fn solve(&self, effort: &mut Effort) -> Differences {
-        let mut rules: Vec<RuleId> = self.first.1.all().chain(self.second.1.all()).collect();
-        rules.sort_unstable();
-        rules.dedup();
         let flat = self.flat();
-        let start = rules.len() * 48 + 20_000;
+        let most = self.first.1.len().max(self.second.1.len());
         let searched = match &flat {
-            Some((base, head)) if rules.len() > FLAT => {
-                let searched = self.search(&rules, base, head, effort);
+            Some((base, head)) if most > FLAT => {
+                let searched = self.search(base, head, effort);
                 let equal = searched.as_ref().is_some_and(|found| found.gained.complete);
-                if equal || rules.len() > MOST_RULES {
+                if equal || most > MOST_RULES {
                     return searched.unwrap_or_default();
                 }
                 searched
             }
             Some(_) | None => None,
         };
+        let mut rules: Vec<RuleId> = self.first.1.all().chain(self.second.1.all()).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let start = rules.len() * 48 + 20_000;
         let wide = if searched.is_some() { &ORDERS[1..2] } else { &ORDERS[..] };
         for order in wide {
             if let Some(found) = self.diagram(&rules, order, start, effort) {
@@ -221,7 +233,7 @@ impl Problem<'_> {
         if searched.is_some() {
             return searched.unwrap_or_default();
         }
-        let searched = flat.and_then(|(base, head)| self.search(&rules, &base, &head, effort));
+        let searched = flat.and_then(|(base, head)| self.search(&base, &head, effort));
         if searched.as_ref().is_some_and(|found| found.gained.complete) {
             return searched.unwrap_or_default();
         }
@@ -236,8 +248,8 @@ impl Problem<'_> {
     }
 
     /// By cover search; `None` if it is too hard.
-    fn search(&self, rules: &[RuleId], base: &FlatList, head: &FlatList, effort: &mut Effort) -> Option<Differences> {
-        let frame = Frame::new(self.store, self.region, rules, &ORDERS[1]);
+    fn search(&self, base: &FlatList, head: &FlatList, effort: &mut Effort) -> Option<Differences> {
+        let frame = Frame::new(self.store, self.region, base.rules.iter().chain(&head.rules).copied(), &ORDERS[1]);
         let part = effort.steps.0 / 4;
         let found = effort.steps.part(part, |steps| flat::compare(self.store, self.region, &frame, base, head, steps)).ok()?;
         let list = |cubes: Vec<Vec<(u32, u32)>>| {

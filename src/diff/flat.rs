@@ -41,7 +41,12 @@ const SAMPLE: usize = 12;
 
 impl Frame {
     /// Plain values if that is enough for these rules in this region, else ranks.
-    pub(super) fn new(store: &Store, region: &Region, rules: &[RuleId], order: &[Field]) -> Self {
+    pub(super) fn new(
+        store: &Store,
+        region: &Region,
+        rules: impl Iterator<Item = RuleId> + Clone,
+        order: &[Field],
+    ) -> Self {
         let side = |field: Field| match region.get(field).map(Set::ranges) {
             None => Some((0, u32::try_from(field.max(region.family())).unwrap_or(u32::MAX))),
             Some([(first, last)]) => Some((u32::try_from(*first).ok()?, u32::try_from(*last).ok()?)),
@@ -49,8 +54,8 @@ impl Frame {
         };
         let whole: Option<Vec<_>> = PLAIN.into_iter().map(side).collect();
         match whole {
-            Some(whole) if rules.iter().all(|rule| store.plain(*rule, region.family()).is_some()) => Self::Plain(whole),
-            Some(_) | None => Self::Ranks(Levels::new(store, region, rules.iter().copied(), order)),
+            Some(whole) if rules.clone().all(|rule| store.plain(rule, region.family()).is_some()) => Self::Plain(whole),
+            Some(_) | None => Self::Ranks(Levels::new(store, region, rules, order)),
         }
     }
 

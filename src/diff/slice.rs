@@ -1,39 +1,64 @@
 //! The part of a side's program that a region touches.
 
+use super::ranks::narrow;
 use super::{Sided, windows::Window};
-use crate::model::{ChainId, Probe, RuleId, Store, TableId};
+use crate::model::{Action, ChainId, Probe, RuleId, Store, TableId};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
 /// A chain of a configuration.
 pub(super) type Place = (TableId, ChainId);
 
-/// For one region and one side: of each chain the rules that can match a packet of the region, with their positions.
+/// For one region and one side: of each chain the rules that can match a packet of the region, with their positions,
+/// up to the first one that decides them all.
 #[derive(Default)]
 pub(super) struct Slice {
-    chains: HashMap<Place, Vec<(u32, RuleId)>, RandomState>,
+    chains: HashMap<Place, Part, RandomState>,
+}
+
+#[derive(Default)]
+struct Part {
+    rules: Vec<(u32, RuleId)>,
+    /// The last rule decides every packet of the region that comes to it: what stands behind it is left out.
+    closed: bool,
 }
 
 impl Slice {
     /// The rules of a chain, in order.
     pub(super) fn rules(&self, place: Place) -> &[(u32, RuleId)] {
-        self.chains.get(&place).map_or(&[], Vec::as_slice)
+        self.chains.get(&place).map_or(&[], |part| part.rules.as_slice())
     }
 
     /// Every rule, chain by chain.
     pub(super) fn all(&self) -> impl Iterator<Item = RuleId> + Clone {
-        self.chains.values().flatten().map(|(_, rule)| *rule)
+        self.chains.values().flat_map(|part| &part.rules).map(|(_, rule)| *rule)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.chains.values().map(Vec::len).sum()
+        self.chains.values().map(|part| part.rules.len()).sum()
     }
 
     pub(super) fn insert(&mut self, place: Place, rules: Vec<(u32, RuleId)>) {
         if !rules.is_empty() {
-            self.chains.insert(place, rules);
+            self.chains.insert(place, Part { rules, closed: false });
         }
     }
+}
+
+/// Too many rules touch too many regions for one pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+/// Rules that one pass may collect, all regions together; 8 bytes each.
+const MOST_COLLECTED: usize = 3_000_000;
+
+/// Whether a rule ends its chain for every packet of the region.
+fn closes(store: &Store, rule: RuleId, probe: &Probe) -> bool {
+    let decides = match store.get(rule).action() {
+        Action::Accept | Action::Deny | Action::Return | Action::Goto(_) => true,
+        Action::Jump(_) | Action::Continue => false,
+    };
+    decides && store.covers(rule, probe)
 }
 
 /// Every chain that a packet could run through at a filter: its base chains and all chains of their tables that are
@@ -43,7 +68,7 @@ pub(super) fn chains(sided: Sided<'_>) -> Vec<Place> {
         sided.configuration.filters.iter().flat_map(|f| &f.stages).map(|s| (s.table, s.chain)).collect();
     let mut out: Vec<Place> = Vec::new();
     for stage in &sided.filter.stages {
-        let chains = 0..super::ranks::narrow(sided.configuration.table(stage.table).chains.len());
+        let chains = 0..narrow(sided.configuration.table(stage.table).chains.len());
         let own = (stage.table, stage.chain);
         out.extend(chains.map(|n| (stage.table, ChainId(n))).filter(|place| *place == own || !bases.contains(place)));
     }
@@ -53,20 +78,33 @@ pub(super) fn chains(sided: Sided<'_>) -> Vec<Place> {
 }
 
 /// The slices of one side for several regions, in one pass over its rules.
-pub(super) fn scan(store: &Store, sided: Sided<'_>, probes: &[Probe]) -> Vec<Slice> {
+pub(super) fn scan(store: &Store, sided: Sided<'_>, probes: &[Probe]) -> Result<Vec<Slice>, TooMany> {
     let mut out: Vec<Slice> = probes.iter().map(|_| Slice::default()).collect();
     let index = Index::new(probes);
+    let mut collected = 0;
     for place in chains(sided) {
         let chain = sided.configuration.table(place.0).get(place.1);
-        let mut found: Vec<Vec<(u32, RuleId)>> = vec![Vec::new(); probes.len()];
+        let mut found: Vec<Part> = probes.iter().map(|_| Part::default()).collect();
         for (position, rule) in (0..).zip(&chain.rules) {
-            index.each(store, *rule, probes, |n| found[n].push((position, *rule)));
+            index.each(store, *rule, probes, |n| {
+                let part = &mut found[n];
+                if !part.closed {
+                    collected += 1;
+                    part.rules.push((position, *rule));
+                    part.closed = closes(store, *rule, &probes[n]);
+                }
+            });
+            if collected > MOST_COLLECTED && probes.len() > 1 {
+                return Err(TooMany);
+            }
         }
-        for (slice, rules) in out.iter_mut().zip(found) {
-            slice.insert(place, rules);
+        for (slice, part) in out.iter_mut().zip(found) {
+            if !part.rules.is_empty() {
+                slice.chains.insert(place, part);
+            }
         }
     }
-    out
+    Ok(out)
 }
 
 /// The slices of the other side: what `windows` leaves common is taken over, the rest is looked at.
@@ -80,34 +118,70 @@ pub(super) fn rescan<'w>(
 ) -> Vec<Slice> {
     let mut out: Vec<Slice> = probes.iter().map(|_| Slice::default()).collect();
     for place in chains(sided) {
-        let chain = sided.configuration.table(place.0).get(place.1);
+        let rules = &sided.configuration.table(place.0).get(place.1).rules;
         let common = windows(place);
         for ((slice, probe), theirs) in out.iter_mut().zip(probes).zip(of_base) {
-            let mut rules = Vec::new();
-            let look = |rules: &mut Vec<(u32, RuleId)>, from: u32, to: u32| {
-                let part = chain.rules.get(from as usize..to as usize).unwrap_or_default();
-                rules.extend((from..).zip(part.iter().copied()).filter(|(_, rule)| store.overlaps(*rule, probe)));
-            };
-            match &common {
-                Some((origin, windows)) => {
-                    let old = theirs.rules(*origin);
-                    let (mut before, mut after) = (0, 0);
-                    let end = super::ranks::narrow(base.configuration.table(origin.0).get(origin.1).rules.len());
-                    let last = Window { base: (end, end), head: (super::ranks::narrow(chain.rules.len()), u32::MAX) };
-                    for window in windows.iter().chain([&last]) {
-                        let from = old.partition_point(|(position, _)| *position < before);
-                        let to = old.partition_point(|(position, _)| *position < window.base.0);
-                        rules.extend(old[from..to].iter().map(|(position, rule)| (position - before + after, *rule)));
-                        look(&mut rules, window.head.0, window.head.1.min(super::ranks::narrow(chain.rules.len())));
-                        (before, after) = (window.base.1, window.head.1);
-                    }
-                }
-                None => look(&mut rules, 0, super::ranks::narrow(chain.rules.len())),
+            let copied = common.and_then(|(origin, windows)| {
+                let length = narrow(base.configuration.table(origin.0).get(origin.1).rules.len());
+                copy(store, rules, probe, theirs.chains.get(&origin), length, windows)
+            });
+            let part = copied.unwrap_or_else(|| look(store, rules, probe, 0, narrow(rules.len())));
+            if !part.rules.is_empty() {
+                slice.chains.insert(place, part);
             }
-            slice.insert(place, rules);
         }
     }
     out
+}
+
+/// The rules from one position to another that touch the region, up to one that closes it.
+fn look(store: &Store, rules: &[RuleId], probe: &Probe, from: u32, to: u32) -> Part {
+    let mut part = Part::default();
+    let range = rules.get(from as usize..(to as usize).min(rules.len())).unwrap_or_default();
+    for (position, rule) in (from..).zip(range.iter().copied()) {
+        if store.overlaps(rule, probe) {
+            part.rules.push((position, rule));
+            if closes(store, rule, probe) {
+                part.closed = true;
+                break;
+            }
+        }
+    }
+    part
+}
+
+/// What stands outside the windows as on the other side, with the windows looked at. `None` where the other side was
+/// left out behind a rule that is not there on this side.
+fn copy(store: &Store, rules: &[RuleId], probe: &Probe, old: Option<&Part>, length: u32, windows: &[Window]) -> Option<Part> {
+    let empty = Part::default();
+    let old = old.unwrap_or(&empty);
+    let end = match old.rules.last() {
+        Some((position, _)) if old.closed => Some(*position),
+        Some(_) | None => None,
+    };
+    if end.is_some_and(|end| windows.iter().any(|w| (w.base.0..w.base.1).contains(&end))) {
+        return None;
+    }
+    let mut part = Part::default();
+    let (mut before, mut after) = (0, 0);
+    let last = Window { base: (length, length), head: (narrow(rules.len()), narrow(rules.len())) };
+    for window in windows.iter().chain([&last]) {
+        let from = old.rules.partition_point(|(position, _)| *position < before);
+        let to = old.rules.partition_point(|(position, _)| *position < window.base.0);
+        part.rules.extend(old.rules[from..to].iter().map(|(position, rule)| (position - before + after, *rule)));
+        if end.is_some_and(|end| end < window.base.0) {
+            part.closed = true;
+            break;
+        }
+        let changed = look(store, rules, probe, window.head.0, window.head.1);
+        part.rules.extend(changed.rules);
+        if changed.closed {
+            part.closed = true;
+            break;
+        }
+        (before, after) = (window.base.1, window.head.1);
+    }
+    Some(part)
 }
 
 /// Finds the regions that a rule touches without asking each of many.

@@ -273,8 +273,7 @@ proptest! {
         let (first, second) = (list(&change.base, otherwise[0]), list(&change.head, otherwise[1]));
         let all = first.rules.iter().chain(&second.rules).copied();
         let region = Region::all(Family::Ipv4);
-        let rules: Vec<_> = all.collect();
-        let frame = flat::Frame::new(&change.store, &region, &rules, &Field::ALL);
+        let frame = flat::Frame::new(&change.store, &region, all, &Field::ALL);
         let mut steps = cover::Steps(10_000_000);
         let found = flat::compare(&change.store, &region, &frame, &first, &second, &mut steps).expect("within budget");
         let differs = probes(opaques, seed).any(|(packet, truths)| {

@@ -72,6 +72,22 @@ impl Store {
         plain && probe.convex || self.overlaps_field_by_field(id, probe)
     }
 
+    /// Whether a rule matches every packet of the region: a sufficient test, cheap and without its rarer conditions.
+    #[must_use]
+    pub fn covers(&self, id: RuleId, probe: &Probe) -> bool {
+        let rule = self.get(id);
+        includes(rule.destination, probe.destination)
+            && includes(rule.source, probe.source)
+            && includes(rule.destination_port, probe.destination_port)
+            && includes(rule.protocol, probe.protocol)
+            && includes(rule.source_port, probe.source_port)
+            && rule.states & probe.states == probe.states
+            && rule.families.and(probe.family) == probe.family
+            && rule.extra == 0
+            && rule.input == SetId::ANY
+            && rule.output == SetId::ANY
+    }
+
     fn overlaps_field_by_field(&self, id: RuleId, probe: &Probe) -> bool {
         self.ranges(id, probe.region.family()).all(|(field, ranges)| {
             let Some(set) = probe.region.get(field) else { return true };
@@ -100,6 +116,10 @@ impl Store {
 
 fn meet<T: PartialOrd>(a: (T, T), b: (T, T)) -> bool {
     a.0 <= b.1 && b.0 <= a.1
+}
+
+fn includes<T: PartialOrd>(outer: (T, T), inner: (T, T)) -> bool {
+    outer.0 <= inner.0 && inner.1 <= outer.1
 }
 
 fn cast<T: TryFrom<u128>>((first, last): (u128, u128)) -> (T, T)
