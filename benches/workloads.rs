@@ -29,7 +29,9 @@ fn main() -> Outcome<()> {
         return Ok(());
     }
     let wanted = |name: &str| arguments.iter().all(|part| name.contains(part.as_str()));
-    say("times in ms, least of several runs; floor = reading both files; x = all / floor; peak = memory of the process in MiB");
+    say(
+        "times in ms, least of several runs; floor = reading both files; x = all / floor; peak = memory of the process in MiB",
+    );
     say(&format!(
         "{:<34} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5} {:>6}  goal",
         "workload", "MB/s", "floor", "base", "head", "diff", "all", "x", "peak", "boxes"
@@ -54,14 +56,26 @@ fn workloads(shared: &Path, wanted: &dyn Fn(&str) -> bool) -> Outcome<Vec<Worklo
         let folder = shared.join("corpus/iptables-save/diekmann+net-network");
         folder.join(format!("configs_chair_for_Network_Architectures_and_Services__{stamp}.ipt"))
     };
-    let v4 = ["2015-05-13_10-53-20", "2015-05-15_14-14-46", "2015-05-15_15-23-41", "2015-09-03_15-56-50", "2016-03-16_13-53-28", "2016-06-27_16-29-01"];
+    let v4 = [
+        "2015-05-13_10-53-20",
+        "2015-05-15_14-14-46",
+        "2015-05-15_15-23-41",
+        "2015-09-03_15-56-50",
+        "2016-03-16_13-53-28",
+        "2016-06-27_16-29-01",
+    ];
     for pair in v4.windows(2) {
         let name = format!("real 5k {} -> {}", &pair[0][..10], &pair[1][..10]);
         let file = |stamp: &str| real(&format!("iptables-save-{stamp}"));
         out.push((name, file(pair[0]), file(pair[1]), "all <= 30 + reading"));
     }
     let file = |stamp: &str| real(&format!("ip6tables-save-{stamp}"));
-    out.push(("real 6k IPv6 2016-03 -> 2016-06".into(), file("2016-03-16_13-53-28"), file("2016-06-27_16-29-01"), "all <= 50 + reading"));
+    out.push((
+        "real 6k IPv6 2016-03 -> 2016-06".into(),
+        file("2016-03-16_13-53-28"),
+        file("2016-06-27_16-29-01"),
+        "all <= 50 + reading",
+    ));
     for (name, edit, goal) in [
         ("real 5k, one rule inserted", Edit::Insert, "all <= 3"),
         ("real 5k, one rule removed", Edit::Remove, "all <= 3"),
@@ -110,14 +124,20 @@ enum Edit {
 fn edited(base: &Path, edit: Edit) -> Outcome<PathBuf> {
     let text = std::fs::read_to_string(base)?;
     let mut lines: Vec<&str> = text.lines().collect();
-    let at = lines.iter().position(|line| line.starts_with("-A filter_110 ") && line.ends_with("-j ACCEPT")).ok_or("no such rule")?;
+    let at = lines
+        .iter()
+        .position(|line| line.starts_with("-A filter_110 ") && line.ends_with("-j ACCEPT"))
+        .ok_or("no such rule")?;
     let inserted = "-A filter_110 -s 192.0.2.7/32 -p tcp -m tcp --dport 8443 -j ACCEPT";
     match edit {
         Edit::Insert => lines.insert(at, inserted),
         Edit::Remove => drop(lines.remove(at)),
         Edit::Move => {
             let action = |line: &str| line.rsplit(' ').next().map(str::to_owned);
-            let run = lines[at..].iter().take_while(|line| line.starts_with("-A filter_110 ") && action(line) == action(lines[at])).count();
+            let run = lines[at..]
+                .iter()
+                .take_while(|line| line.starts_with("-A filter_110 ") && action(line) == action(lines[at]))
+                .count();
             lines[at..at + run].reverse();
         }
     }
@@ -160,7 +180,8 @@ fn one(base: &Path, head: &Path) -> Outcome<()> {
         let old = sources.add(b"rules", old).map_err(|_| "too large")?;
         let new = sources.add(b"rules", new).map_err(|_| "too large")?;
         let mut store = Store::default();
-        let input = |file| vec![Input { name: "bench".into(), format: formats::format("iptables-save"), files: vec![file] }];
+        let input =
+            |file| vec![Input { name: "bench".into(), format: formats::format("iptables-save"), files: vec![file] }];
         let start = Instant::now();
         let (before, memo, _) = formats::read(&input(old), &sources, &mut store, None);
         let read_base = start.elapsed();
@@ -172,7 +193,9 @@ fn one(base: &Path, head: &Path) -> Outcome<()> {
         let start = Instant::now();
         let difference = compare(&change);
         let compared = start.elapsed();
-        for (best, time) in best.iter_mut().zip([floor, read_base, read_head, compared, read_base + read_head + compared]) {
+        for (best, time) in
+            best.iter_mut().zip([floor, read_base, read_head, compared, read_base + read_head + compared])
+        {
             *best = (*best).min(time);
         }
         let filters = difference.configurations.iter().flat_map(|c| &c.filters);
@@ -187,8 +210,16 @@ fn one(base: &Path, head: &Path) -> Outcome<()> {
     let [floor, base, head, diff, all] = best.map(ms);
     let speed = bytes as f64 / 2.0 / 1e3 / base;
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|v| v.trim().split(' ').next()?.parse::<u64>().ok()).unwrap_or(0) / 1024;
-    say(&format!("{speed:>8.0} {floor:>7.2} {base:>7.2} {head:>7.2} {diff:>7.2} {all:>7.2} {:>6.1} {peak:>5} {boxes:>6}", all / floor));
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|v| v.trim().split(' ').next()?.parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1024;
+    say(&format!(
+        "{speed:>8.0} {floor:>7.2} {base:>7.2} {head:>7.2} {diff:>7.2} {all:>7.2} {:>6.1} {peak:>5} {boxes:>6}",
+        all / floor
+    ));
     Ok(())
 }
 
@@ -198,7 +229,9 @@ fn whole_processes(shared: &Path, wanted: &dyn Fn(&str) -> bool) -> Outcome<()> 
         return Ok(());
     }
     let folder = shared.join("corpus/iptables-save/diekmann+net-network");
-    let file = |stamp: &str| folder.join(format!("configs_chair_for_Network_Architectures_and_Services__iptables-save-{stamp}.ipt"));
+    let file = |stamp: &str| {
+        folder.join(format!("configs_chair_for_Network_Architectures_and_Services__iptables-save-{stamp}.ipt"))
+    };
     let (old, new) = (file("2016-03-16_13-53-28"), file("2016-06-27_16-29-01"));
     let git = ["diff", "--no-index", "--stat"];
     let with = |name: &'static str, arguments: &[&str]| {
@@ -224,7 +257,8 @@ fn whole_processes(shared: &Path, wanted: &dyn Fn(&str) -> bool) -> Outcome<()> 
             }
             best = best.min(start.elapsed());
         }
-        let time = if best == Duration::MAX { "not installed".to_owned() } else { format!("{:.1}", best.as_secs_f64() * 1e3) };
+        let time =
+            if best == Duration::MAX { "not installed".to_owned() } else { format!("{:.1}", best.as_secs_f64() * 1e3) };
         say(&format!("{name:<40} {time:>8}"));
     }
     Ok(())

@@ -154,6 +154,15 @@ impl Change {
         wanted.collect()
     }
 
+    /// Whether the rule at a position of a chain of base stands on head too.
+    pub(super) fn is_common(&self, base: Sided<'_>, place: Place, position: u32) -> bool {
+        let mut pairs = self.chain_pairs(&base.configuration.name).iter();
+        pairs.find(|pair| pair.base == Some(place)).is_some_and(|pair| {
+            let next = pair.windows.partition_point(|window| window.base.1 <= position);
+            pair.windows.get(next).is_none_or(|window| position < window.base.0)
+        })
+    }
+
     /// For a chain of head: its counterpart on base and where they differ.
     pub(super) fn common(&self, head: Sided<'_>, place: Place) -> Option<(Place, &[Window])> {
         let pairs = self.chain_pairs(&head.configuration.name);

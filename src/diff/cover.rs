@@ -55,7 +55,12 @@ impl Steps {
 }
 
 /// A part of `piece` outside every one of `boxes`; `None`: they cover it.
-pub(super) fn uncovered(cubes: &Cubes, piece: &Cube, boxes: &[u32], steps: &mut Steps) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
+pub(super) fn uncovered(
+    cubes: &Cubes,
+    piece: &Cube,
+    boxes: &[u32],
+    steps: &mut Steps,
+) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
     let mut stack: Vec<(Vec<(u32, u32)>, Vec<u32>)> = Vec::new();
     let mut next = Some((piece.to_vec(), boxes.to_vec()));
     while let Some((piece, boxes)) = next.take().or_else(|| stack.pop()) {

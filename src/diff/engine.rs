@@ -76,16 +76,18 @@ struct Effort {
     edges: usize,
     /// Steps of cover search, about 5 ns each.
     steps: Steps,
+    /// Every region is what one changed rule matches: what that rule decides is all there is to look at in it.
+    only_covering: bool,
 }
 
 impl Effort {
     const fn full() -> Self {
-        Self { edges: 24_000_000, steps: Steps(200_000_000) }
+        Self { edges: 24_000_000, steps: Steps(200_000_000), only_covering: false }
     }
 
     /// For a first attempt at everything at once: diagrams only.
     const fn whole() -> Self {
-        Self { edges: 1_500_000, steps: Steps(0) }
+        Self { edges: 1_500_000, steps: Steps(0), only_covering: false }
     }
 }
 
@@ -103,12 +105,17 @@ pub(super) fn compare(
         match changed_regions(change, base, head, &pieces) {
             Changed::Everything => {}
             Changed::Only(regions) => pieces = regions,
-            Changed::Many(regions) => {
-                let whole = explore(change, first, second, &pieces, two_sides, &mut Effort::whole());
-                if whole.gained.complete && whole.lost.complete {
-                    return whole;
+            Changed::Matches { mut regions, small } => {
+                if small {
+                    let whole = explore(change, first, second, &pieces, two_sides, &mut Effort::whole());
+                    if whole.gained.complete && whole.lost.complete {
+                        return whole;
+                    }
                 }
-                pieces = regions;
+                regions.sort_unstable();
+                regions.dedup();
+                let mut effort = Effort { only_covering: true, ..Effort::full() };
+                return explore(change, first, second, &regions, two_sides, &mut effort);
             }
         }
     }
@@ -133,7 +140,9 @@ fn explore(
         let now = &rest[..batch.min(rest.len())];
         let probes: Vec<Probe> = now.iter().map(Probe::new).collect();
         let scan = |program: Program<'_>| match program {
-            Program::Filter(sided) => slice::scan(store, sided, &probes),
+            Program::Filter(sided) => {
+                slice::scan(store, sided, &probes, &|place, n| !two_sides || change.is_common(sided, place, n))
+            }
             Program::Constant(_) => Ok(probes.iter().map(|_| Slice::default()).collect()),
         };
         let slices = scan(first).and_then(|of_first| {
@@ -189,7 +198,8 @@ fn arrange(deltas: &mut Vec<Delta>) {
         let all: u32 = Field::ALL.into_iter().map(free).sum();
         delta.region.sets().iter().fold(all, |sum, (field, set)| sum - free(*field) + bits(set.len()).min(free(*field)))
     };
-    let mut keyed: Vec<_> = deltas.drain(..).map(|delta| ((!delta.conditions.is_empty(), Reverse(size(&delta))), delta)).collect();
+    let mut keyed: Vec<_> =
+        deltas.drain(..).map(|delta| ((!delta.conditions.is_empty(), Reverse(size(&delta))), delta)).collect();
     keyed.sort_unstable_by(|(a, x), (b, y)| {
         a.cmp(b).then_with(|| x.region.cmp(&y.region)).then_with(|| x.conditions.cmp(&y.conditions))
     });
@@ -213,7 +223,7 @@ impl Problem<'_> {
             Some((base, head)) if most > FLAT => {
                 let searched = self.search(base, head, effort);
                 let equal = searched.as_ref().is_some_and(|found| found.gained.complete);
-                if equal || most > MOST_RULES {
+                if equal || most > MOST_RULES || effort.only_covering && searched.is_some() {
                     return searched.unwrap_or_default();
                 }
                 searched
@@ -251,9 +261,13 @@ impl Problem<'_> {
     fn search(&self, base: &FlatList, head: &FlatList, effort: &mut Effort) -> Option<Differences> {
         let frame = Frame::new(self.store, self.region, base.rules.iter().chain(&head.rules).copied(), &ORDERS[1]);
         let part = effort.steps.0 / 4;
-        let found = effort.steps.part(part, |steps| flat::compare(self.store, self.region, &frame, base, head, steps)).ok()?;
-        let list = |cubes: Vec<Vec<(u32, u32)>>| {
-            Found { deltas: deltas(frame.packets(&cubes, self.region)), complete: found.complete }
+        let only_covering = effort.only_covering;
+        let compare =
+            |steps: &mut Steps| flat::compare(self.store, self.region, &frame, base, head, only_covering, steps);
+        let found = effort.steps.part(part, compare).ok()?;
+        let list = |cubes: Vec<Vec<(u32, u32)>>| Found {
+            deltas: deltas(frame.packets(&cubes, self.region)),
+            complete: found.complete,
         };
         Some(Differences { gained: list(found.gained), lost: list(found.lost) })
     }

@@ -404,8 +404,7 @@ impl Listing<'_> {
             first = edge.last.wrapping_add(1);
         }
         let level = diagram.at(node).level;
-        let groups: Rc<[_]> =
-            groups.into_iter().map(|(child, ranks)| (child, self.out.set(level, ranks))).collect();
+        let groups: Rc<[_]> = groups.into_iter().map(|(child, ranks)| (child, self.out.set(level, ranks))).collect();
         self.groups.insert(node, Rc::clone(&groups));
         groups
     }

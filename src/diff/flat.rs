@@ -91,7 +91,14 @@ impl Frame {
     }
 
     /// The boxes of a rule.
-    fn boxes(&self, store: &Store, region: &Region, rule: RuleId, cubes: &mut Cubes, out: &mut Vec<u32>) -> Result<(), TooHard> {
+    fn boxes(
+        &self,
+        store: &Store,
+        region: &Region,
+        rule: RuleId,
+        cubes: &mut Cubes,
+        out: &mut Vec<u32>,
+    ) -> Result<(), TooHard> {
         match self {
             Self::Plain(_) => out.extend(store.plain(rule, region.family()).map(|cube| cubes.push(&cube))),
             Self::Ranks(levels) => {
@@ -152,23 +159,24 @@ impl List {
 /// Let `p` be decided differently, by rule `x` on base and `y` on head. If both were common to the lists, their
 /// order would be the same on both sides and the same one would decide: so one of them is a changed rule, or what
 /// happens otherwise differs. It is enough to look, for every changed rule, for a packet that it decides and that
-/// the other list decides otherwise.
+/// the other list decides otherwise. `only_covering`: only those that cover the whole region are of interest.
 pub(super) fn compare(
     store: &Store,
     region: &Region,
     frame: &Frame,
     base: &FlatList,
     head: &FlatList,
+    only_covering: bool,
     steps: &mut Steps,
 ) -> Result<FlatDifference, TooHard> {
     let whole = frame.whole();
     let mut cubes = Cubes::new(whole.len(), base.rules.len() + head.rules.len());
     let before = List::new(frame, store, region, base, &mut cubes)?;
     let after = List::new(frame, store, region, head, &mut cubes)?;
-    let windows = windows(store, &before.rules, &after.rules);
+    let windows = if only_covering { Vec::new() } else { windows(store, &before.rules, &after.rules) };
     let mut out = FlatDifference { complete: true, ..FlatDifference::default() };
     let mut hard = false;
-    let otherwise = (before.otherwise != after.otherwise).then_some(None);
+    let otherwise = (only_covering || before.otherwise != after.otherwise).then_some(None);
     for (from_base, own, other) in [(true, &before, &after), (false, &after, &before)] {
         let range = |w: &super::windows::Window| if from_base { w.base.0..w.base.1 } else { w.head.0..w.head.1 };
         let changed = windows.iter().flat_map(range).map(|n| Some(n as usize)).chain(otherwise);
@@ -208,7 +216,12 @@ impl Search<'_> {
     /// A part that a rule of the own list (`None`: what happens otherwise) decides and the other list decides
     /// otherwise, and whether the own list allows it.
     #[expect(clippy::type_complexity, reason = "a part and a truth")]
-    fn rule(&self, rule: Option<usize>, whole: &Cube, steps: &mut Steps) -> Result<Option<(Vec<(u32, u32)>, bool)>, TooHard> {
+    fn rule(
+        &self,
+        rule: Option<usize>,
+        whole: &Cube,
+        steps: &mut Steps,
+    ) -> Result<Option<(Vec<(u32, u32)>, bool)>, TooHard> {
         let (boxes, earlier, allow) = match rule {
             Some(n) => {
                 let (from, to) = (self.own.begins[n], self.own.begins[n + 1]);
@@ -234,7 +247,13 @@ impl Search<'_> {
     }
 
     /// A part of `piece`, outside `earlier`, that the other list does not decide as `allow`.
-    fn piece(&self, piece: &Cube, earlier: &[(u32, bool)], allow: bool, steps: &mut Steps) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
+    fn piece(
+        &self,
+        piece: &Cube,
+        earlier: &[(u32, bool)],
+        allow: bool,
+        steps: &mut Steps,
+    ) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
         let mut blockers: Vec<u32> = Vec::new();
         for (number, _) in earlier {
             let cube = self.cubes.get(*number);

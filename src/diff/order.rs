@@ -15,7 +15,8 @@ pub(super) fn commutes(store: &Store, base: &[RuleId], head: &[RuleId], pieces: 
     if base.len() != head.len() {
         return None;
     }
-    let mut positions: HashMap<u64, VecDeque<u32>, RandomState> = HashMap::with_capacity_and_hasher(base.len(), RandomState::default());
+    let mut positions: HashMap<u64, VecDeque<u32>, RandomState> =
+        HashMap::with_capacity_and_hasher(base.len(), RandomState::default());
     for (position, rule) in (0..).zip(base) {
         positions.entry(store.digest(*rule)).or_default().push_back(position);
     }
@@ -51,7 +52,11 @@ pub(super) fn commutes(store: &Store, base: &[RuleId], head: &[RuleId], pieces: 
 fn independent(store: &Store, a: RuleId, b: RuleId, probes: &[Probe]) -> bool {
     let (x, y) = (store.get(a).action(), store.get(b).action());
     let idle = |action| action == Action::Continue;
-    x == y || idle(x) || idle(y) || !store.meet(a, b) || !probes.iter().any(|p| store.overlaps(a, p) && store.overlaps(b, p))
+    x == y
+        || idle(x)
+        || idle(y)
+        || !store.meet(a, b)
+        || !probes.iter().any(|p| store.overlaps(a, p) && store.overlaps(b, p))
 }
 
 #[cfg(test)]

@@ -28,7 +28,13 @@ const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Products {
     pub(super) fn new(last: Vec<u32>) -> Self {
-        Self { last, rows: Vec::new(), sets: vec![Vec::new()], numbers: HashMap::default(), seed: RandomState::default().hash_one(0) }
+        Self {
+            last,
+            rows: Vec::new(),
+            sets: vec![Vec::new()],
+            numbers: HashMap::default(),
+            seed: RandomState::default().hash_one(0),
+        }
     }
 
     /// How many there are.

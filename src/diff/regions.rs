@@ -16,8 +16,9 @@ pub(super) enum Changed {
     Everything,
     /// Only those of these regions; none: the change is proved to do nothing.
     Only(Vec<Region>),
-    /// Only those of these many regions of a program that is small enough to try it whole first.
-    Many(Vec<Region>),
+    /// Only those of these regions, each of which is all that one changed rule matches, a plain one
+    /// ([`Store::plain`]) that calls no chain; they are many. `small`: the program is small enough to try it whole first.
+    Matches { regions: Vec<Region>, small: bool },
 }
 
 /// A program of up to so many rules is compared whole rather than region by region, when more than [`FEW`] rules
@@ -72,6 +73,17 @@ pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sid
             && all.all(|(part, window)| matches!(window_regions(change, base, head, part, window, pieces), Some(r) if r.is_empty()));
         return if same { Changed::Only(Vec::new()) } else { Changed::Everything };
     }
+    let windows = parts.iter().flat_map(|part| part.windows.iter().map(move |window| (part, window)));
+    let rules = windows.flat_map(|(part, window)| part.rules(window));
+    let plain = |rule: RuleId| pieces.iter().all(|piece| change.store.plain(rule, piece.family()).is_some());
+    if changed > FEW && !calls && rules.clone().all(plain) {
+        regions.extend(rules.flat_map(|rule| match_region(&change.store, rule, pieces)).take(MOST_CHANGED_REGIONS + 1));
+        return if regions.len() > MOST_CHANGED_REGIONS {
+            Changed::Everything
+        } else {
+            Changed::Matches { regions, small: total <= SMALL }
+        };
+    }
     for part in &parts {
         for window in &part.windows {
             if window.is_one_sided() && !part.calls(&change.store, window) {
@@ -91,7 +103,7 @@ pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sid
     if regions.len() < 500 && pieces.iter().all(whole) {
         return Changed::Everything;
     }
-    if changed > FEW && total <= SMALL { Changed::Many(regions) } else { Changed::Only(regions) }
+    Changed::Only(regions)
 }
 
 /// A chain of both versions (or of one) with its windows.
@@ -115,7 +127,7 @@ impl<'c> Part<'c> {
         Self::of(self.head, window.head)
     }
 
-    fn rules(&self, window: &Window) -> impl Iterator<Item = RuleId> + use<'c> {
+    fn rules(&self, window: &Window) -> impl Iterator<Item = RuleId> + Clone + use<'c> {
         self.base_rules(window).iter().chain(self.head_rules(window)).copied()
     }
 

@@ -77,8 +77,14 @@ pub(super) fn chains(sided: Sided<'_>) -> Vec<Place> {
     out
 }
 
-/// The slices of one side for several regions, in one pass over its rules.
-pub(super) fn scan(store: &Store, sided: Sided<'_>, probes: &[Probe]) -> Result<Vec<Slice>, TooMany> {
+/// The slices of one side for several regions, in one pass over its rules. What stands behind a rule is left out only
+/// if the rule is `common` to both sides, so that the other side can take the slice over.
+pub(super) fn scan(
+    store: &Store,
+    sided: Sided<'_>,
+    probes: &[Probe],
+    common: &dyn Fn(Place, u32) -> bool,
+) -> Result<Vec<Slice>, TooMany> {
     let mut out: Vec<Slice> = probes.iter().map(|_| Slice::default()).collect();
     let index = Index::new(probes);
     let mut collected = 0;
@@ -91,7 +97,7 @@ pub(super) fn scan(store: &Store, sided: Sided<'_>, probes: &[Probe]) -> Result<
                 if !part.closed {
                     collected += 1;
                     part.rules.push((position, *rule));
-                    part.closed = closes(store, *rule, &probes[n]);
+                    part.closed = closes(store, *rule, &probes[n]) && common(place, position);
                 }
             });
             if collected > MOST_COLLECTED && probes.len() > 1 {
@@ -152,7 +158,14 @@ fn look(store: &Store, rules: &[RuleId], probe: &Probe, from: u32, to: u32) -> P
 
 /// What stands outside the windows as on the other side, with the windows looked at. `None` where the other side was
 /// left out behind a rule that is not there on this side.
-fn copy(store: &Store, rules: &[RuleId], probe: &Probe, old: Option<&Part>, length: u32, windows: &[Window]) -> Option<Part> {
+fn copy(
+    store: &Store,
+    rules: &[RuleId],
+    probe: &Probe,
+    old: Option<&Part>,
+    length: u32,
+    windows: &[Window],
+) -> Option<Part> {
     let empty = Part::default();
     let old = old.unwrap_or(&empty);
     let end = match old.rules.last() {

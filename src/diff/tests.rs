@@ -275,7 +275,7 @@ proptest! {
         let region = Region::all(Family::Ipv4);
         let frame = flat::Frame::new(&change.store, &region, all, &Field::ALL);
         let mut steps = cover::Steps(10_000_000);
-        let found = flat::compare(&change.store, &region, &frame, &first, &second, &mut steps).expect("within budget");
+        let found = flat::compare(&change.store, &region, &frame, &first, &second, false, &mut steps).expect("within budget");
         let differs = probes(opaques, seed).any(|(packet, truths)| {
             walk(&change, Side::Base, &packet, &truths) != walk(&change, Side::Head, &packet, &truths)
         });
@@ -291,5 +291,64 @@ proptest! {
             })
         };
         prop_assert!(exact(&found.gained, (false, true)) && exact(&found.lost, (true, false)));
+    }
+}
+
+/// Lists long enough for what is done only to long ones: many changed plain rules, cover search, reordering.
+#[test]
+fn long_lists_of_plain_rules_are_compared_exactly() {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move |n: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        u8::try_from(state % n).expect("small")
+    };
+    for round in 0..12 {
+        let mut plan = || {
+            let range = |a: u8, b: u8| if a > 6 { (0, 255) } else { (a.min(b), a.max(b)) };
+            let (source, destination) = (range(next(9), next(9)), range(next(9), next(9)));
+            let (port, action) = (next(7), next(5));
+            let ports = if port == 6 { vec![] } else { vec![(port, port.max(next(6)))] };
+            Plan {
+                source,
+                destination,
+                protocol: [None, Some(6), Some(17)][next(3) as usize],
+                ports,
+                states: 31,
+                flags: None,
+                opaque: None,
+                action,
+            }
+        };
+        let base: Vec<Plan> = (0..1200).map(|_| plan()).collect();
+        let mut head = base.clone();
+        for n in 0..[3, 40, 300][round % 3] {
+            let at = (n * 7919 + round) % head.len();
+            match n % 3 {
+                0 => drop(head.remove(at)),
+                1 => head.insert(at, plan()),
+                _ => head[at].action = (head[at].action + 3) % 5,
+            }
+        }
+        let (change, opaques) = change(&[vec![base, vec![], vec![]], vec![head, vec![], vec![]]], [false, false], true);
+        let difference = compare(&change);
+        let pair = change.filters()[0];
+        let none = Found::NONE;
+        let filter = difference.configurations[0].filters.first();
+        let (gained, lost) = filter.map_or((&none, &none), |f| (&f.newly_allowed, &f.newly_denied));
+        for (packet, truths) in (0..40).flat_map(|seed| probes(opaques, seed * 77 + round as u64)) {
+            let [base, head] = [Side::Base, Side::Head].map(|side| walk(&change, side, &packet, &truths));
+            for (found, differs) in [(gained, !base && head), (lost, base && !head)] {
+                if found.complete {
+                    assert_eq!(has(found, &packet, &truths), differs, "round {round}: {packet:?}");
+                } else {
+                    assert!(!found.deltas.is_empty() && (differs || !has(found, &packet, &truths)), "round {round}");
+                }
+            }
+        }
+        for (found, question) in [(gained, Question::NewlyAllowed), (lost, Question::NewlyDenied)] {
+            assert!(found.deltas.iter().all(|delta| witness(&change, &pair, delta, question).is_some()));
+        }
     }
 }
