@@ -325,54 +325,52 @@ fn rest_is_next(rest: &mut &[u8]) -> Option<()> {
     Some(())
 }
 
-/// `10.0.0.0/8 ` or `10.0.0.1 `, in plain decimal numbers. The longest is 16 bytes, which are looked at together: no branch depends
-/// on how many digits a number has.
+/// `10.0.0.0/8 ` or `10.0.0.1 `, in plain decimal numbers.
 fn ipv4(rest: &mut &[u8]) -> Option<(u32, u32)> {
-    const EACH: u128 = u128::MAX / 255;
-    let bytes = u128::from_le_bytes(*rest.first_chunk()?);
-    let mut digits = bytes ^ EACH * 0x30;
-    // The high bit of each byte that is not a digit.
-    let mut others = ((digits & EACH * 0x7f) + EACH * 0x76 | digits) & EACH * 0x80;
-    let (mut value, mut used, mut wrong) = (0, 0, false);
-    let mut ends = bytes;
-    for part in 0..4 {
-        let length = others.trailing_zeros() / 8;
-        wrong |= !(1..=3).contains(&length);
-        let length = length.clamp(1, 3);
-        #[expect(clippy::cast_possible_truncation, reason = "three digits are looked at")]
-        let three = ((digits as u32) << (8 * (3 - length))) & 0x00ff_ffff;
-        let number = (three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16);
-        wrong |= number > 255 || (length > 1 && digits & 0xff == 0);
-        value = value << 8 | number & 0xff;
-        used += length + 1;
-        ends >>= 8 * length;
-        wrong |= part < 3 && ends & 0xff != u128::from(b'.');
-        ends >>= 8;
-        digits >>= 8 * (length + 1);
-        others >>= 8 * (length + 1);
-    }
-    if wrong {
+    let mut text = *rest;
+    let (first, end) = octet(&mut text)?;
+    let (second, dot) = octet(&mut text)?;
+    let (third, point) = octet(&mut text)?;
+    let (fourth, last) = octet(&mut text)?;
+    if [end, dot, point] != [b'.'; 3] {
         return None;
     }
-    let end = used as usize;
-    let length = match rest.get(end - 1)? {
-        b'/' => {
-            let (length, more) = match rest.get(end..)? {
-                [one @ b'0'..=b'9', b' ', ..] => (one - b'0', 2),
-                [ten @ b'1'..=b'9', one @ b'0'..=b'9', b' ', ..] => ((ten - b'0') * 10 + (one - b'0'), 3),
-                _ => return None,
-            };
-            *rest = rest.get(end + more..)?;
-            Some(length).filter(|length| *length <= 32)?
+    let value = first << 24 | second << 16 | third << 8 | fourth;
+    let length = match (last, text) {
+        (b'/', [ten @ b'1'..=b'9', one @ b'0'..=b'9', b' ', after @ ..]) => {
+            text = after;
+            Some((ten - b'0') * 10 + (one - b'0')).filter(|length| *length <= 32)?
         }
-        b' ' => {
-            *rest = rest.get(end..)?;
-            32
+        (b'/', [one @ b'0'..=b'9', b' ', after @ ..]) => {
+            text = after;
+            one - b'0'
         }
+        (b' ', _) => 32,
         _ => return None,
     };
+    *rest = text;
     let ones = u32::MAX.checked_shr(length.into()).unwrap_or(0);
     Some((value & !ones, value | ones))
+}
+
+/// A number from 0 to 255 and the byte after it. Four bytes are looked at together, so that no branch depends on how many
+/// digits there are.
+#[inline]
+fn octet(text: &mut &[u8]) -> Option<(u32, u8)> {
+    let bytes = u32::from_le_bytes(*text.first_chunk()?);
+    let digits = bytes ^ 0x3030_3030;
+    // The high bit of each byte that is not a digit.
+    let others = ((digits & 0x7f7f_7f7f) + 0x7676_7676 | digits) & 0x8080_8080;
+    let length = others.trailing_zeros() / 8;
+    let three = (digits << (24 - 8 * length.min(3))) & 0x00ff_ffff;
+    let value = (three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16);
+    let leading_zero = length > 1 && digits & 0xff == 0;
+    if length == 0 || length > 3 || value > 255 || leading_zero {
+        return None;
+    }
+    let after = bytes.to_le_bytes()[length as usize & 3];
+    *text = text.get(length as usize + 1..)?;
+    Some((value, after))
 }
 
 /// A number from 0 to 255 without leading zeros.
