@@ -47,9 +47,8 @@ fn notices_what_it_does_not_know(model: &Path) -> Tested {
 fn loses_nothing(model: &Path) -> Tested {
     let case = Case::load(model)?;
     let before = case.read(&case.files).unplaced();
+    let (words, lines) = (Regex::new(r"[^ \t\r\n]+")?, Regex::new(r"(?m)^.+\n?")?);
     for (file, (name, text)) in case.files.iter().enumerate() {
-        let words = Regex::new(r"(?m)^.+\n?|[^ \t\r\n]+")?;
-        let lines = Regex::new(r"(?m)^.+\n?")?;
         let text = String::from_utf8(text.clone())?;
         for found in words.find_iter(&text).chain(lines.find_iter(&text)) {
             let mut files = case.files.clone();
@@ -65,9 +64,10 @@ fn loses_nothing(model: &Path) -> Tested {
 fn tells_values_apart(model: &Path) -> Tested {
     let case = Case::load(model)?;
     let before = case.read(&case.files).page;
+    let numbers = Regex::new(r"[0-9]+")?;
     for (file, (name, text)) in case.files.iter().enumerate() {
         let text = String::from_utf8(text.clone())?;
-        for found in Regex::new(r"[0-9]+")?.find_iter(&text) {
+        for found in numbers.find_iter(&text) {
             if behind_mask(&text, found.range()) {
                 continue;
             }

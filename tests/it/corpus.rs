@@ -1,6 +1,8 @@
 //! Real files of others, beside the project: every byte of each is accounted for, and what the real program
 //! refuses has a gap.
 
+#![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
+
 use portcullis::formats::{self, Disposition, Input};
 use portcullis::model::Store;
 use portcullis::text::SourceMap;

@@ -1,5 +1,7 @@
 //! What fixtures cannot say of `iptables-save`: two ways of reading are one, sides share their rules, hostile texts end soon.
 
+#![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
+
 use portcullis::formats::{self, Input, Memo, describe};
 use portcullis::model::{RuleId, Snapshot, Store};
 use portcullis::text::SourceMap;

@@ -6,7 +6,9 @@
 //! not one (their headers are not in it).
 
 use super::extensions::{Effect, Meaning, Module, Spec, Truth};
+use super::meaning::{Beside, Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
+use super::refusals::{check_condition, has_ports, is_mac, is_same, may_be_negated, reject_type};
 use super::ruleset::TableKind;
 use super::syntax::{Command, Kind, Match, Part};
 use super::values::{self, Addresses};
@@ -15,88 +17,6 @@ use crate::model::Action;
 use crate::net::{Family, Field, Set, State};
 use std::fmt::Write as _;
 use std::ops::Range;
-
-/// One thing a rule can demand.
-#[derive(Debug, Clone)]
-pub(super) enum Term {
-    Field(Field, Set),
-    Address(Field, Family, Set),
-    Opaque(Unknown),
-}
-
-/// A condition whose truth is not in the file.
-#[derive(Debug, Clone)]
-pub(super) struct Unknown {
-    /// Its text, normalised and without negation where it can be.
-    pub(super) text: String,
-    pub(super) holds: bool,
-    pub(super) truth: Truth,
-    /// Which of the things of that truth it reads: the name of the `recent` list or set.
-    pub(super) of: String,
-    /// The chain and the occurrence in it, where the truth may be another at each place.
-    pub(super) place: String,
-    pub(super) at: Range<usize>,
-}
-
-/// What a rule does with the packets it matches.
-#[derive(Debug, Clone)]
-pub(super) enum Verdict<'t> {
-    Action(Action),
-    Jump(Word<'t>),
-    Goto(Word<'t>),
-    /// Something outside the rules lets the packet pass or not; the text names it.
-    Elsewhere(String),
-    /// Nobody knows: it passes, is gone or goes on; the text names it.
-    Any(String),
-}
-
-/// What the command on a line is.
-#[derive(Debug, Clone)]
-pub(super) enum Order<'t> {
-    Append(Word<'t>),
-    /// At a position, from 1.
-    Insert(Word<'t>, usize),
-    New(Word<'t>),
-    Policy(Word<'t>, Word<'t>),
-}
-
-/// What a rule changes for the conditions of other rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beside {
-    Translation { early: bool },
-    Tracking,
-}
-
-/// How a piece of the line is accounted for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Claim {
-    Modelled,
-    Inert(&'static str),
-    Opaque(&'static str),
-    Gap(String),
-}
-
-/// One line, understood.
-#[derive(Debug)]
-pub(super) struct Meant<'t> {
-    pub(super) order: Option<Order<'t>>,
-    /// The family of `-4` or `-6`.
-    pub(super) only: Option<Family>,
-    /// All must hold, each if one of its terms does.
-    pub(super) conditions: Vec<Vec<Term>>,
-    pub(super) verdict: Verdict<'t>,
-    pub(super) comment: Option<Vec<u8>>,
-    pub(super) writes: Vec<(Truth, String)>,
-    pub(super) sets: Vec<(String, Range<usize>)>,
-    pub(super) beside: Option<Beside>,
-    /// `-f` occurs.
-    pub(super) fragments: bool,
-    /// A MAC address is not one, as in dumps that were made anonymous.
-    pub(super) no_mac: bool,
-    pub(super) claims: Vec<(Range<usize>, Claim)>,
-    /// The real program would not take the line.
-    pub(super) refused: bool,
-}
 
 /// Understands a line of a table for one family. `fragments`: the configuration asks for fragments somewhere.
 pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, fragments: bool) -> Meant<'t> {
@@ -671,113 +591,5 @@ impl<'t> Lowering<'t> {
         let holds = !(negated == 1 && group.len() == 1);
         let text = normal::condition(module, parts(), holds);
         self.unknown(text, holds, truth, of, first.at.clone());
-    }
-}
-
-const fn may_be_negated(kind: &Kind<'_>) -> bool {
-    match kind {
-        Kind::Source(_)
-        | Kind::Destination(_)
-        | Kind::Protocol(_)
-        | Kind::Input(_)
-        | Kind::Output(_)
-        | Kind::Fragment
-        | Kind::Option { .. }
-        | Kind::Refused(_)
-        | Kind::Unknown { .. } => true,
-        Kind::Counters
-        | Kind::Family(_)
-        | Kind::Append(_)
-        | Kind::Insert(_, _)
-        | Kind::New(_)
-        | Kind::Policy(_, _)
-        | Kind::OtherCommand(_)
-        | Kind::Manner
-        | Kind::Match(_)
-        | Kind::Jump(_, _)
-        | Kind::Goto(_)
-        | Kind::TargetOption { .. } => false,
-    }
-}
-
-/// Whether two options of a match exclude one another. (`policy` takes its options once for each `--next`.)
-fn is_same(module: &Module, one: &Spec, other: &Spec) -> bool {
-    match module.name {
-        "policy" => false,
-        "multiport" => true,
-        _ => one.name == other.name || (one.meaning == other.meaning && one.meaning != Meaning::Condition),
-    }
-}
-
-fn has_ports(module: &Module) -> bool {
-    module.options.iter().any(|spec| spec.meaning == Meaning::SourcePort)
-}
-
-/// What the real program would refuse in a value that is otherwise only compared.
-fn check_condition(module: &Module, spec: &Spec, word: &Word<'_>) -> Result<(), String> {
-    if values::is_template(&word.text) {
-        return Err(values::refuse(word, "a value"));
-    }
-    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    match (module.name, spec.name) {
-        ("limit", "limit") => normal::rate(&word.show()).map(|_| ()).ok_or_else(|| values::refuse(word, "a rate")),
-        ("limit", "limit-burst") if !digits(&word.text) => Err(values::refuse(word, "a number")),
-        _ => Ok(()),
-    }
-}
-
-/// Six bytes in hexadecimal.
-pub(super) fn is_mac(text: &[u8]) -> bool {
-    let bytes: Vec<_> = text.split(|b| *b == b':').collect();
-    bytes.len() == 6 && bytes.iter().all(|byte| matches!(byte.len(), 1 | 2) && byte.iter().all(u8::is_ascii_hexdigit))
-}
-
-/// The kinds of refusal, by family (libipt_REJECT.c, libip6t_REJECT.c); each may be cut short.
-fn reject_type(word: &Word<'_>, family: Family, protocol: Option<u8>) -> Result<(), String> {
-    let kinds: &[&str] = match family {
-        Family::Ipv4 => &[
-            "icmp-net-unreachable",
-            "net-unreach",
-            "icmp-host-unreachable",
-            "host-unreach",
-            "icmp-proto-unreachable",
-            "proto-unreach",
-            "icmp-port-unreachable",
-            "port-unreach",
-            "icmp-net-prohibited",
-            "net-prohib",
-            "icmp-host-prohibited",
-            "host-prohib",
-            "icmp-admin-prohibited",
-            "admin-prohib",
-            "tcp-reset",
-            "tcp-rst",
-        ],
-        Family::Ipv6 => &[
-            "icmp6-no-route",
-            "no-route",
-            "icmp6-adm-prohibited",
-            "adm-prohibited",
-            "icmp6-addr-unreachable",
-            "addr-unreach",
-            "icmp6-port-unreachable",
-            "port-unreach",
-            "tcp-reset",
-            "icmp6-policy-fail",
-            "policy-fail",
-            "icmp6-reject-route",
-            "reject-route",
-        ],
-    };
-    let text = word.ascii().unwrap_or("").to_ascii_lowercase();
-    if text.is_empty() || !kinds.iter().any(|kind| kind.starts_with(&text)) {
-        return Err(values::refuse(word, "a kind of refusal"));
-    }
-    match protocol {
-        Some(6) => Ok(()),
-        Some(_) | None if text.starts_with("tcp") => {
-            Err("`--reject-with tcp-reset` needs `-p tcp`: the kernel refuses the rule".to_owned())
-        }
-        Some(_) | None => Ok(()),
     }
 }

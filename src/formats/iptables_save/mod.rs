@@ -3,12 +3,15 @@
 mod earlier;
 mod extensions;
 mod family;
+mod fast;
 mod finish;
 mod lower;
+mod meaning;
 mod normal;
 mod parse;
 mod plain;
 mod read;
+mod refusals;
 mod ruleset;
 mod syntax;
 mod values;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// A word as it could stand in a file, safe to print.
 pub(super) fn quote(word: &Word<'_>) -> String {
     let shown = word.show();
-    if shown.is_empty() || shown.contains(|c: char| c == ' ' || c == '"' || c == '\\') {
+    if shown.is_empty() || shown.contains([' ', '"', '\\']) {
         format!("\"{}\"", shown.replace('"', "\\\""))
     } else {
         shown

@@ -360,7 +360,7 @@ fn octet(text: &mut &[u8]) -> Option<(u32, u8)> {
     let bytes = u32::from_le_bytes(*text.first_chunk()?);
     let digits = bytes ^ 0x3030_3030;
     // The high bit of each byte that is not a digit.
-    let others = ((digits & 0x7f7f_7f7f) + 0x7676_7676 | digits) & 0x8080_8080;
+    let others = (((digits & 0x7f7f_7f7f) + 0x7676_7676) | digits) & 0x8080_8080;
     let length = others.trailing_zeros() / 8;
     let three = (digits << (24 - 8 * length.min(3))) & 0x00ff_ffff;
     let value = (three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16);

@@ -4,17 +4,17 @@
 //! `iptables-restore` does; if rules are lost by it, that is a gap.
 
 use super::earlier::Earlier;
-use super::extensions;
 use super::family;
-use super::lower::{self, Claim, Meant, Order, Verdict};
+use super::fast::{Fast, NOTED};
+use super::lower;
+use super::meaning::{Claim, Meant, Order, Verdict};
 use super::normal;
 use super::parse;
-use super::plain::{self, Plain, Target};
-use super::ruleset::{Ruleset, Tab, TableKind};
+use super::ruleset::{Ruleset, Spot, Tab, TableKind};
 use super::syntax::{self, Command};
 use super::words::Word;
 use crate::formats::{Disposition, Ledger, Line, Reading};
-use crate::model::{Action, ChainId, Draft, Literal, RuleId, Symbol};
+use crate::model::{Action, ChainId, Symbol};
 use crate::net::Family;
 use crate::text::{SourceId, Span};
 use std::ops::Range;
@@ -38,47 +38,32 @@ pub(super) fn files<'t>(reading: &mut Reading<'t>, modes: Modes) -> Result<(Rule
     Ok((ruleset, ledgers))
 }
 
-struct File<'r, 'a, 't> {
-    reading: &'r mut Reading<'t>,
-    ruleset: &'a mut Ruleset<'t>,
-    modes: Modes,
+/// A file in the course of being read.
+pub(super) struct File<'r, 'a, 't> {
+    pub(super) reading: &'r mut Reading<'t>,
+    pub(super) ruleset: &'a mut Ruleset<'t>,
+    pub(super) modes: Modes,
     id: SourceId,
-    text: &'t [u8],
+    pub(super) text: &'t [u8],
     /// The file's lines on the other side, if that was read before; otherwise this side's are noted for it.
-    earlier: Option<Earlier<'t>>,
-    lines: Vec<Line>,
-    fast: Option<Fast<'t>>,
+    pub(super) earlier: Option<Earlier<'t>>,
+    pub(super) lines: Vec<Line>,
+    pub(super) fast: Option<Fast<'t>>,
     /// The line in hand is one of the other side's.
-    known: Option<Line>,
-    ledger: Ledger<'t>,
+    pub(super) known: Option<Line>,
+    pub(super) ledger: Ledger<'t>,
     families: Vec<Family>,
     /// The table that is open, for each family, and where its `*` stands.
     open: Option<Open>,
     /// How many lines end with CR LF, and the first of them.
     carriage: Option<(usize, Range<usize>)>,
     /// How many lines hold a MAC address that is not one, and the first of them.
-    no_macs: Option<(usize, Range<usize>)>,
+    pub(super) no_macs: Option<(usize, Range<usize>)>,
     tables: usize,
-}
-
-/// The table that is open, where lines can be read without a syntax in between.
-struct Fast<'t> {
-    tab: usize,
-    kind: TableKind,
-    family: Family,
-    /// What a line's rules depend on besides its text.
-    context: u32,
-    /// The chain of the last line.
-    chain: Option<(&'t [u8], ChainId)>,
 }
 
 /// A text with more gaps, or more jumps to chains that may come later, is not read to its end.
 const MOST_GAPS: usize = 10_000;
-
-/// Added to the context of a line that leads to a chain: the chain must be there on this side too.
-const LEADS: u32 = 1 << 30;
-/// Added to the context of a line that is read again all the same, for its notes.
-const NOTED: u32 = 1 << 31;
 
 #[derive(Clone)]
 struct Open {
@@ -133,7 +118,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             let mut end = stop;
             if end > at && self.text[end - 1] == b'\r' {
                 end -= 1;
-                let (count, _) = self.carriage.get_or_insert_with(|| (0, at..stop));
+                let (count, _) = self.carriage.get_or_insert((0, at..stop));
                 *count += 1;
             }
             if !self.plain(at, end) {
@@ -180,143 +165,6 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             let start = self.text.len() - self.text.trim_ascii_start().len();
             let line = self.text[start..].split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_end();
             self.ruleset.gaps.push((self.ledger.span(start, start + line.len()), reason.to_owned()));
-        }
-    }
-
-    /// Takes the line at `start` if it is the one that the other side has next; where it ends then.
-    fn expected(&mut self, start: usize) -> Option<usize> {
-        let fast = self.fast.as_ref()?;
-        let line = self.earlier.as_ref()?.expected(&self.text[start..])?;
-        if line.context & !LEADS != fast.context {
-            return None;
-        }
-        let end = start + (line.end - line.start) as usize;
-        self.take(line, start, end)?;
-        self.earlier.as_mut()?.advance();
-        Some(end)
-    }
-
-    /// Gives a line the rules that it has on the other side.
-    fn take(&mut self, line: Line, start: usize, end: usize) -> Option<()> {
-        let (chain, _) = self.chain_at(start)?;
-        let tab = self.fast.as_ref()?.tab;
-        let at = self.ledger.span(start, end);
-        if line.context & LEADS != 0 {
-            let (Action::Jump(name) | Action::Goto(name)) = self.reading.store.get(line.rule).action() else {
-                return None;
-            };
-            if !self.ruleset.tabs[tab].is_declared(self.reading.store, name) {
-                return None;
-            }
-            self.ruleset.call(tab, chain, name, at);
-        }
-        for rule in line.rule.and_next(line.rules) {
-            self.ruleset.tabs[tab].model.chains[chain.0 as usize].push(rule, at);
-        }
-        self.ledger.claim(start, end, Disposition::Modelled);
-        Some(())
-    }
-
-    /// The chain of the line `-A CHAIN …` at `start`, if it is declared, and where its name ends.
-    fn chain_at(&mut self, start: usize) -> Option<(ChainId, usize)> {
-        let rest = self.text.get(start + 3..)?;
-        let Self { fast, ruleset, reading, .. } = self;
-        let Fast { tab, chain, .. } = fast.as_mut()?;
-        if let Some((name, id)) = *chain
-            && rest.len() > name.len()
-            && rest[..name.len()] == *name
-            && rest[name.len()] == b' '
-        {
-            return Some((id, start + 3 + name.len()));
-        }
-        let name = &rest[..rest.iter().position(|b| *b == b' ')?];
-        let symbol = reading.store.find_symbol(name)?;
-        let tab = &mut ruleset.tabs[*tab];
-        if !tab.is_declared(reading.store, symbol) {
-            return None;
-        }
-        let id = tab.chain(symbol);
-        *chain = Some((name, id));
-        Some((id, start + 3 + name.len()))
-    }
-
-    /// Reads the line if every byte of it can be modelled at once.
-    fn plain(&mut self, start: usize, end: usize) -> bool {
-        self.known = None;
-        let Some(Fast { tab, kind, family, context, chain: _ }) = self.fast else { return false };
-        let line = &self.text[start..end];
-        if !line.starts_with(b"-A ") {
-            return false;
-        }
-        if let Some(known) = self.earlier.as_mut().and_then(|earlier| earlier.find(line)) {
-            if known.context & !LEADS == context && self.take(known, start, end).is_some() {
-                if let Some(earlier) = &mut self.earlier {
-                    earlier.advance();
-                }
-                return true;
-            }
-            if known.context & !LEADS == context | NOTED {
-                self.known = Some(known);
-            }
-        }
-        let Some((chain, after)) = self.chain_at(start) else { return false };
-        let (name, rest) = self.text[start + 3..end].split_at(after.min(end) - start - 3);
-        let Some(rest) = rest.strip_prefix(b" ") else { return false };
-        let Some(plain) = plain::rule(rest, name, kind, family, self.modes.fragments) else { return false };
-        let Plain { mut draft, target, mac } = plain;
-        let at = self.ledger.span(start, end);
-        let (action, leads) = match target {
-            Target::Action(action) => (action, 0),
-            Target::Chain(name) => {
-                let Some(symbol) = self.reading.store.find_symbol(name) else { return false };
-                if extensions::Target::is(name) || !self.ruleset.tabs[tab].is_declared(self.reading.store, symbol) {
-                    return false;
-                }
-                self.ruleset.call(tab, chain, symbol, at);
-                (Action::Jump(symbol), LEADS)
-            }
-        };
-        let mut context = context | leads;
-        if let Some((piece, address)) = mac {
-            let piece = end - rest.len() + piece.start..end - rest.len() + piece.end;
-            self.mac(&mut draft, address, &piece, start..end);
-            context |= NOTED;
-        }
-        let known = self.known.take().filter(|known| known.context | LEADS == context | LEADS && known.rules == 1);
-        let rule = match known {
-            Some(known) => {
-                if let Some(earlier) = &mut self.earlier {
-                    earlier.advance();
-                }
-                known.rule
-            }
-            None => self.reading.store.rule(draft, action),
-        };
-        self.ruleset.tabs[tab].model.chains[chain.0 as usize].push(rule, at);
-        self.ledger.claim(self.ledger.at().max(start), end, Disposition::Modelled);
-        self.note(start, end, context, rule, 1);
-        true
-    }
-
-    /// The condition on a MAC address, which is in no packet that a filter is asked about.
-    fn mac(&mut self, draft: &mut Draft, address: &[u8], piece: &Range<usize>, line: Range<usize>) {
-        let at = self.ledger.span(piece.start, piece.end);
-        let text = format!("-m mac --mac-source {}", crate::text::escape(address).to_uppercase());
-        let opaque = self.ruleset.opaque(self.reading.store, &text, at);
-        draft.require(Literal { opaque, holds: true });
-        if !lower::is_mac(address) {
-            let (count, _) = self.no_macs.get_or_insert((0, line.clone()));
-            *count += 1;
-        }
-        self.ledger.claim(line.start, piece.start, Disposition::Modelled);
-        self.ledger.claim(piece.start, piece.end, Disposition::Opaque("mac"));
-    }
-
-    /// Notes for the other side which rules a line is.
-    fn note(&mut self, start: usize, end: usize, context: u32, rule: RuleId, rules: u32) {
-        if self.earlier.is_none() {
-            let Span { source: _, start, end } = self.ledger.span(start, end);
-            self.lines.push(Line { start, end, context, rule, rules });
         }
     }
 
@@ -520,7 +368,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             }
             refused |= meant.refused;
             if meant.no_mac {
-                let (count, _) = self.no_macs.get_or_insert_with(|| (0, start..end));
+                let (count, _) = self.no_macs.get_or_insert((0, start..end));
                 *count += 1;
             }
             let found = std::mem::take(&mut meant.claims);
@@ -587,7 +435,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 .push((span, "the nat table is not for filtering: iptables refuses DROP in it".to_owned()));
         }
         let known = self.known.take().map(|line| (line.rule, line.rules));
-        let made = self.ruleset.rule(self.reading, tab, id, position, meant, span, known);
+        let made = self.ruleset.rule(self.reading, Spot { tab, chain: id, position, at: span }, meant, known);
         if known.is_some() {
             if let Some(earlier) = &mut self.earlier {
                 earlier.advance();
@@ -645,10 +493,9 @@ const LONGEST_LINE: usize = 10_238;
 fn has_beside(command: &Command<'_>) -> bool {
     use super::extensions::Effect;
     use super::syntax::Kind;
-    command.parts.iter().any(|part| match &part.kind {
-        Kind::Jump(_, Some(target)) => matches!(target.effect, Effect::Tracking | Effect::Translation { .. }),
-        _ => false,
-    })
+    let target = |kind: &Kind<'_>| if let Kind::Jump(_, target) = kind { *target } else { None };
+    let mut targets = command.parts.iter().filter_map(|part| target(&part.kind));
+    targets.any(|target| matches!(target.effect, Effect::Tracking | Effect::Translation { early: _ }))
 }
 
 /// Why a chain cannot be called so.

@@ -1,7 +1,7 @@
 //! What the files say together: tables, their chains, and what is to be known at the end only.
 
 use super::extensions::Truth;
-use super::lower::{Beside, Meant, Term, Unknown, Verdict};
+use super::meaning::{Beside, Meant, Term, Unknown, Verdict};
 use super::written::Written;
 use crate::formats::Reading;
 use crate::model::{Action, ChainId, Draft, Families, Literal, Object, OpaqueId, RuleId, Store, Symbol, Table};
@@ -119,6 +119,15 @@ pub(super) struct More<'t> {
     pub(super) beside: bool,
 }
 
+/// Where a line's rules go: to the end of a chain or to a position from 1, and where the line stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) tab: usize,
+    pub(super) chain: ChainId,
+    pub(super) position: Option<usize>,
+    pub(super) at: Span,
+}
+
 #[derive(Debug)]
 pub(super) struct Later<'t> {
     conditions: Vec<Vec<Term>>,
@@ -186,7 +195,8 @@ impl<'t> Ruleset<'t> {
     }
 
     /// Puts the rules of a line into a chain: at the end, or at a position from 1.
-    pub(super) fn place(&mut self, tab: usize, chain: ChainId, position: Option<usize>, rules: &[RuleId], at: Span) {
+    fn place(&mut self, spot: Spot, rules: &[RuleId]) {
+        let Spot { tab, chain, position, at } = spot;
         let Tab { model, more, .. } = &mut self.tabs[tab];
         let (chain, more) = (&mut model.chains[chain.0 as usize], &mut more[chain.0 as usize]);
         match position {
@@ -229,13 +239,11 @@ impl<'t> Ruleset<'t> {
     pub(super) fn rule(
         &mut self,
         reading: &mut Reading<'_>,
-        tab: usize,
-        chain: ChainId,
-        position: Option<usize>,
+        spot: Spot,
         meant: Meant<'t>,
-        at: Span,
         known: Option<(RuleId, u32)>,
     ) -> Option<(RuleId, u32)> {
+        let Spot { tab, chain, position: _, at } = spot;
         let Meant {
             order: _,
             only: _,
@@ -293,23 +301,23 @@ impl<'t> Ruleset<'t> {
         }
         if self.tabs[tab].kind == TableKind::Nat {
             let stand_in = self.stand_in(reading.store);
-            self.place(tab, chain, position, &[stand_in], at);
+            self.place(spot, &[stand_in]);
             return None;
         }
         if wait {
             let id = reading.store.rule(Draft::new(Families::NONE), Action::Continue);
             self.tabs[tab].more[number].later.insert(id, Later { conditions, verdict, comment, at });
-            self.place(tab, chain, position, &[id], at);
+            self.place(spot, &[id]);
             return None;
         }
         if let Some((first, count)) = known.filter(|_| !placed) {
             let rules: Vec<RuleId> = first.and_next(count).collect();
             self.list(reading.store, &conditions, &rules, at);
-            self.place(tab, chain, position, &rules, at);
+            self.place(spot, &rules);
             return None;
         }
         let rules = self.make(reading.store, tab, &conditions, &verdict, comment, at);
-        self.place(tab, chain, position, &rules, at);
+        self.place(spot, &rules);
         let made = rules.first().map(|first| (*first, u32::try_from(rules.len()).expect("few alternatives")));
         made.filter(|_| !placed)
     }

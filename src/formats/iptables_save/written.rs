@@ -8,7 +8,7 @@
 //!   rules that lead to their chains.
 
 use super::extensions::Truth;
-use super::lower::{Term, Verdict};
+use super::meaning::{Term, Verdict};
 use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Tab};
@@ -33,10 +33,8 @@ impl Written {
             for tab in &ruleset.tabs {
                 for (truth, of, _) in tab.more.iter().flat_map(|more| &more.writes) {
                     let key = (tab.family, *truth, of.clone());
-                    if !digests.contains_key(&key) {
-                        let digest = digest(reading, ruleset, &key);
-                        digests.insert(key, digest);
-                    }
+                    let made = |key: &(Family, Truth, String)| digest(reading, ruleset, key);
+                    digests.entry(key).or_insert_with_key(made);
                 }
             }
         }
