@@ -1,7 +1,7 @@
-use super::questions::{ask, in_states};
+use super::questions::{ask, in_states, part, tell};
 use super::rules::{self, Line};
 use super::{Check, Context, Report, declare_check};
-use crate::diff::{self, FilterPair, Question, Side, Sided};
+use crate::diff::{self, FilterPair, Found, Question, Side, Sided};
 use crate::facts::MissingFact;
 use crate::model::{Action, ChainId, Configuration, Store, TableId};
 use crate::net::{Family, Region, State};
@@ -148,9 +148,11 @@ fn protect(selector: &Selector, within: Option<&[Region]>, cx: &Context<'_>, rep
         let pairs: Vec<FilterPair<'_>> =
             cx.change.filters().into_iter().filter(|pair| pair.configuration == base.name).collect();
         let reaches = |side: fn(&FilterPair<'_>) -> bool, of: Side| -> Vec<Reach<'_>> {
-            pairs.iter().filter(|pair| side(pair)).map(|pair| Reach::of(pair, of, &cx.change.store)).collect()
+            let mine = pairs.iter().filter(|pair| side(pair));
+            mine.map(|pair| Reach::of(pair, of, &cx.change.store)).collect()
         };
-        let before = reaches(|pair| pair.base.is_some(), Side::Base);
+        let before: Vec<Reach<'_>> =
+            reaches(|pair| pair.base.is_some(), Side::Base).into_iter().map(|reach| reach.with_changes(cx)).collect();
         let after = reaches(|pair| pair.head.is_some(), Side::Head);
         let mine = picks(selector, base, &before, cx);
         let theirs = head.map(|head| picks(selector, head, &after, cx)).unwrap_or_default();
@@ -253,7 +255,11 @@ fn look_after(
     for allowed in questions {
         let (question, verb) =
             if allowed { (Question::NewlyDenied, "denied") } else { (Question::NewlyAllowed, "let through") };
-        let found = ask(cx, report, &reach.pair, &matched, question, |certain, flow| {
+        if matched.is_empty() {
+            continue;
+        }
+        let answer = reach.answer(cx, &matched, allowed);
+        let found = tell(cx, report, &reach.pair, &matched, question, (answer, 1), |certain, flow| {
             let is = if certain { "is" } else { "may be" };
             let rule = text(*line, cx);
             if gone {
@@ -275,6 +281,8 @@ fn look_after(
 struct Reach<'c> {
     pair: FilterPair<'c>,
     ways: BTreeMap<(TableId, ChainId), Vec<Region>>,
+    /// What is newly denied and what newly allowed at the filter, where all of it could be computed.
+    changed: Option<(Found, Found)>,
 }
 
 impl<'c> Reach<'c> {
@@ -282,12 +290,35 @@ impl<'c> Reach<'c> {
     const MOST: usize = 64;
 
     fn of(pair: &FilterPair<'c>, side: Side, store: &Store) -> Self {
+        Self { pair: *pair, ways: Self::ways(pair, side, store), changed: None }
+    }
+
+    /// Finds out what changes at all, so that rules need not be asked about one by one.
+    fn with_changes(mut self, cx: &Context<'_>) -> Self {
+        let domain = self.pair.base.or(self.pair.head).map(|sided| sided.filter.domain.as_slice());
+        let ask = |question| diff::ask(cx.change, &self.pair, domain.unwrap_or_default(), question);
+        let (denied, allowed) = (ask(Question::NewlyDenied), ask(Question::NewlyAllowed));
+        self.changed = (denied.complete && allowed.complete).then_some((denied, allowed));
+        self
+    }
+
+    /// The answer to one of the two questions for a part of the filter's packets.
+    fn answer(&self, cx: &Context<'_>, within: &[Region], denied: bool) -> Found {
+        match &self.changed {
+            Some((found, _)) if denied => part(found, within),
+            Some((_, found)) => part(found, within),
+            None if denied => diff::ask(cx.change, &self.pair, within, Question::NewlyDenied),
+            None => diff::ask(cx.change, &self.pair, within, Question::NewlyAllowed),
+        }
+    }
+
+    fn ways(pair: &FilterPair<'c>, side: Side, store: &Store) -> BTreeMap<(TableId, ChainId), Vec<Region>> {
         let mut ways: BTreeMap<(TableId, ChainId), Vec<Region>> = BTreeMap::new();
         let sided = match side {
             Side::Base => pair.base,
             Side::Head => pair.head,
         };
-        let Some(Sided { configuration, filter }) = sided else { return Self { pair: *pair, ways } };
+        let Some(Sided { configuration, filter }) = sided else { return ways };
         let mut open: Vec<(TableId, ChainId, Region)> = Vec::new();
         for stage in &filter.stages {
             let mine = filter.domain.iter().filter(|region| stage.families.contains(region.family()));
@@ -316,7 +347,7 @@ impl<'c> Reach<'c> {
                 }
             }
         }
-        Self { pair: *pair, ways }
+        ways
     }
 }
 

@@ -4,10 +4,14 @@ use super::{Context, Report, Undecided};
 use crate::diff::{self, Answer, Delta, FilterPair, Found, Question, Side, Witness};
 use crate::model::Literal;
 use crate::net::{Field, Region, Set, State, show_region};
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
-/// How many flows of one question become findings of their own; the others are counted in one more.
+/// How many flows of one question become findings of their own; the others are counted.
 const SHOWN: usize = 25;
+
+/// Longer answers are not made shorter: only the first of their flows are shown.
+const JOINED: usize = 200;
 
 /// Reports every flow of `within` that answers the question, each a finding of which `say` gives message and help
 /// (told whether it is so whatever the opaque conditions are, and the flow). What cannot be answered is reported as
@@ -23,34 +27,60 @@ pub(super) fn ask(
     if within.is_empty() {
         return Found { deltas: Vec::new(), complete: true };
     }
-    let found = diff::ask(cx.change, pair, within, question);
+    tell(cx, report, pair, within, question, (diff::ask(cx.change, pair, within, question), SHOWN), say)
+}
+
+/// The part of a complete answer that is within these regions: the answer that asking about them would give.
+pub(super) fn part(found: &Found, within: &[Region]) -> Found {
+    let parts = |delta: &Delta| -> Vec<Delta> {
+        let mine = within.iter().filter_map(|region| delta.region.intersection(region));
+        mine.map(|region| Delta { region, conditions: delta.conditions.clone() }).collect()
+    };
+    let touched = found.deltas.iter().filter(|delta| within.iter().any(|region| overlap(region, &delta.region)));
+    Found { deltas: touched.flat_map(parts).collect(), complete: found.complete }
+}
+
+/// Whether a packet is in both, without making their intersection.
+fn overlap(a: &Region, b: &Region) -> bool {
+    a.family() == b.family()
+        && a.sets().iter().all(|(field, set)| b.get(*field).is_none_or(|other| set.overlaps(other)))
+}
+
+/// Reports an answer, at most so many of its flows each in a finding.
+pub(super) fn tell(
+    cx: &Context<'_>,
+    report: &mut Report<'_>,
+    pair: &FilterPair<'_>,
+    within: &[Region],
+    question: Question,
+    (found, shown): (Found, usize),
+    say: impl Fn(bool, &str) -> (String, &'static str),
+) -> Found {
     let about = |finding: &mut super::Finding| {
         finding.configuration = Some(pair.configuration.to_owned());
         finding.filter = Some(pair.id.to_owned());
     };
-    let flows = joined(&found.deltas);
-    for delta in flows.iter().take(SHOWN) {
+    let flows = if found.deltas.len() > JOINED { found.deltas.clone() } else { joined(&found.deltas) };
+    for (n, delta) in flows.iter().take(shown).enumerate() {
         let Delta { region, conditions } = delta;
         let plain = pair.plainly(region);
         let flow = show_region(&brief(&plain, within), cx.policy);
-        let (message, help) = say(conditions.is_empty(), &flow);
+        let (mut message, help) = say(conditions.is_empty(), &flow);
+        if n + 1 == shown && flows.len() > shown {
+            message.push_str(&format!(" (and {} more flows)", flows.len() - shown));
+        }
         let witness = diff::witness(cx.change, pair, delta, question);
         let finding = report.finding(message, help);
         about(finding);
         finding.flow = Some((plain, conditions.clone()));
         finding.location = witness.as_ref().and_then(place);
-        let shown = witness.is_some();
+        let walked = witness.is_some();
         finding.witness = witness;
-        if !shown {
+        if !walked {
             let message = format!("no packet shows what was computed for `{}`", pair.id);
             let help = "this is an error of the program: please report it with both files";
             about(report.undecided(Undecided::Internal, message, help));
         }
-    }
-    if flows.len() > SHOWN {
-        let more = flows.len() - SHOWN;
-        let message = format!("there are {more} more flows of this kind in `{}`", pair.id);
-        about(report.finding(message, "`portcullis diff` lists all of them"));
     }
     if !found.complete {
         let message = if found.deltas.is_empty() {
@@ -67,7 +97,7 @@ pub(super) fn ask(
 fn joined(deltas: &[Delta]) -> Vec<Delta> {
     let mut out: Vec<Delta> = deltas.to_vec();
     for field in Field::ALL {
-        let mut groups: HashMap<(Region, Vec<Literal>), usize> = HashMap::new();
+        let mut groups: HashMap<(Region, Vec<Literal>), usize, RandomState> = HashMap::default();
         let mut next: Vec<Delta> = Vec::new();
         for Delta { region, conditions } in out {
             let key = (region.clone().without(field), conditions);

@@ -87,6 +87,13 @@ impl Set {
     /// Whether a value is in both.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
+        let (few, many) = if self.0.len() < other.0.len() { (self, other) } else { (other, self) };
+        if few.0.len() * 8 < many.0.len() {
+            return few.0.iter().any(|(first, last)| {
+                let next = many.0.partition_point(|(_, end)| end < first);
+                many.0.get(next).is_some_and(|(start, _)| start <= last)
+            });
+        }
         let (mut i, mut j) = (0, 0);
         while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
             if a.1 < b.0 {
@@ -206,6 +213,14 @@ mod tests {
             prop_assert_eq!(a.includes(&b), y & !x == 0);
             prop_assert_eq!(a.len(), u128::from(x.count_ones()));
         }
+    }
+
+    #[test]
+    fn a_small_set_is_looked_up_in_a_large_one() {
+        let even: Set = (0..100).map(|n| n * 2).collect();
+        assert!((0..200).all(|n| Set::point(n).overlaps(&even) == (n % 2 == 0)));
+        assert!((0..200).all(|n| even.overlaps(&Set::range(n, n + 1)) == (n < 199)));
+        assert!(!even.overlaps(&Set::range(199, u128::MAX)) && !even.overlaps(&Set::empty()));
     }
 
     #[test]
