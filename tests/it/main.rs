@@ -9,6 +9,7 @@ mod flow;
 mod git;
 mod incidents;
 mod iptables;
+mod pairs;
 mod policy;
 mod readme;
 mod report;
