@@ -171,8 +171,11 @@ impl Change {
     }
 }
 
+/// On base and on head.
+pub(super) type Both<T> = (Option<T>, Option<T>);
+
 fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Configuration>) -> Vec<ChainPair> {
-    let mut pairs: BTreeMap<(&str, Symbol), (Option<Place>, Option<Place>)> = BTreeMap::new();
+    let mut pairs: BTreeMap<(&str, Symbol), Both<Place>> = BTreeMap::new();
     for (side, configuration) in [(Side::Base, base), (Side::Head, head)] {
         for (table, n) in configuration.iter().flat_map(|c| &c.tables).zip(0..) {
             for (chain, m) in table.chains.iter().zip(0..) {

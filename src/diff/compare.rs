@@ -1,3 +1,4 @@
+use super::change::Both;
 use super::engine::{self, Program};
 use super::{
     Change, ChangeKind, ConfigurationDifference, Difference, FilterDifference, FilterPair, Found, ObjectChange,
@@ -16,7 +17,7 @@ pub fn compare(change: &Change) -> Difference {
         let present = head.or(base)?;
         let own = filters.iter().filter(|pair| pair.configuration == present.name);
         let filters: Vec<FilterDifference> = own.filter_map(|pair| compare_filter(change, pair)).collect();
-        let objects = objects(change, base, head);
+        let objects = objects(base, head);
         let kind = match (base, head) {
             (None, _) => ChangeKind::Added,
             (_, None) => ChangeKind::Removed,
@@ -78,19 +79,14 @@ struct ChangedRules {
 /// order, where they stand on head.
 fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> ChangedRules {
     let store = &change.store;
-    let (mut removed, mut added): (Vec<(u64, Span)>, Vec<(u64, Span)>) = (Vec::new(), Vec::new());
-    let mut places: (Vec<super::slice::Place>, Vec<super::slice::Place>) = (Vec::new(), Vec::new());
-    if let Some(sided) = pair.base {
-        places.0 = super::slice::chains(sided);
-    }
-    if let Some(sided) = pair.head {
-        places.1 = super::slice::chains(sided);
-    }
+    let mut removed: Vec<(u64, Span)> = Vec::new();
+    let mut added = removed.clone();
+    let places = [pair.base, pair.head].map(|sided| sided.map_or_else(Vec::new, super::slice::chains));
     for chains in change.chain_pairs(pair.configuration) {
         let mine = |place: Option<super::slice::Place>, places: &[super::slice::Place]| {
             place.is_some_and(|p| places.contains(&p))
         };
-        if !mine(chains.base, &places.0) && !mine(chains.head, &places.1) {
+        if !mine(chains.base, &places[0]) && !mine(chains.head, &places[1]) {
             continue;
         }
         for window in &chains.windows {
@@ -145,9 +141,8 @@ impl ObjectsDifference {
 }
 
 /// The objects of a configuration that differ, by kind and address.
-fn objects(change: &Change, base: Option<&Configuration>, head: Option<&Configuration>) -> ObjectsDifference {
-    let _ = change;
-    let mut pairs: BTreeMap<(&str, &str), (Option<&Object>, Option<&Object>)> = BTreeMap::new();
+fn objects(base: Option<&Configuration>, head: Option<&Configuration>) -> ObjectsDifference {
+    let mut pairs: BTreeMap<(&str, &str), Both<&Object>> = BTreeMap::new();
     for object in base.iter().flat_map(|c| &c.objects) {
         pairs.entry((object.kind, &object.address)).or_default().0 = Some(object);
     }

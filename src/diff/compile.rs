@@ -8,6 +8,7 @@ use crate::model::{Action, Families, RuleId, Store, TableId};
 use crate::net::{Field, Region};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Compiles programs that share rules into one diagram.
 pub(super) struct Compiler<'c> {
@@ -90,8 +91,8 @@ impl<'c> Compiler<'c> {
         let mut stack = vec![place];
         while let Some(place) = stack.last().copied() {
             let rules = slice.rules(place);
-            if !done.contains_key(&place) {
-                done.insert(place, None);
+            if let Entry::Vacant(entry) = done.entry(place) {
+                entry.insert(None);
                 let before = stack.len();
                 let callees = rules.iter().filter_map(|(_, rule)| self.callee(sided, place.0, *rule));
                 stack.extend(callees.filter(|callee| !done.contains_key(callee)));

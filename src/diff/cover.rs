@@ -7,6 +7,9 @@
 /// A product of intervals, one a level.
 pub(super) type Cube = [(u32, u32)];
 
+/// A [`Cube`] of its own.
+pub(super) type Piece = Vec<(u32, u32)>;
+
 /// Many boxes of the same number of levels, by number.
 pub(super) struct Cubes {
     levels: usize,
@@ -60,8 +63,8 @@ pub(super) fn uncovered(
     piece: &Cube,
     boxes: &[u32],
     steps: &mut Steps,
-) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
-    let mut stack: Vec<(Vec<(u32, u32)>, Vec<u32>)> = Vec::new();
+) -> Result<Option<Piece>, TooHard> {
+    let mut stack: Vec<(Piece, Vec<u32>)> = Vec::new();
     let mut next = Some((piece.to_vec(), boxes.to_vec()));
     while let Some((piece, boxes)) = next.take().or_else(|| stack.pop()) {
         let mut touching = Vec::new();
@@ -120,7 +123,7 @@ pub(super) fn includes(a: &Cube, b: &Cube) -> bool {
 }
 
 /// The part that two boxes share; they do share one.
-pub(super) fn meet(a: &Cube, b: &Cube) -> Vec<(u32, u32)> {
+pub(super) fn meet(a: &Cube, b: &Cube) -> Piece {
     a.iter().zip(b).map(|(x, y)| (x.0.max(y.0), x.1.min(y.1))).collect()
 }
 

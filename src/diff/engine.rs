@@ -28,13 +28,6 @@ impl<'c> Program<'c> {
             Some(_) | None => Self::Constant(absent),
         }
     }
-
-    pub(super) fn sided(self) -> Option<Sided<'c>> {
-        match self {
-            Self::Constant(_) => None,
-            Self::Filter(sided) => Some(sided),
-        }
-    }
 }
 
 /// What a comparison found in both directions.

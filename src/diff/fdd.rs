@@ -202,21 +202,6 @@ impl Diagram {
         Ok(row.first().copied().unwrap_or(UNDECIDED))
     }
 
-    /// Whether `wanted` can come out at all.
-    pub(super) fn reaches(&self, root: Node, wanted: Node) -> bool {
-        let mut seen = vec![false; self.inner.len()];
-        let mut stack = vec![root];
-        while let Some(node) = stack.pop() {
-            if node == wanted {
-                return true;
-            }
-            if node >= TERMINALS && !std::mem::replace(&mut seen[(node - TERMINALS) as usize], true) {
-                stack.extend(self.edges_of(node).iter().map(|edge| edge.child));
-            }
-        }
-        false
-    }
-
     /// The products of ranks that lead from `root` to `wanted`, disjoint, at most `most` of them; `false` with
     /// them if there are more.
     pub(super) fn products(&self, root: Node, wanted: Node, most: usize) -> (Products, bool) {
@@ -345,9 +330,9 @@ fn shortcut(op: Op, first: Node, second: Node) -> Option<Node> {
             UNDECIDED | DENY | RETURN => Some(UNDECIDED),
             _ => (second == UNDECIDED).then_some(UNDECIDED),
         },
-        Op::Called => (first < TERMINALS).then(|| if first == RETURN { UNDECIDED } else { first }),
-        Op::TakenOver => (first < TERMINALS).then(|| if first == UNDECIDED { RETURN } else { first }),
-        Op::Otherwise => (first < TERMINALS).then(|| if matches!(first, UNDECIDED | RETURN) { second } else { first }),
+        Op::Called => is_constant(first).then_some(if first == RETURN { UNDECIDED } else { first }),
+        Op::TakenOver => is_constant(first).then_some(if first == UNDECIDED { RETURN } else { first }),
+        Op::Otherwise => is_constant(first).then_some(if matches!(first, UNDECIDED | RETURN) { second } else { first }),
         Op::Next => match first {
             DENY => Some(DENY),
             ACCEPT => Some(second),

@@ -1,6 +1,6 @@
 //! Two flat rule lists compared by cover search: a verdict with parts of the difference where a diagram is too large.
 
-use super::cover::{Cube, Cubes, Steps, TooHard, includes, meet, touch, uncovered};
+use super::cover::{Cube, Cubes, Piece, Steps, TooHard, includes, meet, touch, uncovered};
 use super::products::Products;
 use super::ranks::{Level, Levels};
 use super::windows::windows;
@@ -16,8 +16,8 @@ pub(super) struct FlatList {
 /// What a comparison of flat lists found. Nothing and `complete`: the lists do the same, proved.
 #[derive(Default)]
 pub(super) struct FlatDifference {
-    pub(super) gained: Vec<Vec<(u32, u32)>>,
-    pub(super) lost: Vec<Vec<(u32, u32)>>,
+    pub(super) gained: Vec<Piece>,
+    pub(super) lost: Vec<Piece>,
     pub(super) complete: bool,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct FlatDifference {
 /// single ranges of the five fields that nearly all rules are made of.
 pub(super) enum Frame {
     Ranks(Levels),
-    Plain(Vec<(u32, u32)>),
+    Plain(Piece),
 }
 
 /// The fields of plain boxes.
@@ -59,7 +59,7 @@ impl Frame {
         }
     }
 
-    fn whole(&self) -> Vec<(u32, u32)> {
+    fn whole(&self) -> Piece {
         match self {
             Self::Ranks(levels) => levels.iter().map(|level| (0, level.last_rank())).collect(),
             Self::Plain(whole) => whole.clone(),
@@ -67,7 +67,7 @@ impl Frame {
     }
 
     /// Boxes as the packets of `region` that they stand for, each with the opaque conditions it asks for.
-    pub(super) fn packets(&self, cubes: &[Vec<(u32, u32)>], region: &Region) -> Vec<(Region, Vec<Literal>)> {
+    pub(super) fn packets(&self, cubes: &[Piece], region: &Region) -> Vec<(Region, Vec<Literal>)> {
         match self {
             Self::Ranks(levels) => {
                 let mut products = Products::new(levels.iter().map(Level::last_rank).collect());
@@ -78,7 +78,7 @@ impl Frame {
                 levels.packets(region, &products)
             }
             Self::Plain(_) => {
-                let packets = |cube: &Vec<(u32, u32)>| {
+                let packets = |cube: &Piece| {
                     let mut region = region.clone();
                     for (field, (first, last)) in PLAIN.into_iter().zip(cube) {
                         region.restrict(field, &Set::range((*first).into(), (*last).into()));
@@ -108,7 +108,7 @@ impl Frame {
                     if all.len() * ranks.len() > MOST_CUBES {
                         return Err(TooHard);
                     }
-                    let with = |cube: &Vec<(u32, u32)>, range: (u32, u32)| {
+                    let with = |cube: &Piece, range: (u32, u32)| {
                         let mut cube = cube.clone();
                         cube[level as usize] = range;
                         cube
@@ -215,13 +215,7 @@ struct Search<'s> {
 impl Search<'_> {
     /// A part that a rule of the own list (`None`: what happens otherwise) decides and the other list decides
     /// otherwise, and whether the own list allows it.
-    #[expect(clippy::type_complexity, reason = "a part and a truth")]
-    fn rule(
-        &self,
-        rule: Option<usize>,
-        whole: &Cube,
-        steps: &mut Steps,
-    ) -> Result<Option<(Vec<(u32, u32)>, bool)>, TooHard> {
+    fn rule(&self, rule: Option<usize>, whole: &Cube, steps: &mut Steps) -> Result<Option<(Piece, bool)>, TooHard> {
         let (boxes, earlier, allow) = match rule {
             Some(n) => {
                 let (from, to) = (self.own.begins[n], self.own.begins[n + 1]);
@@ -253,7 +247,7 @@ impl Search<'_> {
         earlier: &[(u32, bool)],
         allow: bool,
         steps: &mut Steps,
-    ) -> Result<Option<Vec<(u32, u32)>>, TooHard> {
+    ) -> Result<Option<Piece>, TooHard> {
         let mut blockers: Vec<u32> = Vec::new();
         for (number, _) in earlier {
             let cube = self.cubes.get(*number);
@@ -268,7 +262,7 @@ impl Search<'_> {
             return Ok(None);
         }
         // Where the other list decides the same way before an opposite rule comes, nothing is found behind.
-        let mut opposite: Vec<(Vec<(u32, u32)>, usize)> = Vec::new();
+        let mut opposite: Vec<(Piece, usize)> = Vec::new();
         let mut otherwise = self.other.otherwise;
         for (number, allowed) in &self.other.boxes {
             let cube = self.cubes.get(*number);

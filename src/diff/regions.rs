@@ -163,7 +163,7 @@ fn parts<'c>(change: &Change, base: Sided<'c>, head: Sided<'c>) -> Option<Vec<Pa
         }
         let own = [(old.table, old.chain), (new.table, new.chain)];
         let pairs = change.chains(base, head, (old.table, new.table), own);
-        let touched = pairs.iter().any(|pair| pair.windows.len() > 0 && pair.base != Some(own[0]));
+        let touched = pairs.iter().any(|pair| !pair.windows.is_empty() && pair.base != Some(own[0]));
         let reached = touched.then(|| (reachable(&change.store, base, own[0]), reachable(&change.store, head, own[1])));
         for pair in pairs {
             let relevant = pair.base == Some(own[0])

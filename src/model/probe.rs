@@ -122,9 +122,6 @@ fn includes<T: PartialOrd>(outer: (T, T), inner: (T, T)) -> bool {
     outer.0 <= inner.0 && inner.1 <= outer.1
 }
 
-fn cast<T: TryFrom<u128>>((first, last): (u128, u128)) -> (T, T)
-where
-    T: super::rule::Max,
-{
+fn cast<T: TryFrom<u128> + super::rule::Max>((first, last): (u128, u128)) -> (T, T) {
     (super::rule::clamp(first), super::rule::clamp(last))
 }

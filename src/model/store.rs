@@ -80,7 +80,14 @@ impl Store {
             match field {
                 Field::Input => rule.input = id,
                 Field::Output => rule.output = id,
-                _ => extra.sets.push((field, id)),
+                Field::Source
+                | Field::Destination
+                | Field::Protocol
+                | Field::SourcePort
+                | Field::DestinationPort
+                | Field::State
+                | Field::TcpFlags
+                | Field::LaterFragment => extra.sets.push((field, id)),
             }
         }
         extra.sets.sort_unstable();

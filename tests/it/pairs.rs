@@ -1,5 +1,7 @@
 //! Real changes of real firewalls: the exact difference is held against the naive walker, packet by packet.
 
+#![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
+
 use portcullis::diff::{self, Change, FilterPair, Found, Question, Sided};
 use portcullis::formats::{self, Input};
 use portcullis::model::{Literal, RuleId, Store};
@@ -121,7 +123,7 @@ impl<'p> Probe<'p> {
         let domain = self.domain.get(n)?.clone();
         let family = domain.family();
         let mut packet = domain.witness()?;
-        let mut put = |packet: Packet, field: Field, value: u128| {
+        let put = |packet: Packet, field: Field, value: u128| {
             let fits = value <= field.max(family) && domain.get(field).is_none_or(|set| set.contains(value));
             if fits { packet.with(field, value) } else { packet }
         };
