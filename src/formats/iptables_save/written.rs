@@ -4,21 +4,22 @@
 //! they changed, the condition is another one there, and the answer widens instead of being wrongly exact.
 //! - Marks, hop limits and service bytes belong to the packet: the digest covers all rules of the chains that hold a writer and of
 //!   the chains that lead there, since any of them can keep a packet from the writer.
-//! - Lists and sets outlive the packet, so what exactly is in them is not known anyway: the digest covers the writers and the
-//!   rules that lead to their chains.
+//! - Lists and sets outlive the packet, so what is in them is not known anyway and is assumed to be the same on both sides: the
+//!   digest covers the writers themselves. (Which packets come to them would be the whole ruleset: every change would be two
+//!   lists, and no answer about a host with a `recent` rule would be exact.)
 
 use super::extensions::Truth;
-use super::meaning::{Term, Verdict};
+use super::meaning::Term;
 use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Tab};
 use crate::formats::Reading;
-use crate::model::{Action, Symbol};
+use crate::model::Symbol;
 use crate::net::Family;
 use crate::text::{Span, escape};
 use foldhash::quality::RandomState;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 /// The digests of one side, by family, kind of state and name.
@@ -75,16 +76,16 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, key: &(Family, Truth, St
     for tab in ruleset.tabs.iter().filter(|tab| tab.family == *family) {
         let writes = |chain: usize| tab.more[chain].writes.iter().filter(|(t, o, _)| t == truth && o == of);
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| writes(*chain).next().is_some()).collect();
-        let leading = leading_to(tab, &holders);
-        let names: HashSet<Symbol, RandomState> = leading.iter().map(|chain| tab.model.chains[*chain].name).collect();
-        for chain in leading {
+        let outlives = match truth {
+            Truth::Marks | Truth::Hops | Truth::Service => false,
+            Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Sets => true,
+        };
+        for chain in if outlives { holders } else { leading_to(tab, &holders) } {
             let mut text = format!("{}/{}\n", tab.model.name, escape(reading.store.name(tab.model.chains[chain].name)));
-            let lines: Vec<Span> = match truth {
-                Truth::Marks | Truth::Hops | Truth::Service => tab.model.chains[chain].origins.clone(),
-                Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Sets => {
-                    let own: HashSet<Span, RandomState> = writes(chain).map(|(_, _, at)| *at).collect();
-                    lines_of(reading, tab, chain, &own, &names)
-                }
+            let lines: Vec<Span> = if outlives {
+                writes(chain).map(|(_, _, at)| *at).collect()
+            } else {
+                tab.model.chains[chain].origins.clone()
             };
             text.push_str(&rules_text(reading, &lines));
             parts.push(text);
@@ -112,29 +113,6 @@ pub(super) fn short_digest(text: &str) -> String {
         write!(out, "{byte:02x}").expect("writing to a String");
         out
     })
-}
-
-/// The rules of a chain that write, or that lead to a chain which does.
-fn lines_of(
-    reading: &Reading<'_>,
-    tab: &Tab<'_>,
-    chain: usize,
-    own: &HashSet<Span, RandomState>,
-    names: &HashSet<Symbol, RandomState>,
-) -> Vec<Span> {
-    let (model, more) = (&tab.model.chains[chain], &tab.more[chain]);
-    let leads = |rule| match more.later.get(rule).map(|later| &later.verdict) {
-        Some(Verdict::Jump(word) | Verdict::Goto(word)) => {
-            reading.store.find_symbol(&word.text).is_some_and(|name| names.contains(&name))
-        }
-        Some(Verdict::Action(_) | Verdict::Elsewhere(_) | Verdict::Any(_)) => false,
-        None => match reading.store.get(*rule).action() {
-            Action::Jump(name) | Action::Goto(name) => names.contains(&name),
-            Action::Accept | Action::Deny | Action::Return | Action::Continue => false,
-        },
-    };
-    let lines = model.rules.iter().zip(&model.origins);
-    lines.filter(|(rule, at)| own.contains(at) || leads(rule)).map(|(_, at)| *at).collect()
 }
 
 /// These chains and all from which one of them can be reached.
