@@ -226,7 +226,7 @@ impl Problem<'_> {
         let mut rules: Vec<RuleId> = self.first.1.all().chain(self.second.1.all()).collect();
         rules.sort_unstable();
         rules.dedup();
-        let start = rules.len() * 48 + 20_000;
+        let start = rules.len() * 64 + 20_000;
         let wide = if searched.is_some() { &ORDERS[1..2] } else { &ORDERS[..] };
         for order in wide {
             if let Some(found) = self.diagram(&rules, order, start, effort) {

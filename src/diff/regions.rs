@@ -66,13 +66,6 @@ pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sid
     if changed > FEW && parts.iter().all(|part| reordered(part).is_some()) {
         return Changed::Only(Vec::new());
     }
-    if changed > FEW && total <= SMALL && calls {
-        // Moved and reworded rules are worth a look even so: all windows may turn out to do the same.
-        let mut all = parts.iter().flat_map(|part| part.windows.iter().map(move |window| (part, window)));
-        let same = changed <= MOST_IN_WINDOW
-            && all.all(|(part, window)| matches!(window_regions(change, base, head, part, window, pieces), Some(r) if r.is_empty()));
-        return if same { Changed::Only(Vec::new()) } else { Changed::Everything };
-    }
     let windows = parts.iter().flat_map(|part| part.windows.iter().map(move |window| (part, window)));
     let rules = windows.flat_map(|(part, window)| part.rules(window));
     let plain = |rule: RuleId| pieces.iter().all(|piece| change.store.plain(rule, piece.family()).is_some());
@@ -83,6 +76,13 @@ pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sid
         } else {
             Changed::Matches { regions, small: total <= SMALL }
         };
+    }
+    if changed > FEW && total <= SMALL {
+        // Moved and reworded rules are worth a look even so: all windows may turn out to do the same.
+        let mut all = parts.iter().flat_map(|part| part.windows.iter().map(move |window| (part, window)));
+        let same = changed <= MOST_IN_WINDOW
+            && all.all(|(part, window)| matches!(window_regions(change, base, head, part, window, pieces), Some(r) if r.is_empty()));
+        return if same { Changed::Only(Vec::new()) } else { Changed::Everything };
     }
     for part in &parts {
         for window in &part.windows {
