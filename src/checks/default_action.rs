@@ -1,10 +1,11 @@
 use super::{Check, Context, Report, declare_check};
 use crate::diff::{Sided, Side};
 use crate::facts::MissingFact;
-use crate::model::{Action, Chain, ChainId, Families, Stage, Store, Table};
+use crate::model::{Action, ChainId, Families, Stage, Store, Table};
 use crate::net::Family;
 use crate::policy::{Pattern, keys, words};
 use crate::text::Span;
+use std::collections::HashSet;
 
 declare_check! { id: "default-action", since: "0.1.0", level: Block, settings: DefaultAction }
 
@@ -98,7 +99,7 @@ enum End {
 }
 
 fn end(table: &Table, stage: &Stage, family: Family, store: &Store) -> End {
-    match last(table, table.get(stage.chain), family, store, &mut vec![stage.chain]) {
+    match last(table, stage.chain, family, store) {
         End::Open => match stage.otherwise {
             Action::Deny => End::Denies,
             Action::Accept | Action::Return | Action::Jump(_) | Action::Goto(_) | Action::Continue => {
@@ -109,37 +110,35 @@ fn end(table: &Table, stage: &Stage, family: Family, store: &Store) -> End {
     }
 }
 
-/// The first rule of a chain that takes every packet. A rule before it that may lead out of the chain leaves the
-/// end open, since its packets miss that rule.
-fn last(table: &Table, chain: &Chain, family: Family, store: &Store, path: &mut Vec<ChainId>) -> End {
-    for (rule, origin) in chain.rules.iter().zip(&chain.origins) {
-        let action = store.get(*rule).action();
-        let mine = store.get(*rule).families();
-        if mine.and(Families::only(family)) == Families::NONE {
+/// The first rule of a chain that takes every packet, in it or in a chain that all packets run through. A rule before
+/// it that may lead out of its chain leaves that chain's end open, since its packets miss that rule.
+fn last(table: &Table, chain: ChainId, family: Family, store: &Store) -> End {
+    // Chains and the rule that comes next in each; a chain that was run through once is open, however often called.
+    let mut stack = vec![(chain, 0)];
+    let mut seen = HashSet::from([chain]);
+    while let Some((chain, next)) = stack.last_mut() {
+        let chain = table.get(*chain);
+        let Some((rule, origin)) = chain.rules.get(*next).zip(chain.origins.get(*next)) else {
+            stack.pop();
+            continue;
+        };
+        *next += 1;
+        if store.get(*rule).families().and(Families::only(family)) == Families::NONE {
             continue;
         }
         let whole = store.ranges(*rule, family).next().is_none() && store.literals(*rule).is_empty();
-        match action {
+        match store.get(*rule).action() {
             Action::Accept if whole => return End::Passes(Some(*origin)),
             Action::Deny if whole => return End::Denies,
-            Action::Return | Action::Goto(_) if !whole => return End::Open,
-            Action::Return => return End::Open,
-            Action::Jump(target) | Action::Goto(target) if whole => {
-                let inner = match table.find(target) {
-                    Some(id) if !path.contains(&id) => {
-                        path.push(id);
-                        let inner = last(table, table.get(id), family, store, path);
-                        path.pop();
-                        inner
-                    }
-                    Some(_) | None => End::Open,
-                };
-                match (inner, action) {
-                    (End::Open, Action::Jump(_)) => {}
-                    (inner, _) => return inner,
-                }
+            Action::Return => *next = usize::MAX,
+            Action::Goto(target) => {
+                *next = usize::MAX;
+                stack.extend(table.find(target).filter(|id| whole && seen.insert(*id)).map(|id| (id, 0)));
             }
-            Action::Accept | Action::Deny | Action::Jump(_) | Action::Goto(_) | Action::Continue => {}
+            Action::Jump(target) => {
+                stack.extend(table.find(target).filter(|id| whole && seen.insert(*id)).map(|id| (id, 0)));
+            }
+            Action::Accept | Action::Deny | Action::Continue => {}
         }
     }
     End::Open

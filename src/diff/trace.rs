@@ -2,6 +2,8 @@ use super::{Answer, Hop, Sided, Trace};
 use crate::model::{Action, ChainId, Literal, RuleId, Stage, Store, TableId};
 use crate::net::Packet;
 use crate::text::{Span, escape};
+use foldhash::quality::RandomState;
+use std::collections::HashSet;
 
 /// Walks one packet through a filter, rule by rule: the naive evaluator that everything else is held against.
 ///
@@ -54,9 +56,12 @@ impl Walk<'_> {
     fn stage(&mut self, stage: &Stage) -> bool {
         let table = self.sided.configuration.table(stage.table);
         let mut stack = vec![Frame { chain: stage.chain, next: 0 }];
+        // Chains that this packet ran through undecided: it would again, however often they are called.
+        let mut undecided: HashSet<ChainId, RandomState> = HashSet::default();
         while let Some(frame) = stack.last_mut() {
             let chain = table.get(frame.chain);
             let Some((rule, at)) = chain.rules.get(frame.next).zip(chain.origins.get(frame.next)) else {
+                undecided.insert(frame.chain);
                 stack.pop();
                 continue;
             };
@@ -73,17 +78,17 @@ impl Walk<'_> {
                     self.trace.answer = Answer { allowed: action == Action::Accept, by: Some(*at), path };
                     return action == Action::Accept;
                 }
-                Action::Return => {
-                    stack.pop();
-                }
                 Action::Continue => {}
+                Action::Return => Self::end(&mut stack),
                 Action::Jump(name) | Action::Goto(name) => {
                     let target = table.find(name).filter(|target| stack.iter().all(|frame| frame.chain != *target));
                     if let Some(chain) = target {
                         if matches!(action, Action::Goto(_)) {
-                            stack.pop();
+                            Self::end(&mut stack);
                         }
-                        stack.push(Frame { chain, next: 0 });
+                        if !undecided.contains(&chain) {
+                            stack.push(Frame { chain, next: 0 });
+                        }
                     }
                 }
             }
@@ -93,6 +98,13 @@ impl Walk<'_> {
         let allowed = stage.otherwise != Action::Deny;
         self.trace.answer = Answer { allowed, by: stage.otherwise_at, path };
         allowed
+    }
+
+    /// Leaves the rest of the innermost chain out: what comes next is where it was called from.
+    fn end(stack: &mut [Frame]) {
+        if let Some(frame) = stack.last_mut() {
+            frame.next = usize::MAX;
+        }
     }
 
     fn matches(&mut self, rule: RuleId) -> bool {
