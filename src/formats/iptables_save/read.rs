@@ -118,7 +118,8 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             let mut end = stop;
             if end > at && self.text[end - 1] == b'\r' {
                 end -= 1;
-                let (count, _) = self.carriage.get_or_insert((0, at..stop));
+                let blank = self.text[at..end].iter().take_while(|byte| **byte == b' ' || **byte == b'\t').count();
+                let (count, _) = self.carriage.get_or_insert((0, at + blank..stop));
                 *count += 1;
             }
             if !self.plain(at, end) {
