@@ -352,3 +352,34 @@ fn long_lists_of_plain_rules_are_compared_exactly() {
         }
     }
 }
+
+#[test]
+fn a_packet_runs_through_a_chain_once_however_often_it_is_called() {
+    let mut store = Store::default();
+    let mut table = Table::new("filter");
+    let names: Vec<_> = (0..64).map(|n| store.symbol(format!("c{n}").as_bytes())).collect();
+    for name in &names {
+        table.chain(*name);
+    }
+    for n in 0..63 {
+        // Twice each, by jump and by goto: 2^63 ways.
+        for action in [Action::Jump(names[n + 1]), Action::Goto(names[n + 1])] {
+            let rule = store.rule(Draft::new(Families::BOTH), action);
+            table.chains[n].push(rule, span());
+        }
+    }
+    let stage = Stage {
+        table: TableId(0),
+        chain: ChainId(0),
+        families: Families::BOTH,
+        otherwise: Action::Deny,
+        otherwise_at: None,
+    };
+    let domain = vec![Region::all(Family::Ipv4)];
+    let filter = Filter { id: "t/input".into(), domain, stages: vec![stage], absent: true };
+    let configuration = Configuration { tables: vec![table], filters: vec![filter], ..Configuration::default() };
+    let sided = Sided { configuration: &configuration, filter: &configuration.filters[0] };
+    let trace = trace(&store, sided, &Packet::new(Family::Ipv4), &[]);
+    assert!(!trace.answer.allowed);
+    assert_eq!(trace.hops.len(), 2 * 63 + 1);
+}

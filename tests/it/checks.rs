@@ -333,3 +333,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn thousands_of_chains_that_call_one_another_are_judged() {
+    let mut head = "*filter\n:INPUT DROP [0:0]\n".to_owned();
+    for n in 0..10_000 {
+        head += &format!(":c{n} - [0:0]\n");
+    }
+    head += "-A INPUT -j c0\n";
+    for n in 1..10_000 {
+        head += &format!("-A c{} -j c{n}\n-A c{} -g c{n}\n", n - 1, n - 1);
+    }
+    head += "-A c9999 -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n";
+    let base = "*filter\n:INPUT DROP [0:0]\nCOMMIT\n";
+    let policy = "version: 1\nconfigurations: {edge: {files: [edge.rules]}}\nchecks:\n  - check: default-action\n    filters: [edge/input]\n    must_be: deny\n  - check: exposed-ports\n    from: any\n    services: [ssh]\n";
+    let found: Vec<&str> = findings(policy, base, &head).iter().map(|finding| finding.check).collect();
+    assert_eq!(found, ["exposed-ports"]);
+}

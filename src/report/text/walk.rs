@@ -21,7 +21,7 @@ pub(super) fn walk(page: &mut Page<'_>, walk: &Walk) {
             let here = Some((hop.chain.as_str(), hop.depth));
             if chain != here {
                 let name = chains(std::slice::from_ref(&hop.chain));
-                page.line(2 + 2 * hop.depth, &[(BOLD, &name)]);
+                page.line(2 + indent_of(hop.depth), &[(BOLD, &name)]);
                 chain = here;
             }
             self::hop(page, hop);
@@ -34,7 +34,7 @@ pub(super) fn walk(page: &mut Page<'_>, walk: &Walk) {
 
 fn hop(page: &mut Page<'_>, hop: &HopReport) {
     let HopReport { chain: _, depth, location, action } = hop;
-    let indent = 4 + 2 * depth;
+    let indent = 4 + indent_of(*depth);
     match location {
         Some(location) => {
             let place = format!("{}:{}:{}  ", location.path, location.line, location.column);
@@ -45,4 +45,9 @@ fn hop(page: &mut Page<'_>, hop: &HopReport) {
         }
         None => page.line(indent, &[(DIM, "end of the chain  "), (PLAIN, action)]),
     }
+}
+
+/// Columns that so many jumps indent a line; beyond a dozen, deeper chains are no longer told apart by it.
+fn indent_of(depth: usize) -> usize {
+    2 * depth.min(12)
 }
