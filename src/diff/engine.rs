@@ -3,7 +3,7 @@
 use super::compile::Compiler;
 use super::cover::Steps;
 use super::fdd::{self, Exhausted, GAINED, LOST, Node, Op};
-use super::flat::{self, FlatList, Frame};
+use super::flat::{self, FlatList, Frame, Parts};
 use super::regions::{Changed, changed_regions};
 use super::slice::{self, Slice};
 use super::{Change, Delta, Found, Sided};
@@ -37,6 +37,12 @@ pub(super) struct Differences {
     pub(super) gained: Found,
     /// Allowed by the first, denied by the second.
     pub(super) lost: Found,
+}
+
+impl Differences {
+    fn is_none(&self) -> bool {
+        self.gained == Found::NONE && self.lost == Found::NONE
+    }
 }
 
 /// The orders in which fields are tried as levels. No order is best everywhere: real lists want services first,
@@ -215,7 +221,7 @@ impl Problem<'_> {
         let searched = match &flat {
             Some((base, head)) if most > FLAT => {
                 let searched = self.search(base, head, effort);
-                let equal = searched.as_ref().is_some_and(|found| found.gained.complete);
+                let equal = searched.as_ref().is_some_and(Differences::is_none);
                 if equal || most > MOST_RULES || effort.only_covering && searched.is_some() {
                     return searched.unwrap_or_default();
                 }
@@ -237,7 +243,7 @@ impl Problem<'_> {
             return searched.unwrap_or_default();
         }
         let searched = flat.and_then(|(base, head)| self.search(&base, &head, effort));
-        if searched.as_ref().is_some_and(|found| found.gained.complete) {
+        if searched.as_ref().is_some_and(Differences::is_none) {
             return searched.unwrap_or_default();
         }
         for edges in [start * 8, MOST_EDGES].into_iter().filter(|edges| *edges > start && *edges <= MOST_EDGES) {
@@ -258,11 +264,11 @@ impl Problem<'_> {
         let compare =
             |steps: &mut Steps| flat::compare(self.store, self.region, &frame, base, head, only_covering, steps);
         let found = effort.steps.part(part, compare).ok()?;
-        let list = |cubes: Vec<Vec<(u32, u32)>>| Found {
-            deltas: deltas(frame.packets(&cubes, self.region)),
-            complete: found.complete,
+        let list = |parts: &Parts| {
+            let packets = frame.packets(&parts.pieces, self.region);
+            Found { deltas: deltas(packets), complete: parts.complete }
         };
-        Some(Differences { gained: list(found.gained), lost: list(found.lost) })
+        Some(Differences { gained: list(&found.gained), lost: list(&found.lost) })
     }
 
     /// By a diagram of at most `edges` edges; `None` if it would be larger.

@@ -13,12 +13,24 @@ pub(super) struct FlatList {
     pub(super) otherwise: bool,
 }
 
-/// What a comparison of flat lists found. Nothing and `complete`: the lists do the same, proved.
-#[derive(Default)]
+/// What a comparison of flat lists found.
 pub(super) struct FlatDifference {
-    pub(super) gained: Vec<Piece>,
-    pub(super) lost: Vec<Piece>,
+    pub(super) gained: Parts,
+    pub(super) lost: Parts,
+}
+
+/// Parts of the difference in one direction. None and `complete`: there is none, proved.
+pub(super) struct Parts {
+    pub(super) pieces: Vec<Piece>,
     pub(super) complete: bool,
+}
+
+impl Parts {
+    const NONE: Self = Self { pieces: Vec::new(), complete: true };
+
+    pub(super) fn is_none(&self) -> bool {
+        self.complete && self.pieces.is_empty()
+    }
 }
 
 /// What the levels of boxes are: ranks of the fields that matter, or plain values where no rule asks for more than
@@ -174,36 +186,33 @@ pub(super) fn compare(
     let before = List::new(frame, store, region, base, &mut cubes)?;
     let after = List::new(frame, store, region, head, &mut cubes)?;
     let windows = if only_covering { Vec::new() } else { windows(store, &before.rules, &after.rules) };
-    let mut out = FlatDifference { complete: true, ..FlatDifference::default() };
-    let mut hard = false;
+    let mut out = FlatDifference { gained: Parts::NONE, lost: Parts::NONE };
     let otherwise = (only_covering || before.otherwise != after.otherwise).then_some(None);
     for (from_base, own, other) in [(true, &before, &after), (false, &after, &before)] {
         let range = |w: &super::windows::Window| if from_base { w.base.0..w.base.1 } else { w.head.0..w.head.1 };
         let changed = windows.iter().flat_map(range).map(|n| Some(n as usize)).chain(otherwise);
+        let search = Search { cubes: &cubes, own, other };
         for (count, rule) in changed.enumerate() {
-            if count == MOST_CHANGED {
-                out.complete = false;
-                hard = true;
-                break;
+            // What a rule decides can differ in one direction only.
+            let parts = if search.allows(rule) == from_base { &mut out.lost } else { &mut out.gained };
+            if count >= MOST_CHANGED {
+                parts.complete = false;
+                continue;
             }
-            let search = Search { cubes: &cubes, own, other };
             match search.rule(rule, &whole, steps) {
                 Ok(None) => {}
-                Ok(Some((part, allowed))) => {
-                    out.complete = false;
-                    let list = if allowed == from_base { &mut out.lost } else { &mut out.gained };
-                    if !list.contains(&part) {
-                        list.push(part);
+                Ok(Some(part)) => {
+                    parts.complete = false;
+                    if !parts.pieces.contains(&part) {
+                        parts.pieces.push(part);
                     }
                 }
-                Err(TooHard) => {
-                    out.complete = false;
-                    hard = true;
-                }
+                Err(TooHard) => parts.complete = false,
             }
         }
     }
-    if hard && out.gained.is_empty() && out.lost.is_empty() { Err(TooHard) } else { Ok(out) }
+    let nothing = out.gained.pieces.is_empty() && out.lost.pieces.is_empty();
+    if nothing && !(out.gained.complete && out.lost.complete) { Err(TooHard) } else { Ok(out) }
 }
 
 struct Search<'s> {
@@ -213,16 +222,22 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
+    /// What a rule of the own list does (`None`: what happens otherwise).
+    fn allows(&self, rule: Option<usize>) -> bool {
+        let first = rule.and_then(|n| self.own.begins.get(n)).and_then(|begin| self.own.boxes.get(*begin));
+        first.map_or(self.own.otherwise, |(_, allow)| *allow)
+    }
+
     /// A part that a rule of the own list (`None`: what happens otherwise) decides and the other list decides
-    /// otherwise, and whether the own list allows it.
-    fn rule(&self, rule: Option<usize>, whole: &Cube, steps: &mut Steps) -> Result<Option<(Piece, bool)>, TooHard> {
-        let (boxes, earlier, allow) = match rule {
+    /// otherwise.
+    fn rule(&self, rule: Option<usize>, whole: &Cube, steps: &mut Steps) -> Result<Option<Piece>, TooHard> {
+        let allow = self.allows(rule);
+        let (boxes, earlier) = match rule {
             Some(n) => {
                 let (from, to) = (self.own.begins[n], self.own.begins[n + 1]);
-                let Some((_, allow)) = self.own.boxes.get(from) else { return Ok(None) };
-                (&self.own.boxes[from..to], &self.own.boxes[..from], *allow)
+                (&self.own.boxes[from..to], &self.own.boxes[..from])
             }
-            None => (&[][..], &self.own.boxes[..], self.own.otherwise),
+            None => (&[][..], &self.own.boxes[..]),
         };
         let pieces: Vec<&Cube> = match rule {
             Some(_) => boxes.iter().map(|(number, _)| self.cubes.get(*number)).collect(),
@@ -233,7 +248,7 @@ impl Search<'_> {
             let piece = meet(piece, whole);
             match self.piece(&piece, earlier, allow, steps) {
                 Ok(None) => {}
-                Ok(Some(part)) => return Ok(Some((part, allow))),
+                Ok(Some(part)) => return Ok(Some(part)),
                 Err(TooHard) => hard = true,
             }
         }
