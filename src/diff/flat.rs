@@ -27,10 +27,6 @@ pub(super) struct Parts {
 
 impl Parts {
     const NONE: Self = Self { pieces: Vec::new(), complete: true };
-
-    pub(super) fn is_none(&self) -> bool {
-        self.complete && self.pieces.is_empty()
-    }
 }
 
 /// What the levels of boxes are: ranks of the fields that matter, or plain values where no rule asks for more than
