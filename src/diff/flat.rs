@@ -136,7 +136,6 @@ struct List {
     boxes: Vec<(u32, bool)>,
     /// For each rule that counts, where its boxes begin; one more at the end.
     begins: Vec<usize>,
-    rules: Vec<RuleId>,
     otherwise: bool,
 }
 
@@ -144,7 +143,7 @@ impl List {
     /// The rules up to the first one that covers the whole region: what comes behind it is never reached.
     fn new(frame: &Frame, store: &Store, region: &Region, list: &FlatList, cubes: &mut Cubes) -> Result<Self, TooHard> {
         let whole = frame.whole();
-        let mut out = Self { boxes: Vec::new(), begins: vec![0], rules: Vec::new(), otherwise: list.otherwise };
+        let mut out = Self { boxes: Vec::new(), begins: vec![0], otherwise: list.otherwise };
         let mut numbers = Vec::new();
         for rule in &list.rules {
             numbers.clear();
@@ -156,7 +155,6 @@ impl List {
             }
             out.boxes.extend(numbers.iter().map(|number| (*number, allow)));
             out.begins.push(out.boxes.len());
-            out.rules.push(*rule);
         }
         Ok(out)
     }
@@ -181,12 +179,14 @@ pub(super) fn compare(
     let mut cubes = Cubes::new(whole.len(), base.rules.len() + head.rules.len());
     let before = List::new(frame, store, region, base, &mut cubes)?;
     let after = List::new(frame, store, region, head, &mut cubes)?;
-    let windows = if only_covering { Vec::new() } else { windows(store, &before.rules, &after.rules) };
+    let windows = if only_covering { Vec::new() } else { windows(store, &base.rules, &head.rules) };
     let mut out = FlatDifference { gained: Parts::NONE, lost: Parts::NONE };
-    let otherwise = (only_covering || before.otherwise != after.otherwise).then_some(None);
     for (from_base, own, other) in [(true, &before, &after), (false, &after, &before)] {
         let range = |w: &super::windows::Window| if from_base { w.base.0..w.base.1 } else { w.head.0..w.head.1 };
-        let changed = windows.iter().flat_map(range).map(|n| Some(n as usize)).chain(otherwise);
+        // What stands behind a rule that covers the region decides nothing; that rule is what happens otherwise.
+        let reached = own.begins.len() - 1;
+        let changed = windows.iter().flat_map(range).map(|n| n as usize).filter(|n| *n < reached);
+        let changed = changed.map(Some).chain([None]);
         let search = Search { cubes: &cubes, own, other };
         for (count, rule) in changed.enumerate() {
             // What a rule decides can differ in one direction only.
