@@ -188,6 +188,12 @@ fn a_hundred_megabytes_of_garbage_end_within_seconds() {
     }
 }
 
+#[test]
+fn an_unknown_table_ends_the_one_before_it() {
+    let text = b"*filter\n:INPUT DROP [0:0]\n*unknown\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n";
+    assert_eq!(page(text), page(&indented(text)));
+}
+
 /// Lines as they occur in real files.
 const LINES: &str = "*filter\n:INPUT DROP [0:0]\n:web - [0:0]\n-A INPUT -i eth0 -p tcp -m tcp --dport 22 -m state --state NEW -j ACCEPT\n\
 -A INPUT ! -s 10.0.0.0/8 -p udp -m multiport --dports 53,123:124 -j DROP\n-A INPUT -m comment --comment \"a b\" -j web\n\

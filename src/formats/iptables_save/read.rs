@@ -188,6 +188,8 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
     }
 
     fn table(&mut self, start: usize, end: usize, name: &Word<'t>, rest: Range<usize>) {
+        // Whatever the line names, the former table is over, for the fast way too.
+        self.fast = None;
         if let Some(Open { tabs: _, kind, at: _ }) = self.open.take() {
             let reason = format!("the table `{}` has no COMMIT before this one begins", kind.name());
             self.ledger.gap(start, end, reason);
