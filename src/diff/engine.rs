@@ -47,7 +47,7 @@ impl Differences {
 
 /// The orders in which fields are tried as levels. No order is best everywhere: real lists want services first,
 /// lists of address pairs addresses first.
-const ORDERS: [[Field; Field::COUNT]; 3] = {
+pub(super) const ORDERS: [[Field; Field::COUNT]; 3] = {
     use Field::{
         Destination, DestinationPort, Input, LaterFragment, Output, Protocol, Source, SourcePort, State, TcpFlags,
     };

@@ -1,12 +1,13 @@
 //! Where a change can make a difference at all: an upper bound that is cheap to get.
 
 use super::compile::Compiler;
+use super::engine;
 use super::fdd::{self, GAINED, LOST, OTHER, Op};
 use super::slice::{Place, Slice};
 use super::windows::Window;
 use super::{Change, Sided};
 use crate::model::{Action, Chain, Families, Probe, RuleId, Store, TableId};
-use crate::net::{Field, Region, Set};
+use crate::net::{Region, Set};
 use foldhash::quality::RandomState;
 use std::collections::HashSet;
 
@@ -31,14 +32,6 @@ const WINDOW_EDGES: usize = 150_000;
 const MOST_REGIONS: usize = 64;
 /// More regions than this are not looked at one by one.
 const MOST_CHANGED_REGIONS: usize = 4096;
-
-/// The order of fields for windows.
-const ORDER: [Field; Field::COUNT] = {
-    use Field::{
-        Destination, DestinationPort, Input, LaterFragment, Output, Protocol, Source, SourcePort, State, TcpFlags,
-    };
-    [Output, State, Protocol, LaterFragment, TcpFlags, DestinationPort, SourcePort, Destination, Input, Source]
-};
 
 /// Bounds what can differ between two versions of a filter within `pieces`, all of one family.
 ///
@@ -227,7 +220,7 @@ fn window_regions(
         if all.len() > MOST_IN_WINDOW {
             return None;
         }
-        let mut compiler = Compiler::new(store, piece, all.iter().copied(), &ORDER, WINDOW_EDGES);
+        let mut compiler = Compiler::new(store, piece, all.iter().copied(), &engine::ORDERS[0], WINDOW_EDGES);
         let mut node = |sided: Sided<'_>, slice: &Slice, table: Option<TableId>, rules: &[RuleId]| match table {
             Some(table) => {
                 let rules: Vec<RuleId> = rules.iter().copied().filter(|rule| store.overlaps(*rule, &probe)).collect();

@@ -114,7 +114,8 @@ impl Store {
     }
 }
 
-fn meet<T: PartialOrd>(a: (T, T), b: (T, T)) -> bool {
+/// Whether two closed ranges share a value.
+pub(super) fn meet<T: PartialOrd>(a: (T, T), b: (T, T)) -> bool {
     a.0 <= b.1 && b.0 <= a.1
 }
 

@@ -1,3 +1,4 @@
+use super::probe::meet;
 use super::rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, SetId, Symbol};
 use crate::net::{Family, Field, Set, State};
 use foldhash::quality::RandomState;
@@ -179,9 +180,6 @@ impl Store {
     /// Whether the inline conditions of two rules leave room for a packet that both match. `false` is certain.
     #[must_use]
     pub fn meet(&self, a: RuleId, b: RuleId) -> bool {
-        fn meet<T: PartialOrd>(a: (T, T), b: (T, T)) -> bool {
-            a.0 <= b.1 && b.0 <= a.1
-        }
         let (a, b) = (self.get(a), self.get(b));
         meet(a.destination, b.destination)
             && meet(a.source, b.source)
