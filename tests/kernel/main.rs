@@ -3,6 +3,8 @@
 //!
 //! `cargo test --test kernel -- [generated] [corpus] [acceptance] [--long] [--seed N] [--runs N]`
 //!
+//! Without `--seed`, `--long` takes a new seed each time; a short run always the same one.
+//!
 //! Needs root, `unshare`, `ip`, `nft` and `iptables`. Without them nothing is compared, and the last line says
 //! so with the number of parts skipped.
 

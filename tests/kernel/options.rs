@@ -82,8 +82,13 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Role, Stri
     }
     let wanted = |part: &Part| filters.is_empty() || filters.iter().any(|filter| part.name().contains(filter.as_str()));
     let parts = Part::ALL.into_iter().filter(wanted).collect();
-    Ok(Role::Whole(Options { seed: seed.map_or_else(now, Ok)?, parts, runs, long }))
+    let seed = seed.map_or_else(|| if long { now() } else { Ok(SEED) }, Ok)?;
+    Ok(Role::Whole(Options { seed, parts, runs, long }))
 }
+
+/// The seed of a run that names none: a change is judged by what it does, not by the day. `--long` takes another
+/// each time.
+const SEED: u64 = 1_000;
 
 fn now() -> Result<u64, String> {
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_err(|error| error.to_string())?;
