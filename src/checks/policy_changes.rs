@@ -1,8 +1,9 @@
 use super::{Check, Context, Report, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
+use crate::text::{SourceId, SourceMap, Span, lines};
 use miette::Diagnostic;
-use crate::policy::{KeyChange, Policy, PolicyError, Proposal, changes, keys};
+use crate::policy::{Attributes, KeyChange, Policy, PolicyError, Proposal, changes, keys};
 
 declare_check! { id: "policy-changes", since: "0.1.0", level: Approve, settings: PolicyChanges, always: true }
 
@@ -42,8 +43,34 @@ impl Check for PolicyChanges {
                 }
             },
         }
+        for attributes in &cx.plan.attributes {
+            attributes_changed(attributes, cx.sources, report);
+        }
         Ok(())
     }
+}
+
+/// `.gitattributes` decides what a checkout or an archive holds of a file, and what a review shows of it.
+fn attributes_changed(Attributes { base, head }: &Attributes, sources: &SourceMap, report: &mut Report<'_>) {
+    let text = |id: &Option<SourceId>| id.map_or(&[][..], |id| sources.bytes(id));
+    let (before, after) = (text(base), text(head));
+    if before == after {
+        return;
+    }
+    let (side, id, from, others) = match (base, head) {
+        (_, Some(id)) => (Side::Head, *id, after, before),
+        (Some(id), None) => (Side::Base, *id, before, after),
+        (None, None) => return,
+    };
+    let known: Vec<&[u8]> = lines(others).map(|(_, line)| line).collect();
+    let (start, line) = lines(from).find(|(_, line)| !known.contains(line)).unwrap_or((0, b""));
+    let name = sources.name(id);
+    let message = format!("{name} changes what git does with the files that are judged");
+    let help = "attributes decide what a checkout or `git archive` deploys and what a review shows: have somebody look \
+                who answers for the policy";
+    let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
+    let at = Span { source: id, start: narrow(start), end: narrow(start + line.len()) };
+    report.finding(message, help).location = Some((side, at));
 }
 
 /// The proposed policy, if it and all its checks are well-formed.

@@ -6,7 +6,7 @@ pub(super) struct Policed<'p>(pub(super) &'p Policy);
 
 impl Claims for Policed<'_> {
     fn file(&self, path: &[u8]) -> bool {
-        self.0.claims(path)
+        self.0.claims(path) || self.0.attributes(path)
     }
     fn below(&self, folder: &[u8]) -> bool {
         self.0.reaches(folder)

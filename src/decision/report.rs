@@ -74,7 +74,7 @@ pub enum Outcome {
 /// Where one side was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Origin {
-    /// The kind of source: `git` (a commit), `index`, `work-tree` or `files`.
+    /// The kind of source: `git` (a commit), `merge` (a commit merged into base), `index`, `work-tree` or `files`.
     pub source: String,
     /// The commit, where there is one; the path for files.
     pub revision: Option<String>,

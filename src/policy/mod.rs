@@ -26,7 +26,7 @@ pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry,
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};
 pub use pattern::Pattern;
-pub use plan::{Plan, Planned, Unmatched};
+pub use plan::{Attributes, Plan, Planned, Unmatched};
 pub use presets::PRESETS;
 pub use proposal::{KeyChange, Proposal, changes};
 pub use reader::{Named, Object, Read, Reader};

@@ -12,6 +12,17 @@ pub struct Plan {
     pub configurations: Vec<Planned>,
     /// Patterns that name no file.
     pub unmatched: Vec<Unmatched>,
+    /// The files that say what git does with the others, `.gitattributes`.
+    pub attributes: Vec<Attributes>,
+}
+
+/// A `.gitattributes` file that could say something about files of the policy.
+#[derive(Debug, Clone)]
+pub struct Attributes {
+    /// It on base; `None`: it is not there.
+    pub base: Option<SourceId>,
+    /// It on head.
+    pub head: Option<SourceId>,
 }
 
 /// A configuration and its files, in the order of their names.
@@ -61,7 +72,23 @@ impl Policy {
             plan.configurations.extend(assign(configuration, base, head));
         }
         plan.configurations.sort_by(|a, b| a.name.cmp(&b.name));
+        let find =
+            |side: &[(&[u8], SourceId)], path: &[u8]| side.iter().find(|(name, _)| *name == path).map(|(_, id)| *id);
+        let paths: BTreeSet<&[u8]> =
+            base.iter().chain(head).map(|(name, _)| *name).filter(|n| self.attributes(n)).collect();
+        plan.attributes =
+            paths.into_iter().map(|path| Attributes { base: find(base, path), head: find(head, path) }).collect();
         plan
+    }
+
+    /// Whether this file can say what git does with files of the policy: a `.gitattributes` above one.
+    #[must_use]
+    pub fn attributes(&self, name: &[u8]) -> bool {
+        name == ATTRIBUTES
+            || name
+                .strip_suffix(ATTRIBUTES)
+                .and_then(|folder| folder.strip_suffix(b"/"))
+                .is_some_and(|f| self.reaches(f))
     }
 
     /// Whether a pattern of the policy names this file.
@@ -76,6 +103,8 @@ impl Policy {
         self.configurations.iter().flat_map(|configuration| &configuration.files).any(|p| p.reaches(folder))
     }
 }
+
+const ATTRIBUTES: &[u8] = b".gitattributes";
 
 fn assign(configuration: &PolicyConfiguration, base: &[(&[u8], SourceId)], head: &[(&[u8], SourceId)]) -> Vec<Planned> {
     let PolicyConfiguration { name, at: _, files, each, format } = configuration;

@@ -216,8 +216,9 @@ pub enum SourceError {
         /// What is missing, or whose history is.
         revision: String,
     },
-    /// The author has to bring the change up to date: what will be in force is neither side but their merge.
-    #[error("`{base}` and `{head}` have diverged: neither contains the other")]
+    /// The author has to bring the change up to date: what will be in force is neither side but their merge, and that
+    /// is not certain.
+    #[error("`{base}` and `{head}` have diverged, and how they are merged depends on who merges them")]
     #[diagnostic(
         code(portcullis::source::diverged),
         help(
@@ -225,6 +226,32 @@ pub enum SourceError {
         )
     )]
     Diverged {
+        /// The one.
+        base: String,
+        /// The other.
+        head: String,
+    },
+    /// The author has to bring the change up to date: both sides changed the same lines.
+    #[error("`{head}` cannot be merged into `{base}`: both change {paths}")]
+    #[diagnostic(
+        code(portcullis::source::conflict),
+        help("solve the conflict first (`git merge {base}`): only the merged result can be judged")
+    )]
+    Conflict {
+        /// The one.
+        base: String,
+        /// The other.
+        head: String,
+        /// The paths with conflicts.
+        paths: String,
+    },
+    /// The caller compares what has nothing in common.
+    #[error("`{base}` and `{head}` have no commit in common")]
+    #[diagnostic(
+        code(portcullis::source::unrelated),
+        help("to compare the trees as they are, name a path: `portcullis diff {base}:PATH {head}:PATH`")
+    )]
+    Unrelated {
         /// The one.
         base: String,
         /// The other.

@@ -66,20 +66,6 @@ pub(super) fn tree(repository: &Repository, revision: &str) -> Result<(Oid, Oid)
     Ok((tree.id(), id))
 }
 
-/// Demands that one of two revisions contains the other. Trees have no history to demand it of.
-pub(super) fn require_line(repository: &Repository, base: &str, head: &str) -> Result<(), SourceError> {
-    let commit = |revision: &str| repository.revparse_single(revision).and_then(|o| o.peel_to_commit()).map(|c| c.id());
-    let (Ok(a), Ok(b)) = (commit(base), commit(head)) else { return Ok(()) };
-    let contains = |a, b| repository.graph_descendant_of(a, b).map_err(|why| damaged(&why));
-    if a == b || contains(b, a)? || contains(a, b)? {
-        Ok(())
-    } else if repository.is_shallow() {
-        Err(SourceError::Shallow { revision: format!("the history between {base} and {head}") })
-    } else {
-        Err(SourceError::Diverged { base: base.to_owned(), head: head.to_owned() })
-    }
-}
-
 /// Who is set up to make the next commit.
 pub(super) fn user(repository: &Repository) -> Option<Vec<String>> {
     names(&repository.signature().ok()?)
@@ -265,7 +251,7 @@ fn mode(raw: i32) -> u32 {
 }
 
 /// Which version of a conflict an entry is; 0: there is no conflict.
-const fn stage(entry: &git2::IndexEntry) -> u16 {
+pub(super) const fn stage(entry: &git2::IndexEntry) -> u16 {
     (entry.flags >> 12) & 3
 }
 

@@ -10,6 +10,7 @@ mod disk;
 mod entry;
 mod error;
 mod git;
+mod merge;
 mod names;
 
 pub use ci::Variables;
@@ -96,14 +97,18 @@ impl Sides {
         Ok(Self { base, head, authors })
     }
 
-    /// Two revisions. One must contain the other: of two that have diverged, neither is what will be in force.
+    /// Two revisions. Of two that have diverged, head is what merging it into base gives: that is what will be in force.
     ///
     /// # Errors
-    /// A revision is not there (also because the clone is shallow), or the two have diverged.
+    /// A revision is not there (also because the clone is shallow), or the two cannot be merged without a person.
     pub fn revisions(place: &Place, base: &str, head: &str) -> Result<Self, SourceError> {
         let repository = Rc::new(git::open(&place.folder)?);
-        let (base_side, head_side) = (Side::commit(&repository, base)?, Side::commit(&repository, head)?);
-        git::require_line(&repository, base, head)?;
+        let (base_side, mut head_side) = (Side::commit(&repository, base)?, Side::commit(&repository, head)?);
+        if let Some((ours, theirs)) = merge::diverged(&repository, base, head)? {
+            let index = merge::merge(&repository, (&ours, base), (&theirs, head))?;
+            head_side.kind = "merge";
+            head_side.root = Root::Index { repository: Rc::clone(&repository), index };
+        }
         Ok(Self { base: base_side, head: head_side, authors: git::authors(&repository, base, head) })
     }
 
@@ -267,7 +272,7 @@ impl Side {
         Ok(Self { kind: "git", revision: Some(id.to_string()), root })
     }
 
-    /// What kind of place it is: `git`, `index`, `work-tree`, `files`.
+    /// What kind of place it is: `git`, `merge`, `index`, `work-tree`, `files`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.kind
@@ -290,6 +295,7 @@ impl Side {
     pub fn describe(&self) -> String {
         match (&self.root, self.revision()) {
             (Root::Tree { .. }, Some(id)) => format!("commit {}", id.get(..10).unwrap_or(id)),
+            (Root::Index { .. }, Some(id)) => format!("commit {} merged into base", id.get(..10).unwrap_or(id)),
             (_, Some(path)) => escape(path.as_bytes()),
             (_, None) => self.kind.to_owned(),
         }

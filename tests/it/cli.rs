@@ -150,6 +150,34 @@ fn a02_a_link_is_undecided_with_a_sentence() {
 }
 
 #[test]
+fn a05_attributes_of_judged_files_need_an_approval() {
+    let repo = committed(&[("portcullis.yaml", POLICY), ("fw/web.rules", SHUT), ("fw/.gitattributes", "# none\n")]);
+    repo.write("docs/.gitattributes", "* -diff\n");
+    assert_eq!(portcullis(repo.folder.path(), &[], &["check"]).code, 0);
+    repo.write("fw/.gitattributes", "# none\n*.rules -diff export-ignore\n");
+    let ran = portcullis(repo.folder.path(), &[], &["check"]);
+    let talks_of_it = ran.out.contains("policy-changes") && ran.out.contains("2 | *.rules -diff export-ignore");
+    assert!(ran.code == 1 && ran.out.starts_with("NEEDS APPROVAL") && talks_of_it, "{}", ran.out);
+    std::fs::remove_file(repo.folder.path().join("fw/.gitattributes")).expect("removed");
+    assert_eq!(portcullis(repo.folder.path(), &[], &["check"]).code, 1);
+}
+
+#[test]
+fn a14_diverged_branches_are_judged_as_they_will_be_merged() {
+    let file: fn(&'static str, &'static str) -> (&'static [u8], &'static str, &'static [u8]) =
+        |path, text| (path.as_bytes(), "100644", text.as_bytes());
+    let (policy, web) = (file("portcullis.yaml", POLICY), file("fw/web.rules", SHUT));
+    let repo = Repo::new();
+    let root = repo.commit(&[], &[policy, web]);
+    let main = repo.commit(&[root], &[policy, web, file("fw/db.rules", SHUT)]).to_string();
+    let open = repo.commit(&[root], &[policy, file("fw/web.rules", OPEN)]).to_string();
+    let ran = portcullis(repo.folder.path(), &[], &["check", "--base", &main, "--head", &open]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("web/web/input") && !ran.out.contains("web/db/"), "{}", ran.out);
+    assert!(ran.out.contains("head: merge"), "{}", ran.out);
+}
+
+#[test]
 fn a06_a_git_lfs_pointer_is_undecided_with_a_sentence() {
     let repo = committed(&[("portcullis.yaml", POLICY), ("fw/web.rules", SHUT)]);
     repo.write("fw/web.rules", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n");

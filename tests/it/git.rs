@@ -270,14 +270,71 @@ fn a12_a_change_made_in_a_merge_commit_is_seen() {
 }
 
 #[test]
-fn a14_sides_that_have_diverged_are_not_compared() {
+fn a14_sides_that_have_diverged_are_judged_as_their_merge() {
     let repo = Repo::new();
     let base = repo.commit(&[], &[OLD]);
     let ours = repo.commit(&[base], &[OLD, (b"fw/a.rules", FILE, b"a")]);
     let theirs = repo.commit(&[base], &[OLD, (b"fw/b.rules", FILE, b"b")]);
+    let sides = Sides::revisions(&repo.place(), &ours.to_string(), &theirs.to_string()).expect("two sides");
+    let (a, b, old) = (file(b"fw/a.rules", b"a"), file(b"fw/b.rules", b"b"), file(b"fw/web.rules", b"old"));
+    assert_eq!(read(&sides), files(vec![a.clone(), old.clone()], vec![a, b, old]));
+    assert_eq!((sides.head.kind(), sides.head.revision()), ("merge", Some(theirs.to_string().as_str())));
+}
+
+#[test]
+fn a14_files_that_both_sides_changed_are_merged_in_memory() {
+    let web = |text: &'static [u8]| -> [Item<'static>; 1] { [(b"fw/web.rules", FILE, text)] };
+    let repo = Repo::new();
+    let base = repo.commit(&[], &web(b"1\n2\n3\n4\n5\n6\n7\n"));
+    let ours = repo.commit(&[base], &web(b"one\n2\n3\n4\n5\n6\n7\n"));
+    let theirs = repo.commit(&[base], &web(b"1\n2\n3\n4\n5\n6\nseven\n"));
+    let objects = || walk(&repo.git.path().join("objects"));
+    let before = objects();
+    let sides = Sides::revisions(&repo.place(), &ours.to_string(), &theirs.to_string()).expect("two sides");
+    let merged = file(b"fw/web.rules", b"one\n2\n3\n4\n5\n6\nseven\n");
+    assert_eq!(read(&sides).expect("files").head, vec![merged]);
+    assert_eq!(objects(), before);
+
+    fs::create_dir_all(repo.git.path().join("info")).expect("a folder");
+    fs::write(repo.git.path().join("info/attributes"), "*.rules merge=union\n").expect("a file");
     let (base, head) = (ours.to_string(), theirs.to_string());
     let found = Sides::revisions(&repo.place(), &base, &head).err();
     assert_eq!(found, Some(SourceError::Diverged { base, head }));
+}
+
+#[test]
+fn a14_what_cannot_be_merged_is_not_judged() {
+    let repo = Repo::new();
+    let base = repo.commit(&[], &[OLD]);
+    let ours = repo.commit(&[base], &[(b"fw/web.rules", FILE, b"a")]);
+    let theirs = repo.commit(&[base], &[(b"fw/web.rules", FILE, b"b")]);
+    let other = repo.commit(&[], &[(b"fw/web.rules", FILE, b"b")]);
+    let revisions = |head: Oid| Sides::revisions(&repo.place(), &ours.to_string(), &head.to_string()).err();
+    let (base, head) = (ours.to_string(), theirs.to_string());
+    let paths = "fw/web.rules".to_owned();
+    assert_eq!(revisions(theirs), Some(SourceError::Conflict { base: base.clone(), head, paths }));
+    assert_eq!(revisions(other), Some(SourceError::Unrelated { base, head: other.to_string() }));
+}
+
+#[test]
+fn a14_a_file_that_one_side_renames_and_the_other_changes_is_left_to_a_person() {
+    let text: &[u8] = b"a long line that is the same\nanother one\nand a third\nand a fourth\n";
+    let changed: &[u8] = b"a long line that is the same\nanother one\nand a third\nand a fifth\n";
+    let repo = Repo::new();
+    let base = repo.commit(&[], &[(b"fw/web.rules", FILE, text)]);
+    let ours = repo.commit(&[base], &[(b"fw/www.rules", FILE, text)]);
+    let theirs = repo.commit(&[base], &[(b"fw/web.rules", FILE, changed)]);
+    let (base, head) = (ours.to_string(), theirs.to_string());
+    let found = Sides::revisions(&repo.place(), &base, &head).err();
+    assert_eq!(found, Some(SourceError::Diverged { base, head }));
+}
+
+/// Every file below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut all: Vec<_> = entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect();
+    all.sort();
+    all
 }
 
 /// Turns the repository into a shallow clone that ends at a commit.
