@@ -17,7 +17,15 @@ pub(super) fn run(arguments: &Diff, surroundings: &Surroundings, streams: &mut S
     drop(progress);
     let (comparison, left) = match compared {
         Ok(compared) => compared,
-        Err(doubts) => return streams.doubts(&doubts, &sources),
+        Err(doubts) => {
+            let code = streams.doubts(&doubts, &sources);
+            if arguments.outputs.outputs.is_empty() {
+                return code;
+            }
+            let nothing = decision::incomparable(doubts, &sources);
+            return streams
+                .answer(&arguments.outputs, code, &|output, style| (output.comparison)(&nothing, &sources, style));
+        }
     };
     if !left.is_empty() {
         let more = if left.len() > 5 { " …" } else { "" };

@@ -56,9 +56,13 @@ pub(super) fn comparison(
     base: Origin,
     head: Origin,
     names: &dyn Naming,
+    doubts: Vec<Doubt>,
     sources: &SourceMap,
 ) -> Comparison {
     let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new() };
+    for doubt in doubts {
+        builder.doubt(doubt);
+    }
     let configurations = builder.configurations(difference);
     builder.uncomputed(difference);
     let gaps = builder.gaps();

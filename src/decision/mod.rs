@@ -18,7 +18,7 @@ pub use walk::{HopReport, Walk, WalkedSide, walk};
 
 use crate::checks::Finding;
 use crate::diff::{Change, Difference};
-use crate::net::Naming;
+use crate::net::{Naming, NoNames};
 use crate::text::{SourceMap, Span};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -126,7 +126,14 @@ pub fn compare(
     names: &dyn Naming,
     sources: &SourceMap,
 ) -> Comparison {
-    build::comparison(change, difference, base, head, names, sources)
+    build::comparison(change, difference, base, head, names, Vec::new(), sources)
+}
+
+/// The answer where nothing could be compared, and why.
+#[must_use]
+pub fn incomparable(doubts: Vec<Doubt>, sources: &SourceMap) -> Comparison {
+    let (change, difference, side) = (Change::default(), Difference::default(), Origin::default());
+    build::comparison(&change, &difference, side.clone(), side, &NoNames, doubts, sources)
 }
 
 impl Comparison {

@@ -226,6 +226,18 @@ fn equal_meaning_is_exit_code_0_another_meaning_1_and_unreadable_input_3() {
 }
 
 #[test]
+fn what_cannot_be_compared_is_said_in_every_output_that_was_asked_for() {
+    let folder = folder();
+    std::fs::write(folder.path().join("r"), SHUT).expect("written");
+    let ran = portcullis(folder.path(), &[], &["diff", "r", "gone", "--output", "json", "--output", "text=t"]);
+    let answer: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    let message = answer["doubts"][0]["message"].as_str().unwrap_or_default();
+    assert!(ran.code == 3 && message.starts_with("`gone`") && ran.talk.contains("`gone`"), "{}{}", ran.out, ran.talk);
+    let text = std::fs::read_to_string(folder.path().join("t")).expect("written");
+    assert!(text.starts_with("Nothing was compared\n") && text.contains("`gone`"), "{text}");
+}
+
+#[test]
 fn folders_are_compared_file_by_file() {
     let folder = folder();
     for (name, text) in [("old/a.rules", SHUT), ("old/notes", "x"), ("new/a.rules", OPEN), ("new/b.rules", OPEN)] {

@@ -25,6 +25,7 @@ pub(super) fn headline(comparison: &Comparison) -> String {
         format!("{} changed{same}", count(n, "configuration"))
     };
     match (changed.len(), open) {
+        (0, true) if comparison.configurations.is_empty() => "Nothing was compared".to_owned(),
         (0, false) => format!("No semantic change, proved for {}", count(same.len(), "configuration")),
         (0, true) => "No semantic change found, but not all of the input was understood".to_owned(),
         (n, false) => differ(n),
