@@ -5,6 +5,8 @@
 
 mod describe;
 mod ledger;
+#[expect(dead_code, unused_imports, reason = "what it is made of comes first")]
+mod nftables;
 
 pub use describe::describe;
 pub use ledger::{Disposition, Ledger, Note};

@@ -1,0 +1,9 @@
+//! nftables rulesets, as text for `nft -f` and as the JSON of `nft -j list ruleset`.
+//!
+//! Both notations become the same commands (`syntax`), these are carried out on a ruleset (`program`), and the ruleset is
+//! turned into the model (`lower`).
+
+mod account;
+mod lower;
+mod ruleset;
+mod syntax;
