@@ -2,7 +2,8 @@
 
 use super::{Disposition, Note};
 use crate::model::{
-    Action, Chain, Configuration, Families, Filter, Gap, Object, RuleId, Snapshot, Stage, Store, Table,
+    Action, Chain, Configuration, Families, Filter, Flush, Gap, Object, Reference, Refill, RuleId, Snapshot, Stage,
+    Store, Table,
 };
 use crate::net::{Family, NoNames, Region, Set, show_conditions, show_region};
 use crate::text::{SourceMap, Span, escape};
@@ -38,7 +39,7 @@ impl Page<'_> {
     }
 
     fn configuration(&mut self, configuration: &Configuration) {
-        let Configuration { name, format, tables, filters, objects, opaques: _ } = configuration;
+        let Configuration { name, format, tables, filters, objects, opaques: _, flushes, undefined } = configuration;
         self.line(format!("configuration {} ({format})", escape(name.as_bytes())));
         for filter in filters {
             self.filter(configuration, filter);
@@ -53,6 +54,19 @@ impl Page<'_> {
         }
         for object in objects {
             self.object(object);
+        }
+        for Flush { kind, address, origin, refill } in flushes {
+            let refill = match refill {
+                Refill::Here => "and fills it again".to_owned(),
+                Refill::Elsewhere(at) => format!("which {} fills again", self.place(*at)),
+                Refill::Nowhere => "which nothing fills again".to_owned(),
+            };
+            let place = self.place(*origin);
+            self.line(format!("\n{place} flushes the {kind} {address}, {refill}"));
+        }
+        for Reference { kind, address, origin } in undefined {
+            let place = self.place(*origin);
+            self.line(format!("\n{place} uses the {kind} {address}, which nothing declares"));
         }
     }
 

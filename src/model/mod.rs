@@ -6,12 +6,14 @@
 
 mod object;
 mod probe;
+mod reference;
 mod rule;
 mod snapshot;
 mod store;
 
 pub use object::{Address, Object};
 pub use probe::Probe;
+pub use reference::{Flush, Reference, Refill};
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};
 pub use snapshot::{Chain, ChainId, Configuration, Filter, Gap, Snapshot, Stage, Table, TableId};
 pub use store::{Ranges, Store};

@@ -41,7 +41,8 @@ pub enum Action {
     Jump(Symbol),
     /// Through that chain; what it does not decide goes on where the present chain was called from.
     Goto(Symbol),
-    /// Nothing that decides: the next rule (LOG, counters, marks).
+    /// Nothing that decides: the next rule (LOG, counters, marks). A line that also logs, marks or writes before it
+    /// decides is two rules of the same origin: one that continues, then the one that decides.
     Continue,
 }
 

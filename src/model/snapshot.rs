@@ -1,4 +1,5 @@
 use super::object::Object;
+use super::reference::{Flush, Reference};
 use super::rule::{Action, Families, RuleId, Symbol};
 use super::store::Store;
 use crate::net::Region;
@@ -47,6 +48,10 @@ pub struct Configuration {
     pub objects: Vec<Object>,
     /// The conditions of which nothing is known but their text, for the report: where the first stands.
     pub opaques: Vec<(super::OpaqueId, Span)>,
+    /// Commands that empty something, in order, for `separate-flush`.
+    pub flushes: Vec<Flush>,
+    /// Every use of a name that nothing declares, in order, for `undefined-references`.
+    pub undefined: Vec<Reference>,
 }
 
 /// An index into [`Configuration::tables`].

@@ -4,7 +4,7 @@ use super::read::Modes;
 use super::ruleset::{Hook, Ruleset, TRACKED, TRANSLATED, Tab, TableKind};
 use super::written::{Written, leading_to, rules_text, short_digest};
 use crate::formats::Reading;
-use crate::model::{Action, Draft, Families, Filter, Literal, Object, Stage, Symbol, TableId};
+use crate::model::{Action, Draft, Families, Filter, Literal, Object, Reference, Stage, Symbol, TableId};
 use crate::net::{Family, Field, Interface, Region, Set};
 use crate::text::{Span, escape};
 use foldhash::quality::RandomState;
@@ -20,8 +20,10 @@ pub(super) fn finish<'t>(reading: &mut Reading<'t>, mut ruleset: Ruleset<'t>, mo
     ruleset.objects.extend(objects(reading, &ruleset));
     unknown_policies(reading, &mut ruleset);
     filters(reading, &ruleset, modes);
-    let Ruleset { tabs, mut objects, opaques, gaps, .. } = ruleset;
+    let Ruleset { tabs, mut objects, opaques, gaps, mut undefined, .. } = ruleset;
     let configuration = &mut reading.configuration;
+    undefined.sort_by_key(|reference| reference.origin);
+    configuration.undefined = undefined;
     objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
     configuration.objects = objects;
     configuration.opaques = opaques;
@@ -147,16 +149,18 @@ impl Ruleset<'_> {
 
 /// In `nat` nothing is made of the rules but objects; a chain that is not there is a gap nevertheless.
 fn unresolved_in_nat(reading: &Reading<'_>, ruleset: &mut Ruleset<'_>) {
-    let mut gaps = Vec::new();
+    let (mut gaps, mut undefined) = (Vec::new(), Vec::new());
     for tab in ruleset.tabs.iter().filter(|tab| tab.kind == TableKind::Nat) {
         for (name, at) in tab.more.iter().flat_map(|more| &more.calls) {
             if !tab.is_declared(reading.store, *name) {
                 let name = escape(reading.store.name(*name));
+                undefined.push(Reference { kind: "chain", address: format!("{}/{name}", tab.model.name), origin: *at });
                 gaps.push((*at, format!("`{name}` is neither a target known here nor a chain of the table `nat`")));
             }
         }
     }
     ruleset.gaps.append(&mut gaps);
+    ruleset.undefined.append(&mut undefined);
 }
 
 /// Chains that lead back to themselves: the kernel refuses the whole table.

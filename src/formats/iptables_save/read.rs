@@ -14,7 +14,7 @@ use super::ruleset::{Ruleset, Spot, Tab, TableKind};
 use super::syntax::{self, Command};
 use super::words::Word;
 use crate::formats::{Disposition, Ledger, Line, Reading};
-use crate::model::{Action, ChainId, Symbol};
+use crate::model::{Action, ChainId, Reference, Symbol};
 use crate::net::Family;
 use crate::text::{SourceId, Span};
 use std::ops::Range;
@@ -456,7 +456,10 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             let table = self.ruleset.tabs[tab].kind.name();
             let reason =
                 format!("the table `{table}` has no chain `{}`: nothing before this line declares it", word.show());
-            self.ruleset.gaps.push((self.ledger.span(word.start, word.end), reason));
+            let at = self.ledger.span(word.start, word.end);
+            let address = format!("{}/{}", self.ruleset.tabs[tab].model.name, word.show());
+            self.ruleset.undefined.push(Reference { kind: "chain", address, origin: at });
+            self.ruleset.gaps.push((at, reason));
         }
         self.ruleset.tabs[tab].chain(symbol)
     }

@@ -4,7 +4,9 @@ use super::extensions::Truth;
 use super::meaning::{Beside, Meant, Term, Unknown, Verdict};
 use super::written::Written;
 use crate::formats::Reading;
-use crate::model::{Action, ChainId, Draft, Families, Literal, Object, OpaqueId, RuleId, Store, Symbol, Table};
+use crate::model::{
+    Action, ChainId, Draft, Families, Literal, Object, OpaqueId, Reference, RuleId, Store, Symbol, Table,
+};
 use crate::net::Family;
 use crate::text::Span;
 use foldhash::quality::RandomState;
@@ -146,6 +148,8 @@ pub(super) struct Ruleset<'t> {
     nothing: Option<RuleId>,
     /// What is wrong with the whole, found at the end.
     pub(super) gaps: Vec<(Span, String)>,
+    /// Uses of chains that are not there.
+    pub(super) undefined: Vec<Reference>,
     pub(super) families: Vec<Family>,
     /// How many rules lead to chains that are not declared yet.
     pub(super) waiting: usize,
@@ -537,6 +541,8 @@ impl<'t> Ruleset<'t> {
                 let reason = if super::values::is_template(&word.text) {
                     format!("`{name}` is left for a shell or a template to fill in")
                 } else {
+                    let address = format!("{}/{name}", self.tabs[tab].model.name);
+                    self.undefined.push(Reference { kind: "chain", address, origin: place });
                     format!("`{name}` is neither a target known here nor a chain of the table `{table}`")
                 };
                 self.gaps.push((place, reason));

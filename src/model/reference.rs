@@ -1,0 +1,43 @@
+use crate::text::Span;
+
+/// A command that empties something: `flush ruleset`, `flush set inet filter overlay`.
+///
+/// A file that is a program (nftables) is one transaction: what it empties and fills again is never seen empty. What
+/// is emptied in one transaction and filled in another is empty in between, and for good if the second one fails.
+/// Only formats that have such commands fill this in; a dump that is loaded whole (iptables-save) has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flush {
+    /// What is emptied: `ruleset`, `table`, `chain`, `set` or `map`.
+    pub kind: &'static str,
+    /// Its address, as [`super::Object::address`] has it; empty for the whole ruleset.
+    pub address: String,
+    /// Where the command stands.
+    pub origin: Span,
+    /// Where it is filled again.
+    pub refill: Refill,
+}
+
+/// Where something that was emptied is filled again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refill {
+    /// In the same transaction, i.e. the same top-level file with what it includes.
+    Here,
+    /// By another transaction of the configuration; where that begins to.
+    Elsewhere(Span),
+    /// By nothing in the configuration, which says that it held something, or cannot know it (`flush ruleset` alone).
+    Nowhere,
+}
+
+/// A name that a configuration uses and nothing in it declares.
+///
+/// A reader that cannot bound what that does reports a gap as well ([`super::Gap`]), at the same place. Names that are
+/// declared outside of what the format holds (an ipset beside an iptables-save dump) are not listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What is missing: `chain`, `set`, `map`, `flowtable`, `counter`, `define` …
+    pub kind: &'static str,
+    /// Its address as the objects of that kind have it (`filter/LOG_DROP`), safe to print.
+    pub address: String,
+    /// Where it is used.
+    pub origin: Span,
+}
