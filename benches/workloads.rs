@@ -5,23 +5,18 @@
 //! firewall of 5,000 rules stand in `../shared/corpus`. Where those are not there, it says so and stops.
 //! `cargo bench -- 100000` runs the rows whose name contains `100000`.
 
-use portcullis::diff::{Change, compare};
-use portcullis::formats::{self, Input};
-use portcullis::model::Store;
-use portcullis::text::SourceMap;
-use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod measure;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use measure::{Outcome, Workload, say};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--bench")).collect();
     if let [flag, base, head] = arguments.as_slice()
         && flag == "--one"
     {
-        return one(Path::new(base), Path::new(head));
+        return measure::one("iptables-save", Path::new(base), Path::new(head));
     }
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     if !shared.is_dir() {
@@ -29,26 +24,9 @@ fn main() -> Outcome<()> {
         return Ok(());
     }
     let wanted = |name: &str| arguments.iter().all(|part| name.contains(part.as_str()));
-    say(
-        "times in ms, least of several runs; floor = reading both files; x = all / floor; peak = memory of the process in MiB",
-    );
-    say(&format!(
-        "{:<34} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5} {:>6}  goal",
-        "workload", "MB/s", "floor", "base", "head", "diff", "all", "x", "peak", "boxes"
-    ));
-    for (name, base, head, goal) in workloads(&shared, &wanted)? {
-        let program = std::env::current_exe()?;
-        let out = Command::new(program).arg("--one").arg(&base).arg(&head).stderr(Stdio::inherit()).output()?;
-        if !out.status.success() {
-            return Err(format!("{name}: {}", out.status).into());
-        }
-        say(&format!("{name:<34} {}  {goal}", String::from_utf8(out.stdout)?.trim_end()));
-    }
+    measure::rows(workloads(&shared, &wanted)?)?;
     whole_processes(&shared, &wanted)
 }
-
-/// A name, both files and the goal.
-type Workload = (String, PathBuf, PathBuf, &'static str);
 
 fn workloads(shared: &Path, wanted: &dyn Fn(&str) -> bool) -> Outcome<Vec<Workload>> {
     let mut out = Vec::new();
@@ -95,7 +73,7 @@ fn workloads(shared: &Path, wanted: &dyn Fn(&str) -> bool) -> Outcome<Vec<Worklo
                 if !wanted(&name) || (rules == "1000000" && change == "--reorder") {
                     continue;
                 }
-                let generate = |change: &str| generate(shared, &made, style, rules, change);
+                let generate = |change: &str| measure::generate(shared, &made, style, rules, change);
                 let goal = match (rules, change) {
                     ("100000", "--reorder") => "diff <= 1000",
                     ("10000", "--reorder") => "diff <= 100",
@@ -151,78 +129,6 @@ fn edited(base: &Path, edit: Edit) -> Outcome<PathBuf> {
     Ok(path)
 }
 
-fn generate(shared: &Path, made: &Path, style: &str, rules: &str, change: &str) -> Outcome<PathBuf> {
-    let path = made.join(format!("{style}-{rules}{}.rules", change.replace(' ', "-")));
-    if !path.exists() {
-        eprint_line(&format!("making {}", path.display()));
-        let unfinished = path.with_extension("part");
-        let mut command = Command::new("python3");
-        command.arg(shared.join("bench/rules.py")).args([style, rules]).args(change.split_whitespace());
-        if !command.stdout(std::fs::File::create(&unfinished)?).status()?.success() {
-            return Err("the generator failed".into());
-        }
-        std::fs::rename(unfinished, &path)?;
-    }
-    Ok(path)
-}
-
-/// Runs one workload and prints its figures.
-fn one(base: &Path, head: &Path) -> Outcome<()> {
-    let mut best = [Duration::MAX; 5];
-    let (mut boxes, mut bytes) = (String::new(), 0);
-    let begun = Instant::now();
-    for round in 0..15 {
-        let start = Instant::now();
-        let (old, new) = (std::fs::read(base)?, std::fs::read(head)?);
-        let floor = start.elapsed();
-        bytes = old.len() + new.len();
-        let mut sources = SourceMap::default();
-        let old = sources.add(b"rules", old).map_err(|_| "too large")?;
-        let new = sources.add(b"rules", new).map_err(|_| "too large")?;
-        let mut store = Store::default();
-        let input =
-            |file| vec![Input { name: "bench".into(), format: formats::format("iptables-save"), files: vec![file] }];
-        let start = Instant::now();
-        let (before, memo, _) = formats::read(&input(old), &sources, &mut store, None);
-        let read_base = start.elapsed();
-        let start = Instant::now();
-        let (after, _, _) = formats::read(&input(new), &sources, &mut store, Some(&memo));
-        drop(memo);
-        let read_head = start.elapsed();
-        let change = Change::new(before, after, store);
-        let start = Instant::now();
-        let difference = compare(&change);
-        let compared = start.elapsed();
-        for (best, time) in
-            best.iter_mut().zip([floor, read_base, read_head, compared, read_base + read_head + compared])
-        {
-            *best = (*best).min(time);
-        }
-        let filters = difference.configurations.iter().flat_map(|c| &c.filters);
-        let found = filters.flat_map(|f| [&f.newly_allowed, &f.newly_denied]);
-        let (count, complete) = found.fold((0, true), |(n, all), f| (n + f.deltas.len(), all & f.complete));
-        boxes = format!("{count}{}", if complete { "" } else { "+" });
-        if begun.elapsed() > Duration::from_secs(8) && round > 0 {
-            break;
-        }
-    }
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    let [floor, base, head, diff, all] = best.map(ms);
-    let speed = bytes as f64 / 2.0 / 1e3 / base;
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|v| v.trim().split(' ').next()?.parse::<u64>().ok())
-        .unwrap_or(0)
-        / 1024;
-    say(&format!(
-        "{speed:>8.0} {floor:>7.2} {base:>7.2} {head:>7.2} {diff:>7.2} {all:>7.2} {:>6.1} {peak:>5} {boxes:>6}",
-        all / floor
-    ));
-    Ok(())
-}
-
 /// Whole processes on the real pair, beside what else reads such files.
 fn whole_processes(shared: &Path, wanted: &dyn Fn(&str) -> bool) -> Outcome<()> {
     if !wanted("processes") {
@@ -242,34 +148,13 @@ fn whole_processes(shared: &Path, wanted: &dyn Fn(&str) -> bool) -> Outcome<()> 
     let mut check = Command::new("unshare");
     check.args(["-n", "iptables-restore", "--test"]).arg(&new);
     say("whole processes on the real 5k pair, wall ms, least of 9 runs");
-    for (name, mut command) in [
+    let commands = vec![
         ("cat both (floor)", with("cat", &[])),
         ("diff", with("diff", &[])),
         ("git diff --no-index", with("git", &git)),
         ("iptables-restore --test (one side)", check),
         ("portcullis diff", with(env!("CARGO_BIN_EXE_portcullis"), &["diff"])),
-    ] {
-        let mut best = Duration::MAX;
-        for _ in 0..9 {
-            let start = Instant::now();
-            if command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-                break;
-            }
-            best = best.min(start.elapsed());
-        }
-        let time =
-            if best == Duration::MAX { "not installed".to_owned() } else { format!("{:.1}", best.as_secs_f64() * 1e3) };
-        say(&format!("{name:<40} {time:>8}"));
-    }
+    ];
+    measure::processes(commands, 9);
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark reports to its terminal")]
-fn say(line: &str) {
-    println!("{line}");
-}
-
-#[expect(clippy::print_stderr, reason = "progress")]
-fn eprint_line(line: &str) {
-    eprintln!("{line}");
 }

@@ -3,6 +3,7 @@
 //! A format claims every byte it reads in a [`Ledger`]; what nobody claims becomes a gap by itself.
 //! Knows nothing of git, policy, differences or checks.
 
+mod data;
 mod describe;
 mod ledger;
 #[expect(dead_code, unused_imports, reason = "what it is made of comes first")]

@@ -1,0 +1,8 @@
+//! Notations that several formats share: texts become trees whose nodes know where they stand, with nothing lost.
+//!
+//! Strict where the notation's own readers are not: a key that is written twice is refused, numbers stay as they are
+//! written, depth is limited. Knows nothing of what a tree means.
+
+mod json;
+
+pub(super) use json::{Json, Kind, Node, Object, Refused};
