@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// How deep lists and objects may stand in one another.
@@ -12,6 +11,8 @@ pub(in crate::formats) struct Json<'t> {
     text: &'t str,
     /// Every value and key, each before what is in it.
     parts: Vec<Part>,
+    /// The texts that are written with escapes, by their parts, without them.
+    unescaped: Vec<(u32, String)>,
 }
 
 /// Why a text is not JSON, or not JSON that has one meaning.
@@ -26,8 +27,6 @@ pub(in crate::formats) struct Refused {
 #[derive(Debug, Clone, Copy)]
 struct Part {
     kind: Kind,
-    /// Whether a text has escapes.
-    escaped: bool,
     start: u32,
     end: u32,
     /// The part after it and all that is in it.
@@ -69,7 +68,8 @@ impl<'t> Json<'t> {
             let end = error.error_len().map_or(bytes.len(), |length| at + length);
             Refused { at: at..end, reason: "not UTF-8, which JSON has to be".to_owned() }
         })?;
-        let mut reader = Reader { text, bytes, at: 0, parts: Vec::with_capacity(bytes.len() / 12), keys: Vec::new() };
+        let parts = Vec::with_capacity(bytes.len() / 12);
+        let mut reader = Reader { json: Self { text, parts, unescaped: Vec::new() }, bytes, at: 0, keys: Vec::new() };
         if text.starts_with('\u{feff}') {
             return Err(reader.refuse(0..3, "a byte order mark, which JSON must not have"));
         }
@@ -79,8 +79,21 @@ impl<'t> Json<'t> {
         if reader.at < bytes.len() {
             return Err(reader.refuse_here("the text goes on after its end"));
         }
-        let Reader { text, bytes: _, at: _, parts, keys: _ } = reader;
-        Ok(Self { text, parts })
+        let Reader { json, bytes: _, at: _, keys: _ } = reader;
+        Ok(json)
+    }
+
+    /// The text that a part is, without quotes and escapes.
+    fn plain(&self, part: u32) -> &str {
+        if let Ok(n) = self.unescaped.binary_search_by_key(&part, |(escaped, _)| *escaped) {
+            return &self.unescaped[n].1;
+        }
+        let Part { kind: _, start, end, next: _ } = *self.part(part);
+        &self.text[start as usize + 1..end as usize - 1]
+    }
+
+    fn part(&self, part: u32) -> &Part {
+        self.parts.get(part as usize).expect("nodes are made of parts that are there")
     }
 
     /// The outermost value.
@@ -95,26 +108,23 @@ impl<'j> Node<'j> {
         self.part().kind
     }
 
-    /// The bytes it takes, with its quotes or brackets.
-    pub(in crate::formats) fn span(self) -> Range<usize> {
-        let Part { kind: _, escaped: _, start, end, next: _ } = *self.part();
-        start as usize..end as usize
+    /// Its first byte, and the one after its last.
+    pub(in crate::formats) fn place(self) -> (u32, u32) {
+        let Part { kind: _, start, end, next: _ } = *self.part();
+        (start, end)
     }
 
     /// As it is written.
     pub(in crate::formats) fn written(self) -> &'j str {
-        &self.json.text[self.span()]
+        {
+            let (start, end) = self.place();
+            &self.json.text[start as usize..end as usize]
+        }
     }
 
     /// The text that it is, without quotes and escapes.
-    pub(in crate::formats) fn text(self) -> Option<Cow<'j, str>> {
-        (self.kind() == Kind::Text).then(|| self.unescaped())
-    }
-
-    /// Whether the text that it is was written without escapes: then the byte `n` of [`Node::text`] stands at
-    /// `span().start + 1 + n`.
-    pub(in crate::formats) fn is_verbatim(self) -> bool {
-        !self.part().escaped
+    pub(in crate::formats) fn text(self) -> Option<&'j str> {
+        (self.kind() == Kind::Text).then(|| self.json.plain(self.part))
     }
 
     /// The whole number from 0 on that it is: written so, without fraction and exponent.
@@ -146,43 +156,40 @@ impl<'j> Node<'j> {
         let mut parts = Values { json: self.json, at: self.part + 1, end: self.part().next };
         let mut entries = Vec::new();
         while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
-            entries.push(Entry { name: key.unescaped(), key, value });
+            entries.push(Entry { name: self.json.plain(key.part), key, value });
         }
         Some(Object { at: self, entries })
     }
 
     /// The only key of an object and its value.
-    pub(in crate::formats) fn only(self) -> Option<(Cow<'j, str>, Self)> {
+    pub(in crate::formats) fn only(self) -> Option<(&'j str, Self)> {
         if self.kind() != Kind::Object {
             return None;
         }
         let mut parts = Values { json: self.json, at: self.part + 1, end: self.part().next };
         match (parts.next(), parts.next(), parts.next()) {
-            (Some(key), Some(value), None) => Some((key.unescaped(), value)),
+            (Some(key), Some(value), None) => Some((self.json.plain(key.part), value)),
             _ => None,
         }
     }
 
-    fn part(self) -> &'j Part {
-        self.json.parts.get(self.part as usize).expect("nodes are made of parts that are there")
+    /// The values of the two keys of an object that has no other.
+    pub(in crate::formats) fn both(self, first: &str, second: &str) -> Option<[Self; 2]> {
+        if self.kind() != Kind::Object {
+            return None;
+        }
+        let mut parts = Values { json: self.json, at: self.part + 1, end: self.part().next };
+        let (a, b) = ((parts.next()?, parts.next()?), (parts.next()?, parts.next()?));
+        let named = |key: Self, name: &str| self.json.plain(key.part) == name;
+        match parts.next() {
+            None if named(a.0, first) && named(b.0, second) => Some([a.1, b.1]),
+            None if named(a.0, second) && named(b.0, first) => Some([b.1, a.1]),
+            Some(_) | None => None,
+        }
     }
 
-    fn unescaped(self) -> Cow<'j, str> {
-        let written = self.written();
-        let inside = &written[1..written.len() - 1];
-        if !self.part().escaped {
-            return Cow::Borrowed(inside);
-        }
-        let mut out = String::with_capacity(inside.len());
-        let mut rest = inside;
-        while let Some(n) = memchr::memchr(b'\\', rest.as_bytes()) {
-            out.push_str(&rest[..n]);
-            let (c, length) = escape(&rest.as_bytes()[n..]).expect("escapes were checked when the text was read");
-            out.push(c);
-            rest = &rest[n + length..];
-        }
-        out.push_str(rest);
-        Cow::Owned(out)
+    fn part(self) -> &'j Part {
+        self.json.part(self.part)
     }
 }
 
@@ -225,7 +232,7 @@ pub(in crate::formats) struct Object<'j> {
 #[derive(Debug, Clone)]
 pub(in crate::formats) struct Entry<'j> {
     /// The key, without quotes and escapes.
-    pub(in crate::formats) name: Cow<'j, str>,
+    pub(in crate::formats) name: &'j str,
     /// Where the key stands.
     pub(in crate::formats) key: Node<'j>,
     /// The value.
@@ -251,10 +258,9 @@ impl<'j> Object<'j> {
 }
 
 struct Reader<'t> {
-    text: &'t str,
+    json: Json<'t>,
     bytes: &'t [u8],
     at: usize,
-    parts: Vec<Part>,
     /// The keys of the objects that are open, as parts.
     keys: Vec<u32>,
 }
@@ -321,49 +327,59 @@ impl Reader<'_> {
         if depth >= DEEPEST {
             return Err(self.refuse_here(format!("more than {DEEPEST} lists and objects in one another")));
         }
-        self.parts.push(Part { kind, escaped: false, start: narrow(self.at), end: 0, next: 0 });
+        self.json.parts.push(Part { kind, start: narrow(self.at), end: 0, next: 0 });
         self.at += 1;
-        Ok(self.parts.len() - 1)
+        Ok(self.json.parts.len() - 1)
     }
 
     fn close(&mut self, part: usize) {
         self.at += 1;
-        let next = narrow(self.parts.len());
-        let part = self.parts.get_mut(part).expect("it has been opened");
+        let next = narrow(self.json.parts.len());
+        let part = self.json.parts.get_mut(part).expect("it has been opened");
         part.end = narrow(self.at);
         part.next = next;
     }
 
-    fn leaf(&mut self, kind: Kind, start: usize, escaped: bool) -> u32 {
-        let part = narrow(self.parts.len());
-        self.parts.push(Part { kind, escaped, start: narrow(start), end: narrow(self.at), next: part + 1 });
+    fn leaf(&mut self, kind: Kind, start: usize) -> u32 {
+        let part = narrow(self.json.parts.len());
+        self.json.parts.push(Part { kind, start: narrow(start), end: narrow(self.at), next: part + 1 });
         part
     }
 
     fn string(&mut self) -> Result<u32, Refused> {
         let start = self.at;
-        let mut escaped = false;
+        // Without escapes up to here.
+        let (mut plain, mut done) = (None::<String>, start + 1);
         self.at += 1;
         loop {
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    escaped = true;
                     let Some((c, length)) = self.bytes.get(self.at..).and_then(escape) else {
                         return Err(self.refuse_here("an escape that JSON does not know"));
                     };
                     if c == '\0' {
                         return Err(self.refuse(self.at..self.at + length, "a NUL character"));
                     }
+                    let plain = plain.get_or_insert_default();
+                    plain.push_str(&self.json.text[done..self.at]);
+                    plain.push(c);
                     self.at += length;
+                    done = self.at;
                 }
                 Some(0..0x20) => return Err(self.refuse_here("a control character in a text, which must be escaped")),
                 Some(_) => self.at += 1,
                 None => return Err(self.refuse(start..self.at, "a text without its closing quote")),
             }
         }
+        let end = self.at;
         self.at += 1;
-        Ok(self.leaf(Kind::Text, start, escaped))
+        let part = self.leaf(Kind::Text, start);
+        if let Some(mut plain) = plain {
+            plain.push_str(&self.json.text[done..end]);
+            self.json.unescaped.push((part, plain));
+        }
+        Ok(part)
     }
 
     fn number(&mut self) -> Result<(), Refused> {
@@ -384,7 +400,7 @@ impl Reader<'_> {
         if !right {
             return Err(self.refuse(start..self.at, "not a number as JSON writes it"));
         }
-        self.leaf(Kind::Number, start, false);
+        self.leaf(Kind::Number, start);
         Ok(())
     }
 
@@ -401,26 +417,24 @@ impl Reader<'_> {
             return Err(self.refuse_here("a value is expected"));
         }
         self.at += word.len();
-        self.leaf(kind, start, false);
+        self.leaf(kind, start);
         Ok(())
     }
 
     fn no_key_twice(&self, first_key: usize) -> Result<(), Refused> {
-        let json = |part: u32| self.parts.get(part as usize).expect("keys are parts");
-        let written = |part: u32| &self.text[json(part).start as usize..json(part).end as usize];
         let keys = self.keys.get(first_key..).unwrap_or_default();
-        let twice = if keys.iter().any(|key| json(*key).escaped) || keys.len() > FEW {
-            // An escaped key may be equal to one that is not.
-            let mut names: Vec<(String, u32)> = keys.iter().map(|key| (plain(written(*key)), *key)).collect();
-            names.sort();
+        let twice = if keys.len() > FEW {
+            let mut names: Vec<(&str, u32)> = keys.iter().map(|key| (self.json.plain(*key), *key)).collect();
+            names.sort_unstable();
             let mut pairs = names.windows(2).filter(|pair| pair[0].0 == pair[1].0);
             pairs.next().map(|pair| pair[1].1)
         } else {
-            let seen = |n: usize| keys.iter().take(n).any(|other| written(*other) == written(keys[n]));
-            (1..keys.len()).find(|n| seen(*n)).and_then(|n| keys.get(n).copied())
+            let before = |n: usize| keys.iter().take(n);
+            let again = |(n, key): &(usize, &u32)| before(*n).any(|o| self.json.plain(*o) == self.json.plain(**key));
+            keys.iter().enumerate().find(again).map(|(_, key)| *key)
         };
         let Some(key) = twice else { return Ok(()) };
-        let Part { start, end, .. } = *json(key);
+        let Part { kind: _, start, end, next: _ } = *self.json.part(key);
         Err(self.refuse(start as usize..end as usize, "the key stands twice in one object"))
     }
 
@@ -446,7 +460,7 @@ impl Reader<'_> {
         if self.at >= self.bytes.len() {
             return self.refuse(self.at..self.at, format!("the text ends too early: {}", reason.into()));
         }
-        let width = self.text.get(self.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+        let width = self.json.text.get(self.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
         self.refuse(self.at..self.at + width, reason)
     }
 
@@ -454,15 +468,6 @@ impl Reader<'_> {
     fn refuse(&self, at: Range<usize>, reason: impl Into<String>) -> Refused {
         Refused { at, reason: reason.into() }
     }
-}
-
-/// A key as it is meant; it has been checked.
-fn plain(written: &str) -> String {
-    let json = Json {
-        text: written,
-        parts: vec![Part { kind: Kind::Text, escaped: true, start: 0, end: narrow(written.len()), next: 1 }],
-    };
-    json.root().unescaped().into_owned()
 }
 
 /// The character that an escape at the start of `bytes` stands for, and its length.
@@ -517,10 +522,10 @@ mod tests {
         let list: Vec<Node<'_>> = object.take("a").and_then(Node::list).expect("a list").collect();
         assert_eq!(format!("{list:?}"), "[1, -2.5e3, true, null]");
         assert_eq!((list[0].natural(), list[1].integer(), list[2].truth()), (Some(1), None, Some(true)));
-        assert_eq!(list[1].span(), 11..17);
-        assert_eq!(object.take("b\"").and_then(Node::text).as_deref(), Some("x\ny"));
+        assert_eq!(list[1].place(), (11, 17));
+        assert_eq!(object.take("b\"").and_then(Node::text), Some("x\ny"));
         let left = object.close();
-        assert_eq!((left.len(), left[0].name.as_ref(), left[0].value.kind()), (1, "c", Kind::Object));
+        assert_eq!((left.len(), left[0].name, left[0].value.kind()), (1, "c", Kind::Object));
     }
 
     #[test]

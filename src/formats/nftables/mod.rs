@@ -4,6 +4,7 @@
 //! turned into the model (`lower`).
 
 mod account;
+mod json;
 mod lower;
 mod ruleset;
 mod syntax;
