@@ -66,11 +66,7 @@ impl<'j> Reader<'j, '_> {
     }
 
     /// `listed`: the handle is its own, and does not say where it goes.
-    pub(super) fn rule(
-        &mut self,
-        node: Node<'j>,
-        listed: bool,
-    ) -> Option<(ChainPath<'j>, Option<Place>, Rule<'j>)> {
+    pub(super) fn rule(&mut self, node: Node<'j>, listed: bool) -> Option<(ChainPath<'j>, Option<Place>, Rule<'j>)> {
         let mut object = self.object(node)?;
         let path = self.path(&mut object, "chain");
         let handle = self.handle(&mut object);

@@ -2,8 +2,8 @@ use super::{Reader, escape};
 use crate::formats::data::{Kind as Value, Node};
 use crate::formats::nftables::syntax::{
     CtDirection, CtKey, Element, ElementOption, Elements, Expression, ExtensionField, FibFlag, FibResult, Field, Form,
-    Header, IpOptionField, IpsecKey, Jump, Kind, MetaKey, Plain, RtKey, SctpField, SocketKey, Statement, TcpOptionField,
-    Verdict,
+    Header, IpOptionField, IpsecKey, Jump, Kind, MetaKey, Plain, RtKey, SctpField, SocketKey, Statement,
+    TcpOptionField, Verdict,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -399,7 +399,12 @@ impl<'j> Reader<'j, '_> {
         let at = self.span(node);
         let key = key.unwrap_or_else(|| Expression { at, kind: Kind::Other(node.written().as_bytes().into()) });
         let mut options = Vec::new();
-        options.extend(object.take("timeout").and_then(|node| self.milliseconds(node)).map(|time| ElementOption::Timeout(Some(time))));
+        options.extend(
+            object
+                .take("timeout")
+                .and_then(|node| self.milliseconds(node))
+                .map(|time| ElementOption::Timeout(Some(time))),
+        );
         options.extend(object.take("expires").and_then(|node| self.milliseconds(node)).map(ElementOption::Expires));
         options.extend(object.take("comment").and_then(|comment| self.name(comment)).map(ElementOption::Comment));
         for word in ELEMENT_STATEMENTS {

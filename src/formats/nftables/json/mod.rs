@@ -124,7 +124,9 @@ impl<'j> Reader<'j, '_> {
         {
             self.gap(schema, format!("only version {SCHEMA} of the notation is known"));
         }
-        drop((object.take("version"), object.take("release_name")));
+        for key in ["version", "release_name"] {
+            object.take(key);
+        }
         self.close(object);
         self.inert(item, "which program wrote it");
     }

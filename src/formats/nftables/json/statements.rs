@@ -1,10 +1,10 @@
 use super::{Reader, escape};
 use crate::formats::data::{Kind, Node, Object as Fields, Values};
+use crate::formats::nftables::syntax;
 use crate::formats::nftables::syntax::{
     Binary, Expression, Limit, LimitUnit, Log, Name, Nat, NatFlag, NatKind, QueueFlag, Quota, Reject, Relation,
     SetAction, Statement, StatementKind,
 };
-use crate::formats::nftables::syntax;
 
 impl<'j> Reader<'j, '_> {
     /// The statements of a rule.
@@ -53,8 +53,16 @@ impl<'j> Reader<'j, '_> {
                 Some(StatementKind::VerdictMap(key, data))
             }
             "counter" => self.counter(value),
-            "limit" => self.object_or_reference(value, "rate", Self::limit, StatementKind::Limit, StatementKind::LimitReference),
-            "quota" => self.object_or_reference(value, "val", Self::quota, StatementKind::Quota, StatementKind::QuotaReference),
+            "limit" => self.object_or_reference(
+                value,
+                "rate",
+                Self::limit,
+                StatementKind::Limit,
+                StatementKind::LimitReference,
+            ),
+            "quota" => {
+                self.object_or_reference(value, "val", Self::quota, StatementKind::Quota, StatementKind::QuotaReference)
+            }
             "synproxy" => self.synproxy_statement(value),
             "ct count" => {
                 let mut object = self.object(value)?;
