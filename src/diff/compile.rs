@@ -110,29 +110,46 @@ impl<'c> Compiler<'c> {
         Ok(())
     }
 
-    fn callee(&self, sided: Sided<'_>, table: TableId, rule: RuleId) -> Option<Place> {
+    pub(super) fn callee(&self, sided: Sided<'_>, table: TableId, rule: RuleId) -> Option<Place> {
         match self.store.get(rule).action() {
             Action::Jump(name) | Action::Goto(name) => sided.configuration.table(table).find(name).map(|c| (table, c)),
             Action::Accept | Action::Deny | Action::Return | Action::Continue => None,
         }
     }
 
-    fn list(&mut self, sided: Sided<'_>, table: TableId, rules: &[RuleId], done: &Done) -> Result<Node, Exhausted> {
+    /// What a rule does with the packets that it matches, given what the chains do that it may call.
+    pub(super) fn inside(
+        &mut self,
+        sided: Sided<'_>,
+        table: TableId,
+        rule: RuleId,
+        done: &Done,
+    ) -> Result<Node, Exhausted> {
+        let called = self.callee(sided, table, rule).and_then(|callee| done.get(&callee).copied().flatten());
+        match self.store.get(rule).action() {
+            Action::Accept => Ok(ACCEPT),
+            Action::Deny => Ok(DENY),
+            Action::Return => Ok(RETURN),
+            Action::Continue => Ok(UNDECIDED),
+            Action::Jump(_) => self.diagram.apply(Op::Called, called.unwrap_or(UNDECIDED), UNDECIDED),
+            Action::Goto(_) => match called {
+                Some(called) => self.diagram.apply(Op::TakenOver, called, UNDECIDED),
+                None => Ok(UNDECIDED),
+            },
+        }
+    }
+
+    /// What rules of one chain do in a row, given what the chains do that they may call.
+    pub(super) fn list(
+        &mut self,
+        sided: Sided<'_>,
+        table: TableId,
+        rules: &[RuleId],
+        done: &Done,
+    ) -> Result<Node, Exhausted> {
         let mut leaves = Vec::with_capacity(rules.len());
         for rule in rules {
-            let action = self.store.get(*rule).action();
-            let called = self.callee(sided, table, *rule).and_then(|callee| done.get(&callee).copied().flatten());
-            let inside = match action {
-                Action::Accept => ACCEPT,
-                Action::Deny => DENY,
-                Action::Return => RETURN,
-                Action::Continue => UNDECIDED,
-                Action::Jump(_) => self.diagram.apply(Op::Called, called.unwrap_or(UNDECIDED), UNDECIDED)?,
-                Action::Goto(_) => match called {
-                    Some(called) => self.diagram.apply(Op::TakenOver, called, UNDECIDED)?,
-                    None => UNDECIDED,
-                },
-            };
+            let inside = self.inside(sided, table, *rule, done)?;
             if inside != UNDECIDED {
                 leaves.push(self.leaf(*rule, inside)?);
             }
@@ -146,7 +163,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// `inside` where the rule matches.
-    fn leaf(&mut self, rule: RuleId, inside: Node) -> Result<Node, Exhausted> {
+    pub(super) fn leaf(&mut self, rule: RuleId, inside: Node) -> Result<Node, Exhausted> {
         if let Some(known) = self.leaves.get(&(rule, inside)) {
             return Ok(*known);
         }
@@ -171,4 +188,4 @@ impl<'c> Compiler<'c> {
     }
 }
 
-type Done = HashMap<Place, Option<Node>, RandomState>;
+pub(super) type Done = HashMap<Place, Option<Node>, RandomState>;

@@ -52,8 +52,14 @@ pub(super) enum Op {
     TakenOver,
     /// The second (a terminal) where the first is undecided or returns.
     Otherwise,
-    /// Base chains in a row: DENY is final, ACCEPT goes on to the second.
+    /// Base chains in a row: DENY is final, ACCEPT goes on to the second. Partial functions stay undecided.
     Next,
+    /// The second where the first is undecided, else undecided.
+    Unless,
+    /// Where the second decides: the first if that decides, else the second.
+    Over,
+    /// ACCEPT where both decide, and not the same.
+    Clash,
     /// Where two functions differ.
     Compare,
 }
@@ -217,6 +223,31 @@ impl Diagram {
         (listing.out, complete)
     }
 
+    /// How many points, of all there are, a function is decided for; `weights` are the shares that each rank has of its
+    /// level, summed up from the first.
+    pub(super) fn share(&self, root: Node, weights: &[Vec<f64>]) -> f64 {
+        let mut known: HashMap<Node, f64, RandomState> = HashMap::default();
+        self.share_of(root, weights, &mut known)
+    }
+
+    fn share_of(&self, node: Node, weights: &[Vec<f64>], known: &mut HashMap<Node, f64, RandomState>) -> f64 {
+        if is_constant(node) {
+            return if node == UNDECIDED { 0.0 } else { 1.0 };
+        }
+        if let Some(share) = known.get(&node) {
+            return *share;
+        }
+        let level = self.at(node).level as usize;
+        let (mut sum, mut before) = (0.0, 0.0);
+        for edge in self.edges_of(node) {
+            let up_to = weights[level][edge.last as usize];
+            sum += (up_to - before) * self.share_of(edge.child, weights, known);
+            before = up_to;
+        }
+        known.insert(node, sum);
+        sum
+    }
+
     fn at(&self, node: Node) -> Inner {
         match node.checked_sub(TERMINALS) {
             Some(n) => self.inner[n as usize],
@@ -334,9 +365,25 @@ fn shortcut(op: Op, first: Node, second: Node) -> Option<Node> {
         Op::TakenOver => is_constant(first).then_some(if first == UNDECIDED { RETURN } else { first }),
         Op::Otherwise => is_constant(first).then_some(if matches!(first, UNDECIDED | RETURN) { second } else { first }),
         Op::Next => match first {
-            DENY => Some(DENY),
+            DENY | UNDECIDED | RETURN => Some(first),
             ACCEPT => Some(second),
             _ => (second == ACCEPT).then_some(first),
+        },
+        Op::Unless => match (first, second) {
+            (UNDECIDED, _) => Some(second),
+            (ACCEPT | DENY | RETURN, _) | (_, UNDECIDED) => Some(UNDECIDED),
+            _ => None,
+        },
+        Op::Over => match (first, second) {
+            (UNDECIDED, _) => Some(second),
+            (_, UNDECIDED) => Some(UNDECIDED),
+            (_, ACCEPT | DENY | RETURN) if is_constant(first) => Some(first),
+            _ => None,
+        },
+        Op::Clash => match (first, second) {
+            (UNDECIDED, _) | (_, UNDECIDED) => Some(UNDECIDED),
+            (a, b) if a == b => Some(UNDECIDED),
+            (a, b) => (is_constant(a) && is_constant(b)).then_some(ACCEPT),
         },
         Op::Compare => match (first, second) {
             (a, b) if a == b => Some(SAME),

@@ -67,7 +67,7 @@ impl Frame {
         }
     }
 
-    fn whole(&self) -> Piece {
+    pub(super) fn whole(&self) -> Piece {
         match self {
             Self::Ranks(levels) => levels.iter().map(|level| (0, level.last_rank())).collect(),
             Self::Plain(whole) => whole.clone(),
@@ -99,7 +99,7 @@ impl Frame {
     }
 
     /// The boxes of a rule.
-    fn boxes(
+    pub(super) fn boxes(
         &self,
         store: &Store,
         region: &Region,

@@ -12,6 +12,7 @@ mod order;
 mod products;
 mod ranks;
 mod regions;
+pub mod shadow;
 mod slice;
 #[cfg(test)]
 mod tests;

@@ -92,6 +92,28 @@ impl Levels {
         self.levels.iter()
     }
 
+    /// For each level the shares that its ranks have of its values, summed up from the first.
+    pub(super) fn weights(&self) -> Vec<Vec<f64>> {
+        let of = |level: &Level| match level {
+            Level::Opaque(_) => vec![0.5, 1.0],
+            Level::Field { starts, values, .. } => {
+                let count = |first: u128, last: u128| {
+                    let part = Set::range(first, last).intersection(values);
+                    part.ranges().iter().map(|(a, b)| (b - a) as f64 + 1.0).sum::<f64>()
+                };
+                let end = |n: usize| starts.get(n + 1).map_or(u128::MAX, |next| next - 1);
+                let mut sum = 0.0;
+                let sums = starts.iter().enumerate().map(|(n, start)| {
+                    sum += count(*start, end(n));
+                    sum
+                });
+                let sums: Vec<f64> = sums.collect();
+                sums.iter().map(|part| part / sum.max(1.0)).collect()
+            }
+        };
+        self.levels.iter().map(of).collect()
+    }
+
     /// What a rule asks of each level, sorted by level; `None` if it matches nothing of the region.
     pub(super) fn constraints(&self, store: &Store, region: &Region, rule: RuleId) -> Option<Vec<Constraint>> {
         let mut out = Vec::with_capacity(6);
