@@ -5,7 +5,7 @@ use crate::compare::{Comparison, Mismatch, Model};
 use crate::probe::Probe;
 use crate::random::Random;
 use crate::rules::Writer;
-use crate::world::{Backend, INTERFACES, World};
+use crate::world::{Backend, INTERFACES, NAMES, World};
 use portcullis::net::Family;
 
 /// Everything that a run depends on.
@@ -13,8 +13,7 @@ use portcullis::net::Family;
 pub(crate) struct Case {
     /// How to make it again, or the name of its file.
     pub(crate) name: String,
-    pub(crate) family: Family,
-    pub(crate) backend: Backend,
+    pub(crate) loader: Loader,
     pub(crate) tracking: bool,
     /// Of the interfaces.
     pub(crate) names: Vec<String>,
@@ -22,6 +21,23 @@ pub(crate) struct Case {
     /// Sent before the rules are loaded, so that there are connections.
     pub(crate) seeds: Vec<Probe>,
     pub(crate) probes: Vec<Probe>,
+}
+
+/// In which language the rules are, and what takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loader {
+    Iptables(Family, Backend),
+    Nftables,
+}
+
+impl Loader {
+    /// The id of the format.
+    pub(crate) const fn format(self) -> &'static str {
+        match self {
+            Self::Iptables(..) => "iptables-save",
+            Self::Nftables => "nftables",
+        }
+    }
 }
 
 pub(crate) enum Outcome {
@@ -34,11 +50,6 @@ pub(crate) enum Outcome {
 
 /// The id of the first seed; ids below are those of probes.
 const SEEDS: u16 = 60_000;
-
-const NAMES: [&str; 16] = [
-    "eth0", "eth1", "eth10", "eth1.110", "br-lan", "wan", "wan6", "tun0", "tun1", "wg0", "ppp0", "lan", "vif1.0",
-    "docker0", "e", "enp3s0f1",
-];
 
 impl Case {
     /// The random case of that seed.
@@ -54,19 +65,23 @@ impl Case {
         let tracking = random.chance(75);
         let rules = Writer::new(&mut random, family, backend, tracking, &names).ruleset();
         let name = format!("--seed {seed} --runs 1");
-        let case = Self { name, family, backend, tracking, names, rules, seeds: Vec::new(), probes: Vec::new() };
-        case.aimed(&mut random, packets)
+        let loader = Loader::Iptables(family, backend);
+        let fragments = fragments(backend, tracking);
+        let aimer = Aimer::new(family, &names, fragments, &rules);
+        let case = Self { name, loader, tracking, names: names.clone(), rules: rules.clone(), seeds: Vec::new(), probes: Vec::new() };
+        case.aimed(&mut random, packets, |random| aimer.probe(random))
     }
 
-    /// The case with packets aimed at its rules.
-    pub(crate) fn aimed(mut self, random: &mut Random, packets: usize) -> Self {
-        // Connection tracking puts fragments together. What iptables-nft loads takes the first bytes of a later
-        // fragment for ports (Linux 6.18), of which the model knows nothing: it speaks of iptables as documented.
-        let fragments = !self.tracking && self.backend == Backend::Legacy;
-        let aimer = Aimer::new(self.family, &self.names, fragments, &self.rules);
-        self.probes = (0..packets).map(|_| aimer.probe(random)).collect();
+    /// The case with packets that `probe` makes, and what belongs to some of them.
+    pub(crate) fn aimed(
+        mut self,
+        random: &mut Random,
+        packets: usize,
+        probe: impl Fn(&mut Random) -> Probe,
+    ) -> Self {
+        self.probes = (0..packets).map(|_| probe(random)).collect();
         if self.tracking {
-            self.seeds = (0..packets / 5).map(|_| aimer.probe(random)).collect();
+            self.seeds = (0..packets / 5).map(|_| probe(random)).collect();
             let belonging = conversations(random, &self.seeds);
             // Among the others, so that what these do to connections is seen too.
             for probe in belonging {
@@ -84,12 +99,10 @@ impl Case {
     /// # Errors
     /// When the world does not work: the test's fault, not the model's.
     pub(crate) fn run(&self, world: &mut World) -> Result<Outcome, String> {
-        let model = Model::read(&self.rules);
+        let model = Model::read(&self.rules, self.loader.format());
         let gaps = model.gaps();
         world.rename(&self.names)?;
-        world.reset(self.family, self.tracking)?;
-        world.send(&self.seeds, SEEDS)?;
-        if let Err(message) = world.restore(self.family, self.backend, &without_translation(&self.rules)) {
+        if let Err(message) = self.load(world)? {
             return Ok(Outcome::Refused(message));
         }
         if !gaps.is_empty() {
@@ -98,14 +111,42 @@ impl Case {
             ));
         }
         world.send(&self.probes, 1)?;
-        let seen = world.sightings(self.family)?;
-        Ok(Outcome::Compared(model.compare(&self.probes, &seen, &self.names)))
+        let seen = match self.loader {
+            Loader::Iptables(family, _) => world.sightings(&[family]),
+            Loader::Nftables => world.sightings(&Family::ALL),
+        };
+        Ok(Outcome::Compared(model.compare(&self.probes, &seen?, &self.names)))
+    }
+
+    /// Sends what makes connections and loads the rules; the inner error is what refuses them.
+    fn load(&self, world: &mut World) -> Result<Result<(), String>, String> {
+        match self.loader {
+            Loader::Iptables(family, backend) => {
+                world.reset(family, self.tracking)?;
+                world.send(&self.seeds, SEEDS)?;
+                Ok(world.restore(family, backend, &without_translation(&self.rules)))
+            }
+            // The rules may begin with removing all others, so the watching ones come after them.
+            Loader::Nftables => {
+                world.clear()?;
+                if !self.seeds.is_empty() {
+                    world.watch(self.tracking)?;
+                    world.send(&self.seeds, SEEDS)?;
+                    world.clear()?;
+                }
+                let loaded = world.load(&self.rules);
+                if loaded.is_ok() {
+                    world.watch(self.tracking)?;
+                }
+                Ok(loaded)
+            }
+        }
     }
 
     /// The case and one of its mismatches, for a person.
     pub(crate) fn show(&self, mismatch: &Mismatch) -> String {
-        let Self { name, family, backend, tracking, names, rules, seeds, probes } = self;
-        let mut out = format!("{name}: {family:?} {backend:?} tracking {tracking} interfaces {}\n", names.join(" "));
+        let Self { name, loader, tracking, names, rules, seeds, probes } = self;
+        let mut out = format!("{name}: {loader:?} tracking {tracking} interfaces {}\n", names.join(" "));
         out += rules;
         let seeds = seeds.iter().map(|probe| format!("sent before loading: {probe}\n"));
         let before = probes.iter().take(mismatch.probe).map(|probe| format!("sent before: {probe}\n"));
@@ -114,12 +155,18 @@ impl Case {
         if let Some(probe) = probes.get(probe) {
             let kernel = if passed { "passes" } else { "is dropped" };
             out += &format!("packet: {probe}\nkernel: {kernel} at {} in state {}\n", hook.name(), state.name());
-            for line in Model::read(rules).explain(hook, &probe.point(hook, state, names)) {
+            for line in Model::read(rules, loader.format()).explain(hook, &probe.point(hook, state, names)) {
                 out += &format!("  {line}\n");
             }
         }
         out
     }
+}
+
+/// Connection tracking puts fragments together. What iptables-nft loads takes the first bytes of a later fragment
+/// for ports (Linux 6.18), of which the model knows nothing: it speaks of iptables as documented.
+pub(crate) fn fragments(backend: Backend, tracking: bool) -> bool {
+    !tracking && backend == Backend::Legacy
 }
 
 /// The rules without the `nat` table: what it does to packets is not modelled. It would change the addresses

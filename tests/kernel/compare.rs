@@ -55,6 +55,8 @@ pub(crate) struct Comparison {
     pub(crate) dropped: u64,
     /// Packets at hooks that the model says never come there, which is not compared.
     pub(crate) outside: u64,
+    /// Packets at hooks whose connection is translated, which is not compared.
+    pub(crate) translated: u64,
     /// By [`State`].
     pub(crate) states: [u64; State::ALL.len()],
     /// By [`Hook`].
@@ -65,11 +67,11 @@ pub(crate) struct Comparison {
 const NAME: &str = "host";
 
 impl Model {
-    pub(crate) fn read(rules: &str) -> Self {
+    pub(crate) fn read(rules: &str, format: &str) -> Self {
         let mut sources = SourceMap::default();
         let file = sources.add(b"rules", rules.into()).expect("rules are smaller than 4 GiB");
         let mut store = Store::default();
-        let input = Input { name: NAME.to_owned(), format: formats::format("iptables-save"), files: vec![file] };
+        let input = Input { name: NAME.to_owned(), format: formats::format(format), files: vec![file] };
         let (snapshot, _, notes) = formats::read(&[input], &sources, &mut store, None);
         Self { sources, store, snapshot, notes }
     }
@@ -146,6 +148,10 @@ impl Model {
             for (hook, n) in Hook::ALL.into_iter().zip(0..) {
                 let Some((state, passed)) = outcome(hook, seen, id) else { continue };
                 let point = probe.point(hook, state, names);
+                if seen.is_translated(id) {
+                    out.translated += 1;
+                    continue;
+                }
                 if self
                     .sided(hook)
                     .is_some_and(|sided| sided.filter.domain.iter().all(|region| !region.contains(&point)))

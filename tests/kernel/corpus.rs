@@ -1,6 +1,7 @@
 //! Real rulesets, where the folder with them lies beside the project.
 
-use crate::case::Case;
+use crate::aim::Aimer;
+use crate::case::{Case, Loader, fragments};
 use crate::random::Random;
 use crate::world::{Backend, INTERFACES, World};
 use portcullis::net::Family;
@@ -58,8 +59,17 @@ pub(crate) fn case(path: &Path, rules: String, (family, backend): (Family, Backe
     let names = interfaces(&mut random, &rules);
     let count = rules.lines().count() * if long { 20 } else { 2 };
     let packets = count.clamp(300, if long { 20_000 } else { 2_000 });
-    Case { name, family, backend, tracking: true, names, rules, seeds: Vec::new(), probes: Vec::new() }
-        .aimed(&mut random, packets)
+    let aimer = Aimer::new(family, &names, fragments(backend, true), &rules);
+    let case = Case {
+        name,
+        loader: Loader::Iptables(family, backend),
+        tracking: true,
+        names: names.clone(),
+        rules: rules.clone(),
+        seeds: Vec::new(),
+        probes: Vec::new(),
+    };
+    case.aimed(&mut random, packets, |random| aimer.probe(random))
 }
 
 fn interfaces(random: &mut Random, rules: &str) -> Vec<String> {

@@ -1,7 +1,10 @@
 //! The kernel oracle: rulesets are loaded into a real kernel, packets are really sent through it, and what it
 //! does is held against what the model says.
 //!
-//! `cargo test --test kernel -- [generated] [corpus] [acceptance] [--long] [--seed N] [--runs N]`
+//! `cargo test --test kernel -- [PART…] [--long] [--seed N] [--runs N]`
+//!
+//! The parts are `generated`, `corpus` and `acceptance` for iptables, and `nft-generated`, `nft-corpus`,
+//! `nft-acceptance` and `nft-lines` for nftables.
 //!
 //! Without `--seed`, `--long` takes a new seed each time; a short run always the same one.
 //!
@@ -15,6 +18,7 @@ mod aim;
 mod case;
 mod compare;
 mod corpus;
+mod nft;
 mod observe;
 mod options;
 mod parts;
@@ -25,7 +29,8 @@ mod shrink;
 mod tally;
 mod world;
 
-use options::{Options, Part, Role};
+use options::{Options, Role};
+use portcullis::formats;
 use std::process::{ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,8 +75,12 @@ fn whole(options: &Options) -> Result<bool, String> {
     let mut tally = Tally::default();
     let mut shares = Vec::new();
     for part in &options.parts {
-        if *part == Part::Corpus && corpus::folder().is_none() {
-            println!("REAL RULESETS ARE NOT COMPARED: there is no ../shared/corpus/iptables-save");
+        let folder = part.needs();
+        if let Some(folder) = folder.filter(|folder| nft::corpus::folder(folder).is_none()) {
+            println!("{} IS NOT COMPARED: there is no ../shared/corpus/{folder}", part.name());
+            tally.add("skipped", 1);
+        } else if part.format() == "nftables" && formats::format("nftables").is_none() {
+            println!("{} IS NOT COMPARED: there is no reader of nftables yet", part.name());
             tally.add("skipped", 1);
         } else {
             shares.extend(options.shares(*part)?);

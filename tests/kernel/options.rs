@@ -1,6 +1,7 @@
 //! The command line, and how the work is shared among processes.
 
 use crate::corpus;
+use crate::nft;
 
 /// What can be asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,16 +12,54 @@ pub(crate) enum Part {
     Corpus,
     /// Damaged rulesets.
     Acceptance,
+    /// Random rulesets of nftables.
+    NftGenerated,
+    /// Real rulesets of nftables, their listings, and damaged ones that load.
+    NftCorpus,
+    /// Damaged rulesets of nftables.
+    NftAcceptance,
+    /// The rules of nftables' own tests.
+    NftLines,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Generated, Self::Corpus, Self::Acceptance];
+    const ALL: [Self; 7] = [
+        Self::Generated,
+        Self::Corpus,
+        Self::Acceptance,
+        Self::NftGenerated,
+        Self::NftCorpus,
+        Self::NftAcceptance,
+        Self::NftLines,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Generated => "generated",
             Self::Corpus => "corpus",
             Self::Acceptance => "acceptance",
+            Self::NftGenerated => "nft-generated",
+            Self::NftCorpus => "nft-corpus",
+            Self::NftAcceptance => "nft-acceptance",
+            Self::NftLines => "nft-lines",
+        }
+    }
+
+    /// The folder of real files that it needs, if it needs one.
+    pub(crate) const fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::Corpus => Some("iptables-save"),
+            Self::NftCorpus => Some("nftables"),
+            Self::NftLines => Some("nftables-t"),
+            Self::Generated | Self::Acceptance | Self::NftGenerated | Self::NftAcceptance => None,
+        }
+    }
+
+    /// The format it is about.
+    pub(crate) const fn format(self) -> &'static str {
+        match self {
+            Self::Generated | Self::Corpus | Self::Acceptance => "iptables-save",
+            Self::NftGenerated | Self::NftCorpus | Self::NftAcceptance | Self::NftLines => "nftables",
         }
     }
 }
@@ -80,7 +119,7 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Role, Stri
             _ => filters.push(argument),
         }
     }
-    let wanted = |part: &Part| filters.is_empty() || filters.iter().any(|filter| part.name().contains(filter.as_str()));
+    let wanted = |part: &Part| filters.is_empty() || filters.iter().any(|filter| part.name() == filter.as_str());
     let parts = Part::ALL.into_iter().filter(wanted).collect();
     let seed = seed.map_or_else(|| if long { now() } else { Ok(SEED) }, Ok)?;
     Ok(Role::Whole(Options { seed, parts, runs, long }))
@@ -123,6 +162,13 @@ impl Options {
                 let files = u64::try_from(corpus::files()?.len()).map_err(|error| error.to_string())?;
                 (32, self.runs.map_or(files, |runs| runs.min(files)))
             }
+            Part::NftGenerated => (64, self.runs.unwrap_or(if self.long { 5_000 } else { 420 })),
+            Part::NftCorpus => {
+                let files = u64::try_from(nft::corpus::files("nftables")?.len()).map_err(|error| error.to_string())?;
+                (32, self.runs.map_or(files, |runs| runs.min(files)))
+            }
+            Part::NftAcceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 800 })),
+            Part::NftLines => (16, u64::try_from(nft::sheets()?).map_err(|error| error.to_string())?),
             Part::Acceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 600 })),
         };
         let share =

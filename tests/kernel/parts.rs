@@ -1,9 +1,10 @@
 //! The three parts of the work.
 
 use crate::acceptance::{self, Verdict};
-use crate::case::{Case, Outcome, without_translation};
+use crate::case::{Case, Loader, Outcome, without_translation};
 use crate::compare::Comparison;
 use crate::corpus;
+use crate::nft;
 use crate::options::{Part, Share};
 use crate::probe::Hook;
 use crate::random::Random;
@@ -24,6 +25,10 @@ pub(crate) fn run(share: &Share) -> Result<Tally, String> {
         Part::Generated => generated(share, &mut world, &mut tally)?,
         Part::Corpus => real(share, &mut world, &mut tally)?,
         Part::Acceptance => damaged(share, &mut world, &mut tally)?,
+        Part::NftGenerated => nft::parts::generated(share, &mut world, &mut tally)?,
+        Part::NftCorpus => nft::parts::real(share, &mut world, &mut tally)?,
+        Part::NftAcceptance => nft::parts::damaged(share, &mut world, &mut tally)?,
+        Part::NftLines => nft::parts::sheets(share, &mut world, &mut tally)?,
     }
     Ok(tally)
 }
@@ -60,7 +65,7 @@ fn real(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), Strin
 }
 
 /// Runs a case and counts; failures are made small and shown.
-fn judge(case: &Case, world: &mut World, tally: &mut Tally) -> Result<(), String> {
+pub(crate) fn judge(case: &Case, world: &mut World, tally: &mut Tally) -> Result<(), String> {
     match case.run(world)? {
         Outcome::Refused(message) => {
             tally.add("skipped", 1);
@@ -73,7 +78,7 @@ fn judge(case: &Case, world: &mut World, tally: &mut Tally) -> Result<(), String
             }
         }
         Outcome::Compared(comparison) => {
-            count(tally, &comparison);
+            count(tally, case, &comparison);
             if let Some(mismatch) = comparison.mismatches.first() {
                 tally.add("failing cases", 1);
                 if tally.get("failing cases") <= SHOWN {
@@ -95,15 +100,18 @@ fn refusal(message: &str, rules: &str) -> String {
     named.map_or_else(|| message.to_owned(), |line| format!("{message}: {line}"))
 }
 
-fn count(tally: &mut Tally, comparison: &Comparison) {
-    let Comparison { compared, depending, dropped, outside, states, hooks, mismatches } = comparison;
+fn count(tally: &mut Tally, case: &Case, comparison: &Comparison) {
+    let Comparison { compared, depending, dropped, outside, translated, states, hooks, mismatches } = comparison;
     let failed = u64::try_from(mismatches.len()).unwrap_or(u64::MAX);
     tally.add("passed", compared - failed);
     tally.add("failed", failed);
-    tally.add("rulesets", 1);
+    tally.add(if case.loader == Loader::Nftables { "nft rulesets" } else { "rulesets" }, 1);
+    tally.add(if case.loader == Loader::Nftables { "nft packets" } else { "packets" }, case.probes.len() as u64);
+
     tally.add("dropped", *dropped);
     tally.add("depending", *depending);
     tally.add("outside", *outside);
+    tally.add("translated", *translated);
     for (state, count) in State::ALL.iter().zip(states) {
         tally.add(&format!("state/{}", state.name()), *count);
     }
@@ -144,14 +152,22 @@ fn damaged(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), St
 /// Prints what was counted.
 pub(crate) fn report(tally: &Tally) {
     println!(
-        "{} rulesets; {} packets were dropped by the kernel; of {} the answer depends on conditions that the model does \
-         not know; {} are not compared since the model says that they never come to their hook",
+        "iptables: {} rulesets, {} packets; nftables: {} rulesets, {} packets; a packet is compared at every hook to which \
+         it comes",
         tally.get("rulesets"),
+        tally.get("packets"),
+        tally.get("nft rulesets"),
+        tally.get("nft packets"),
+    );
+    println!(
+        "{} were dropped by the kernel; of {} the answer depends on conditions that the model does not know; {} are not \
+         compared since the model says that they never come to their hook, {} since their connection is translated",
         tally.get("dropped"),
         tally.get("depending"),
         tally.get("outside"),
+        tally.get("translated"),
     );
-    for group in ["state/", "hook/", "corpus/", "acceptance/"] {
+    for group in ["state/", "hook/", "corpus/", "acceptance/", "nft corpus/", "nft damaged/", "nft lines/", "nft round trip/"] {
         let counts: Vec<_> = tally.under(group).map(|(name, count)| format!("{count} {name}")).collect();
         if !counts.is_empty() {
             println!("{} {}", group.trim_end_matches('/'), counts.join(", "));

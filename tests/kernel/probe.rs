@@ -22,7 +22,7 @@ pub(crate) enum Body {
     Ports { protocol: u8, source: u16, destination: u16, flags: u8 },
     /// ICMP or ICMPv6, whichever the family has; an error quotes the packet it is about.
     Icmp { kind: u8, code: u8, about: Option<Box<Probe>> },
-    /// Any other protocol: 16 bytes of nothing.
+    /// Any other protocol: 16 bytes that mean nothing.
     Other(u8),
 }
 
@@ -265,7 +265,8 @@ impl Probe {
                 Some(2)
             }
             Body::Other(_) => {
-                bytes.extend([0; 16]);
+                // What would be ports, if it had any.
+                bytes.extend([0, 53, 0, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
                 None
             }
         };

@@ -5,7 +5,7 @@
 //! traffic class), at which no modelled rule looks, chooses the way: class `4 * (n + 1)` leaves by interface
 //! `n`, the class after the last is delivered to the host itself.
 
-use crate::observe::{self, Sightings};
+use crate::observe::{self, Sightings, Watching};
 use crate::probe::{Probe, Way};
 use portcullis::net::Family;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -18,6 +18,12 @@ use std::time::Duration;
 
 /// How many interfaces a world has besides `lo`.
 pub(crate) const INTERFACES: usize = 6;
+
+/// Names that interfaces are given.
+pub(crate) const NAMES: [&str; 16] = [
+    "eth0", "eth1", "eth10", "eth1.110", "br-lan", "wan", "wan6", "tun0", "tun1", "wg0", "ppp0", "lan", "vif1.0",
+    "docker0", "e", "enp3s0f1",
+];
 
 /// Stands for the host itself where an output interface is expected.
 const HOST: usize = INTERFACES;
@@ -48,6 +54,8 @@ pub(crate) struct World {
     /// Tables of the legacy backend that may hold rules.
     legacy: BTreeSet<(Family, String)>,
     from_sender: ChildStdout,
+    /// Interfaces that are there only to be named.
+    bridges: Vec<String>,
 }
 
 impl World {
@@ -67,7 +75,7 @@ impl World {
         await_byte(&mut from_sender)?;
         let names: Vec<_> = (0..INTERFACES).map(|n| format!("k{n}")).collect();
         let own = (0..=INTERFACES).map(|n| Sockets::open(None, class_of(n))).collect::<Result<_, _>>()?;
-        let mut world = Self { names, own, sender, to_sender, legacy: BTreeSet::new(), from_sender };
+        let mut world = Self { names, own, sender, to_sender, legacy: BTreeSet::new(), from_sender, bridges: Vec::new() };
         world.build()?;
         Ok(world)
     }
@@ -124,6 +132,20 @@ impl World {
         self.raise()
     }
 
+    /// Makes an interface by which no packet comes.
+    pub(crate) fn add_bridge(&mut self, name: &str) -> Result<(), String> {
+        if !self.bridges.iter().any(|bridge| bridge == name) {
+            ip(&format!("link add name {name} type bridge\n"))?;
+            self.bridges.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove_bridges(&mut self) -> Result<(), String> {
+        let script: String = self.bridges.drain(..).map(|name| format!("link del dev {name}\n")).collect();
+        if script.is_empty() { Ok(()) } else { ip(&script) }
+    }
+
     fn raise(&self) -> Result<(), String> {
         let mut script = String::new();
         for (n, name) in self.names.iter().enumerate() {
@@ -140,7 +162,19 @@ impl World {
     /// Removes every rule of either backend and begins to watch.
     pub(crate) fn reset(&mut self, family: Family, tracking: bool) -> Result<(), String> {
         self.clear_legacy()?;
-        run("nft", &["-f", "-"], &observe::script(family, tracking)).map(drop)
+        let script = observe::script(family, tracking, Watching::Iptables);
+        run("nft", &["-f", "-"], &format!("flush ruleset\n{script}")).map(drop)
+    }
+
+    /// Watches both families beside the nftables rules that are loaded already.
+    pub(crate) fn watch(&mut self, tracking: bool) -> Result<(), String> {
+        let [ipv4, ipv6] = Family::ALL.map(|family| observe::script(family, tracking, Watching::Nftables));
+        run("nft", &["-f", "-"], &format!("{ipv4}{ipv6}")).map(drop)
+    }
+
+    /// Loads nftables rules; the error is what `nft` says.
+    pub(crate) fn load(&mut self, rules: &str) -> Result<(), String> {
+        run("nft", &["-f", "-"], rules).map(drop)
     }
 
     /// Loads rules as `iptables-restore` does; the error is what it says.
@@ -192,13 +226,23 @@ impl World {
         Ok(())
     }
 
-    /// Where the packets since the last reset came.
-    pub(crate) fn sightings(&self, family: Family) -> Result<Sightings, String> {
-        let table = match family {
-            Family::Ipv4 => "ip",
-            Family::Ipv6 => "ip6",
-        };
-        Sightings::parse(&run("nft", &["-j", "list", "table", table, "watch"], "")?)
+    /// Whether `nft` would load the rules; they are not loaded.
+    pub(crate) fn would_load(&mut self, rules: &str) -> Result<(), String> {
+        run("nft", &["-c", "-f", "-"], rules).map(drop)
+    }
+
+    /// The rules that are loaded, as text or as JSON.
+    pub(crate) fn listing(&self, json: bool) -> Result<String, String> {
+        run("nft", if json { &["-j", "list", "ruleset"] } else { &["list", "ruleset"] }, "")
+    }
+
+    /// Where the packets of those families came since they are watched.
+    pub(crate) fn sightings(&self, families: &[Family]) -> Result<Sightings, String> {
+        let mut out = Sightings::default();
+        for family in families {
+            out.take(&run("nft", &["-j", "list", "table", observe::table(*family), observe::NAME], "")?)?;
+        }
+        Ok(out)
     }
 
     /// Sends a packet from here, after those that were to be sent before it.
