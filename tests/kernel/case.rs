@@ -68,17 +68,20 @@ impl Case {
         let loader = Loader::Iptables(family, backend);
         let fragments = fragments(backend, tracking);
         let aimer = Aimer::new(family, &names, fragments, &rules);
-        let case = Self { name, loader, tracking, names: names.clone(), rules: rules.clone(), seeds: Vec::new(), probes: Vec::new() };
+        let case = Self {
+            name,
+            loader,
+            tracking,
+            names: names.clone(),
+            rules: rules.clone(),
+            seeds: Vec::new(),
+            probes: Vec::new(),
+        };
         case.aimed(&mut random, packets, |random| aimer.probe(random))
     }
 
     /// The case with packets that `probe` makes, and what belongs to some of them.
-    pub(crate) fn aimed(
-        mut self,
-        random: &mut Random,
-        packets: usize,
-        probe: impl Fn(&mut Random) -> Probe,
-    ) -> Self {
+    pub(crate) fn aimed(mut self, random: &mut Random, packets: usize, probe: impl Fn(&mut Random) -> Probe) -> Self {
         self.probes = (0..packets).map(|_| probe(random)).collect();
         if self.tracking {
             self.seeds = (0..packets / 5).map(|_| probe(random)).collect();

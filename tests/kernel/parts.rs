@@ -167,7 +167,9 @@ pub(crate) fn report(tally: &Tally) {
         tally.get("outside"),
         tally.get("translated"),
     );
-    for group in ["state/", "hook/", "corpus/", "acceptance/", "nft corpus/", "nft damaged/", "nft lines/", "nft round trip/"] {
+    for group in
+        ["state/", "hook/", "corpus/", "acceptance/", "nft corpus/", "nft damaged/", "nft lines/", "nft round trip/"]
+    {
         let counts: Vec<_> = tally.under(group).map(|(name, count)| format!("{count} {name}")).collect();
         if !counts.is_empty() {
             println!("{} {}", group.trim_end_matches('/'), counts.join(", "));

@@ -75,7 +75,8 @@ impl World {
         await_byte(&mut from_sender)?;
         let names: Vec<_> = (0..INTERFACES).map(|n| format!("k{n}")).collect();
         let own = (0..=INTERFACES).map(|n| Sockets::open(None, class_of(n))).collect::<Result<_, _>>()?;
-        let mut world = Self { names, own, sender, to_sender, legacy: BTreeSet::new(), from_sender, bridges: Vec::new() };
+        let mut world =
+            Self { names, own, sender, to_sender, legacy: BTreeSet::new(), from_sender, bridges: Vec::new() };
         world.build()?;
         Ok(world)
     }

@@ -90,7 +90,8 @@ fn damage(random: &mut Random, rules: &str) -> String {
         3 => lines[at] = lines[at].chars().take(random.below(lines[at].len() + 1)).collect(),
         _ => {
             // Most lines are blank, braces or comments.
-            let full: Vec<usize> = (0..lines.len()).filter(|n| lines[*n].trim().len() > 4 && !lines[*n].trim().starts_with('#')).collect();
+            let full: Vec<usize> =
+                (0..lines.len()).filter(|n| lines[*n].trim().len() > 4 && !lines[*n].trim().starts_with('#')).collect();
             let at = if full.is_empty() { at } else { *random.pick(&full) };
             let mut words: Vec<String> = lines[at].split(' ').map(str::to_owned).collect();
             let other: Vec<&str> = rules.split_ascii_whitespace().collect();
@@ -103,9 +104,40 @@ fn damage(random: &mut Random, rules: &str) -> String {
 
 fn damage_words(random: &mut Random, words: &mut Vec<String>, other: &[&str]) {
     const STRAY: [&str; 34] = [
-        "!=", "{", "}", ";", ",", "", "0", "65536", "tcp", "udp", "accept", "drop", "\"", "new", "ip", "ip6", "256",
-        "10.0.0.0/33", "1-2", "2-1", "@x", "$x", "jump", "==", "vmap", ":", ".", "&", "policy", "0x10", "::1", "established",
-        "counter", "saddr",
+        "!=",
+        "{",
+        "}",
+        ";",
+        ",",
+        "",
+        "0",
+        "65536",
+        "tcp",
+        "udp",
+        "accept",
+        "drop",
+        "\"",
+        "new",
+        "ip",
+        "ip6",
+        "256",
+        "10.0.0.0/33",
+        "1-2",
+        "2-1",
+        "@x",
+        "$x",
+        "jump",
+        "==",
+        "vmap",
+        ":",
+        ".",
+        "&",
+        "policy",
+        "0x10",
+        "::1",
+        "established",
+        "counter",
+        "saddr",
     ];
     let at = random.below(words.len());
     match random.below(7) {

@@ -167,7 +167,13 @@ impl<'a> Aimer<'a> {
             protocol if protocol == icmp => Body::Icmp {
                 kind: match target.kind {
                     Some(kind) if random.chance(85) => kind,
-                    _ if random.chance(70) => if icmp == 1 { 8 } else { 128 },
+                    _ if random.chance(70) => {
+                        if icmp == 1 {
+                            8
+                        } else {
+                            128
+                        }
+                    }
                     _ => random.byte(),
                 },
                 code: match target.code {

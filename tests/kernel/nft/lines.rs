@@ -1,7 +1,7 @@
 //! The rules of nftables' own tests, each of which is taken or refused in the tables that its file names.
 
-use super::corpus::{self, Real};
 use super::acceptance::Refusal;
+use super::corpus::{self, Real};
 use crate::compare::Model;
 use crate::world::World;
 use std::collections::BTreeSet;

@@ -23,8 +23,7 @@ pub(crate) fn generate(seed: u64, packets: usize) -> Case {
     // Neighbours share their interfaces, since giving names takes time.
     let mut random = Random::new(seed / 16);
     let mut pool = NAMES.to_vec();
-    let names: Vec<String> =
-        (0..INTERFACES).map(|_| pool.swap_remove(random.below(pool.len())).to_owned()).collect();
+    let names: Vec<String> = (0..INTERFACES).map(|_| pool.swap_remove(random.below(pool.len())).to_owned()).collect();
     let mut random = Random::new(seed ^ 0x6e66_7400);
     let tracking = random.chance(75);
     let rules = ruleset(&mut random, tracking, &names);

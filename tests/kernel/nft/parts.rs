@@ -29,7 +29,12 @@ pub(crate) fn generated(share: &Share, world: &mut World, tally: &mut Tally) -> 
 /// Real rulesets: whether they are taken, the round trip, and what happens to packets, also after small damages.
 pub(crate) fn real(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), String> {
     let files = corpus::files("nftables")?;
-    for (real, n) in files.iter().zip(0u64..).skip_while(|(_, n)| *n < share.first).take_while(|(_, n)| *n < share.first + share.count) {
+    for (real, n) in files
+        .iter()
+        .zip(0u64..)
+        .skip_while(|(_, n)| *n < share.first)
+        .take_while(|(_, n)| *n < share.first + share.count)
+    {
         let rules = corpus::text(&real.path)?;
         let mut random = Random::new(share.seed + n);
         world.clear()?;
@@ -193,14 +198,21 @@ pub(crate) fn sheets(share: &Share, world: &mut World, tally: &mut Tally) -> Res
     world.rename(&names)?;
     world.clear()?;
     let sheets = lines::sheets()?;
-    for (sheet, _) in sheets.iter().zip(0u64..).skip_while(|(_, n)| *n < share.first).take_while(|(_, n)| *n < share.first + share.count) {
+    for (sheet, _) in sheets
+        .iter()
+        .zip(0u64..)
+        .skip_while(|(_, n)| *n < share.first)
+        .take_while(|(_, n)| *n < share.first + share.count)
+    {
         let compared = sheet.compare(world)?;
         tally.add("passed", compared.taken + compared.refused);
         tally.add("nft lines/taken by both", compared.taken);
         tally.add("nft lines/refused by both", compared.refused);
         for disagreement in compared.disagreements {
             match disagreement {
-                Disagreement::Read { rule, refusal } => count_read("nft lines", &format!("{}: {rule}", sheet.name), &refusal, tally),
+                Disagreement::Read { rule, refusal } => {
+                    count_read("nft lines", &format!("{}: {rule}", sheet.name), &refusal, tally)
+                }
                 Disagreement::Unread { rule, reason } => {
                     tally.add("skipped", 1);
                     tally.add("nft lines/loaded but unread", 1);

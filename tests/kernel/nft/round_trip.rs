@@ -37,21 +37,39 @@ pub(crate) fn compared(file: &str, listing: &str, format: &str) -> Trip {
         for filter in &configuration.filters {
             for (what, found) in [("newly allowed", &filter.newly_allowed), ("newly denied", &filter.newly_denied)] {
                 if let Some(delta) = found.deltas.first() {
-                    lines.push(format!("{}: {what}: {:?}", filter.id, delta.conditions.iter().map(|literal| change.store.opaque_text(literal.opaque)).collect::<Vec<_>>()));
-                    lines.push(format!("  in {}", delta.region.witness().map_or_else(|| "no packet".to_owned(), |packet| portcullis::net::show_packet(&packet))));
+                    lines.push(format!(
+                        "{}: {what}: {:?}",
+                        filter.id,
+                        delta
+                            .conditions
+                            .iter()
+                            .map(|literal| change.store.opaque_text(literal.opaque))
+                            .collect::<Vec<_>>()
+                    ));
+                    lines.push(format!(
+                        "  in {}",
+                        delta
+                            .region
+                            .witness()
+                            .map_or_else(|| "no packet".to_owned(), |packet| portcullis::net::show_packet(&packet))
+                    ));
                 } else if !found.complete {
                     lines.push(format!("{}: {what}: not computed", filter.id));
                 }
             }
         }
         let objects = &configuration.objects;
-        for (what, changes) in [("added", &objects.added), ("removed", &objects.removed), ("modified", &objects.modified)] {
+        for (what, changes) in
+            [("added", &objects.added), ("removed", &objects.removed), ("modified", &objects.modified)]
+        {
             for object in changes.iter().filter(|object| object.kind != "rule") {
                 lines.push(format!("{} {} is {what}", object.kind, object.address));
                 for (side, snapshot) in [("file", &change.base), ("listing", &change.head)] {
                     let of = snapshot.configurations().iter().flat_map(|configuration| &configuration.objects);
                     let of = of.filter(|own| own.kind == object.kind && own.address == object.address);
-                    lines.extend(of.map(|own| format!("  {side}: {}", own.content.chars().take(300).collect::<String>())));
+                    lines.extend(
+                        of.map(|own| format!("  {side}: {}", own.content.chars().take(300).collect::<String>())),
+                    );
                 }
             }
         }

@@ -35,7 +35,8 @@ impl Writer<'_> {
                 rule.push(self.random.word(&named));
             }
         }
-        rule.protocol = self.random.word(&["", "", "", "tcp", "tcp", "tcp", "udp", "th", "icmp", "sctp", "dccp", "udplite", "any"]);
+        rule.protocol =
+            self.random.word(&["", "", "", "tcp", "tcp", "tcp", "udp", "th", "icmp", "sctp", "dccp", "udplite", "any"]);
         if rule.protocol == "icmp" && rule.family == Some(Family::Ipv6) {
             rule.protocol = "icmpv6";
         }
@@ -63,7 +64,11 @@ impl Writer<'_> {
         self.statements(&mut rule, table, place);
         self.finish(&mut rule, table, place);
         if self.random.chance(5) {
-            rule.push(self.random.word(&["comment \"plain\"", "comment \"drop; accept }\"", "comment \"two words # no\""]));
+            rule.push(self.random.word(&[
+                "comment \"plain\"",
+                "comment \"drop; accept }\"",
+                "comment \"two words # no\"",
+            ]));
         }
         if rule.text.is_empty() { "counter".to_owned() } else { rule.text }
     }
@@ -88,7 +93,12 @@ impl Writer<'_> {
         rule.push(match (same, rule.family.is_some()) {
             (true, _) => self.random.word(&["meta nfproto ipv6", "meta protocol ip6", "meta nfproto != ipv4"]),
             (false, true) => self.random.word(&["meta nfproto ipv4", "meta nfproto != ipv6", "meta protocol ip"]),
-            (false, false) => self.random.word(&["meta nfproto { ipv4, ipv6 }", "meta protocol != ip6", "meta nfproto != ipv6", "meta protocol { ip, ip6, arp }"]),
+            (false, false) => self.random.word(&[
+                "meta nfproto { ipv4, ipv6 }",
+                "meta protocol != ip6",
+                "meta nfproto != ipv6",
+                "meta protocol { ip, ip6, arp }",
+            ]),
         });
     }
 
@@ -215,11 +225,25 @@ impl Writer<'_> {
                     }
                 }
             }
-            "icmp" => self.icmp(rule, "icmp", &["echo-request", "echo-reply", "destination-unreachable", "redirect", "time-exceeded", "8", "0", "13"]),
+            "icmp" => self.icmp(
+                rule,
+                "icmp",
+                &["echo-request", "echo-reply", "destination-unreachable", "redirect", "time-exceeded", "8", "0", "13"],
+            ),
             "icmpv6" => self.icmp(
                 rule,
                 "icmpv6",
-                &["echo-request", "echo-reply", "packet-too-big", "nd-neighbor-solicit", "nd-router-advert", "128", "1", "135", "mld-listener-query"],
+                &[
+                    "echo-request",
+                    "echo-reply",
+                    "packet-too-big",
+                    "nd-neighbor-solicit",
+                    "nd-router-advert",
+                    "128",
+                    "1",
+                    "135",
+                    "mld-listener-query",
+                ],
             ),
             _ => {}
         }
@@ -281,7 +305,8 @@ impl Writer<'_> {
             10 => "! syn,rst".to_owned(),
             11 => format!("& {} {operator} {}", mask[0], mask[0]),
             12 => (*self.random.pick(&["0x12", "2", "!= 0x0", "> 3", "& 0x3f == 0x12"])).to_owned(),
-            _ => (*self.random.pick(&["syn", "& (fin|syn|rst|ack) == syn", "syn / syn,ack", "& (syn|ack) == syn|ack"])).to_owned(),
+            _ => (*self.random.pick(&["syn", "& (fin|syn|rst|ack) == syn", "syn / syn,ack", "& (syn|ack) == syn|ack"]))
+                .to_owned(),
         };
         format!("tcp flags {text}")
     }
@@ -293,12 +318,17 @@ impl Writer<'_> {
         let text = match self.random.below(12) {
             0..5 => format!("{name} type {operator}{kind}"),
             5..7 => {
-                let list = if number_of(kind) == number_of(other) { kind.to_owned() } else { format!("{kind}, {other}") };
+                let list =
+                    if number_of(kind) == number_of(other) { kind.to_owned() } else { format!("{kind}, {other}") };
                 format!("{name} type {operator}{{ {list} }}")
             }
             7 => format!("{name} code {operator}{}", self.random.below(5)),
             8 => format!("{name} type {kind} {name} code {}", self.random.below(4)),
-            9 => format!("{name} type . {name} code {{ {kind} . {}, {other} . {} }}", self.random.below(2), 2 + self.random.below(2)),
+            9 => format!(
+                "{name} type . {name} code {{ {kind} . {}, {other} . {} }}",
+                self.random.below(2),
+                2 + self.random.below(2)
+            ),
             10 => format!("{name} type {} {}", self.random.word(&["<", ">="]), if name == "icmp" { 8 } else { 129 }),
             _ => format!("{name} type {{ 0-3, 9-12, 130-136 }}"),
         };
@@ -325,7 +355,11 @@ impl Writer<'_> {
                 },
                 _ => {
                     let elements = self.interface_elements(true, 3);
-                    if elements.is_empty() { "\"lo\"".to_owned() } else { format!("{operator}{}", self.braces(&elements)) }
+                    if elements.is_empty() {
+                        "\"lo\"".to_owned()
+                    } else {
+                        format!("{operator}{}", self.braces(&elements))
+                    }
                 }
             }
         } else if self.random.chance(75) {
@@ -375,7 +409,8 @@ impl Writer<'_> {
         let count = 1 + self.random.below(3);
         match (self.random.below(5), ports) {
             (0..3, true) => {
-                let left = format!("{name} {field} . {} {}", rule.protocol, self.random.word(&["dport", "dport", "sport"]));
+                let left =
+                    format!("{name} {field} . {} {}", rule.protocol, self.random.word(&["dport", "dport", "sport"]));
                 let right = match named(Kind::Pair(family)) {
                     Some(set) if self.random.chance(50) => format!("@{set}"),
                     _ => {
@@ -415,8 +450,23 @@ impl Writer<'_> {
     /// A match whose truth the model cannot know, or knows only for some packets.
     fn unknown(&mut self, rule: &mut Rule, place: Place<'_>) {
         let often: &[&str] = match rule.family {
-            Some(Family::Ipv4) => &["ip frag-off & 0x1fff != 0", "ip frag-off & 0x2000 == 0", "ip ttl 64", "ip dscp cs1", "ip length > 40", "ip version 4", "ip hdrlength 5"],
-            Some(Family::Ipv6) => &["exthdr frag exists", "frag frag-off 0", "exthdr hbh missing", "ip6 hoplimit > 32", "dst nexthdr tcp", "ip6 version 6"],
+            Some(Family::Ipv4) => &[
+                "ip frag-off & 0x1fff != 0",
+                "ip frag-off & 0x2000 == 0",
+                "ip ttl 64",
+                "ip dscp cs1",
+                "ip length > 40",
+                "ip version 4",
+                "ip hdrlength 5",
+            ],
+            Some(Family::Ipv6) => &[
+                "exthdr frag exists",
+                "frag frag-off 0",
+                "exthdr hbh missing",
+                "ip6 hoplimit > 32",
+                "dst nexthdr tcp",
+                "ip6 version 6",
+            ],
             None => &["meta mark 1", "meta mark & 0xff != 2", "meta length < 60", "meta pkttype unicast"],
         };
         let text = match self.random.below(16) {
@@ -440,10 +490,20 @@ impl Writer<'_> {
             rule.push(self.random.word(&["counter", "counter", "counter packets 12 bytes 3456"]));
         }
         if self.random.chance(8) {
-            rule.push(self.random.word(&["log", "log prefix \"drop: \"", "log prefix \"x\" level info flags all", "log group 0"]));
+            rule.push(self.random.word(&[
+                "log",
+                "log prefix \"drop: \"",
+                "log prefix \"x\" level info flags all",
+                "log group 0",
+            ]));
         }
         if self.random.chance(6) {
-            rule.push(self.random.word(&["limit rate 10/second", "limit rate over 5/minute burst 3 packets", "quota 10 mbytes", "quota over 1 mbytes"]));
+            rule.push(self.random.word(&[
+                "limit rate 10/second",
+                "limit rate over 5/minute burst 3 packets",
+                "quota 10 mbytes",
+                "quota over 1 mbytes",
+            ]));
         }
         if self.random.chance(4) {
             rule.push(self.random.word(&["meta mark set 1", "meta mark set mark or 2", "meta priority set 1:1"]));
@@ -475,7 +535,14 @@ impl Writer<'_> {
         match self.random.below(100) {
             0..16 => self.verdict_map(rule, table, place),
             16..20 if place.depth < 1 => {
-                let inner = Place { hook: place.hook, kind: place.kind, early: place.early, rejects: place.rejects, below: place.below, depth: place.depth + 1 };
+                let inner = Place {
+                    hook: place.hook,
+                    kind: place.kind,
+                    early: place.early,
+                    rejects: place.rejects,
+                    below: place.below,
+                    depth: place.depth + 1,
+                };
                 let rules: Vec<_> = (0..1 + self.random.below(3)).map(|_| self.rule(table, inner)).collect();
                 let how = self.random.word(&["jump", "jump", "goto"]);
                 rule.push(&format!("{how} {{\n   {}\n  }}", rules.join("\n   ")));

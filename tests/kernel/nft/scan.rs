@@ -73,7 +73,8 @@ impl Scan {
                 ("devices", Some("=")) => value_at(words, at + 2),
                 _ => continue,
             };
-            let names = value.iter().flat_map(|word| self.expanded(word)).filter(|word| !"{},\n".contains(word.as_str()));
+            let names =
+                value.iter().flat_map(|word| self.expanded(word)).filter(|word| !"{},\n".contains(word.as_str()));
             self.devices.extend(names.collect::<Vec<_>>());
         }
     }
@@ -349,7 +350,9 @@ fn words(text: &str) -> Vec<String> {
                 }
             }
             '\\' if letters.peek() == Some(&'\n') => drop(letters.next()),
-            '{' | '}' | '(' | ')' | ',' | ';' | '\n' | '|' | '=' if letter != '=' || word.is_empty() && letters.peek() != Some(&'=') => {
+            '{' | '}' | '(' | ')' | ',' | ';' | '\n' | '|' | '='
+                if letter != '=' || word.is_empty() && letters.peek() != Some(&'=') =>
+            {
                 out.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
                 out.push(letter.to_string());
             }

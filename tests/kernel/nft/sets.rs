@@ -196,7 +196,8 @@ impl Writer<'_> {
 
     /// Adds elements to a set, or takes one out again.
     pub(super) fn element_command(&mut self, out: &mut String, table: &Table, head: &str) {
-        let usable: Vec<_> = table.sets.iter().filter(|set| !set.map && !set.interval && !set.dynamic && !set.constant).collect();
+        let usable: Vec<_> =
+            table.sets.iter().filter(|set| !set.map && !set.interval && !set.dynamic && !set.constant).collect();
         if usable.is_empty() {
             return;
         }

@@ -71,10 +71,16 @@ impl<'w> Writer<'w> {
         if self.defines {
             self.write_defines(&mut out);
         }
-        let families: &[&str] =
-            self.random.pick::<&[&str]>(&[&["inet"], &["inet"], &["inet", "ip"], &["ip", "ip6"], &["inet", "inet"], &[
-                "ip", "inet", "ip6",
-            ], &["ip"], &["ip6"]]);
+        let families: &[&str] = self.random.pick::<&[&str]>(&[
+            &["inet"],
+            &["inet"],
+            &["inet", "ip"],
+            &["ip", "ip6"],
+            &["inet", "inet"],
+            &["ip", "inet", "ip6"],
+            &["ip"],
+            &["ip6"],
+        ]);
         let families = families.to_vec();
         for (n, family) in families.into_iter().enumerate() {
             if self.random.chance(8) {
@@ -122,8 +128,7 @@ impl<'w> Writer<'w> {
         let count = self.random.below(6);
         let (plain, rejecting) = NAMES.split_at(4);
         let some = |names: &[&str]| names.iter().take(count.div_ceil(2)).map(|name| (*name).to_owned()).collect();
-        let mut table =
-            Table { family, name, sets: Vec::new(), plain: some(plain), rejecting: some(rejecting) };
+        let mut table = Table { family, name, sets: Vec::new(), plain: some(plain), rejecting: some(rejecting) };
         let head = format!("{family} {}", table.name);
         if self.random.chance(12) {
             line(out, &format!("table {head}\ndelete table {head}"));
@@ -197,7 +202,9 @@ impl<'w> Writer<'w> {
         let (name, base) = *match hook {
             "prerouting" => self.random.pick(&[("raw", -300), ("mangle", -150), ("dstnat", -100), ("filter", 0)]),
             "postrouting" => self.random.pick(&[("mangle", -150), ("filter", 0), ("srcnat", 100), ("filter", 0)]),
-            "output" => self.random.pick(&[("raw", -300), ("mangle", -150), ("filter", 0), ("filter", 0), ("filter", 0)]),
+            "output" => {
+                self.random.pick(&[("raw", -300), ("mangle", -150), ("filter", 0), ("filter", 0), ("filter", 0)])
+            }
             _ => self.random.pick(&[("filter", 0), ("filter", 0), ("filter", 0), ("mangle", -150), ("security", 50)]),
         };
         let offset = *self.random.pick(&[1, 5, 10, 20]);
@@ -214,8 +221,12 @@ impl<'w> Writer<'w> {
         if !self.tracking {
             return;
         }
-        let (hook, priority) =
-            *self.random.pick(&[("prerouting", "dstnat"), ("postrouting", "srcnat"), ("postrouting", "100"), ("output", "-100")]);
+        let (hook, priority) = *self.random.pick(&[
+            ("prerouting", "dstnat"),
+            ("postrouting", "srcnat"),
+            ("postrouting", "100"),
+            ("output", "-100"),
+        ]);
         line(out, &format!(" chain nat_{hook} {{\n  type nat hook {hook} priority {priority}; policy accept;"));
         let place = Place { hook, kind: "nat", ..PLAIN };
         for _ in 0..self.random.below(4) {
@@ -241,7 +252,9 @@ impl<'w> Writer<'w> {
         let head = format!("{} {}", table.family, table.name);
         let head = if table.family == "ip" && self.random.chance(30) { table.name.clone() } else { head };
         for _ in 0..self.random.below(4) {
-            let Some((chain, hook, early)) = (!bases.is_empty()).then(|| self.random.pick(bases).clone()) else { return };
+            let Some((chain, hook, early)) = (!bases.is_empty()).then(|| self.random.pick(bases).clone()) else {
+                return;
+            };
             let rejects = hook != "postrouting";
             let below = if rejects { &table.rejecting } else { &table.plain };
             let place = Place { hook, kind: "filter", early, rejects, below, depth: 0 };
@@ -261,7 +274,10 @@ impl<'w> Writer<'w> {
                 }
                 7 => {
                     let rule = self.rule(table, place);
-                    line(out, &format!("table {} {} {{\n chain {chain} {{\n  {rule}\n }}\n}}", table.family, table.name));
+                    line(
+                        out,
+                        &format!("table {} {} {{\n chain {chain} {{\n  {rule}\n }}\n}}", table.family, table.name),
+                    );
                 }
                 8 => line(out, &format!("add chain {head} unused\ndelete chain {head} unused")),
                 _ => self.element_command(out, table, &head),
