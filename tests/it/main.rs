@@ -9,6 +9,8 @@ mod flow;
 mod git;
 mod incidents;
 mod iptables;
+mod nftables;
+mod nftables_corpus;
 mod pairs;
 mod policy;
 mod readme;
