@@ -17,11 +17,17 @@ pub fn compare(change: &Change) -> Difference {
         let present = head.or(base)?;
         let own = filters.iter().filter(|pair| pair.configuration == present.name);
         let filters: Vec<FilterDifference> = own.filter_map(|pair| compare_filter(change, pair)).collect();
-        let objects = objects(base, head);
+        let mut objects = objects(base, head);
+        let translated = base.zip(head).is_some_and(|(base, head)| base.format != head.format);
+        if translated {
+            // Each notation declares things of its own. What packets meet is compared; what is not computed of it is told.
+            objects.keep(|object| object.uncomputed.is_some());
+        }
         let kind = match (base, head) {
             (None, _) => ChangeKind::Added,
             (_, None) => ChangeKind::Removed,
             (Some(_), Some(_)) if !filters.is_empty() || !objects.is_empty() => ChangeKind::Changed,
+            (Some(_), Some(_)) if translated => ChangeKind::Equivalent,
             (Some(_), Some(_)) if change.chain_pairs(&present.name).iter().any(|pair| !pair.windows.is_empty()) => {
                 ChangeKind::Equivalent
             }
@@ -137,6 +143,13 @@ impl ObjectsDifference {
     pub fn is_empty(&self) -> bool {
         let Self { added, removed, modified } = self;
         added.is_empty() && removed.is_empty() && modified.is_empty()
+    }
+
+    fn keep(&mut self, wanted: impl Fn(&ObjectChange) -> bool) {
+        let Self { added, removed, modified } = self;
+        for list in [added, removed, modified] {
+            list.retain(&wanted);
+        }
     }
 }
 
