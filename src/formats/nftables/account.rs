@@ -7,7 +7,7 @@ use crate::text::Span;
 /// Claims and gaps of all files of a configuration.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    claims: Vec<(Span, Result<Disposition, String>)>,
+    pub(super) claims: Vec<(Span, Result<Disposition, String>)>,
 }
 
 impl Account {

@@ -6,6 +6,8 @@
 mod declarations;
 mod expressions;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 use super::account::Account;
 use super::syntax::{Command, Declaration, Family, Found, Listed, Name, ObjectKind, Path, Place, Verb};
