@@ -1,7 +1,7 @@
 //! The host under test: a network namespace with interfaces that lead to a second one, from which packets come.
 //!
-//! Each interface is one end of a veth pair; the other end is in the senders' namespace. No interface has an
-//! address and none asks for neighbours, so that any address is forwarded. The class byte of a packet (TOS,
+//! Each interface is one end of a veth pair; the other end is in the senders' namespace. None asks for neighbours,
+//! and routes do not look at addresses, so that any address is forwarded. The class byte of a packet (TOS,
 //! traffic class), at which no modelled rule looks, chooses the way: class `4 * (n + 1)` leaves by interface
 //! `n`, the class after the last is delivered to the host itself.
 
@@ -91,7 +91,8 @@ impl World {
         set_kernel("ipv6/conf/all/forwarding", "1")?;
         set_kernel("ipv6/conf/default/addr_gen_mode", "1")?;
         let peer = self.sender.id();
-        let mut script = "link set lo up\n".to_owned();
+        let mut script = "link set lo up\naddr add 198.18.255.1/32 dev lo\n".to_owned();
+        script += "-6 addr add 2001:db8:ffff:ff::1/128 dev lo nodad\n";
         for (n, name) in self.names.iter().enumerate() {
             // Both ends have one hardware address: without neighbours a packet is sent to one's own.
             let mac = format!("02:00:00:00:00:{n:02x}");
@@ -151,8 +152,11 @@ impl World {
         let mut script = String::new();
         for (n, name) in self.names.iter().enumerate() {
             let table = 100 + n;
+            // Masquerading and redirecting need an address to give.
             script += &format!(
                 "link set {name} up\n\
+                 addr replace 198.18.{n}.1/32 dev {name}\n\
+                 -6 addr replace 2001:db8:ffff:{n}::1/128 dev {name} nodad\n\
                  route replace default dev {name} table {table}\n\
                  -6 route replace default dev {name} table {table}\n"
             );
