@@ -256,7 +256,7 @@ impl Target {
             "type" => self.kind = self.kind.or_else(|| byte(random, icmp_type(of, text))),
             "code" => self.code = self.code.or_else(|| byte(random, number(text))),
             "flags" => self.flags = self.flags.or_else(|| Some(flags(random, text))),
-            "protocol" | "nexthdr" | "l4proto" if of != "" || what == "l4proto" => {
+            "protocol" | "nexthdr" | "l4proto" if !of.is_empty() || what == "l4proto" => {
                 let named = (!text.is_empty()).then(|| protocol_range(text));
                 self.protocol = self.protocol.or_else(|| byte(random, named));
             }

@@ -62,7 +62,9 @@ pub(crate) fn real(share: &Share, world: &mut World, tally: &mut Tally) -> Resul
                         break;
                     }
                 }
-                verdict => count_damaged(&name, &changed, &verdict, tally),
+                verdict @ (Verdict::Refused | Verdict::Read(_) | Verdict::Unread(_)) => {
+                    count_damaged(&name, &changed, &verdict, tally);
+                }
             }
         }
     }

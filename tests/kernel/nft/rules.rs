@@ -386,7 +386,7 @@ impl Writer<'_> {
             16 => "status dnat",
             17 => "direction original",
             18 => "direction reply",
-            19 => "mark 1",
+            19 => self.random.word(&["mark 1", "id 5", "mark 0x1-0xff"]),
             20 => "mark & 0xff != 0",
             21 => "state new,established,related,untracked",
             22 => "state untracked",
@@ -507,6 +507,9 @@ impl Writer<'_> {
         }
         if self.random.chance(4) {
             rule.push(self.random.word(&["meta mark set 1", "meta mark set mark or 2", "meta priority set 1:1"]));
+        }
+        if table.objects && self.random.chance(12) {
+            rule.push(self.random.word(&["counter name hits", "limit name \"slow\"", "quota name \"much\""]));
         }
         if self.tracking && !place.early && self.random.chance(3) {
             rule.push(self.random.word(&["ct mark set 1", "ct mark set meta mark", "meta mark set ct mark"]));

@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub(super) plain: Vec<String>,
     /// Chains that reject, which only some hooks allow.
     pub(super) rejecting: Vec<String>,
+    /// Whether it has named objects.
+    pub(super) objects: bool,
 }
 
 /// Where a rule stands, which decides what it may say.
@@ -128,22 +130,27 @@ impl<'w> Writer<'w> {
         let count = self.random.below(6);
         let (plain, rejecting) = NAMES.split_at(4);
         let some = |names: &[&str]| names.iter().take(count.div_ceil(2)).map(|name| (*name).to_owned()).collect();
-        let mut table = Table { family, name, sets: Vec::new(), plain: some(plain), rejecting: some(rejecting) };
+        let mut table =
+            Table { family, name, sets: Vec::new(), plain: some(plain), rejecting: some(rejecting), objects: false };
         let head = format!("{family} {}", table.name);
         if self.random.chance(12) {
             line(out, &format!("table {head}\ndelete table {head}"));
         }
-        line(out, &format!("table {head} {{"));
-        self.sets(out, &mut table);
+        let short = family == "ip" && self.random.chance(30);
+        line(out, &format!("table {} {{", if short { &table.name } else { &head }));
+        let mut blocks = vec![String::new()];
+        self.sets(&mut blocks[0], &mut table);
+        self.objects(&mut blocks[0], &mut table);
         for (chains, rejects) in [(table.plain.clone(), false), (table.rejecting.clone(), true)] {
             for (n, chain) in chains.iter().enumerate() {
-                line(out, &format!(" chain {chain} {{"));
+                let mut block = format!(" chain {chain} {{\n");
                 let place = Place { rejects, below: &chains[n + 1..], ..PLAIN };
                 for _ in 0..self.random.below(5) {
                     let rule = self.rule(&table, place);
-                    self.put(out, &rule);
+                    self.put(&mut block, &rule);
                 }
-                line(out, " }");
+                line(&mut block, " }");
+                blocks.push(block);
             }
         }
         let mut bases: Vec<(String, &'static str, bool)> = Vec::new();
@@ -154,14 +161,34 @@ impl<'w> Writer<'w> {
                 _ => 25,
             };
             while self.random.chance(if bases.iter().any(|(_, of, ..)| *of == hook) { 15 } else { often }) {
-                bases.push(self.base_chain(out, &table, hook, bases.len()));
+                let mut block = String::new();
+                bases.push(self.base_chain(&mut block, &table, hook, bases.len()));
+                blocks.push(block);
             }
         }
         if self.random.chance(12) {
-            self.nat_chain(out, &table);
+            let mut block = String::new();
+            self.nat_chain(&mut block, &table);
+            blocks.push(block);
         }
+        // What is named may stand behind what names it.
+        if self.random.chance(35) {
+            for n in (1..blocks.len()).rev() {
+                let other = self.random.below(n + 1);
+                blocks.swap(n, other);
+            }
+        }
+        out.extend(blocks);
         line(out, "}");
         self.commands(out, &table, &bases);
+    }
+
+    /// Counters and so on with names.
+    fn objects(&mut self, out: &mut String, table: &mut Table) {
+        if self.random.chance(25) {
+            line(out, " counter hits {\n }\n limit slow {\n  rate 10/second\n }\n quota much {\n  over 1 mbytes\n }");
+            table.objects = true;
+        }
     }
 
     /// Writes a base chain; its name, hook, and what its rules may say.
