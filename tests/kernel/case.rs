@@ -2,7 +2,7 @@
 
 use crate::aim::{Aimer, conversations};
 use crate::compare::{Comparison, Mismatch, Model};
-use crate::probe::Probe;
+use crate::probe::{Body, Probe};
 use crate::random::Random;
 use crate::rules::Writer;
 use crate::world::{Backend, INTERFACES, NAMES, World};
@@ -85,7 +85,13 @@ impl Case {
         self.probes = (0..packets).map(|_| probe(random)).collect();
         if self.tracking {
             self.seeds = (0..packets / 5).map(|_| probe(random)).collect();
-            let belonging = conversations(random, &self.seeds);
+            let mut belonging = conversations(random, &self.seeds);
+            if self.loader == Loader::Nftables {
+                // Where there is a chain of type `nat`, the kernel itself drops errors whose checksums are wrong.
+                belonging
+                    .iter_mut()
+                    .for_each(|probe| probe.sound |= matches!(probe.body, Body::Icmp { about: Some(_), .. }));
+            }
             // Among the others, so that what these do to connections is seen too.
             for probe in belonging {
                 let at = random.below(self.probes.len());
