@@ -4,6 +4,8 @@
 //! wildcards. Exact and complete within its budget; finding a part costs little, proving that there is none can
 //! take exponential time in theory (covering boxes with boxes is NP-hard in the number of levels).
 
+use std::rc::Rc;
+
 /// A product of intervals, one a level.
 pub(super) type Cube = [(u32, u32)];
 
@@ -57,23 +59,24 @@ impl Steps {
     }
 }
 
-/// A part of `piece` outside every one of `boxes`; `None`: they cover it.
-pub(super) fn uncovered(
-    cubes: &Cubes,
+/// A part of `piece` outside every one of `boxes`, which are numbers that `cube` knows; `None`: they cover it.
+pub(super) fn uncovered<N: Copy + Ord, C: AsRef<Cube>>(
+    cube: &impl Fn(N) -> C,
     piece: &Cube,
-    boxes: &[u32],
+    boxes: &[N],
     steps: &mut Steps,
 ) -> Result<Option<Piece>, TooHard> {
-    let mut stack: Vec<(Piece, Vec<u32>)> = Vec::new();
-    let mut next = Some((piece.to_vec(), boxes.to_vec()));
+    let mut stack: Vec<(Piece, Rc<[N]>)> = Vec::new();
+    let mut touching: Vec<N> = Vec::new();
+    let mut next = Some((piece.to_vec(), Rc::from(boxes)));
     while let Some((piece, boxes)) = next.take().or_else(|| stack.pop()) {
-        let mut touching = Vec::new();
-        let mut best: Option<(u32, u32, u32)> = None;
+        touching.clear();
+        let mut best: Option<(u32, u32, N)> = None;
         let mut covered = false;
-        for number in boxes {
+        for number in boxes.iter().copied() {
             steps.take()?;
-            let cube = cubes.get(number);
-            match relation(&piece, cube) {
+            let cube = cube(number);
+            match relation(&piece, cube.as_ref()) {
                 Relation::Apart => {}
                 Relation::Covers => {
                     covered = true;
@@ -81,8 +84,10 @@ pub(super) fn uncovered(
                 }
                 Relation::Cuts(sides) => {
                     // The box that leaves the fewest pieces; of those, the one that takes the most away.
-                    let rank = (sides, u32::MAX - share(&piece, cube), number);
-                    best = Some(best.map_or(rank, |best| best.min(rank)));
+                    if best.is_none_or(|best| sides <= best.0) {
+                        let rank = (sides, u32::MAX - share(&piece, cube.as_ref()), number);
+                        best = Some(best.map_or(rank, |best| best.min(rank)));
+                    }
                     touching.push(number);
                 }
             }
@@ -92,19 +97,20 @@ pub(super) fn uncovered(
         }
         let Some((_, _, cutter)) = best else { return Ok(Some(piece)) };
         touching.retain(|number| *number != cutter);
-        let cutter = cubes.get(cutter);
+        let rest: Rc<[N]> = Rc::from(touching.as_slice());
+        let cutter = cube(cutter);
         let mut inside = piece;
-        for level in 0..inside.len() {
-            let ((low, high), (first, last)) = (inside[level], cutter[level]);
+        for (level, (first, last)) in cutter.as_ref().iter().copied().enumerate() {
+            let (low, high) = inside[level];
             if low < first {
                 let mut below = inside.clone();
                 below[level] = (low, first - 1);
-                stack.push((below, touching.clone()));
+                stack.push((below, Rc::clone(&rest)));
             }
             if last < high {
                 let mut above = inside.clone();
                 above[level] = (last + 1, high);
-                stack.push((above, touching.clone()));
+                stack.push((above, Rc::clone(&rest)));
             }
             inside[level] = (low.max(first), high.min(last));
         }
@@ -172,7 +178,7 @@ mod tests {
             let inside = |p: &[u32; 3]| boxes.iter().any(|c| c.iter().zip(p).all(|((a, b), x)| a <= x && x <= b));
             let mut all = Cubes::new(3, boxes.len());
             let numbers: Vec<u32> = boxes.iter().map(|cube| all.push(cube)).collect();
-            match uncovered(&all, piece, &numbers, &mut Steps(1_000_000)).expect("small") {
+            match uncovered(&|n| all.get(n), piece, &numbers, &mut Steps(1_000_000)).expect("small") {
                 Some(part) => {
                     prop_assert!(includes(piece, &part));
                     prop_assert!(points(&part).all(|p| !inside(&p)));

@@ -5,9 +5,10 @@ use super::cover::Steps;
 use super::fdd::{self, Exhausted, GAINED, LOST, Node, Op};
 use super::flat::{self, FlatList, Frame, Parts};
 use super::regions::{Changed, changed_regions};
-use super::slice::{self, Slice};
+use super::slice::{self, Place, Slice};
+use super::stream::{self, Few};
 use super::{Change, Delta, Found, Sided};
-use crate::model::{Action, Families, Literal, Probe, RuleId, Store};
+use crate::model::{Action, Families, Literal, Probe, RuleId, Stage, Store};
 use crate::net::{Family, Field, Region};
 use std::cmp::Reverse;
 
@@ -40,6 +41,13 @@ pub(super) struct Differences {
 }
 
 impl Differences {
+    fn add(&mut self, other: Self) {
+        for (all, new) in [(&mut self.gained, other.gained), (&mut self.lost, other.lost)] {
+            all.deltas.extend(new.deltas);
+            all.complete &= new.complete;
+        }
+    }
+
     fn is_none(&self) -> bool {
         self.gained == Found::NONE && self.lost == Found::NONE
     }
@@ -111,15 +119,74 @@ pub(super) fn compare(
                         return whole;
                     }
                 }
+                if let Some(found) = compare_lists(change, base, head, &pieces, MOST_RULES) {
+                    return found;
+                }
+                let mut effort = Effort { only_covering: true, ..Effort::full() };
                 regions.sort_unstable();
                 regions.dedup();
-                let mut effort = Effort { only_covering: true, ..Effort::full() };
                 return explore(change, first, second, &regions, two_sides, &mut effort);
             }
         }
     }
     keep_maximal(&mut pieces);
     explore(change, first, second, &pieces, two_sides, &mut Effort::full())
+}
+
+/// Compares two long flat lists that end the same way in one pass; `None` if they are not such lists. `most`: what meets
+/// more rules than this is not listed completely.
+pub(super) fn compare_lists(
+    change: &Change,
+    base: Sided<'_>,
+    head: Sided<'_>,
+    pieces: &[Region],
+    most: usize,
+) -> Option<Differences> {
+    let (store, effort) = (&change.store, &mut Effort::full());
+    let [piece] = pieces else { return None };
+    let (old, new) = (only_stage(store, base, piece.family())?, only_stage(store, head, piece.family())?);
+    let (old_place, new_place) = ((old.table, old.chain), (new.table, new.chain));
+    let (origin, windows) = change.common(head, new_place)?;
+    let otherwise = [old.otherwise != Action::Deny, new.otherwise != Action::Deny];
+    if origin != old_place || otherwise[0] != otherwise[1] {
+        return None;
+    }
+    let lists = stream::Lists {
+        base: &base.configuration.table(old.table).get(old.chain).rules,
+        head: &head.configuration.table(new.table).get(new.chain).rules,
+        windows,
+        otherwise: otherwise[0],
+    };
+    let streamed = stream::compare(store, piece, &lists, most, &mut effort.steps)?;
+    let mut out = Differences { gained: streamed.gained, lost: streamed.lost };
+    for Few { region, rules: [of_base, of_head] } in streamed.few {
+        let slice = |place: Place, rules: Vec<RuleId>| {
+            let mut slice = Slice::default();
+            slice.insert(place, (0..).zip(rules).collect());
+            slice
+        };
+        let (a, b) = (slice(old_place, of_base), slice(new_place, of_head));
+        let (first, second) = ((Program::Filter(base), &a), (Program::Filter(head), &b));
+        out.add(Problem { store, region: &region, first, second }.solve(effort));
+    }
+    let (first, second) = (Program::Filter(base), Program::Filter(head));
+    effort.only_covering = true;
+    out.add(explore(change, first, second, &streamed.left, true, effort));
+    arrange(&mut out.gained.deltas);
+    arrange(&mut out.lost.deltas);
+    Some(out)
+}
+
+/// The stage of a filter that does anything to packets of a family, if it is the only one.
+fn only_stage<'c>(store: &Store, sided: Sided<'c>, family: Family) -> Option<&'c Stage> {
+    let acts = |stage: &&Stage| {
+        let chain = sided.configuration.table(stage.table).get(stage.chain);
+        stage.families.contains(family)
+            && (stage.otherwise == Action::Deny
+                || chain.rules.iter().any(|rule| store.get(*rule).action() != Action::Continue))
+    };
+    let mut stages = sided.filter.stages.iter().filter(acts);
+    stages.next().filter(|_| stages.next().is_none())
 }
 
 /// Compares two programs piece by piece.
@@ -159,11 +226,7 @@ fn explore(
         };
         for ((piece, a), b) in now.iter().zip(&of_first).zip(&of_second) {
             let problem = Problem { store, region: piece, first: (first, a), second: (second, b) };
-            let found = problem.solve(effort);
-            for (all, new) in [(&mut out.gained, found.gained), (&mut out.lost, found.lost)] {
-                all.deltas.extend(new.deltas);
-                all.complete &= new.complete;
-            }
+            out.add(problem.solve(effort));
         }
         rest = &rest[now.len()..];
     }

@@ -2,9 +2,9 @@
 
 use super::cover::{Cube, Cubes, Piece, Steps, TooHard, includes, meet, touch, uncovered};
 use super::products::Products;
-use super::ranks::{Level, Levels};
+use super::ranks::{Level, Levels, narrow};
 use super::windows::windows;
-use crate::model::{Action, Literal, RuleId, Store};
+use crate::model::{Action, Literal, PLAIN, RuleId, Store};
 use crate::net::{Field, Region, Set};
 
 /// A list of rules that only accept or deny, and what happens otherwise.
@@ -35,10 +35,6 @@ pub(super) enum Frame {
     Ranks(Levels),
     Plain(Piece),
 }
-
-/// The fields of plain boxes.
-const PLAIN: [Field; 5] =
-    [Field::Source, Field::Destination, Field::Protocol, Field::SourcePort, Field::DestinationPort];
 
 /// A rule is looked at in so many boxes at the most.
 const MOST_CUBES: usize = 256;
@@ -137,20 +133,23 @@ struct List {
     /// For each rule that counts, where its boxes begin; one more at the end.
     begins: Vec<usize>,
     otherwise: bool,
+    /// The rule that covers the region, by its position, if there is one: what happens otherwise is what it does.
+    last: Option<u32>,
 }
 
 impl List {
     /// The rules up to the first one that covers the whole region: what comes behind it is never reached.
     fn new(frame: &Frame, store: &Store, region: &Region, list: &FlatList, cubes: &mut Cubes) -> Result<Self, TooHard> {
         let whole = frame.whole();
-        let mut out = Self { boxes: Vec::new(), begins: vec![0], otherwise: list.otherwise };
+        let mut out = Self { boxes: Vec::new(), begins: vec![0], otherwise: list.otherwise, last: None };
         let mut numbers = Vec::new();
-        for rule in &list.rules {
+        for (position, rule) in (0..).zip(&list.rules) {
             numbers.clear();
             frame.boxes(store, region, *rule, cubes, &mut numbers)?;
             let allow = store.get(*rule).action() == Action::Accept;
             if numbers.iter().any(|number| includes(cubes.get(*number), &whole)) {
                 out.otherwise = allow;
+                out.last = Some(position);
                 break;
             }
             out.boxes.extend(numbers.iter().map(|number| (*number, allow)));
@@ -165,7 +164,8 @@ impl List {
 /// Let `p` be decided differently, by rule `x` on base and `y` on head. If both were common to the lists, their
 /// order would be the same on both sides and the same one would decide: so one of them is a changed rule, or what
 /// happens otherwise differs. It is enough to look, for every changed rule, for a packet that it decides and that
-/// the other list decides otherwise. `only_covering`: only those that cover the whole region are of interest.
+/// the other list decides otherwise; for what happens otherwise, only if that differs or is a changed rule.
+/// `only_covering`: only changed rules that cover the whole region are of interest.
 pub(super) fn compare(
     store: &Store,
     region: &Region,
@@ -179,14 +179,26 @@ pub(super) fn compare(
     let mut cubes = Cubes::new(whole.len(), base.rules.len() + head.rules.len());
     let before = List::new(frame, store, region, base, &mut cubes)?;
     let after = List::new(frame, store, region, head, &mut cubes)?;
-    let windows = if only_covering { Vec::new() } else { windows(store, &base.rules, &head.rules) };
+    let mut windows = if only_covering { Vec::new() } else { windows(store, &base.rules, &head.rules) };
+    let ends = [base.rules.len(), head.rules.len()].map(narrow);
+    match windows.last_mut() {
+        // Behind a rule that covers the region may stand anything: what the other list ends with, then.
+        Some(end) if after.last.is_some() && end.is_last(ends) => end.base.1 = end.base.0,
+        Some(end) if before.last.is_some() && end.is_last(ends) => end.head.1 = end.head.0,
+        Some(_) | None => {}
+    }
     let mut out = FlatDifference { gained: Parts::NONE, lost: Parts::NONE };
     for (from_base, own, other) in [(true, &before, &after), (false, &after, &before)] {
         let range = |w: &super::windows::Window| if from_base { w.base.0..w.base.1 } else { w.head.0..w.head.1 };
         // What stands behind a rule that covers the region decides nothing; that rule is what happens otherwise.
         let reached = own.begins.len() - 1;
+        let end = only_covering
+            || match own.last {
+                Some(last) => windows.iter().any(|window| range(window).contains(&last)),
+                None => other.last.is_none() && own.otherwise != other.otherwise,
+            };
         let changed = windows.iter().flat_map(range).map(|n| n as usize).filter(|n| *n < reached);
-        let changed = changed.map(Some).chain([None]);
+        let changed = changed.map(Some).chain(end.then_some(None));
         let search = Search { cubes: &cubes, own, other };
         for (count, rule) in changed.enumerate() {
             // What a rule decides can differ in one direction only.
@@ -259,54 +271,54 @@ impl Search<'_> {
         allow: bool,
         steps: &mut Steps,
     ) -> Result<Option<Piece>, TooHard> {
+        let cube = |number| self.cubes.get(number);
         let mut blockers: Vec<u32> = Vec::new();
         for (number, _) in earlier {
-            let cube = self.cubes.get(*number);
-            if touch(piece, cube) {
-                if includes(cube, piece) {
+            if touch(piece, cube(*number)) {
+                if includes(cube(*number), piece) {
                     return Ok(None);
                 }
                 blockers.push(*number);
             }
         }
-        if steps.part(steps.0 / 4, |steps| uncovered(self.cubes, piece, &blockers, steps)) == Ok(None) {
+        if steps.part(steps.0 / 4, |steps| uncovered(&cube, piece, &blockers, steps)) == Ok(None) {
             return Ok(None);
         }
         // Where the other list decides the same way before an opposite rule comes, nothing is found behind.
         let mut opposite: Vec<(Piece, usize)> = Vec::new();
         let mut otherwise = self.other.otherwise;
         for (number, allowed) in &self.other.boxes {
-            let cube = self.cubes.get(*number);
-            if !touch(piece, cube) {
+            let theirs = cube(*number);
+            if !touch(piece, theirs) {
                 continue;
             }
             if *allowed != allow {
-                opposite.push((meet(piece, cube), blockers.len()));
+                opposite.push((meet(piece, theirs), blockers.len()));
             } else {
                 blockers.push(*number);
             }
-            if includes(cube, piece) {
+            if includes(theirs, piece) {
                 otherwise = allow;
                 break;
             }
         }
         for (part, before) in opposite.iter().take(SAMPLE) {
             let quick = (steps.0 / 64).max(1);
-            let found = steps.part(quick, |steps| uncovered(self.cubes, part, &blockers[..*before], steps));
+            let found = steps.part(quick, |steps| uncovered(&cube, part, &blockers[..*before], steps));
             if let Ok(Some(part)) = found {
                 return Ok(Some(part));
             }
         }
         let mut hard = false;
         if otherwise != allow {
-            match steps.part(steps.0 / 4, |steps| uncovered(self.cubes, piece, &blockers, steps)) {
+            match steps.part(steps.0 / 4, |steps| uncovered(&cube, piece, &blockers, steps)) {
                 Ok(Some(part)) => return Ok(Some(part)),
                 Ok(None) => {}
                 Err(TooHard) => hard = true,
             }
         }
         for (part, before) in &opposite {
-            if let Some(part) = uncovered(self.cubes, part, &blockers[..*before], steps)? {
+            if let Some(part) = uncovered(&cube, part, &blockers[..*before], steps)? {
                 return Ok(Some(part));
             }
         }

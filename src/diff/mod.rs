@@ -14,6 +14,7 @@ mod ranks;
 mod regions;
 pub mod shadow;
 mod slice;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod trace;

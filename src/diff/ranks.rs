@@ -2,9 +2,10 @@
 
 use super::fdd::Ranks;
 use super::products::Products;
-use crate::model::{Literal, OpaqueId, RuleId, Store};
+use crate::model::{Literal, OpaqueId, Ranges, RuleId, Store};
 use crate::net::{Field, Region, Set};
 use foldhash::quality::RandomState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A level of a diagram: a field with its values in ranks, or an opaque condition (0 false, 1 true).
@@ -49,8 +50,8 @@ impl Levels {
         for rule in rules {
             for (field, ranges) in store.ranges(rule, family) {
                 let cuts = &mut cuts[field.index()];
-                for (first, last) in ranges.iter() {
-                    cuts.push(first);
+                for (first, last) in meeting(ranges, region.get(field)).iter() {
+                    cuts.push(*first);
                     cuts.extend(last.checked_add(1));
                 }
             }
@@ -64,12 +65,13 @@ impl Levels {
             if cuts.is_empty() {
                 continue;
             }
+            // Large sets are sorted already: a stable sort merges them.
             let values = region.get(*field).cloned().unwrap_or_else(|| field.all(family));
             for (first, last) in values.ranges() {
                 cuts.push(*first);
                 cuts.extend(last.checked_add(1));
             }
-            cuts.sort_unstable();
+            cuts.sort();
             cuts.dedup();
             let mut inside = values.ranges().iter().peekable();
             cuts.retain(|cut| {
@@ -126,11 +128,12 @@ impl Levels {
                 }
                 return None;
             };
-            let Level::Field { starts, .. } = &self.levels[level as usize] else { continue };
+            let Level::Field { starts, values, .. } = &self.levels[level as usize] else { continue };
             let mut ranks: Ranks = Vec::new();
-            for (first, last) in ranges.iter() {
-                let from = starts.partition_point(|start| *start < first);
-                let to = from + starts[from..].partition_point(|start| *start <= last);
+            let mut to = 0;
+            for (first, last) in meeting(ranges, Some(values)).iter() {
+                let from = seek(starts, to, |start| start < first);
+                to = seek(starts, from, |start| start <= last);
                 if from < to {
                     match ranks.last_mut() {
                         Some(previous) if previous.1 + 1 == narrow(from) => previous.1 = narrow(to - 1),
@@ -182,6 +185,37 @@ impl Levels {
             Level::Opaque(opaque) => Values::Opaque(Literal { opaque: *opaque, holds: ranks == [(1, 1)] }),
         }
     }
+}
+
+/// The intervals of `ranges` that could share a value with `values`; all of them, unless that saves much.
+fn meeting<'r>(ranges: Ranges<'r>, values: Option<&Set>) -> Cow<'r, [(u128, u128)]> {
+    let all = match ranges {
+        Ranges::One(first, last) => return Cow::Owned(vec![(first, last)]),
+        Ranges::Many(all) => all,
+    };
+    let Some(values) = values.filter(|values| values.ranges().len() * 16 < all.len()) else {
+        return Cow::Borrowed(all);
+    };
+    let mut out = Vec::new();
+    let mut next = 0;
+    for (first, last) in values.ranges() {
+        let from = next + all[next..].partition_point(|(_, end)| end < first);
+        next = from + all[from..].partition_point(|(start, _)| start <= last);
+        out.extend_from_slice(&all[from..next]);
+    }
+    Cow::Owned(out)
+}
+
+/// The first position from `from` on that is not `before` what is looked for; near ones are found at once.
+fn seek(starts: &[u128], from: usize, before: impl Fn(&u128) -> bool) -> usize {
+    let mut step = 1;
+    let mut low = from;
+    while starts.get(low + step - 1).is_some_and(&before) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step).min(starts.len());
+    low + starts[low..high].partition_point(before)
 }
 
 /// What some ranks of a level stand for.

@@ -6,8 +6,8 @@ use super::fdd::{self, GAINED, LOST, OTHER, Op};
 use super::slice::{Place, Slice};
 use super::windows::Window;
 use super::{Change, Sided};
-use crate::model::{Action, Chain, Families, Probe, RuleId, Store, TableId};
-use crate::net::{Region, Set};
+use crate::model::{Action, Chain, Families, Probe, Ranges, RuleId, Store, TableId};
+use crate::net::{Field, Region, Set, in_one_only};
 use foldhash::quality::RandomState;
 use std::collections::HashSet;
 
@@ -62,13 +62,18 @@ pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sid
     let windows = parts.iter().flat_map(|part| part.windows.iter().map(move |window| (part, window)));
     let rules = windows.flat_map(|(part, window)| part.rules(window));
     let plain = |rule: RuleId| pieces.iter().all(|piece| change.store.plain(rule, piece.family()).is_some());
-    if changed > FEW && !calls && rules.clone().all(plain) {
-        regions.extend(rules.flat_map(|rule| match_region(&change.store, rule, pieces)).take(MOST_CHANGED_REGIONS + 1));
-        return if regions.len() > MOST_CHANGED_REGIONS {
+    let all_plain = !calls && rules.clone().all(plain);
+    let matches = || {
+        let regions = rules.flat_map(|rule| match_region(&change.store, rule, pieces));
+        let regions: Vec<Region> = regions.take(MOST_CHANGED_REGIONS + 1).collect();
+        if regions.len() > MOST_CHANGED_REGIONS {
             Changed::Everything
         } else {
             Changed::Matches { regions, small: total <= SMALL }
-        };
+        }
+    };
+    if changed > FEW && all_plain {
+        return matches();
     }
     if changed > FEW && total <= SMALL {
         // Moved and reworded rules are worth a look even so: all windows may turn out to do the same.
@@ -83,7 +88,9 @@ pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sid
                 regions.extend(part.rules(window).flat_map(|rule| match_region(&change.store, rule, pieces)));
                 continue;
             }
-            match window_regions(change, base, head, part, window, pieces) {
+            let more = one_field_regions(&change.store, part, window, pieces)
+                .or_else(|| window_regions(change, base, head, part, window, pieces));
+            match more {
                 Some(more) => regions.extend(more),
                 None => regions.extend(part.rules(window).flat_map(|rule| match_region(&change.store, rule, pieces))),
             }
@@ -91,6 +98,9 @@ pub(super) fn changed_regions<'c>(change: &'c Change, base: Sided<'c>, head: Sid
     }
     if regions.len() > MOST_CHANGED_REGIONS {
         return Changed::Everything;
+    }
+    if total > SMALL && all_plain && !regions.is_empty() {
+        return matches();
     }
     let whole = |piece: &Region| regions.iter().any(|region| region.includes(piece));
     if regions.len() < 500 && pieces.iter().all(whole) {
@@ -192,6 +202,80 @@ fn reachable(store: &Store, sided: Sided<'_>, start: Place) -> HashSet<Place, Ra
         }
     }
     seen
+}
+
+/// Where the rules of a window match something else, if they stand in pairs that do the same and differ in one field at
+/// most: two large sets are compared without ranks or diagrams. Exact for one pair; `None` for several with small sets,
+/// which may do the same all the same.
+fn one_field_regions(store: &Store, part: &Part<'_>, window: &Window, pieces: &[Region]) -> Option<Vec<Region>> {
+    let (old, new) = (part.base_rules(window), part.head_rules(window));
+    if old.len() != new.len() {
+        return None;
+    }
+    let mut out = Vec::new();
+    let mut large = old.len() == 1;
+    for (a, b) in old.iter().copied().zip(new.iter().copied()) {
+        let (x, y) = (store.get(a), store.get(b));
+        if x.action() != y.action() || x.families() != y.families() || store.literals(a) != store.literals(b) {
+            return None;
+        }
+        for piece in pieces.iter().filter(|piece| x.families().contains(piece.family())) {
+            let mut sets: [[Option<Ranges<'_>>; 2]; Field::COUNT] = [[None; 2]; Field::COUNT];
+            for (side, rule) in [a, b].into_iter().enumerate() {
+                for (field, ranges) in store.ranges(rule, piece.family()) {
+                    sets[field.index()][side] = Some(ranges);
+                }
+            }
+            let mut region = piece.clone();
+            let mut differing = None;
+            for (field, [mine, theirs]) in Field::ALL.into_iter().zip(sets) {
+                match (mine, theirs) {
+                    (None, None) => {}
+                    (Some(mine), Some(theirs)) if same(mine, theirs) => {
+                        region.restrict(field, &Set::from_ranges(mine.iter()));
+                    }
+                    (mine, theirs) if differing.is_none() => {
+                        let all = field.all(piece.family());
+                        let [mine, theirs] = [mine, theirs].map(|ranges| ranges.unwrap_or(Ranges::Many(all.ranges())));
+                        differing = Some((field, difference(mine, theirs)));
+                        large |= [mine, theirs]
+                            .iter()
+                            .any(|ranges| matches!(ranges, Ranges::Many(all) if all.len() > LARGE));
+                    }
+                    (Some(_) | None, Some(_) | None) => return None,
+                }
+            }
+            if let Some((field, set)) = differing {
+                region.restrict(field, &set);
+                out.extend((!region.is_empty()).then_some(region));
+            }
+        }
+    }
+    large.then_some(out)
+}
+
+/// Intervals of a set that is too large to be cut into ranks for nothing.
+const LARGE: usize = 1000;
+
+fn same(a: Ranges<'_>, b: Ranges<'_>) -> bool {
+    match (a, b) {
+        // Sets of the store are the same memory if they are equal.
+        (Ranges::Many(a), Ranges::Many(b)) => std::ptr::eq(a, b),
+        (Ranges::One(..) | Ranges::Many(_), Ranges::One(..) | Ranges::Many(_)) => a == b,
+    }
+}
+
+fn difference(a: Ranges<'_>, b: Ranges<'_>) -> Set {
+    let one = |ranges| match ranges {
+        Ranges::One(first, last) => [(first, last)],
+        Ranges::Many(_) => [(0, 0)],
+    };
+    let (x, y) = (one(a), one(b));
+    let list = |ranges, one| match ranges {
+        Ranges::One(..) => one,
+        Ranges::Many(all) => all,
+    };
+    in_one_only(list(a, &x[..]), list(b, &y[..]))
 }
 
 /// The regions in which a window does something else; `None` if that is too much to compute.

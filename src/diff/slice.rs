@@ -2,7 +2,7 @@
 
 use super::ranks::narrow;
 use super::{Sided, windows::Window};
-use crate::model::{Action, ChainId, Probe, RuleId, Store, TableId};
+use crate::model::{Action, ChainId, Probe, Ranges, RuleId, Store, TableId};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
@@ -243,7 +243,10 @@ impl Index {
         let mut rows: [Option<(&[u64], &[u64])>; 2] = [None, None];
         for (field, ranges) in store.ranges(rule, first.region().family()) {
             if let Some(n) = self.fields.iter().position(|axis| axis.field == field) {
-                let hull = ranges.iter().fold((u128::MAX, 0), |(a, b), (first, last)| (a.min(first), b.max(last)));
+                let hull = match ranges {
+                    Ranges::One(first, last) => (first, last),
+                    Ranges::Many(all) => (all.first().map_or(u128::MAX, |r| r.0), all.last().map_or(0, |r| r.1)),
+                };
                 rows[n] = Some(self.fields[n].rows(hull, self.words));
             }
         }

@@ -8,6 +8,21 @@ use crate::net::{Field, Set, State};
 use crate::text::{SourceId, SourceMap};
 use proptest::prelude::*;
 
+mod sets;
+mod stages;
+
+/// Numbers that look random, the same each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % n as u64).expect("below a usize")
+    }
+}
+
 /// A rule in a few small numbers, so that rules meet and boundaries are hit.
 #[derive(Debug, Clone)]
 struct Plan {
@@ -165,15 +180,9 @@ fn change(versions: &[Vec<Vec<Plan>>; 2], otherwise: [bool; 2], share: bool) -> 
 
 /// Packets at and around every boundary the plans can have, with every truth of the opaque conditions.
 fn probes(opaques: [OpaqueId; 2], seed: u64) -> impl Iterator<Item = (Packet, Vec<Literal>)> {
-    let mut state = seed | 1;
-    let mut next = move |n: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % n
-    };
+    let mut random = Random(seed | 1);
     (0..300).map(move |_| {
-        let mut pick = |values: &[u128]| values[usize::try_from(next(values.len() as u64)).expect("small")];
+        let mut pick = |values: &[u128]| values[random.below(values.len())];
         let address = [0, 1, 2, 3, 4, 5, 6, 7, u128::from(u32::MAX)];
         let packet = Packet::new(Family::Ipv4)
             .with(Field::Source, pick(&address))
@@ -297,16 +306,65 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_pass_over_flat_lists_finds_what_the_walker_finds(
+        base in proptest::collection::vec(plan(), 0..12), edits in proptest::collection::vec((0usize..12, 0u8..4, plan()), 0..5),
+        plain in any::<bool>(), most in prop_oneof![0usize..4, Just(1000)], otherwise in any::<bool>(), seed in any::<u64>(),
+    ) {
+        let flatten = |mut plans: Vec<Plan>| {
+            for plan in &mut plans {
+                plan.action %= 5;
+                if plain {
+                    plan.ports.truncate(1);
+                    (plan.states, plan.flags, plan.opaque) = (31, None, None);
+                }
+            }
+            vec![plans, Vec::new(), Vec::new()]
+        };
+        let mut head = base.clone();
+        for (at, kind, plan) in edits {
+            let at = at.min(head.len());
+            match kind {
+                0 if at < head.len() => drop(head.remove(at)),
+                1 if at < head.len() => head[at].action = (head[at].action + 3) % 5,
+                2 if at < head.len() => {
+                    let rule = head.remove(at);
+                    head.push(rule);
+                }
+                _ => head.insert(at, plan),
+            }
+        }
+        let (change, opaques) = change(&[flatten(base), flatten(head)], [otherwise; 2], true);
+        let pair = change.filters()[0];
+        let (before, after) = (pair.base.expect("on base"), pair.head.expect("on head"));
+        let region = Region::all(Family::Ipv4).with(Field::DestinationPort, &Set::range(0, 4));
+        let found = engine::compare_lists(&change, before, after, std::slice::from_ref(&region), most);
+        let Some(found) = found else {
+            prop_assert!(otherwise, "only a list that does nothing is not looked at");
+            return Ok(());
+        };
+        if most == 1000 {
+            prop_assert!(found.gained.complete && found.lost.complete);
+        }
+        for (packet, truths) in probes(opaques, seed).filter(|(packet, _)| region.contains(packet)) {
+            let (base, head) = (walk(&change, Side::Base, &packet, &truths), walk(&change, Side::Head, &packet, &truths));
+            for (found, differs) in [(&found.gained, !base && head), (&found.lost, base && !head)] {
+                let listed = has(found, &packet, &truths);
+                let right = if found.complete { listed == differs } else { differs || !listed };
+                prop_assert!(right, "listed {}, {:?}", listed, packet);
+            }
+        }
+    }
+}
+
 /// Lists long enough for what is done only to long ones: many changed plain rules, cover search, reordering.
 #[test]
 fn long_lists_of_plain_rules_are_compared_exactly() {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = move |n: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        u8::try_from(state % n).expect("small")
-    };
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut next = move |n: usize| u8::try_from(random.below(n)).expect("small");
     for round in 0..12 {
         let mut plan = || {
             let range = |a: u8, b: u8| if a > 6 { (0, 255) } else { (a.min(b), a.max(b)) };

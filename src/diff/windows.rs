@@ -11,6 +11,13 @@ pub(super) struct Window {
     pub(super) head: (u32, u32),
 }
 
+impl Window {
+    /// Whether it reaches to the ends of both lists.
+    pub(super) fn is_last(&self, ends: [u32; 2]) -> bool {
+        [self.base.1, self.head.1] == ends
+    }
+}
+
 /// More edits than this are not aligned rule by rule.
 const MOST_EDITS: usize = 3000;
 /// Windows between which a rule moved are taken together up to this many rules.

@@ -12,7 +12,7 @@ mod snapshot;
 mod store;
 
 pub use object::{Address, Object};
-pub use probe::Probe;
+pub use probe::{PLAIN, PlainBox, Probe};
 pub use reference::{Flush, Reference, Refill};
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};
 pub use snapshot::{Chain, ChainId, Configuration, Filter, Gap, Snapshot, Stage, Table, TableId};

@@ -53,7 +53,36 @@ impl Probe {
     }
 }
 
+/// The fields of plain boxes.
+pub const PLAIN: [Field; 5] =
+    [Field::Source, Field::Destination, Field::Protocol, Field::SourcePort, Field::DestinationPort];
+
+/// A closed range of each field of [`PLAIN`].
+pub type PlainBox = [(u32, u32); PLAIN.len()];
+
 impl Store {
+    /// The rule as one box of plain values for packets of `family`, if that is all it asks for: closed ranges of the
+    /// fields of [`PLAIN`]. `None` for rules that ask for more, and for IPv6.
+    #[must_use]
+    pub fn plain(&self, id: RuleId, family: Family) -> Option<PlainBox> {
+        let plain = family == Family::Ipv4 && self.get(id).families.contains(family);
+        let (hull, exact) = self.plain_hull(id);
+        (plain && exact).then_some(hull)
+    }
+
+    /// A box of plain values that holds all IPv4 packets which a rule matches, and whether it matches all of those.
+    #[must_use]
+    pub fn plain_hull(&self, id: RuleId) -> (PlainBox, bool) {
+        let rule = self.get(id);
+        let exact = rule.extra == 0
+            && rule.input == SetId::ANY
+            && rule.output == SetId::ANY
+            && rule.states + 1 == 1 << State::ALL.len();
+        let port = |(first, last): (u16, u16)| (first.into(), last.into());
+        let protocol = (rule.protocol.0.into(), rule.protocol.1.into());
+        ([rule.source, rule.destination, protocol, port(rule.source_port), port(rule.destination_port)], exact)
+    }
+
     /// Whether the sets of a rule leave a packet of the region; opaque conditions aside.
     #[must_use]
     pub fn overlaps(&self, id: RuleId, probe: &Probe) -> bool {
@@ -97,17 +126,16 @@ impl Store {
                     set.ranges().get(n).is_some_and(|(start, _)| *start <= last)
                 }
                 Ranges::Many(many) => {
-                    let (mut i, mut j) = (0, 0);
-                    while let (Some(a), Some(b)) = (many.get(i), set.ranges().get(j)) {
-                        if a.1 < b.0 {
-                            i += 1;
-                        } else if b.1 < a.0 {
-                            j += 1;
-                        } else {
-                            return true;
-                        }
-                    }
-                    false
+                    let (few, many) =
+                        if set.ranges().len() < many.len() { (set.ranges(), many) } else { (many, set.ranges()) };
+                    let mut rest = many;
+                    few.iter().any(|(first, last)| {
+                        // Near ones are found at once, far ones in a large set without looking at all between.
+                        let near = rest.iter().take(8).position(|(_, end)| end >= first);
+                        let next = near.unwrap_or_else(|| rest.partition_point(|(_, end)| end < first));
+                        rest = &rest[next..];
+                        rest.first().is_some_and(|(start, _)| start <= last)
+                    })
                 }
             }
         })

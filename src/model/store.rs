@@ -161,22 +161,6 @@ impl Store {
         .chain(self.extra(rule).sets.iter().map(|(field, id)| (*field, Ranges::Many(self.sets.get(id.0).ranges()))))
     }
 
-    /// The rule as one box of plain values for packets of `family`, if that is all it asks for: closed ranges of source,
-    /// destination, protocol, source port and destination port. `None` for rules that ask for more, and for IPv6.
-    #[must_use]
-    pub fn plain(&self, id: RuleId, family: Family) -> Option<[(u32, u32); 5]> {
-        let rule = self.get(id);
-        let simple = rule.extra == 0
-            && rule.input == SetId::ANY
-            && rule.output == SetId::ANY
-            && rule.states + 1 == 1 << State::ALL.len()
-            && family == Family::Ipv4
-            && rule.families.contains(family);
-        let port = |(first, last): (u16, u16)| (first.into(), last.into());
-        let protocol = (rule.protocol.0.into(), rule.protocol.1.into());
-        simple.then(|| [rule.source, rule.destination, protocol, port(rule.source_port), port(rule.destination_port)])
-    }
-
     /// Whether the inline conditions of two rules leave room for a packet that both match. `false` is certain.
     #[must_use]
     pub fn meet(&self, a: RuleId, b: RuleId) -> bool {

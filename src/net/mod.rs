@@ -20,4 +20,4 @@ pub use interface::Interface;
 pub use names::{icmp_type, protocol_name, protocol_number, service_port};
 pub use packet::Packet;
 pub use region::Region;
-pub use set::Set;
+pub use set::{Set, in_one_only};

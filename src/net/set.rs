@@ -161,6 +161,41 @@ impl Set {
     }
 }
 
+/// The values that are in one of two canonical lists of closed intervals only: one pass over both.
+#[must_use]
+pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
+    let mut out: Vec<(u128, u128)> = Vec::new();
+    let mut put = |first: u128, last: u128| match out.last_mut() {
+        Some(previous) if previous.1 + 1 == first => previous.1 = last,
+        Some(_) | None => out.push((first, last)),
+    };
+    let (mut a, mut b) = (a.iter().copied(), b.iter().copied());
+    let (mut mine, mut theirs) = (a.next(), b.next());
+    loop {
+        match (mine, theirs) {
+            (None, None) => return Set(out),
+            (Some(x), Some(y)) if x == y => (mine, theirs) = (a.next(), b.next()),
+            (Some(x), y) if y.is_none_or(|y| x.1 < y.0) => {
+                put(x.0, x.1);
+                mine = a.next();
+            }
+            (x, Some(y)) if x.is_none_or(|x| y.1 < x.0) => {
+                put(y.0, y.1);
+                theirs = b.next();
+            }
+            (Some(x), Some(y)) => {
+                if x.0 != y.0 {
+                    put(x.0.min(y.0), x.0.max(y.0) - 1);
+                }
+                let shared = x.1.min(y.1);
+                mine = if x.1 == shared { a.next() } else { Some((shared + 1, x.1)) };
+                theirs = if y.1 == shared { b.next() } else { Some((shared + 1, y.1)) };
+            }
+            (Some(_), None) | (None, Some(_)) => return Set(out),
+        }
+    }
+}
+
 impl fmt::Debug for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_set();
@@ -183,7 +218,7 @@ impl FromIterator<u128> for Set {
 
 #[cfg(test)]
 mod tests {
-    use super::Set;
+    use super::{Set, in_one_only};
     use proptest::prelude::*;
 
     /// A set over 0..=31 and the same as a bit mask, the naive evaluator.
@@ -209,6 +244,7 @@ mod tests {
             prop_assert_eq!(mask(&a.intersection(&b)), x & y);
             prop_assert_eq!(mask(&a.difference(&b)), x & !y);
             prop_assert_eq!(mask(&a.complement(31)), !x);
+            prop_assert_eq!(mask(&in_one_only(a.ranges(), b.ranges())), x ^ y);
             prop_assert_eq!(a.overlaps(&b), x & y != 0);
             prop_assert_eq!(a.includes(&b), y & !x == 0);
             prop_assert_eq!(a.len(), u128::from(x.count_ones()));
