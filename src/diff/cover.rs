@@ -59,8 +59,18 @@ impl Steps {
     }
 }
 
-/// A part of `piece` outside every one of `boxes`, which are numbers that `cube` knows; `None`: they cover it.
-pub(super) fn uncovered<N: Copy + Ord, C: AsRef<Cube>>(
+/// A part of `piece` outside every one of `boxes`; `None`: they cover it.
+pub(super) fn uncovered(
+    cubes: &Cubes,
+    piece: &Cube,
+    boxes: &[u32],
+    steps: &mut Steps,
+) -> Result<Option<Piece>, TooHard> {
+    outside(&|number| cubes.get(number), piece, boxes, steps)
+}
+
+/// As [`uncovered`], of boxes that are found by other numbers.
+pub(super) fn outside<N: Copy + Ord, C: AsRef<Cube>>(
     cube: &impl Fn(N) -> C,
     piece: &Cube,
     boxes: &[N],
@@ -178,7 +188,7 @@ mod tests {
             let inside = |p: &[u32; 3]| boxes.iter().any(|c| c.iter().zip(p).all(|((a, b), x)| a <= x && x <= b));
             let mut all = Cubes::new(3, boxes.len());
             let numbers: Vec<u32> = boxes.iter().map(|cube| all.push(cube)).collect();
-            match uncovered(&|n| all.get(n), piece, &numbers, &mut Steps(1_000_000)).expect("small") {
+            match uncovered(&all, piece, &numbers, &mut Steps(1_000_000)).expect("small") {
                 Some(part) => {
                     prop_assert!(includes(piece, &part));
                     prop_assert!(points(&part).all(|p| !inside(&p)));

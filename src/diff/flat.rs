@@ -281,7 +281,7 @@ impl Search<'_> {
                 blockers.push(*number);
             }
         }
-        if steps.part(steps.0 / 4, |steps| uncovered(&cube, piece, &blockers, steps)) == Ok(None) {
+        if steps.part(steps.0 / 4, |steps| uncovered(self.cubes, piece, &blockers, steps)) == Ok(None) {
             return Ok(None);
         }
         // Where the other list decides the same way before an opposite rule comes, nothing is found behind.
@@ -304,21 +304,21 @@ impl Search<'_> {
         }
         for (part, before) in opposite.iter().take(SAMPLE) {
             let quick = (steps.0 / 64).max(1);
-            let found = steps.part(quick, |steps| uncovered(&cube, part, &blockers[..*before], steps));
+            let found = steps.part(quick, |steps| uncovered(self.cubes, part, &blockers[..*before], steps));
             if let Ok(Some(part)) = found {
                 return Ok(Some(part));
             }
         }
         let mut hard = false;
         if otherwise != allow {
-            match steps.part(steps.0 / 4, |steps| uncovered(&cube, piece, &blockers, steps)) {
+            match steps.part(steps.0 / 4, |steps| uncovered(self.cubes, piece, &blockers, steps)) {
                 Ok(Some(part)) => return Ok(Some(part)),
                 Ok(None) => {}
                 Err(TooHard) => hard = true,
             }
         }
         for (part, before) in &opposite {
-            if let Some(part) = uncovered(&cube, part, &blockers[..*before], steps)? {
+            if let Some(part) = uncovered(self.cubes, part, &blockers[..*before], steps)? {
                 return Ok(Some(part));
             }
         }

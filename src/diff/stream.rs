@@ -7,7 +7,7 @@
 //! before `r`, and everything behind. So one pass over the common and the changed rules, in order, has all that there
 //! is to know of every changed rule, and most are done long before its end: a single wide rule takes all away.
 
-use super::cover::{Piece, Steps, TooHard, uncovered};
+use super::cover::{self, Piece, Steps, TooHard};
 use super::ranks::narrow;
 use super::windows::Window;
 use super::{Delta, Found, Side};
@@ -472,7 +472,7 @@ impl Rest {
         for run in self.runs() {
             let mut sides = self.sides;
             sides[PROTOCOL] = run;
-            match uncovered(&cube, &sides, rules, steps) {
+            match cover::outside(&cube, &sides, rules, steps) {
                 Ok(Some(part)) => return Ok(Some(part)),
                 Ok(None) => {}
                 Err(TooHard) => hard = true,
