@@ -13,6 +13,8 @@ pub struct Store {
     sets: Interner<Set>,
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
+    /// How conditions are shown whose text is not for people.
+    shown: HashMap<u32, String, RandomState>,
     hasher: RandomState,
 }
 
@@ -33,6 +35,7 @@ impl Default for Store {
             sets,
             symbols: Interner::default(),
             opaques: Interner::default(),
+            shown: HashMap::default(),
             hasher: RandomState::default(),
         }
     }
@@ -208,10 +211,21 @@ impl Store {
         OpaqueId(self.opaques.intern_ref(text))
     }
 
+    /// The same for one that a format words in its own way: `text` tells it from others in every format, `shown` is what
+    /// people read unless the other wording came first.
+    pub fn opaque_shown(&mut self, text: &str, shown: &str) -> OpaqueId {
+        let known = self.opaques.find(text).is_some();
+        let id = self.opaque(text);
+        if !known && text != shown {
+            self.shown.insert(id.0, shown.to_owned());
+        }
+        id
+    }
+
     /// What an opaque condition reads.
     #[must_use]
     pub fn opaque_text(&self, id: OpaqueId) -> &str {
-        self.opaques.get(id.0)
+        self.shown.get(&id.0).map_or_else(|| self.opaques.get(id.0).as_str(), String::as_str)
     }
 
     fn set(&mut self, set: Set) -> SetId {

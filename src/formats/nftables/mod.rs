@@ -6,5 +6,7 @@
 mod account;
 mod json;
 mod lower;
+mod names;
 mod ruleset;
 mod syntax;
+mod types;

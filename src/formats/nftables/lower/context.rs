@@ -1,0 +1,103 @@
+//! What a rule has settled so far about the protocols of its packets, and what nft adds by itself before it reads a header.
+
+use super::selectors::is_protocol;
+use super::terms::Term;
+use crate::formats::nftables::syntax::{self, Header};
+use crate::model::Families;
+use crate::net::Family;
+
+/// The protocols that the statements so far have fixed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Context {
+    pub(super) network: Option<Family>,
+    pub(super) transport: Option<u8>,
+    /// The configuration asks for fragments somewhere.
+    pub(super) fragments: bool,
+    /// Packets are not tracked yet.
+    pub(super) early: bool,
+}
+
+impl Context {
+    /// At the beginning of a rule.
+    pub(super) fn new(table: syntax::Family, fragments: bool, early: bool) -> Self {
+        let network = match table {
+            syntax::Family::Ip => Some(Family::Ipv4),
+            syntax::Family::Ip6 => Some(Family::Ipv6),
+            syntax::Family::Inet | syntax::Family::Arp | syntax::Family::Bridge | syntax::Family::Netdev => None,
+        };
+        Self { network, transport: None, fragments, early }
+    }
+
+    /// The demands that nft puts before a read of that header (`payload_gen_dependency`); the error is nft's.
+    pub(super) fn needs_of(&self, header: Header) -> Result<Vec<Term>, String> {
+        let family = match header {
+            Header::Ip => Some(Family::Ipv4),
+            Header::Ip6 => Some(Family::Ipv6),
+            _ => None,
+        };
+        if let Some(family) = family {
+            return match self.network {
+                Some(other) if other != family => {
+                    Err(format!("conflicting protocols specified: {} vs. {}", name_of(other), name_of(family)))
+                }
+                Some(_) | None => Ok(vec![Term::Families(Families::only(family))]),
+            };
+        }
+        let Some((protocol, of)) = protocol_of(header) else { return Ok(Vec::new()) };
+        let mut needs = vec![is_protocol(protocol)];
+        match self.transport {
+            Some(other) if other != protocol => {
+                let name = |number| crate::net::protocol_name(number).map_or_else(|| number.to_string(), str::to_owned);
+                return Err(format!("conflicting protocols specified: {} vs. {}", name(other), header.keyword()));
+            }
+            Some(_) => {}
+            // The family is asked for only where nothing is known of either.
+            None if self.network.is_none() => needs.extend(of.map(|of| Term::Families(Families::only(of)))),
+            None => {}
+        }
+        Ok(needs)
+    }
+
+    /// What the statement that read this header has settled.
+    pub(super) fn settle(&mut self, header: Header) {
+        match header {
+            Header::Ip => self.network = Some(Family::Ipv4),
+            Header::Ip6 => self.network = Some(Family::Ipv6),
+            _ => {
+                if let Some((protocol, of)) = protocol_of(header) {
+                    if self.transport.is_none() && self.network.is_none() {
+                        self.network = of;
+                    }
+                    self.transport = Some(protocol);
+                }
+            }
+        }
+    }
+}
+
+pub(super) const fn name_of(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ip",
+        Family::Ipv6 => "ip6",
+    }
+}
+
+/// The protocol of a header, and the family that goes with it.
+const fn protocol_of(header: Header) -> Option<(u8, Option<Family>)> {
+    match header {
+        Header::Icmp => Some((1, Some(Family::Ipv4))),
+        Header::Icmpv6 => Some((58, Some(Family::Ipv6))),
+        Header::Igmp => Some((2, Some(Family::Ipv4))),
+        Header::Ah => Some((51, None)),
+        Header::Esp => Some((50, None)),
+        Header::Comp => Some((108, None)),
+        Header::Udp => Some((17, None)),
+        Header::Udplite => Some((136, None)),
+        Header::Sctp => Some((132, None)),
+        Header::Dccp => Some((33, None)),
+        Header::Tcp => Some((6, None)),
+        Header::Gre => Some((47, None)),
+        Header::Geneve | Header::Vxlan => Some((17, None)),
+        Header::Ether | Header::Vlan | Header::Arp | Header::Ip | Header::Ip6 | Header::Transport => None,
+    }
+}

@@ -1,0 +1,292 @@
+//! The ruleset to the model: what the kernel does with packets under these tables, chains, rules and sets.
+//!
+//! Rules are understood one by one (`rules`, `conditions`, `selectors`), become rules of the model (`build`), and the base
+//! chains of a hook become its filter (`hooks`). What is more than filtering is an object (`objects`).
+//!
+//! Packets are whole datagrams here, as in other formats: where connection tracking is loaded Linux puts fragments together
+//! before any hook. Only where a ruleset asks for fragments, matches on ports, flags and ICMP types demand that the packet is
+//! not a later one.
+
+mod build;
+mod conditions;
+mod context;
+mod hooks;
+mod keys;
+mod names;
+mod objects;
+mod rules;
+mod selectors;
+mod sets;
+mod statements;
+mod survey;
+mod terms;
+mod text;
+mod values;
+mod written;
+
+use super::account::Account;
+use super::ruleset::{Chain, Ruleset, Table};
+use super::syntax::{Family, Rule, SetFlag};
+use crate::formats::{Disposition, Reading};
+use crate::model::{self, Action, ChainId, Families, OpaqueId, Reference, RuleId, Symbol};
+use crate::text::{Span, escape};
+use build::Builder;
+use foldhash::quality::RandomState;
+use hooks::Timing;
+use rules::{Beside, Env, Meant, Verdict};
+use sets::Contents;
+use std::collections::{HashMap, HashSet};
+use survey::Survey;
+use written::Digests;
+
+/// Puts the ruleset into the model of the configuration, and says what became of every statement, expression and set
+/// element of it: rules are claimed here, everything around them where it is parsed.
+pub(super) fn lower<'t>(reading: &mut Reading<'t>, ruleset: &Ruleset<'t>, account: &mut Account) {
+    let survey = Survey::of(ruleset);
+    let sets: Vec<Sets<'_, 't>> = ruleset.tables.iter().map(|table| contents(table, account)).collect();
+    let dynamic = dynamic_sets(ruleset, &survey);
+    let timing = Timing::of(ruleset, &survey);
+    let mut lowering = Lowering {
+        ruleset,
+        survey: &survey,
+        sets: &sets,
+        dynamic: &dynamic,
+        timing: &timing,
+        names: ruleset.tables.iter().map(names::table).collect(),
+        digests: Digests::default(),
+        opaques: Vec::new(),
+        known: HashSet::default(),
+        besides: Vec::new(),
+    };
+    if survey.writes {
+        lowering.digests = Digests::of(ruleset, &survey, |table, chain, rule| lowering.text(table, chain, rule));
+    }
+    let mut tables = Vec::with_capacity(ruleset.tables.len());
+    for number in 0..ruleset.tables.len() {
+        tables.push(lowering.table(reading, number, account));
+    }
+    let objects = objects::objects(&lowering, &sets);
+    let Lowering { opaques, .. } = lowering;
+    let filters = hooks::filters(reading, ruleset, &survey, &mut tables, account);
+    let configuration = &mut reading.configuration;
+    configuration.tables = tables;
+    configuration.filters = filters;
+    configuration.objects = objects;
+    configuration.opaques = opaques;
+}
+
+/// What the named sets of a table hold.
+type Sets<'r, 't> = HashMap<&'r [u8], Contents<'r, 't>>;
+
+fn contents<'r, 't>(table: &'r Table<'t>, account: &mut Account) -> Sets<'r, 't> {
+    let one = |set: &'r super::ruleset::Set<'t>| (&*set.head.path.name.text, Contents::of_set(set, account));
+    table.sets.iter().map(one).collect()
+}
+
+/// The sets whose elements rules add or take away, or that are declared for it.
+fn dynamic_sets(ruleset: &Ruleset<'_>, survey: &Survey) -> HashSet<String> {
+    let mut dynamic = HashSet::new();
+    for (truth, _) in survey.tables.iter().flatten().flat_map(|seen| &seen.writes) {
+        if let terms::Truth::Set(of) = truth {
+            dynamic.insert(of.clone());
+        }
+    }
+    for table in &ruleset.tables {
+        let declared = table.sets.iter().filter(|set| set.head.flags.contains(&SetFlag::Dynamic));
+        dynamic.extend(declared.map(|set| names::in_table(table, &set.head.path.name.text)));
+    }
+    dynamic
+}
+
+struct Lowering<'l, 'r, 't> {
+    ruleset: &'r Ruleset<'t>,
+    survey: &'l Survey,
+    sets: &'l [Sets<'r, 't>],
+    dynamic: &'l HashSet<String>,
+    timing: &'l Timing,
+    /// The tables, as people write them.
+    names: Vec<String>,
+    digests: Digests,
+    opaques: Vec<(OpaqueId, Span)>,
+    known: HashSet<OpaqueId, RandomState>,
+    besides: Vec<Aside>,
+}
+
+/// A translation or a change of tracking.
+struct Aside {
+    table: usize,
+    chain: usize,
+    beside: Beside,
+    conditions: String,
+    text: String,
+    at: Span,
+}
+
+impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
+    fn env(&self, table: usize, chain: usize) -> Env<'_, 'r, 't> {
+        Env {
+            table: &self.ruleset.tables[table],
+            table_name: &self.names[table],
+            sets: &self.sets[table],
+            dynamic: self.dynamic,
+            fragments: self.survey.fragments,
+            early: self.timing.is_early(table, chain),
+        }
+    }
+
+    /// A rule in one way of writing.
+    fn text(&self, table: usize, chain: usize, rule: usize) -> String {
+        let placed = &self.ruleset.tables[table].chains[chain].rules[rule];
+        let meant = rules::lower(self.env(table, chain), &placed.rule, &mut Account::default());
+        if meant.is_refused() { statements::rule_text(&placed.rule) } else { meant.text }
+    }
+
+    fn table(&mut self, reading: &mut Reading<'t>, number: usize, account: &mut Account) -> model::Table {
+        let ruleset = self.ruleset;
+        let table = &ruleset.tables[number];
+        let mut made = model::Table::new(self.names[number].clone());
+        let families = match table.head.family {
+            Family::Ip => Families::only(crate::net::Family::Ipv4),
+            Family::Ip6 => Families::only(crate::net::Family::Ipv6),
+            Family::Inet => Families::BOTH,
+            Family::Arp | Family::Bridge | Family::Netdev => Families::NONE,
+        };
+        for chain in &table.chains {
+            let name = reading.store.symbol(&chain.name.text);
+            let id = made.chain(name);
+            made.chains[id.0 as usize].declared = Some(chain.at);
+        }
+        for (number_of_chain, chain) in table.chains.iter().enumerate() {
+            if families == Families::NONE || hooks::is_link(chain) {
+                self.unmodelled(number, number_of_chain, chain, account);
+                continue;
+            }
+            let name = reading.store.symbol(&chain.name.text);
+            let Some(id) = made.find(name) else { continue };
+            let mut occurrences = HashMap::default();
+            for placed in &chain.rules {
+                let place = Place { table: number, chain: number_of_chain, id, families };
+                self.rule(reading, &mut made, place, &placed.rule, placed.rule.at, &mut occurrences, account);
+            }
+        }
+        made
+    }
+
+    /// Rules about frames and ARP: packets of the model do not come there, or are not decided there alone.
+    fn unmodelled(&self, table: usize, number: usize, chain: &'r Chain<'t>, account: &mut Account) {
+        for placed in &chain.rules {
+            let meant = rules::lower(self.env(table, number), &placed.rule, &mut Account::default());
+            for (at, claim) in meant.claims {
+                match claim {
+                    Ok(Disposition::Inert(why)) => account.claim(at, Disposition::Inert(why)),
+                    Ok(_) | Err(_) => account.claim(at, Disposition::Inert("not about IP packets at a hook of theirs")),
+                }
+            }
+        }
+    }
+
+    fn rule(
+        &mut self,
+        reading: &mut Reading<'t>,
+        made: &mut model::Table,
+        place: Place,
+        rule: &'r Rule<'t>,
+        origin: Span,
+        occurrences: &mut HashMap<String, u32, RandomState>,
+        account: &mut Account,
+    ) {
+        let meant = rules::lower(self.env(place.table, place.chain), rule, account);
+        let table = &self.ruleset.tables[place.table];
+        for (at, claim) in &meant.claims {
+            match claim {
+                Ok(disposition) => account.claim(*at, *disposition),
+                Err(reason) => account.gap(*at, reason.clone()),
+            }
+        }
+        for (kind, name) in &meant.undefined {
+            let address = names::in_table(table, &name.text);
+            reading.configuration.undefined.push(Reference { kind, address, origin: name.at });
+        }
+        if let Some(beside) = meant.beside {
+            let Meant { conditions, text, .. } = &meant;
+            let (conditions, text) = (conditions.clone(), text.clone());
+            self.besides.push(Aside { table: place.table, chain: place.chain, beside, conditions, text, at: rule.at });
+        }
+        let comment = rule.comment.as_ref().map(|comment| reading.store.symbol(&comment.text));
+        let chain_name = made.get(place.id).name;
+        let blocks = self.blocks(reading, made, place, &meant, chain_name, account);
+        let shown = format!("{}/{}", self.names[place.table], escape(reading.store.name(chain_name)));
+        let mut builder = Builder {
+            store: reading.store,
+            digests: &self.digests,
+            opaques: &mut self.opaques,
+            known: &mut self.known,
+            families: place.families,
+            place: &shown,
+            occurrences,
+        };
+        let rules: Vec<RuleId> = builder.rules(&meant, comment, |_, number| blocks[number]);
+        let chain = &mut made.chains[place.id.0 as usize];
+        for rule in rules {
+            chain.push(rule, origin);
+        }
+    }
+
+    /// The chains without a name that a rule leads to.
+    fn blocks(
+        &mut self,
+        reading: &mut Reading<'t>,
+        made: &mut model::Table,
+        place: Place,
+        meant: &Meant<'r, 't>,
+        chain: Symbol,
+        account: &mut Account,
+    ) -> Vec<Symbol> {
+        let mut names = Vec::new();
+        for outcome in &meant.outcomes {
+            let Verdict::Block(rules, _) = &outcome.verdict else { continue };
+            let mut count = 1;
+            let name = loop {
+                let name = [reading.store.name(chain), format!(" {{{count}}}").as_bytes()].concat();
+                let name = reading.store.symbol(&name);
+                if made.find(name).is_none() {
+                    break name;
+                }
+                count += 1;
+            };
+            let id = made.chain(name);
+            made.chains[id.0 as usize].declared = Some(meant.at);
+            let mut occurrences = HashMap::default();
+            let inner = Place { id, ..place };
+            for rule in *rules {
+                self.rule(reading, made, inner, rule, rule.at, &mut occurrences, account);
+            }
+            names.push(name);
+        }
+        names
+    }
+}
+
+/// Where rules go.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    table: usize,
+    chain: usize,
+    id: ChainId,
+    families: Families,
+}
+
+impl Meant<'_, '_> {
+    /// nft would not take the rule.
+    fn is_refused(&self) -> bool {
+        self.claims.iter().any(|(_, claim)| claim.is_err())
+    }
+}
+
+/// Whether a policy lets packets pass.
+fn otherwise(chain: &Chain<'_>) -> Action {
+    match chain.policy {
+        Some(policy) if !policy.accept => Action::Deny,
+        Some(_) | None => Action::Accept,
+    }
+}

@@ -1,0 +1,282 @@
+//! What a ruleset declares beside its rules, and what rules do beside deciding.
+
+use super::hooks::{is_link, priority};
+use super::rules::Beside;
+use super::sets::Contents;
+use super::{Aside, Lowering, Sets, names, otherwise, statements, text};
+use crate::formats::nftables::ruleset::{self, Chain, Table};
+use crate::formats::nftables::syntax::{
+    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetFlag, SetKey, StatementKind,
+    TableFlag,
+};
+use crate::formats::nftables::types::Type;
+use crate::model::{Action, Object};
+use crate::text::Span;
+use foldhash::quality::RandomState;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+const TRANSLATED: &str = "translated packets meet later filters with other addresses or ports, which is not computed";
+const TRACKED: &str = "the states in which later rules see the packets are not computed";
+const OFFLOADED: &str = "later packets of such connections pass by all chains, which is not computed";
+const FRAMES: &str = "which packets it keeps from the hooks of their family is not computed";
+
+/// Every object, sorted by kind and address.
+pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]) -> Vec<Object> {
+    let mut objects = Vec::new();
+    for (number, table) in lowering.ruleset.tables.iter().enumerate() {
+        let name = &lowering.names[number];
+        let mut flags: Vec<&str> = table.head.flags.iter().map(|flag| flag.keyword()).collect();
+        flags.retain(|flag| *flag == TableFlag::Dormant.keyword());
+        flags.dedup();
+        objects.push(object("table", name.clone(), flags.join(" "), table.at));
+        chains(lowering, number, table, &mut objects);
+        for set in &table.sets {
+            if let Some(contents) = sets[number].get(&*set.head.path.name.text) {
+                objects.push(set_object(table, set, contents));
+            }
+        }
+        for flowtable in &table.flowtables {
+            let address = names::in_table(table, &flowtable.path.name.text);
+            let mut devices: Vec<String> = flowtable.devices.iter().map(|device| device.show()).collect();
+            devices.sort_unstable();
+            let mut content = format!("devices {{ {} }}", devices.join(", "));
+            if flowtable.offload {
+                content.push_str(" flags offload");
+            }
+            let mut object = object("flowtable", address, content, flowtable.at);
+            object.elements = Some(devices.len());
+            object.uncomputed = Some(OFFLOADED);
+            objects.push(object);
+        }
+        for of in &table.objects {
+            let address = names::in_table(table, &of.path.name.text);
+            objects.push(object(kind_of(&of.data), address, data_text(&of.data), of.at));
+        }
+    }
+    besides(lowering, &mut objects);
+    objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
+    objects
+}
+
+const fn object(kind: &'static str, address: String, content: String, origin: Span) -> Object {
+    Object { kind, address, content, elements: None, origin, uncomputed: None }
+}
+
+fn chains(lowering: &Lowering<'_, '_, '_>, number: usize, table: &Table<'_>, objects: &mut Vec<Object>) {
+    let frames = matches!(table.head.family, Family::Bridge | Family::Netdev);
+    let own: Vec<&Aside> = lowering.besides.iter().filter(|aside| aside.table == number).collect();
+    let mut holders: Vec<usize> = own.iter().map(|aside| aside.chain).collect();
+    holders.dedup();
+    let leading = lowering.survey.leading_to(table, number, &holders);
+    let links: Vec<usize> = (0..table.chains.len()).filter(|chain| is_link(&table.chains[*chain])).collect();
+    let linked = lowering.survey.reached_from(table, number, &links);
+    for (index, chain) in table.chains.iter().enumerate() {
+        let address = names::in_table(table, &chain.name.text);
+        let mut made = object("chain", address, base_text(table, chain), chain.at);
+        let rules = || {
+            let rules = 0..chain.rules.len();
+            rules.map(|rule| lowering.text(number, index, rule)).collect::<Vec<_>>().join("\n")
+        };
+        if frames || linked[index] {
+            // Frames are not packets of the model: whatever such a chain says, another wording is another effect.
+            made.uncomputed = Some(FRAMES);
+        } else if leading[index] {
+            // The order of such rules counts, and no filter shows it.
+            let mine = |beside| own.iter().any(|aside| aside.beside == beside);
+            made.uncomputed = if mine(Beside::Translation { early: true }) {
+                Some(TRANSLATED)
+            } else if mine(Beside::Tracking) {
+                Some(TRACKED)
+            } else if mine(Beside::Offload) {
+                Some(OFFLOADED)
+            } else {
+                None
+            };
+        } else {
+            if table.head.family == Family::Arp {
+                made.content = digest(&made.content, &rules());
+            }
+            objects.push(made);
+            continue;
+        }
+        made.content = digest(&made.content, &rules());
+        objects.push(made);
+    }
+}
+
+fn digest(content: &str, rules: &str) -> String {
+    format!("{content} rules {}", super::written::short_digest(rules)).trim_start().to_owned()
+}
+
+/// Hook and policy of a base chain; what other formats say without words is left out.
+fn base_text(table: &Table<'_>, chain: &Chain<'_>) -> String {
+    let Some(base) = &chain.base else { return String::new() };
+    let policy = match otherwise(chain) {
+        Action::Deny => "policy DROP",
+        _ => "policy ACCEPT",
+    };
+    let priority = priority(table.head.family, base);
+    let known = |(name, kind, number): (&str, &str, i64)| {
+        *table.head.name.text == *name.as_bytes()
+            && *base.kind.text == *kind.as_bytes()
+            && (priority == Some(number) || name == "nat")
+    };
+    // The chains that iptables has: its tables at their priorities.
+    let usual = [
+        ("raw", "filter", -300),
+        ("mangle", "filter", -150),
+        ("mangle", "route", -150),
+        ("nat", "nat", 0),
+        ("filter", "filter", 0),
+        ("security", "filter", 50),
+    ];
+    let capitals = base.hook.text.eq_ignore_ascii_case(&chain.name.text) && base.hook.text != chain.name.text;
+    if capitals && usual.into_iter().any(known) {
+        return policy.to_owned();
+    }
+    let mut devices: Vec<String> = base.devices.iter().map(|device| device.show()).collect();
+    devices.sort_unstable();
+    let devices = if devices.is_empty() { String::new() } else { format!(" devices {{ {} }}", devices.join(", ")) };
+    let priority = priority.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
+    format!("type {} hook {}{devices} priority {priority} {policy}", base.kind.show(), base.hook.show())
+}
+
+fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_, '_>) -> Object {
+    /// More elements than this are told apart by a digest.
+    const MOST_SHOWN: usize = 64;
+    let head = &set.head;
+    let mut content = match &head.key {
+        Some(SetKey::Types(_) | SetKey::TypeOf(_)) => {
+            let kinds: Vec<String> = contents.kinds.iter().map(|kind| kind.title()).collect();
+            kinds.join(" . ")
+        }
+        None => String::new(),
+    };
+    match &head.data {
+        Some(SetData::Types(names, _)) => {
+            let kinds = names.iter().map(|name| Type::named(&name.text).map_or_else(|| name.show(), Type::title));
+            write!(content, " : {}", kinds.collect::<Vec<_>>().join(" . ")).expect("writing to a String");
+        }
+        Some(SetData::TypeOf(expression, _)) => {
+            let kinds = super::sets::types_of(expression).unwrap_or_default();
+            let kinds: Vec<String> = kinds.into_iter().map(Type::title).collect();
+            write!(content, " : {}", kinds.join(" . ")).expect("writing to a String");
+        }
+        Some(SetData::Objects(kind)) => write!(content, " : {}", kind.keyword()).expect("writing to a String"),
+        None => {}
+    }
+    if head.flags.contains(&SetFlag::Dynamic) {
+        content.push_str(" dynamic");
+    }
+    if let Some(timeout) = head.timeout {
+        write!(content, " timeout {timeout}ms").expect("writing to a String");
+    }
+    let decides = |kind: &StatementKind<'_>| !matches!(kind, StatementKind::Counter { .. } | StatementKind::Last(_));
+    for statement in head.statements.iter().filter(|statement| decides(&statement.kind)) {
+        write!(content, " {}", statements::text(statement)).expect("writing to a String");
+    }
+    let mut shown = contents.shown.clone();
+    let mut count = shown.len();
+    if let [kind] = contents.kinds[..] {
+        for (values, sure) in [(&contents.sure, true), (&contents.unsure, false)] {
+            let ranges = values.set.ranges();
+            count += ranges.len() + values.names.len();
+            if ranges.len() > MOST_SHOWN {
+                shown.push(super::written::digest_of_ranges(ranges));
+            } else {
+                shown.extend(ranges.iter().map(|(first, last)| {
+                    let text = kind.show_set(&crate::net::Set::range(*first, *last));
+                    if sure { text } else { format!("{text} (for a time)") }
+                }));
+            }
+            let mut names = values.names.clone();
+            names.sort_unstable();
+            shown.extend(names);
+        }
+    }
+    let shown = shown.join(", ");
+    if count > MOST_SHOWN {
+        write!(content, " {{ {} }}", super::written::short_digest(&shown)).expect("writing to a String");
+    } else if count > 0 {
+        write!(content, " {{ {shown} }}").expect("writing to a String");
+    }
+    let kind = if head.map { "map" } else { "set" };
+    let mut object = object(kind, names::in_table(table, &head.path.name.text), content, head.at);
+    object.elements = Some(contents.count);
+    object
+}
+
+const fn kind_of(data: &ObjectData<'_>) -> &'static str {
+    match data {
+        ObjectData::Counter { .. } => ObjectKind::Counter.keyword(),
+        ObjectData::Quota(_) => ObjectKind::Quota.keyword(),
+        ObjectData::Limit(_) => ObjectKind::Limit.keyword(),
+        ObjectData::CtHelper { .. } => ObjectKind::CtHelper.keyword(),
+        ObjectData::CtTimeout(_) => ObjectKind::CtTimeout.keyword(),
+        ObjectData::CtExpectation(_) => ObjectKind::CtExpectation.keyword(),
+        ObjectData::Secmark(_) => ObjectKind::Secmark.keyword(),
+        ObjectData::Synproxy(_) => ObjectKind::Synproxy.keyword(),
+    }
+}
+
+/// What an object says; counts that change by themselves are left out.
+fn data_text(data: &ObjectData<'_>) -> String {
+    match data {
+        ObjectData::Counter { packets: _, bytes: _ } => String::new(),
+        ObjectData::Quota(quota) => format!("{}{}", if quota.over { "over " } else { "" }, text::quota(quota)),
+        ObjectData::Limit(limit) => format!("{}{}", if limit.over { "over " } else { "" }, text::limit(limit)),
+        ObjectData::CtHelper { kind, protocol, l3proto } => {
+            let kind = text::named("type", kind.as_ref());
+            let protocol = text::named("protocol", protocol.as_ref());
+            format!("{kind}{protocol}{}", text::named("l3proto", l3proto.as_ref())).trim_start().to_owned()
+        }
+        ObjectData::CtTimeout(CtTimeout { protocol, l3proto, policy }) => {
+            let mut policy: Vec<String> =
+                policy.iter().map(|(state, time)| format!("{} : {time}", state.show())).collect();
+            policy.sort_unstable();
+            let protocol = text::named("protocol", protocol.as_ref());
+            let l3proto = text::named("l3proto", l3proto.as_ref());
+            format!("{protocol}{l3proto} policy {{ {} }}", policy.join(", ")).trim_start().to_owned()
+        }
+        ObjectData::CtExpectation(CtExpectation { protocol, l3proto, dport, timeout, size }) => {
+            let protocol = text::named("protocol", protocol.as_ref());
+            let l3proto = text::named("l3proto", l3proto.as_ref());
+            let port = |port: &Expression<'_>| {
+                super::values::number(port, Type::Service).map_or_else(|_| text::expression(port), |n| n.to_string())
+            };
+            let dport = dport.as_ref().map_or_else(String::new, |dport| format!(" dport {}", port(dport)));
+            let timeout = timeout.map_or_else(String::new, |time| format!(" timeout {time}ms"));
+            let size = size.map_or_else(String::new, |size| format!(" size {size}"));
+            format!("{protocol}{l3proto}{dport}{timeout}{size}").trim_start().to_owned()
+        }
+        ObjectData::Secmark(context) => context.as_ref().map_or_else(String::new, |context| context.show()),
+        ObjectData::Synproxy(synproxy) => {
+            let at = crate::formats::nftables::syntax::StatementKind::Synproxy(*synproxy);
+            statements::kind_text(&at)
+        }
+    }
+}
+
+/// Translations and changes of tracking, each named by its conditions.
+fn besides(lowering: &Lowering<'_, '_, '_>, objects: &mut Vec<Object>) {
+    let mut counts: HashMap<String, u32, RandomState> = HashMap::default();
+    for Aside { table, chain, beside, conditions, text, at } in &lowering.besides {
+        let table = &lowering.ruleset.tables[*table];
+        let place = names::in_table(table, &table.chains[*chain].name.text);
+        let gap = if conditions.is_empty() { "" } else { " " };
+        let address = format!("{place}{gap}{conditions}");
+        let count = counts.entry(address.clone()).or_insert(0);
+        *count += 1;
+        let nth = if *count > 1 { format!(" (#{count})") } else { String::new() };
+        let (kind, uncomputed) = match beside {
+            Beside::Translation { early: true } => ("translation", Some(TRANSLATED)),
+            Beside::Translation { early: false } => ("translation", None),
+            Beside::Tracking => ("tracking", Some(TRACKED)),
+            Beside::Offload => ("offload", Some(OFFLOADED)),
+        };
+        let mut made = object(kind, format!("{address}{nth}"), text.clone(), *at);
+        made.uncomputed = uncomputed;
+        objects.push(made);
+    }
+}

@@ -1,0 +1,518 @@
+//! What sets and maps hold, and what nft and the kernel refuse about it.
+
+use super::conditions::Part;
+use super::context::Context;
+use super::values::{Values, values};
+use crate::formats::nftables::account::Account;
+use crate::formats::nftables::ruleset::{self, ChangeAction};
+use crate::formats::nftables::syntax::{
+    Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetFlag, SetKey, StatementKind,
+};
+use crate::formats::nftables::types::Type;
+use crate::net::Set;
+use crate::text::Span;
+
+/// What is in a set or map.
+#[derive(Debug, Default)]
+pub(super) struct Contents<'r, 't> {
+    pub(super) kinds: Vec<Type>,
+    /// Of a set with keys of one part: those that are there for certain …
+    pub(super) sure: Values,
+    /// … and those that time out or are limited.
+    pub(super) unsure: Values,
+    /// Of a set with keys of several parts: the parts, and whether it is there for certain.
+    pub(super) boxes: Vec<(Vec<Values>, bool)>,
+    /// Of a map: each key with its value.
+    pub(super) entries: Vec<Entry<'r, 't>>,
+    pub(super) count: usize,
+    /// How each element reads, sorted: the same for every way of writing it.
+    pub(super) shown: Vec<String>,
+}
+
+/// An element of a map.
+#[derive(Debug)]
+pub(super) struct Entry<'r, 't> {
+    pub(super) key: Vec<Values>,
+    pub(super) sure: bool,
+    /// It stands for every key that no other element has.
+    pub(super) rest: bool,
+    pub(super) value: &'r Expression<'t>,
+    pub(super) at: Span,
+}
+
+/// How a set is declared, as far as its elements are concerned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Declared {
+    pub(super) interval: bool,
+    pub(super) auto_merge: bool,
+    pub(super) map: bool,
+    /// An element has a time unless it says another.
+    pub(super) timeout: bool,
+    pub(super) may_time_out: bool,
+    pub(super) limited: bool,
+    pub(super) anonymous: bool,
+    pub(super) size: Option<u64>,
+}
+
+impl Declared {
+    pub(super) const ANONYMOUS: Self = Self {
+        interval: true,
+        auto_merge: true,
+        map: false,
+        timeout: false,
+        may_time_out: false,
+        limited: false,
+        anonymous: true,
+        size: None,
+    };
+
+    pub(super) fn of(set: &ruleset::Set<'_>) -> Self {
+        let head = &set.head;
+        let has = |flag| head.flags.contains(&flag);
+        Self {
+            interval: has(SetFlag::Interval),
+            auto_merge: head.auto_merge,
+            map: head.map,
+            timeout: head.timeout.is_some(),
+            may_time_out: has(SetFlag::Timeout) || head.timeout.is_some(),
+            limited: head.statements.iter().any(|statement| decides(&statement.kind)),
+            anonymous: false,
+            size: head.size,
+        }
+    }
+}
+
+/// Whether a statement of an element can keep a packet from it.
+fn decides(statement: &StatementKind<'_>) -> bool {
+    !matches!(statement, StatementKind::Counter { .. } | StatementKind::Last(_))
+}
+
+/// The types of the keys of a set.
+pub(super) fn kinds(set: &ruleset::Set<'_>) -> Result<Vec<Type>, String> {
+    match &set.head.key {
+        Some(SetKey::Types(names)) => names
+            .iter()
+            .map(|name| Type::named(&name.text).ok_or_else(|| format!("unknown datatype {}", name.show())))
+            .collect(),
+        Some(SetKey::TypeOf(expression)) => types_of(expression),
+        None => Err("set definition does not specify key".to_owned()),
+    }
+}
+
+/// The types of an expression after `typeof`.
+pub(super) fn types_of(expression: &Expression<'_>) -> Result<Vec<Type>, String> {
+    let parts = match &expression.resolved().kind {
+        Kind::Concatenation(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(expression),
+    };
+    // A type does not depend on what must be settled before it is read.
+    let one = |part: &Expression<'_>| Part::all_of(part, &Context::default()).map(|parts| kinds_of(&parts));
+    parts.iter().map(one).collect::<Result<Vec<_>, _>>().map(|kinds| kinds.concat())
+}
+
+pub(super) fn kinds_of(parts: &[Part]) -> Vec<Type> {
+    parts.iter().map(|part| part.selector.kind).collect()
+}
+
+impl<'r, 't> Contents<'r, 't> {
+    /// What a named set holds after everything that was done to it.
+    pub(super) fn of_set(set: &'r ruleset::Set<'t>, account: &mut Account) -> Self {
+        let declared = Declared::of(set);
+        let kinds = match kinds(set) {
+            Ok(kinds) => kinds,
+            Err(reason) => {
+                account.gap(set.head.path.name.at, reason);
+                return Self::default();
+            }
+        };
+        let mut contents = Self { kinds, ..Self::default() };
+        let mut reading = Reader { contents: &mut contents, declared, account };
+        for change in &set.changes {
+            match change.action {
+                ChangeAction::Add | ChangeAction::Create => reading.add(&change.elements, change.at),
+                ChangeAction::Delete | ChangeAction::Destroy => {
+                    reading.delete(&change.elements, change.action == ChangeAction::Delete, change.at);
+                }
+            }
+        }
+        reading.check_size(set.head.path.name.at);
+        contents.finish();
+        contents
+    }
+
+    /// What stands between the braces of a rule.
+    pub(super) fn anonymous(
+        elements: &'r Elements<'t>,
+        kinds: Vec<Type>,
+        map: bool,
+        at: Span,
+        account: &mut Account,
+    ) -> Self {
+        let mut contents = Self { kinds, ..Self::default() };
+        let declared = Declared { map, auto_merge: !map, ..Declared::ANONYMOUS };
+        Reader { contents: &mut contents, declared, account }.add(elements, at);
+        contents.finish();
+        contents
+    }
+
+    fn finish(&mut self) {
+        // Elements whose other parts are the same are one with several values in the last.
+        let mut merged: Vec<(Vec<Values>, bool)> = Vec::with_capacity(self.boxes.len());
+        let mut places: std::collections::HashMap<(Vec<String>, bool), usize> = std::collections::HashMap::new();
+        for (mut parts, sure) in std::mem::take(&mut self.boxes) {
+            let others = parts.iter().zip(&self.kinds).take(parts.len().saturating_sub(1));
+            let key = (others.map(|(values, kind)| values.show(*kind)).collect(), sure);
+            match places.get(&key) {
+                Some(place) => {
+                    if let (Some(last), Some(into)) = (parts.pop(), merged[*place].0.last_mut()) {
+                        into.add(last);
+                    }
+                }
+                None => {
+                    places.insert(key, merged.len());
+                    merged.push((parts, sure));
+                }
+            }
+        }
+        self.boxes = merged;
+        self.shown.sort_unstable();
+        self.shown.dedup();
+    }
+
+    /// Whether one of its elements is only there for a time.
+    pub(super) fn has_unsure(&self) -> bool {
+        self.unsure != Values::default()
+            || self.boxes.iter().any(|(_, sure)| !sure)
+            || self.entries.iter().any(|entry| !entry.sure)
+    }
+}
+
+struct Reader<'c, 'r, 't> {
+    contents: &'c mut Contents<'r, 't>,
+    declared: Declared,
+    account: &'c mut Account,
+}
+
+impl<'r, 't> Reader<'_, 'r, 't> {
+    fn add(&mut self, elements: &'r Elements<'t>, at: Span) {
+        self.contents.count += elements.len();
+        let [kind] = self.contents.kinds[..] else {
+            self.plain_refused(elements, at);
+            return elements.others.iter().for_each(|element| self.element(element));
+        };
+        let ranges = self.plain(elements, kind, at);
+        let sure = !self.declared.timeout && !self.declared.limited;
+        let into = if sure { &mut self.contents.sure } else { &mut self.contents.unsure };
+        into.add(Values::of(ranges));
+        elements.others.iter().for_each(|element| self.element(element));
+    }
+
+    /// Numbers and addresses cannot be keys of several parts.
+    fn plain_refused(&mut self, elements: &Elements<'_>, at: Span) {
+        if elements.len() != elements.others.len() {
+            let reason = format!("datatype mismatch, expected a concatenation of {} values", self.contents.kinds.len());
+            self.account.gap(at, reason);
+        }
+    }
+
+    /// The elements that carry nothing else, in one pass.
+    fn plain(&mut self, elements: &Elements<'_>, kind: Type, at: Span) -> Set {
+        let Elements { ipv4, ipv6, numbers, others: _ } = elements;
+        let span = |from: u32, length: u16| Span { source: at.source, start: from, end: from + u32::from(length) };
+        let mut refuse = |places: &mut dyn Iterator<Item = (u32, u16)>, reason: String| {
+            if let Some((from, length)) = places.next() {
+                self.account.gap(span(from, length), reason);
+            }
+        };
+        match kind {
+            Type::Address(crate::net::Family::Ipv4) => {
+                refuse(&mut ipv6.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv6 address"));
+                refuse(&mut numbers.iter().map(|p| (p.at, p.length)), mismatch(kind, "integer"));
+                self.ranges(ipv4, at, u128::from)
+            }
+            Type::Address(crate::net::Family::Ipv6) => {
+                refuse(&mut ipv4.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv4 address"));
+                refuse(&mut numbers.iter().map(|p| (p.at, p.length)), mismatch(kind, "integer"));
+                self.ranges(ipv6, at, |value| value)
+            }
+            Type::Interface | Type::InterfaceNumber | Type::Text | Type::Ethernet | Type::Label => {
+                // A number can be a name.
+                refuse(&mut ipv4.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv4 address"));
+                refuse(&mut ipv6.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv6 address"));
+                let mut set = Set::empty();
+                for plain in numbers {
+                    match kind.read(plain.first.to_string().as_bytes()) {
+                        Ok(crate::formats::nftables::types::Value::Set(one)) if plain.first == plain.last => {
+                            set = set.union(&one);
+                        }
+                        Ok(crate::formats::nftables::types::Value::Name(name)) if plain.first == plain.last => {
+                            self.contents.sure.names.push(name);
+                        }
+                        Ok(_) => self.account.gap(span(plain.at, plain.length), "a range of names"),
+                        Err(reason) => self.account.gap(span(plain.at, plain.length), reason),
+                    }
+                }
+                set
+            }
+            _ => {
+                refuse(&mut ipv4.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv4 address"));
+                refuse(&mut ipv6.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv6 address"));
+                let large = numbers.iter().filter(|plain| u128::from(plain.first.max(plain.last)) > kind.largest());
+                refuse(
+                    &mut large.map(|p| (p.at, p.length)),
+                    format!("Value {} exceeds valid range 0-{}", kind.title(), kind.largest()),
+                );
+                self.ranges(numbers, at, u128::from)
+            }
+        }
+    }
+
+    /// Intervals as a set; refuses what overlaps or has a form that the set cannot hold.
+    fn ranges<N: Copy + Ord>(&mut self, plain: &[Plain<N>], at: Span, wide: impl Fn(N) -> u128) -> Set {
+        let span =
+            |plain: &Plain<N>| Span { source: at.source, start: plain.at, end: plain.at + u32::from(plain.length) };
+        if !self.declared.interval {
+            for one in plain.iter().filter(|one| one.form != Form::Single).take(MOST_ERRORS) {
+                self.account.gap(span(one), needs_interval(one.form));
+            }
+        }
+        for one in plain.iter().filter(|one| one.first > one.last).take(MOST_ERRORS) {
+            self.account.gap(span(one), "Range has zero or negative size");
+        }
+        if self.declared.interval && !self.declared.auto_merge {
+            let mut places: Vec<&Plain<N>> = plain.iter().collect();
+            if !places.is_sorted_by_key(|one| (one.first, std::cmp::Reverse(one.last))) {
+                places.sort_by_key(|one| (one.first, std::cmp::Reverse(one.last)));
+            }
+            let mut reported = 0;
+            let mut widest: Option<&Plain<N>> = None;
+            for one in places {
+                if let Some(before) = widest.filter(|before| one.first <= before.last) {
+                    let same = before.first == one.first && before.last == one.last;
+                    if !same && reported < MOST_ERRORS {
+                        reported += 1;
+                        self.account.gap(span(one), "conflicting intervals specified");
+                    }
+                }
+                if widest.is_none_or(|before| one.last > before.last) {
+                    widest = Some(one);
+                }
+            }
+        }
+        Set::from_ranges(plain.iter().map(|one| (wide(one.first), wide(one.last))))
+    }
+
+    fn element(&mut self, element: &'r Element<'t>) {
+        let Element { at, key, options, value } = element;
+        let mut sure = !self.declared.timeout && !self.declared.limited;
+        for option in options {
+            match option {
+                ElementOption::Timeout(Some(_)) if !self.declared.may_time_out => {
+                    self.account.gap(*at, "Could not process rule: the set has no `flags timeout`");
+                }
+                ElementOption::Timeout(Some(_)) | ElementOption::Expires(_) => sure = false,
+                ElementOption::Timeout(None) => sure = !self.declared.limited,
+                ElementOption::Comment(_) => {}
+                ElementOption::Statement(statement) => sure &= !decides(&statement.kind),
+            }
+        }
+        let rest = matches!(key.resolved().kind, Kind::Wildcard);
+        let parts = match self.parts(key, *at) {
+            Ok(parts) => parts,
+            Err(reason) => return self.account.gap(*at, reason),
+        };
+        let shown: Vec<String> = parts.iter().zip(&self.contents.kinds).map(|(part, kind)| part.show(*kind)).collect();
+        let mut shown = shown.join(" . ");
+        if let Some(value) = value {
+            shown.push_str(" : ");
+            shown.push_str(&super::text::expression(value));
+        }
+        if !sure {
+            shown.push_str(" (for a time)");
+        }
+        match (value, self.declared.map) {
+            (Some(value), true) => {
+                let entry = Entry { key: parts.clone(), sure, rest, value, at: *at };
+                self.check_entry(&entry);
+                self.contents.shown.push(shown);
+                self.contents.entries.push(entry);
+            }
+            (None, false) => {
+                if let [kind] = self.contents.kinds[..] {
+                    let Some(values) = parts.into_iter().next() else { return };
+                    self.check_single(key, &values, kind, *at);
+                    let into = if sure { &mut self.contents.sure } else { &mut self.contents.unsure };
+                    into.add(values);
+                } else {
+                    self.check_box(&parts, *at);
+                    self.contents.shown.push(shown);
+                    self.contents.boxes.push((parts, sure));
+                }
+            }
+            (Some(_), false) => self.account.gap(*at, "a value in a set that is no map"),
+            (None, true) => self.account.gap(*at, "an element of a map without a value"),
+        }
+    }
+
+    /// The parts of a key, each with its type.
+    fn parts(&mut self, key: &Expression<'_>, at: Span) -> Result<Vec<Values>, String> {
+        let key = key.resolved();
+        let parts = match &key.kind {
+            Kind::Concatenation(parts) => parts.as_slice(),
+            _ => std::slice::from_ref(key),
+        };
+        if matches!(key.kind, Kind::Wildcard) {
+            return Ok(self.contents.kinds.iter().map(|kind| Values::of(Set::range(0, kind.largest()))).collect());
+        }
+        if parts.len() != self.contents.kinds.len() {
+            let (has, wants) = (parts.len(), self.contents.kinds.len());
+            return Err(format!("datatype mismatch, expected a concatenation of {wants} values, and this has {has}"));
+        }
+        let found: Vec<Values> =
+            parts.iter().zip(&self.contents.kinds).map(|(part, kind)| values(part, *kind)).collect::<Result<_, _>>()?;
+        if !self.declared.interval {
+            for (part, found) in parts.iter().zip(&found) {
+                let form = match &part.resolved().kind {
+                    Kind::Prefix(_, _) => Form::Prefix(0),
+                    Kind::Range(_, _) => Form::Range,
+                    _ if found.set.len() > 1 => Form::Prefix(0),
+                    _ => continue,
+                };
+                self.account.gap(at, needs_interval(form));
+            }
+        }
+        Ok(found)
+    }
+
+    fn check_single(&mut self, key: &Expression<'_>, values: &Values, kind: Type, at: Span) {
+        let before = [&self.contents.sure.set, &self.contents.unsure.set];
+        let strict = self.declared.interval && !self.declared.auto_merge && !matches!(key.kind, Kind::Wildcard);
+        if strict && self.contents.count <= MOST_COMPARED && before.iter().any(|set| set.overlaps(&values.set)) {
+            let shown = values.show(kind);
+            let same = before.iter().any(|set| set.ranges().iter().any(|range| values.set.ranges() == [*range]));
+            if !same && values.set.len() > 1 {
+                self.account.gap(at, format!("conflicting intervals specified: `{shown}` overlaps another element"));
+            }
+        }
+    }
+
+    /// nft_set_pipapo.c, `nft_pipapo_insert`: neither end may lie in an element that is there, unless it is the same.
+    fn check_box(&mut self, parts: &[Values], at: Span) {
+        if !self.declared.interval || self.contents.boxes.len() > MOST_COMPARED {
+            return;
+        }
+        let conflicts = |key: &[Values]| conflict(key, parts);
+        if self.contents.boxes.iter().any(|(key, _)| conflicts(key)) {
+            self.account.gap(at, "Could not process rule: File exists: it overlaps another element");
+        }
+    }
+
+    fn check_entry(&mut self, entry: &Entry<'_, '_>) {
+        if self.contents.entries.len() > MOST_COMPARED || entry.rest {
+            return;
+        }
+        let value = super::text::expression(entry.value);
+        for other in self.contents.entries.iter().filter(|other| !other.rest) {
+            let same = other.key == entry.key;
+            if same && super::text::expression(other.value) != value {
+                return self.account.gap(entry.at, "Could not process rule: File exists: the key has another value");
+            }
+            if !same && conflict(&other.key, &entry.key) {
+                let reason = if entry.key.len() == 1 {
+                    "conflicting intervals specified"
+                } else {
+                    "Could not process rule: File exists: it overlaps another element"
+                };
+                return self.account.gap(entry.at, reason);
+            }
+        }
+    }
+
+    fn delete(&mut self, elements: &'r Elements<'t>, must_be_there: bool, at: Span) {
+        let mut gone = Contents { kinds: self.contents.kinds.clone(), ..Contents::default() };
+        let declared = Declared { auto_merge: true, interval: true, may_time_out: true, ..self.declared };
+        if self.declared.map {
+            // The values need not be said.
+            return self.delete_entries(elements, must_be_there, at);
+        }
+        Reader { contents: &mut gone, declared, account: self.account }.add(elements, at);
+        gone.sure.add(std::mem::take(&mut gone.unsure));
+        let here = self.contents.sure.set.union(&self.contents.unsure.set);
+        let names = gone.sure.names.iter().all(|name| self.contents.sure.names.contains(name));
+        let boxes = gone.boxes.iter().all(|(key, _)| self.contents.boxes.iter().any(|(other, _)| key == other));
+        if must_be_there && !(here.includes(&gone.sure.set) && names && boxes) {
+            self.account.gap(at, "Could not process rule: No such file or directory: an element is not in the set");
+        }
+        for values in [&mut self.contents.sure, &mut self.contents.unsure] {
+            values.set = values.set.difference(&gone.sure.set);
+            values.names.retain(|name| !gone.sure.names.contains(name));
+        }
+        self.contents.boxes.retain(|(key, _)| gone.boxes.iter().all(|(other, _)| key != other));
+        self.contents.shown.retain(|shown| !gone.shown.contains(shown));
+        self.contents.count = self.contents.count.saturating_sub(gone.count);
+    }
+
+    fn delete_entries(&mut self, elements: &'r Elements<'t>, must_be_there: bool, at: Span) {
+        let mut keys: Vec<Vec<Values>> = Vec::new();
+        if let [kind] = self.contents.kinds[..] {
+            let plain = elements.ipv4.iter().map(|p| (p.first.into(), p.last.into()));
+            let plain = plain.chain(elements.ipv6.iter().map(|p| (p.first, p.last)));
+            let plain = plain.chain(elements.numbers.iter().map(|p| (p.first.into(), p.last.into())));
+            keys.extend(plain.map(|(first, last)| vec![Values::of(Set::range(first, last))]));
+            let _ = kind;
+        }
+        for element in &elements.others {
+            match self.parts(&element.key, element.at) {
+                Ok(parts) => keys.push(parts),
+                Err(reason) => self.account.gap(element.at, reason),
+            }
+        }
+        let before = self.contents.entries.len();
+        let kinds = self.contents.kinds.clone();
+        self.contents.entries.retain(|entry| !keys.contains(&entry.key));
+        let shown = |key: &Vec<Values>| {
+            let parts: Vec<String> = key.iter().zip(&kinds).map(|(part, kind)| part.show(*kind)).collect();
+            format!("{} : ", parts.join(" . "))
+        };
+        let gone: Vec<String> = keys.iter().map(shown).collect();
+        self.contents.shown.retain(|text| !gone.iter().any(|key| text.starts_with(key)));
+        if must_be_there && before - self.contents.entries.len() < keys.len() {
+            self.account.gap(at, "Could not process rule: No such file or directory: an element is not in the map");
+        }
+        self.contents.count = self.contents.entries.len();
+    }
+
+    fn check_size(&mut self, at: Span) {
+        if let Some(size) = self.declared.size.filter(|_| !self.declared.interval) {
+            let held = self.contents.sure.set.len().saturating_add(self.contents.unsure.set.len());
+            if held > u128::from(size) {
+                self.account
+                    .gap(at, "Could not process rule: Too many open files in system: more elements than `size`");
+            }
+        }
+    }
+}
+
+/// Whether the kernel takes the second for an element that overlaps the first.
+fn conflict(key: &[Values], new: &[Values]) -> bool {
+    let ends = |end: fn(&Set) -> Option<u128>| {
+        key.iter().zip(new).all(|(old, new)| end(&new.set).is_some_and(|value| old.set.contains(value)))
+    };
+    let first = |set: &Set| set.first();
+    let last = |set: &Set| set.ranges().last().map(|range| range.1);
+    key != new && key.iter().all(|part| part.names.is_empty()) && (ends(first) || ends(last))
+}
+
+fn mismatch(kind: Type, found: &str) -> String {
+    format!("datatype mismatch, expected {}, expression has type {found}", kind.title())
+}
+
+fn needs_interval(form: Form) -> String {
+    let what = if form == Form::Range { "range" } else { "prefix" };
+    format!("You must add 'flags interval' to your set declaration if you want to add {what} elements")
+}
+
+/// More errors than this in one list are not listed.
+const MOST_ERRORS: usize = 20;
+/// More elements than this are not compared pair by pair.
+const MOST_COMPARED: usize = 2_000;

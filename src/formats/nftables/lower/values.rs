@@ -1,0 +1,145 @@
+//! What the right side of a relation stands for, given the type of the left.
+
+use crate::formats::nftables::names;
+use crate::formats::nftables::syntax::{Binary, Expression, Kind};
+use crate::formats::nftables::types::{Type, Value};
+use crate::net::Set;
+
+/// Values of one type: numbers, and things that only the host can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Values {
+    pub(super) set: Set,
+    pub(super) names: Vec<String>,
+}
+
+impl Values {
+    pub(super) fn of(set: Set) -> Self {
+        Self { set, names: Vec::new() }
+    }
+
+    /// As text, the same for every way of writing it.
+    pub(super) fn show(&self, kind: Type) -> String {
+        if self.names.is_empty() {
+            return kind.show_set(&self.set);
+        }
+        let mut names: Vec<String> = self.names.iter().map(|name| format!("\"{name}\"")).collect();
+        names.sort_unstable();
+        names.dedup();
+        if !self.set.is_empty() {
+            names.push(kind.show_set(&self.set));
+        }
+        match names.as_slice() {
+            [one] => one.clone(),
+            _ => format!("{{ {} }}", names.join(", ")),
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        let Self { set, names } = other;
+        self.set = if self.set.is_empty() { set } else { self.set.union(&set) };
+        self.names.extend(names);
+    }
+}
+
+/// The values of an expression that stands for one, for a range or for a prefix; the error is nft's.
+pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, String> {
+    match &expression.kind {
+        Kind::Variable(_, value) => values(value, kind),
+        Kind::Word(word) | Kind::Quoted(word) => Ok(match kind.read(word)? {
+            Value::Set(set) => Values::of(set),
+            Value::Name(name) => Values { set: Set::empty(), names: vec![name] },
+        }),
+        Kind::Exists(exists) => Ok(Values::of(Set::point(u128::from(*exists)))),
+        Kind::Wildcard => Ok(Values::of(Set::range(0, kind.largest()))),
+        Kind::Prefix(base, length) => {
+            let base = number(base, kind)?;
+            let length = number(length, Type::Integer(8))?;
+            let bits = 128 - kind.largest().leading_zeros();
+            let length = u32::try_from(length).ok().filter(|length| *length <= bits);
+            let length = length.ok_or_else(|| format!("Prefix length exceeds the {bits} bits of the type"))?;
+            let ones = if length == 0 { kind.largest() } else { (1u128 << (bits - length)).wrapping_sub(1) };
+            Ok(Values::of(Set::range(base & !ones, base | ones)))
+        }
+        Kind::Range(low, high) => {
+            let (low, high) = (values(low, kind)?, values(high, kind)?);
+            match (low.set.first(), high.set.first()) {
+                (Some(low), Some(high)) if low > high => Err("Range has zero or negative size".to_owned()),
+                (Some(low), Some(high)) => Ok(Values::of(Set::range(low, high))),
+                (_, _) => {
+                    let ends = [low, high].map(|end| end.show(kind).replace('"', ""));
+                    Ok(Values { set: Set::empty(), names: vec![ends.join("-")] })
+                }
+            }
+        }
+        Kind::Binary(_, _, _) | Kind::List(_) => number(expression, kind).map(|value| Values::of(Set::point(value))),
+        Kind::Set(elements) => {
+            let mut all = Values::default();
+            let ranges = elements.ipv4.iter().map(|plain| (plain.first.into(), plain.last.into()));
+            let ranges = ranges.chain(elements.ipv6.iter().map(|plain| (plain.first, plain.last)));
+            let ranges = ranges.chain(elements.numbers.iter().map(|plain| (plain.first.into(), plain.last.into())));
+            all.set = Set::from_ranges(ranges);
+            for element in &elements.others {
+                all.add(values(&element.key, kind)?);
+            }
+            Ok(all)
+        }
+        _ => Err(format!("`{}` is no {}", super::text::expression(expression), kind.title())),
+    }
+}
+
+/// One number: a word, or flags and numbers put together.
+pub(super) fn number(expression: &Expression<'_>, kind: Type) -> Result<u128, String> {
+    let lists =
+        |parts: &[Expression<'_>]| parts.iter().try_fold(0, |sum, part| number(part, kind).map(|value| sum | value));
+    match &expression.kind {
+        Kind::Variable(_, value) => number(value, kind),
+        Kind::Word(word) | Kind::Quoted(word) => match kind.read(word)? {
+            Value::Set(set) if set.len() == 1 => Ok(set.first().unwrap_or_default()),
+            Value::Set(_) | Value::Name(_) => {
+                Err(format!("`{}` is not one {}", crate::text::escape(word), kind.title()))
+            }
+        },
+        Kind::Exists(exists) => Ok(u128::from(*exists)),
+        Kind::List(parts) => lists(parts),
+        Kind::Binary(operator, left, right) => {
+            let left = number(left, kind)?;
+            Ok(match operator {
+                Binary::And => left & number(right, kind)?,
+                Binary::Or => left | number(right, kind)?,
+                Binary::Xor => left ^ number(right, kind)?,
+                Binary::ShiftLeft => {
+                    let by = u32::try_from(number(right, Type::Integer(8))?).unwrap_or(u32::MAX);
+                    left.checked_shl(by).unwrap_or(0) & kind.largest()
+                }
+                Binary::ShiftRight => {
+                    let by = u32::try_from(number(right, Type::Integer(8))?).unwrap_or(u32::MAX);
+                    left.checked_shr(by).unwrap_or(0)
+                }
+            })
+        }
+        Kind::Set(elements) if elements.len() == 1 => {
+            let first = elements.others.first().ok_or("a set of one")?;
+            number(&first.key, kind)
+        }
+        _ => Err(format!("`{}` is not one {}", super::text::expression(expression), kind.title())),
+    }
+}
+
+/// Whether the words of a list are flags of the type.
+pub(super) fn is_flag_list(expression: &Expression<'_>) -> bool {
+    match &expression.resolved().kind {
+        Kind::Word(_) | Kind::List(_) => true,
+        Kind::Binary(Binary::Or, left, right) => is_flag_list(left) && is_flag_list(right),
+        _ => false,
+    }
+}
+
+/// The words for the flags of a value.
+pub(super) fn flags(kind: Type, value: u128) -> Vec<(u128, String)> {
+    let words = match kind {
+        Type::Named(named) => named.words,
+        _ => &[],
+    };
+    let bits = (0..128).map(|bit| 1u128 << bit).filter(|bit| value & bit != 0);
+    bits.map(|bit| (bit, names::word(words, bit).map_or_else(|| format!("{bit:#x}"), str::to_owned))).collect()
+}

@@ -1,0 +1,101 @@
+//! What rules write and other rules' conditions read: marks, sets, the hop limit, the service byte.
+//!
+//! Such a condition is the same on both sides of a change only if its writers are. So its text carries a digest of them: when
+//! they changed, the condition is another one there, and the answer widens instead of being wrongly exact.
+//! - Marks, hop limits and service bytes belong to the packet: the digest covers all rules of the chains that hold a writer and of
+//!   the chains that lead there, since any of them can keep a packet from the writer.
+//! - Sets outlive the packet, so what was added to them is not known anyway and is assumed to be the same on both sides: the
+//!   digest covers the writers themselves.
+
+use super::survey::Survey;
+use super::terms::Truth;
+use crate::formats::nftables::ruleset::Ruleset;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// The digests of one side, by what is written.
+#[derive(Debug, Default)]
+pub(super) struct Digests(BTreeMap<Truth, String>);
+
+impl Digests {
+    /// Of everything that is written. `text` gives the rule of that table, chain and number in one way of writing.
+    pub(super) fn of(
+        ruleset: &Ruleset<'_>,
+        survey: &Survey,
+        mut text: impl FnMut(usize, usize, usize) -> String,
+    ) -> Self {
+        let writes = || survey.tables.iter().flatten().flat_map(|seen| &seen.writes);
+        let truths: BTreeSet<&Truth> = writes().map(|(truth, _)| truth).collect();
+        let mut digests = BTreeMap::new();
+        for truth in truths {
+            let outlives = match truth {
+                Truth::Set(_) => true,
+                Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service => false,
+            };
+            let mut parts = Vec::new();
+            for (number, (table, chains)) in ruleset.tables.iter().zip(&survey.tables).enumerate() {
+                let rules = |chain: usize| {
+                    let seen = chains.get(chain).map_or(&[][..], |seen| seen.writes.as_slice());
+                    seen.iter().filter(|(written, _)| written == truth).map(|(_, rule)| *rule).collect::<Vec<_>>()
+                };
+                let holders: Vec<usize> = (0..chains.len()).filter(|chain| !rules(*chain).is_empty()).collect();
+                let leading = survey.leading_to(table, number, &holders);
+                for (chain, model) in table.chains.iter().enumerate() {
+                    let wanted: Vec<usize> = if outlives {
+                        rules(chain)
+                    } else if leading.get(chain) == Some(&true) {
+                        (0..model.rules.len()).collect()
+                    } else {
+                        continue;
+                    };
+                    if wanted.is_empty() {
+                        continue;
+                    }
+                    let mut part = super::names::in_table(table, &model.name.text);
+                    for rule in wanted {
+                        write!(part, "\n{}", text(number, chain, rule)).expect("writing to a String");
+                    }
+                    parts.push(part);
+                }
+            }
+            parts.sort_unstable();
+            digests.insert(truth.clone(), short_digest(&parts.join("\n")));
+        }
+        Self(digests)
+    }
+
+    /// What the text of a condition of that truth ends with; `None`: nothing writes what it reads.
+    pub(super) fn of_truth(&self, truth: &Truth) -> Option<String> {
+        let word = match truth {
+            Truth::Packet | Truth::Occurrence => return None,
+            Truth::Marks => "marks",
+            Truth::Hops => "hop limits",
+            Truth::Service => "service bytes",
+            Truth::Set(_) => "set",
+        };
+        self.0.get(truth).map(|digest| format!(" [{word} {digest}]"))
+    }
+}
+
+/// 64 bits of a digest, in hexadecimal.
+pub(super) fn short_digest(text: &str) -> String {
+    let hash = Sha256::digest(text);
+    hash.iter().take(8).fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("writing to a String");
+        out
+    })
+}
+
+/// The same of many intervals.
+pub(super) fn digest_of_ranges(ranges: &[(u128, u128)]) -> String {
+    let mut hash = Sha256::new();
+    for (first, last) in ranges {
+        hash.update(first.to_be_bytes());
+        hash.update(last.to_be_bytes());
+    }
+    hash.finalize().iter().take(8).fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("writing to a String");
+        out
+    })
+}

@@ -1,0 +1,391 @@
+//! The data types of nft and how it reads their values (nft(8), DATA TYPES).
+
+use super::names::{self, Words};
+use crate::net::{Family, Interface, Set, format_address, parse_address, protocol_name, protocol_number, service_port};
+use crate::text::escape;
+use std::fmt::Write as _;
+
+/// What kind of values an expression has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Type {
+    Address(Family),
+    /// A MAC address, `ether_addr`.
+    Ethernet,
+    Protocol,
+    Service,
+    /// An interface by its name.
+    Interface,
+    /// An interface by its number, which a name stands for when the file is loaded.
+    InterfaceNumber,
+    Mark,
+    /// A type whose values have words, and how many bits it has.
+    Named(&'static NamedType),
+    /// Numbers of so many bits without words of their own.
+    Integer(u32),
+    /// User or group: a number, or a name that the host knows.
+    User,
+    Group,
+    /// Interface groups and routing realms: a number, or a name of iproute2.
+    DeviceGroup,
+    Realm,
+    /// Text: helpers, operating systems, times, control groups.
+    Text,
+    /// Connection labels, which are names on the host.
+    Label,
+    Verdict,
+}
+
+/// A type with words for its values.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct NamedType {
+    /// As in `type …`.
+    pub(super) name: &'static str,
+    /// As in an error of nft.
+    pub(super) title: &'static str,
+    pub(super) bits: u32,
+    pub(super) words: Words,
+    /// Values are sets of flags.
+    pub(super) flags: bool,
+}
+
+macro_rules! named {
+    ($($constant:ident $name:literal $title:literal $bits:literal $words:ident $flags:literal;)*) => {
+        $(pub(super) static $constant: NamedType =
+            NamedType { name: $name, title: $title, bits: $bits, words: names::$words, flags: $flags };)*
+        static NAMED: &[&NamedType] = &[$(&$constant),*];
+    };
+}
+
+named! {
+    ICMP_TYPE "icmp_type" "ICMP type" 8 ICMP_TYPES false;
+    ICMP_CODE "icmp_code" "icmp code" 8 ICMP_CODES false;
+    ICMPV6_TYPE "icmpv6_type" "ICMPv6 type" 8 ICMPV6_TYPES false;
+    ICMPV6_CODE "icmpv6_code" "icmpv6 code" 8 ICMPV6_CODES false;
+    ICMPX_CODE "icmpx_code" "icmpx code" 8 ICMPX_CODES false;
+    IGMP_TYPE "igmp_type" "IGMP type" 8 IGMP_TYPES false;
+    CT_STATE "ct_state" "conntrack state" 32 CT_STATES true;
+    CT_STATUS "ct_status" "conntrack status" 32 CT_STATUS true;
+    CT_DIRECTION "ct_dir" "conntrack direction" 8 CT_DIRECTIONS false;
+    CT_EVENT "ct_event" "conntrack event bits" 32 CT_EVENTS true;
+    TCP_FLAG "tcp_flag" "TCP flag" 8 TCP_FLAGS true;
+    DSCP "dscp" "Differentiated Services Code Point" 6 DSCP false;
+    ECN "ecn" "Explicit Congestion Notification" 2 ECN false;
+    PACKET_TYPE "pkt_type" "packet type" 8 PACKET_TYPES false;
+    FAMILY "nf_proto" "netfilter protocol" 8 FAMILIES false;
+    ETHER_TYPE "ether_type" "Ethernet protocol" 16 ETHER_TYPES false;
+    LINK_TYPE "iface_type" "network interface type" 16 LINK_TYPES false;
+    ARP_OPERATION "arp_op" "ARP operation" 16 ARP_OPERATIONS false;
+    DCCP_TYPE "dccp_pkttype" "DCCP packet type" 4 DCCP_TYPES false;
+    MOBILITY_TYPE "mh_type" "Mobility Header Type" 8 MOBILITY_TYPES false;
+    ADDRESS_TYPE "fib_addrtype" "fib address type" 32 ADDRESS_TYPES false;
+    BOOLEAN "boolean" "boolean type" 8 BOOLEANS false;
+    DAY "day" "Day of week of packet reception" 8 DAYS false;
+}
+
+/// What a word stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// One value, or those that begin so (`eth*`).
+    Set(Set),
+    /// Something that only the host can tell: a user, a host name.
+    Name(String),
+}
+
+impl Type {
+    /// The type that a declaration calls so.
+    pub(super) fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"ipv4_addr" => Self::Address(Family::Ipv4),
+            b"ipv6_addr" => Self::Address(Family::Ipv6),
+            b"ether_addr" => Self::Ethernet,
+            b"inet_proto" => Self::Protocol,
+            b"inet_service" => Self::Service,
+            b"ifname" => Self::Interface,
+            b"iface_index" => Self::InterfaceNumber,
+            b"mark" => Self::Mark,
+            b"uid" => Self::User,
+            b"gid" => Self::Group,
+            b"devgroup" => Self::DeviceGroup,
+            b"realm" => Self::Realm,
+            b"ct_label" => Self::Label,
+            b"classid" | b"hour" => Self::Integer(32),
+            b"time" => Self::Integer(64),
+            b"cgroupsv2" => Self::Text,
+            b"verdict" => Self::Verdict,
+            _ => Self::Named(NAMED.iter().find(|known| known.name.as_bytes() == name)?),
+        })
+    }
+
+    /// The type as nft's messages call it.
+    pub(super) fn title(self) -> String {
+        match self {
+            Self::Address(Family::Ipv4) => "IPv4 address".to_owned(),
+            Self::Address(Family::Ipv6) => "IPv6 address".to_owned(),
+            Self::Ethernet => "Ethernet address".to_owned(),
+            Self::Protocol => "Internet protocol".to_owned(),
+            Self::Service => "internet network service".to_owned(),
+            Self::Interface => "network interface name".to_owned(),
+            Self::InterfaceNumber => "network interface index".to_owned(),
+            Self::Mark => "packet mark".to_owned(),
+            Self::Named(NamedType { title, .. }) => (*title).to_owned(),
+            Self::Integer(bits) => format!("integer of {bits} bits"),
+            Self::User => "user ID".to_owned(),
+            Self::Group => "group ID".to_owned(),
+            Self::DeviceGroup => "devgroup name".to_owned(),
+            Self::Realm => "routing realm".to_owned(),
+            Self::Text => "string".to_owned(),
+            Self::Label => "conntrack label".to_owned(),
+            Self::Verdict => "netfilter verdict".to_owned(),
+        }
+    }
+
+    /// The largest value.
+    pub(super) const fn largest(self) -> u128 {
+        let bits = match self {
+            Self::Address(family) => family.bits(),
+            Self::Ethernet => 48,
+            Self::Protocol => 8,
+            Self::Service => 16,
+            Self::Interface | Self::InterfaceNumber | Self::Text | Self::Label => 128,
+            Self::Mark | Self::User | Self::Group | Self::DeviceGroup | Self::Realm | Self::Verdict => 32,
+            Self::Named(named) => named.bits,
+            Self::Integer(bits) => bits,
+        };
+        if bits >= 128 { u128::MAX } else { (1 << bits) - 1 }
+    }
+
+    /// Whether its values are sets of flags, so that a bare word asks for one of them.
+    pub(super) const fn is_flags(self) -> bool {
+        match self {
+            Self::Named(named) => named.flags,
+            Self::Label => true,
+            Self::Address(_)
+            | Self::Ethernet
+            | Self::Protocol
+            | Self::Service
+            | Self::Interface
+            | Self::InterfaceNumber
+            | Self::Mark
+            | Self::Integer(_)
+            | Self::User
+            | Self::Group
+            | Self::DeviceGroup
+            | Self::Realm
+            | Self::Text
+            | Self::Verdict => false,
+        }
+    }
+
+    /// What a word means where this type is expected; the error is nft's.
+    pub(super) fn read(self, word: &[u8]) -> Result<Value, String> {
+        let text = std::str::from_utf8(word).unwrap_or("");
+        let shown = || escape(word);
+        let point = |value| Ok(Value::Set(Set::point(value)));
+        let numeric = |out_of_range: &str| match number(text) {
+            Some(value) if value <= self.largest() => Some(point(value)),
+            Some(_) => Some(Err(out_of_range.to_owned())),
+            None => None,
+        };
+        match self {
+            Self::Address(family) => match address(text, family) {
+                Some(value) => point(value),
+                None if is_host_name(text) => Ok(Value::Name(text.to_owned())),
+                None => Err(format!("`{}` is not an {}", shown(), self.title())),
+            },
+            Self::Ethernet => match ethernet(text) {
+                Some(value) => point(value),
+                None => Err(format!("`{}` is not an Ethernet address", shown())),
+            },
+            Self::Protocol => numeric("Protocol out of range").unwrap_or_else(|| {
+                protocol(text).map_or_else(|| Err("Could not resolve protocol name".to_owned()), |n| point(n.into()))
+            }),
+            Self::Service => numeric("Service out of range").unwrap_or_else(|| {
+                service(text)
+                    .map_or_else(|| Err(format!("Could not resolve service: `{}`", shown())), |n| point(n.into()))
+            }),
+            Self::Interface => interface(word),
+            // The name is looked up when the file is loaded; which interface has a number, only the host knows.
+            Self::InterfaceNumber => match number(text) {
+                Some(0) => point(0),
+                Some(_) => Ok(Value::Name(shown())),
+                None => interface(word),
+            },
+            Self::Named(named) => match names::value(named.words, word) {
+                Some(value) => point(value.into()),
+                None => numeric("Value too large").unwrap_or_else(|| Err(format!("Could not parse {}", named.title))),
+            },
+            Self::Integer(_) | Self::Mark => numeric("Value too large").unwrap_or_else(|| match self {
+                Self::Mark => Ok(Value::Name(shown())),
+                _ => Err(format!("Could not parse {}", self.title())),
+            }),
+            Self::User | Self::Group if text == "root" => point(0),
+            Self::DeviceGroup if text == "default" => point(0),
+            Self::User | Self::Group | Self::DeviceGroup | Self::Realm => {
+                numeric("Value too large").unwrap_or_else(|| Ok(Value::Name(shown())))
+            }
+            Self::Text | Self::Label => Ok(Value::Name(shown())),
+            Self::Verdict => Err(format!("`{}` is not a verdict", shown())),
+        }
+    }
+
+    /// One value as text, the same for every way of writing it.
+    pub(super) fn show(self, value: u128) -> String {
+        match self {
+            Self::Address(family) => format_address(family, value),
+            Self::Ethernet => {
+                let bytes = value.to_be_bytes();
+                let shown: Vec<String> = bytes[10..].iter().map(|byte| format!("{byte:02x}")).collect();
+                shown.join(":")
+            }
+            Self::Protocol => match u8::try_from(value).ok().and_then(protocol_name) {
+                Some(name) => name.to_owned(),
+                None => value.to_string(),
+            },
+            Self::InterfaceNumber if value == 0 => "missing".to_owned(),
+            Self::Interface | Self::InterfaceNumber => format!("\"{}\"", escape(&Interface(value).name())),
+            Self::Mark => format!("{value:#x}"),
+            Self::Named(named) => match names::word(named.words, value) {
+                Some(word) => word.to_owned(),
+                None if named.flags => format!("{value:#x}"),
+                None => value.to_string(),
+            },
+            Self::Service
+            | Self::Integer(_)
+            | Self::User
+            | Self::Group
+            | Self::DeviceGroup
+            | Self::Realm
+            | Self::Text
+            | Self::Label
+            | Self::Verdict => value.to_string(),
+        }
+    }
+
+    /// A set of values: one as itself, several in braces.
+    pub(super) fn show_set(self, set: &Set) -> String {
+        let mut parts = Vec::with_capacity(set.ranges().len());
+        for (first, last) in set.ranges() {
+            parts.push(if first == last {
+                self.show(*first)
+            } else {
+                match self {
+                    Self::Address(family) => prefix_or_range(family, *first, *last),
+                    Self::Interface | Self::InterfaceNumber if names_with_prefix(*first, *last).is_some() => {
+                        names_with_prefix(*first, *last).unwrap_or_default()
+                    }
+                    _ => format!("{}-{}", self.show(*first), self.show(*last)),
+                }
+            });
+        }
+        match parts.as_slice() {
+            [one] => one.clone(),
+            _ => format!("{{ {} }}", parts.join(", ")),
+        }
+    }
+}
+
+fn prefix_or_range(family: Family, first: u128, last: u128) -> String {
+    let free = (first ^ last).checked_add(1).map_or(128, u128::trailing_zeros);
+    let ones = if free >= 128 { u128::MAX } else { (1 << free) - 1 };
+    if first & ones == 0 && last == first | ones {
+        format!("{}/{}", format_address(family, first), family.bits().saturating_sub(free))
+    } else {
+        format!("{}-{}", format_address(family, first), format_address(family, last))
+    }
+}
+
+fn names_with_prefix(first: u128, last: u128) -> Option<String> {
+    let name = Interface(first).name();
+    let all = Interface::with_prefix(&name)?;
+    (all.ranges() == [(first, last)]).then(|| format!("\"{}*\"", escape(&name)))
+}
+
+/// A number as strtoumax(3) with base 0 reads it.
+pub(super) fn number(text: &str) -> Option<u128> {
+    let digits = |text: &str, radix| {
+        let clean = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+        clean.then(|| u128::from_str_radix(text, radix).ok()).flatten()
+    };
+    match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => digits(&text[2..], 16),
+        [b'0', _, ..] => digits(&text[1..], 8),
+        _ => digits(text, 10),
+    }
+}
+
+/// An address as inet_pton(3) reads it; in IPv4 a part may begin with zeros and stays decimal (nft hands the text to getaddrinfo(3),
+/// which reads `010` as octal).
+fn address(text: &str, family: Family) -> Option<u128> {
+    if let Some((found, value)) = parse_address(text) {
+        return (found == family).then_some(value);
+    }
+    if family == Family::Ipv6 {
+        return None;
+    }
+    let mut value = 0u32;
+    let mut parts = 0;
+    for part in text.split('.') {
+        let byte = u8::try_from(number(part)?).ok()?;
+        value = value << 8 | u32::from(byte);
+        parts += 1;
+    }
+    (parts == 4).then_some(value.into())
+}
+
+/// Whether a resolver could be asked for it.
+fn is_host_name(text: &str) -> bool {
+    let letters = text.bytes().any(|b| b.is_ascii_alphabetic());
+    let clean = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    letters && clean && text.len() < 256 && !text.starts_with(['-', '.'])
+}
+
+fn ethernet(text: &str) -> Option<u128> {
+    let mut value = 0u128;
+    let mut bytes = 0;
+    for part in text.split(':') {
+        if part.is_empty() || part.len() > 2 {
+            return None;
+        }
+        value = value << 8 | u128::from(u8::from_str_radix(part, 16).ok()?);
+        bytes += 1;
+    }
+    (bytes == 6).then_some(value)
+}
+
+/// A name of /etc/protocols, whose aliases are mostly the same in capitals.
+pub(super) fn protocol(text: &str) -> Option<u8> {
+    protocol_number(text).or_else(|| {
+        let lower = text.to_ascii_lowercase();
+        let capitals = text.bytes().all(|b| !b.is_ascii_lowercase());
+        let mixed =
+            matches!(text, "IPv6" | "IPv6-Route" | "IPv6-Frag" | "IPv6-ICMP" | "IPv6-NoNxt" | "IPv6-Opts" | "UDPLite");
+        protocol_number(&lower).filter(|_| capitals || mixed)
+    })
+}
+
+/// A name of /etc/services: for whichever protocol has it, tcp first (getaddrinfo(3) without hints).
+pub(super) fn service(text: &str) -> Option<u16> {
+    [6, 17, 33, 132].into_iter().find_map(|protocol| service_port(text, protocol))
+}
+
+/// An interface name, `*` at its end standing for any rest; `\*` is the character.
+fn interface(word: &[u8]) -> Result<Value, String> {
+    let too_long = || "String exceeds maximum length of 16".to_owned();
+    let set = match word {
+        [rest @ .., b'\\', b'*'] => {
+            let name = [rest, b"*"].concat();
+            Interface::named(&name).map(|interface| Set::point(interface.0))
+        }
+        [b'*'] => return Err("All-wildcard strings are not supported".to_owned()),
+        [rest @ .., b'*'] => Interface::with_prefix(rest),
+        _ => Interface::named(word).map(|interface| Set::point(interface.0)),
+    };
+    set.map(Value::Set).ok_or_else(too_long)
+}
+
+/// Text in quotes.
+pub(super) fn quoted(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    write!(out, "\"{}\"", escape(text).replace('"', "\\\"")).expect("writing to a String");
+    out
+}
