@@ -229,8 +229,10 @@ pub(in crate::formats::nftables) enum ObjectData<'t> {
         packets: u64,
         bytes: u64,
     },
-    Quota(super::Quota),
-    Limit(super::Limit),
+    /// Absent where the block is empty.
+    Quota(Option<super::Quota>),
+    /// Absent where the block is empty.
+    Limit(Option<super::Limit>),
     /// `type "ftp" protocol tcp; l3proto ip`.
     CtHelper {
         kind: Option<Name<'t>>,
