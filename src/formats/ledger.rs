@@ -63,6 +63,11 @@ impl<'t> Ledger<'t> {
         self.at = self.at.max(end);
     }
 
+    /// Says more of bytes that are accounted for already, as part of something else.
+    pub fn note(&mut self, start: usize, end: usize, disposition: Disposition) {
+        self.notes.push(Note { origin: self.span(start, end), disposition });
+    }
+
     /// Accounts for the bytes from `start` to `end` as something whose effect cannot be bounded.
     pub fn gap(&mut self, start: usize, end: usize, reason: impl Into<String>) {
         self.pass(start);

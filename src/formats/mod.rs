@@ -6,8 +6,6 @@
 mod data;
 mod describe;
 mod ledger;
-#[expect(dead_code, unused_imports, reason = "what it is made of comes first")]
-mod nftables;
 
 pub use describe::describe;
 pub use ledger::{Disposition, Ledger, Note};
@@ -27,6 +25,7 @@ macro_rules! formats {
 
 formats! {
     iptables_save,
+    nftables,
 }
 
 /// A configuration language.

@@ -21,8 +21,13 @@ impl Account {
         self.claims.push((at, Err(reason.into())));
     }
 
-    /// Fills the ledgers. A claim that lies in one before it is left out, since the outer one says enough; a gap that does
-    /// is kept.
+    /// Adds another account.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.claims.append(&mut other.claims);
+    }
+
+    /// Fills the ledgers. What is inert or opaque within something that is understood is noted all the same, and a gap there
+    /// is one.
     pub(super) fn close(mut self, reading: &mut Reading<'_>) {
         self.claims.sort_by_key(|(at, _)| (at.source, at.start, std::cmp::Reverse(at.end)));
         let mut claims = self.claims.into_iter().peekable();
@@ -31,9 +36,21 @@ impl Account {
             while let Some((at, what)) = claims.next_if(|(at, _)| at.source == *file) {
                 let (start, end) = (at.start as usize, at.end as usize);
                 match what {
-                    Ok(_) if start < ledger.at() => {}
+                    Ok(disposition) if start < ledger.at() => {
+                        if disposition != Disposition::Modelled {
+                            ledger.note(start, end, disposition);
+                        }
+                        if end > ledger.at() {
+                            ledger.claim(ledger.at(), end, Disposition::Modelled);
+                        }
+                    }
                     Ok(disposition) => ledger.claim(start, end, disposition),
-                    Err(reason) if start < ledger.at() => reading.gap(at, reason),
+                    Err(reason) if start < ledger.at() => {
+                        reading.gap(at, reason);
+                        if end > ledger.at() {
+                            ledger.claim(ledger.at(), end, Disposition::Modelled);
+                        }
+                    }
                     Err(reason) => ledger.gap(start, end, reason),
                 }
             }

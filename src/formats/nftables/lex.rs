@@ -322,9 +322,8 @@ fn address6(text: &[u8]) -> usize {
     if memchr::memchr(b':', run).is_none() {
         return 0;
     }
-    let valid = |length: &usize| {
-        std::str::from_utf8(&run[..*length]).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
-    };
+    let valid =
+        |length: &usize| std::str::from_utf8(&run[..*length]).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
     (2..=run.len()).rev().find(valid).unwrap_or(0)
 }
 
@@ -379,10 +378,14 @@ mod tests {
     fn the_longest_token_counts() {
         assert_eq!(tokens("ssh-http 22-80 .foo a.b"), ["ssh-http", "22", "-", "80", ".foo", "a.b"]);
         assert_eq!(tokens("10.0.0.1-10.0.0.9 10.0.0.0/8"), ["10.0.0.1", "-", "10.0.0.9", "10.0.0.0", "/", "8"]);
-        assert_eq!(tokens("2001:db8::1-2001:db8::9 ::/0 ::ffff:1.2.3.4"), [
-            "2001:db8::1", "-", "2001:db8::9", "::", "/", "0", "::ffff:1.2.3.4"
-        ]);
-        assert_eq!(tokens("1.2.3.4:80 22:accept [::1]:80"), ["1.2.3.4", ":", "80", "22", ":", "accept", "[::1]", ":", "80"]);
+        assert_eq!(
+            tokens("2001:db8::1-2001:db8::9 ::/0 ::ffff:1.2.3.4"),
+            ["2001:db8::1", "-", "2001:db8::9", "::", "/", "0", "::ffff:1.2.3.4"]
+        );
+        assert_eq!(
+            tokens("1.2.3.4:80 22:accept [::1]:80"),
+            ["1.2.3.4", ":", "80", "22", ":", "accept", "[::1]", ":", "80"]
+        );
         assert_eq!(tokens("10mbytes 1h30m 5ms 0x1f 8021q"), ["10m", "bytes", "1h30m", "5ms", "0x1f", "8021q"]);
         assert_eq!(tokens("00:11:22:33:44:55 1:2 eth* dead"), ["00:11:22:33:44:55", "1:2", "eth*", "dead"]);
         assert_eq!(tokens("a . b\\\n c \"x y\" d"), ["a", ".", "b", "c", "\"x y\"", "d"]);

@@ -4,9 +4,72 @@
 //! turned into the model (`lower`).
 
 mod account;
+mod include;
 mod json;
+mod lex;
 mod lower;
 mod names;
+mod parse;
+mod program;
+mod recognise;
 mod ruleset;
 mod syntax;
 mod types;
+
+use super::data::Json;
+use super::{Disposition, Format, Reading};
+use crate::text::Span;
+use account::Account;
+use include::Includes;
+use ruleset::Ruleset;
+
+pub(super) static FORMAT: Nftables = Nftables;
+
+pub(super) struct Nftables;
+
+impl Format for Nftables {
+    fn id(&self) -> &'static str {
+        "nftables"
+    }
+
+    fn recognises(&self, name: &str, text: &[u8]) -> bool {
+        json::recognises(text) || recognise::is_text(name, text)
+    }
+
+    fn read(&self, reading: &mut Reading<'_>) {
+        let mut account = Account::default();
+        let mut documents = Vec::new();
+        for file in reading.files() {
+            let text = reading.text(*file);
+            if recognise::is_json(text) {
+                documents.push(Some(Json::read(text)));
+            } else {
+                documents.push(None);
+            }
+        }
+        let mut transactions = Vec::new();
+        for (file, document) in reading.files().iter().zip(&documents) {
+            let text = reading.text(*file);
+            let end = u32::try_from(text.len()).expect("sources are smaller than 4 GiB");
+            let all = Span { source: *file, start: 0, end };
+            match document {
+                Some(Ok(json)) => transactions.push(json::read(*file, json, &mut account)),
+                Some(Err(refused)) => {
+                    let place = |at: usize| u32::try_from(at).expect("sources are smaller than 4 GiB");
+                    let at = Span { start: place(refused.at.start), end: place(refused.at.end), ..all };
+                    account.claim(Span { end: at.start, ..all }, Disposition::Inert("not read"));
+                    account.gap(at, refused.reason.clone());
+                    account.claim(Span { start: at.end, ..all }, Disposition::Inert("not read"));
+                }
+                None if text.trim_ascii().is_empty() => account.gap(all, "the file is empty"),
+                None => transactions.push(parse::parse(*file, &Includes::new(reading), &mut account)),
+            }
+        }
+        let mut ruleset = Ruleset::default();
+        program::run(transactions, &mut ruleset, &mut account);
+        reading.configuration.flushes.append(&mut ruleset.flushes);
+        reading.configuration.undefined.append(&mut ruleset.undefined);
+        lower::lower(reading, &ruleset, &mut account);
+        account.close(reading);
+    }
+}

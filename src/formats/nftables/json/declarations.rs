@@ -210,8 +210,8 @@ impl<'j> Reader<'j, '_> {
                 let (packets, bytes) = self.counted(&mut object);
                 Some(ObjectData::Counter { packets, bytes })
             }
-            ObjectKind::Quota => self.quota(&mut object).map(ObjectData::Quota),
-            ObjectKind::Limit => self.limit(&mut object).map(ObjectData::Limit),
+            ObjectKind::Quota => self.quota(&mut object).map(|quota| ObjectData::Quota(Some(quota))),
+            ObjectKind::Limit => self.limit(&mut object).map(|limit| ObjectData::Limit(Some(limit))),
             ObjectKind::CtHelper => Some(ObjectData::CtHelper {
                 kind: self.optional_name(&mut object, "type"),
                 protocol: self.optional_name(&mut object, "protocol"),

@@ -41,7 +41,7 @@ use written::Digests;
 
 /// Puts the ruleset into the model of the configuration, and says what became of every statement, expression and set
 /// element of it: rules are claimed here, everything around them where it is parsed.
-pub(super) fn lower<'t>(reading: &mut Reading<'t>, ruleset: &Ruleset<'t>, account: &mut Account) {
+pub(super) fn lower<'t>(reading: &mut Reading<'_>, ruleset: &Ruleset<'t>, account: &mut Account) {
     let survey = Survey::of(ruleset);
     let sets: Vec<Sets<'_, 't>> = ruleset.tables.iter().map(|table| contents(table, account)).collect();
     let dynamic = dynamic_sets(ruleset, &survey);
@@ -141,7 +141,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         if meant.is_refused() { statements::rule_text(&placed.rule) } else { meant.text }
     }
 
-    fn table(&mut self, reading: &mut Reading<'t>, number: usize, account: &mut Account) -> model::Table {
+    fn table(&mut self, reading: &mut Reading<'_>, number: usize, account: &mut Account) -> model::Table {
         let ruleset = self.ruleset;
         let table = &ruleset.tables[number];
         let mut made = model::Table::new(self.names[number].clone());
@@ -187,7 +187,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
 
     fn rule(
         &mut self,
-        reading: &mut Reading<'t>,
+        reading: &mut Reading<'_>,
         made: &mut model::Table,
         place: Place,
         rule: &'r Rule<'t>,
@@ -235,7 +235,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
     /// The chains without a name that a rule leads to.
     fn blocks(
         &mut self,
-        reading: &mut Reading<'t>,
+        reading: &mut Reading<'_>,
         made: &mut model::Table,
         place: Place,
         meant: &Meant<'r, 't>,

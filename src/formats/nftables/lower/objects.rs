@@ -224,8 +224,9 @@ const fn kind_of(data: &ObjectData<'_>) -> &'static str {
 fn data_text(data: &ObjectData<'_>) -> String {
     match data {
         ObjectData::Counter { packets: _, bytes: _ } => String::new(),
-        ObjectData::Quota(quota) => format!("{}{}", if quota.over { "over " } else { "" }, text::quota(quota)),
-        ObjectData::Limit(limit) => format!("{}{}", if limit.over { "over " } else { "" }, text::limit(limit)),
+        ObjectData::Quota(Some(quota)) => format!("{}{}", if quota.over { "over " } else { "" }, text::quota(quota)),
+        ObjectData::Limit(Some(limit)) => format!("{}{}", if limit.over { "over " } else { "" }, text::limit(limit)),
+        ObjectData::Quota(None) | ObjectData::Limit(None) => String::new(),
         ObjectData::CtHelper { kind, protocol, l3proto } => {
             let kind = text::named("type", kind.as_ref());
             let protocol = text::named("protocol", protocol.as_ref());

@@ -2,7 +2,8 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
-    Base, Chain, Command, Declaration, Kind as Expressed, Name, Path, Policy, Priority, Rule, Table, TableFlag, Verb,
+    Base, Chain, Command, Declaration, Family, Kind as Expressed, Name, Path, Policy, Priority, Rule, Table, TableFlag,
+    Verb,
 };
 use super::{Parsed, Parser, Refusal};
 use crate::formats::Disposition;
@@ -44,12 +45,44 @@ impl<'t> Parser<'_, 't> {
         self.block(true, |parser| parser.table_item(table, block))
     }
 
+    /// Whether all of the file could stand in a table.
+    pub(super) fn inside_table(&mut self) -> bool {
+        let nowhere = self.last;
+        let name = || Name { text: Cow::Borrowed(&b"t"[..]), at: nowhere };
+        let mut table = Table { family: Family::Inet, name: name(), flags: Vec::new(), comment: None, handle: None };
+        let mut block = Block::default();
+        self.inside(|parser| parser.table_item(&mut table, &mut block))
+    }
+
+    /// Whether all of the file could stand in a chain.
+    pub(super) fn inside_chain(&mut self) -> bool {
+        let nowhere = self.last;
+        let name = || Name { text: Cow::Borrowed(&b"t"[..]), at: nowhere };
+        let path = Path { family: Family::Inet, table: name(), name: name() };
+        let mut chain = Chain { path, base: None, policy: None, comment: None, handle: None };
+        let mut rules = Vec::new();
+        self.inside(|parser| parser.chain_item(&mut chain, &mut rules))
+    }
+
+    fn inside(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<()>) -> bool {
+        loop {
+            match self.peek().kind {
+                Kind::End => return true,
+                Kind::Newline | Kind::Sign(Sign::Semicolon) => {
+                    self.advance();
+                }
+                _ => {
+                    let found = self.common().and_then(|common| if common { Ok(()) } else { item(self) });
+                    if found.is_err() || self.errors > 0 {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
     /// What is between braces, item by item, to the closing one.
-    pub(super) fn block(
-        &mut self,
-        scope: bool,
-        mut item: impl FnMut(&mut Self) -> Parsed<()>,
-    ) -> Parsed<()> {
+    pub(super) fn block(&mut self, scope: bool, mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
         if scope {
             self.scopes.push(HashMap::new());
         }

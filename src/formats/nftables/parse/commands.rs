@@ -2,8 +2,8 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
-    Chain, Command, Declaration, Elements, Expression, Family, Found, Kind as Expressed, Listed, Name, ObjectKind, Path, Place,
-    Verb,
+    Chain, Command, Declaration, Elements, Expression, Family, Found, Kind as Expressed, Listed, Name, ObjectKind,
+    Path, Place, Verb,
 };
 use super::{MOST_ERRORS, MOST_INCLUDED, Parsed, Parser, Refusal, unquoted};
 use crate::formats::Disposition;
@@ -54,6 +54,7 @@ impl<'t> Parser<'_, 't> {
         while !matches!(self.peek().kind, Kind::Newline | Kind::Sign(Sign::Semicolon) | Kind::End) {
             self.advance();
         }
+        self.claim_to_here(start.start as usize, start.source);
         if start.source == at.source && start.start < at.start {
             self.account.claim(Span { end: at.start, ..start }, Disposition::Modelled);
         }
@@ -173,8 +174,8 @@ impl<'t> Parser<'_, 't> {
             b"create" => {
                 self.advance();
                 match self.word() {
-                    b"table" | b"chain" | b"set" | b"map" | b"element" | b"flowtable" | b"counter" | b"quota" | b"ct"
-                    | b"limit" | b"secmark" | b"synproxy" => self.add(start, true),
+                    b"table" | b"chain" | b"set" | b"map" | b"element" | b"flowtable" | b"counter" | b"quota"
+                    | b"ct" | b"limit" | b"secmark" | b"synproxy" => self.add(start, true),
                     _ => Err(self.unexpected("what to create")),
                 }
             }
@@ -252,9 +253,9 @@ impl<'t> Parser<'_, 't> {
             b"chain" => {
                 self.advance();
                 let path = self.path()?;
-                let chain =
-                    Chain { path: path.clone(), base: None, policy: None, comment: None, handle: None };
-                let (chain, rules) = if self.is_sign(Sign::OpenBrace) { self.chain_block(chain)? } else { (chain, vec![]) };
+                let chain = Chain { path: path.clone(), base: None, policy: None, comment: None, handle: None };
+                let (chain, rules) =
+                    if self.is_sign(Sign::OpenBrace) { self.chain_block(chain)? } else { (chain, vec![]) };
                 self.push_command(start, wrap(Declaration::Chain(chain)));
                 for rule in rules {
                     self.commands.push(Command { at: rule.at, verb: Verb::AddRule(path.clone(), None, rule) });

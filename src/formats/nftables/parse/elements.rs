@@ -15,14 +15,16 @@ impl<'t> Parser<'_, 't> {
             let mut found = Elements::default();
             let mut first = true;
             loop {
-                if parser.plain(&mut found, &mut first) {
+                if parser.plain(&mut found, &mut first) == Progress::Closed {
                     return Ok(found);
                 }
                 if parser.peek().kind == Kind::Newline {
                     parser.advance();
-                    if parser.plain_ahead(&mut found, &mut first) {
-                        return Ok(found);
-                    }
+                }
+                match parser.plain_ahead(&mut found, &mut first) {
+                    Progress::Closed => return Ok(found),
+                    Progress::Some => continue,
+                    Progress::None => {}
                 }
                 match parser.peek().kind {
                     Kind::Sign(Sign::Comma) if !first => {
@@ -117,10 +119,10 @@ impl<'t> Parser<'_, 't> {
     }
 
     /// The same as [`Self::plain`] where the next token was looked at already.
-    fn plain_ahead(&mut self, found: &mut Elements<'t>, first: &mut bool) -> bool {
+    fn plain_ahead(&mut self, found: &mut Elements<'t>, first: &mut bool) -> Progress {
         let token = self.peek();
         if !matches!(token.kind, Kind::Word | Kind::Number) {
-            return false;
+            return Progress::None;
         }
         self.ahead = None;
         if let Some(file) = self.files.last_mut() {
@@ -129,12 +131,12 @@ impl<'t> Parser<'_, 't> {
         self.plain(found, first)
     }
 
-    /// Takes plain elements and the commas behind them as far as they go; true: the closing brace as well.
-    fn plain(&mut self, found: &mut Elements<'t>, first: &mut bool) -> bool {
+    /// Takes plain elements and the commas behind them as far as they go.
+    fn plain(&mut self, found: &mut Elements<'t>, first: &mut bool) -> Progress {
         if self.ahead.is_some() || self.fixed.is_some() {
-            return false;
+            return Progress::None;
         }
-        let Some(file) = self.files.last_mut() else { return false };
+        let Some(file) = self.files.last_mut() else { return Progress::None };
         let text = file.text;
         let mut at = file.at;
         let mut closed = false;
@@ -156,12 +158,24 @@ impl<'t> Parser<'_, 't> {
                 break;
             }
         }
-        if at > file.at {
-            file.at = at;
-            self.last = super::span(file.source, at - 1, at);
+        if at == file.at {
+            return Progress::None;
         }
-        closed
+        file.at = at;
+        self.last = super::span(file.source, at - 1, at);
+        if closed { Progress::Closed } else { Progress::Some }
     }
+}
+
+/// How far plain elements went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// There was none.
+    None,
+    /// To behind a comma.
+    Some,
+    /// To behind the closing brace.
+    Closed,
 }
 
 /// The first byte from there on that is not blank; one end of a line is among the blanks at most.
@@ -316,7 +330,9 @@ mod tests {
         assert_eq!(shown("::1,"), "1-1 3");
         assert_eq!(shown("1::/16,"), "10000000000000000000000000000-1ffffffffffffffffffffffffffff 6");
         assert_eq!(shown("22-80\n"), "22-80 5");
-        for other in ["010,", "1.2.3,", "1.2.3.256,", "22:80,", "1h,", "0x1f,", "1.2.3.4/33,", "ssh,", "1.2.3.4", "1.2.3.4.5,"] {
+        for other in
+            ["010,", "1.2.3,", "1.2.3.256,", "22:80,", "1h,", "0x1f,", "1.2.3.4/33,", "ssh,", "1.2.3.4", "1.2.3.4.5,"]
+        {
             assert_eq!(shown(other), "other", "{other}");
         }
     }

@@ -201,8 +201,7 @@ impl<'t> Parser<'_, 't> {
         self.expect_sign(Sign::Dollar, "`$`")?;
         let name = self.name()?;
         let Some(value) = self.defined(&name.text) else {
-            let known: Vec<_> =
-                self.scopes.iter().flatten().map(|(known, _)| crate::text::escape(known)).collect();
+            let known: Vec<_> = self.scopes.iter().flatten().map(|(known, _)| crate::text::escape(known)).collect();
             let known: Vec<_> = known.iter().map(String::as_str).collect();
             let near = crate::text::suggest(&name.show(), &known);
             let near = if near.starts_with("did you mean") { format!("; {near}") } else { String::new() };

@@ -10,14 +10,15 @@ mod expressions;
 mod objects;
 mod primary;
 mod rules;
-mod statements;
 mod stateful;
+mod statements;
 mod values;
 mod words;
 
 use super::account::Account;
 use super::include::Includes;
 use super::lex::{self, Kind, Sign, Token};
+use super::recognise;
 use super::syntax::{Command, Expression, Name, Statement};
 use crate::formats::Disposition;
 use crate::text::{SourceId, Span, escape};
@@ -45,10 +46,48 @@ const MOST_INCLUDED: usize = 16;
 
 /// The commands of a main file and of all that it includes.
 pub(super) fn parse<'t>(file: SourceId, includes: &Includes<'t, '_>, account: &mut Account) -> Vec<Command<'t>> {
-    let mut parser = Parser::new(includes, account, span(file, 0, 0));
+    let mut own = Account::default();
+    let mut parser = Parser::new(includes, &mut own, span(file, 0, 0));
     parser.push(file);
     parser.file();
-    parser.commands
+    let Parser { commands, errors, .. } = parser;
+    let text = includes.text(file);
+    if errors > 0
+        && let Some((start, end, language)) = recognise::template(text)
+    {
+        let rest = Disposition::Inert("part of a template");
+        account.claim(span(file, 0, start), rest);
+        account.gap(
+            span(file, start, end),
+            format!("a template ({language}), not checked: render it and check what it gives"),
+        );
+        account.claim(span(file, end, text.len()), rest);
+        return Vec::new();
+    }
+    if errors > 0
+        && let Some(what) = fragment(file, includes)
+    {
+        let reason =
+            format!("a fragment ({what}), which nft refuses as a file of its own: name the file that includes it");
+        account.gap(span(file, 0, text.len()), reason);
+        return Vec::new();
+    }
+    account.append(own);
+    commands
+}
+
+/// Whether the file is the inside of a chain or table.
+fn fragment(file: SourceId, includes: &Includes<'_, '_>) -> Option<&'static str> {
+    let mut account = Account::default();
+    let mut chain = Parser::new(includes, &mut account, span(file, 0, 0));
+    chain.push(file);
+    if chain.inside_chain() {
+        return Some("rules without a chain");
+    }
+    let mut account = Account::default();
+    let mut table = Parser::new(includes, &mut account, span(file, 0, 0));
+    table.push(file);
+    table.inside_table().then_some("what a table holds, without the table")
 }
 
 /// The statements of a text that stands, as one piece, at a place of another notation.
@@ -350,10 +389,6 @@ impl<'p, 't> Parser<'p, 't> {
             return Err(Box::new(Refusal { at, reason: format!("nested deeper than {MOST_NESTED} levels") }));
         }
         Ok(())
-    }
-
-    fn exit(&mut self) {
-        self.nested -= 1;
     }
 
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {

@@ -2,8 +2,8 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
-    CtExpectation, CtTimeout, Elements, Family, Flowtable, Name, Object, ObjectData, ObjectKind, Path, Set, SetData, SetFlag,
-    SetKey,
+    CtExpectation, CtTimeout, Elements, Family, Flowtable, Name, Object, ObjectData, ObjectKind, Path, Set, SetData,
+    SetFlag, SetKey,
 };
 use super::expressions::Side;
 use super::{Parsed, Parser, Refusal};

@@ -71,8 +71,8 @@ impl<'t> Parser<'_, 't> {
     pub(super) fn begins_selector(&mut self) -> bool {
         let word = self.word();
         match word {
-            b"meta" | b"ct" | b"fib" | b"rt" | b"socket" | b"osf" | b"numgen" | b"jhash" | b"symhash" | b"ipsec" | b"exthdr"
-            | b"gretap" => true,
+            b"meta" | b"ct" | b"fib" | b"rt" | b"socket" | b"osf" | b"numgen" | b"jhash" | b"symhash" | b"ipsec"
+            | b"exthdr" | b"gretap" => true,
             _ => {
                 MetaKey::find(word).is_some_and(MetaKey::stands_alone)
                     || Header::from_keyword(word).is_some()
@@ -257,8 +257,8 @@ impl<'t> Parser<'_, 't> {
             b"mss" => &b"maxseg"[..],
             b"noop" => b"nop",
             b"sack-permitted" => b"sack-perm",
-            b"echo" | b"eol" | b"maxseg" | b"nop" | b"sack" | b"sack0" | b"sack1" | b"sack2" | b"sack3" | b"sack-perm"
-            | b"timestamp" | b"fastopen" | b"mptcp" | b"md5sig" | b"window" => option,
+            b"echo" | b"eol" | b"maxseg" | b"nop" | b"sack" | b"sack0" | b"sack1" | b"sack2" | b"sack3"
+            | b"sack-perm" | b"timestamp" | b"fastopen" | b"mptcp" | b"md5sig" | b"window" => option,
             number if number.iter().all(u8::is_ascii_digit) => option,
             _ => {
                 let reason = format!("`{}` is no TCP option that nft knows", escape(option));

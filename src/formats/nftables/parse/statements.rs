@@ -2,8 +2,8 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
-    Binary, Expression, Family, Kind as Expressed, Log, MetaKey, Name, Nat, NatFlag, NatKind, QueueFlag, Reject, Relation,
-    SetAction, StatementKind, Synproxy,
+    Binary, Expression, Family, Kind as Expressed, Log, MetaKey, Name, Nat, NatFlag, NatKind, QueueFlag, Reject,
+    Relation, SetAction, StatementKind, Synproxy,
 };
 use super::expressions::Side;
 use super::{Parsed, Parser, Refusal, words};
@@ -322,10 +322,7 @@ impl<'t> Parser<'_, 't> {
 
     fn nat_ends(&mut self) -> bool {
         let flag = NatFlag::from_keyword(self.word()).is_some();
-        flag || matches!(
-            self.peek().kind,
-            Kind::End | Kind::Newline | Kind::Sign(Sign::Semicolon | Sign::CloseBrace)
-        )
+        flag || matches!(self.peek().kind, Kind::End | Kind::Newline | Kind::Sign(Sign::Semicolon | Sign::CloseBrace))
     }
 
     /// `ip` or `ip6` before `to` and the words that may precede it.

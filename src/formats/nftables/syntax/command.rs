@@ -298,3 +298,18 @@ pub(in crate::formats::nftables) enum Listed<'t> {
     /// Anything else; for `reset` only.
     Other,
 }
+
+impl ObjectData<'_> {
+    pub(in crate::formats::nftables) const fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Counter { .. } => ObjectKind::Counter,
+            Self::Quota(_) => ObjectKind::Quota,
+            Self::Limit(_) => ObjectKind::Limit,
+            Self::CtHelper { .. } => ObjectKind::CtHelper,
+            Self::CtTimeout(_) => ObjectKind::CtTimeout,
+            Self::CtExpectation(_) => ObjectKind::CtExpectation,
+            Self::Secmark(_) => ObjectKind::Secmark,
+            Self::Synproxy(_) => ObjectKind::Synproxy,
+        }
+    }
+}
