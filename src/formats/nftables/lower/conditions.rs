@@ -106,7 +106,7 @@ impl Part {
 
     /// The packets that have it so.
     pub(super) fn is(&self, wanted: &Wanted, at: Span) -> Any {
-        let Selector { kind, reads, needs, needs_if_not, text: _, drawn: _ } = &self.selector;
+        let Selector { kind: _, reads, needs, needs_if_not, text: _, drawn: _ } = &self.selector;
         let mut any = match reads {
             _ if self.scattered => self.opaque(wanted, &Truth::Packet, true, at),
             Reads::Opaque { truth, absent } => self.opaque(wanted, truth, *absent, at),

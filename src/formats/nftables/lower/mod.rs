@@ -28,7 +28,7 @@ use super::account::Account;
 use super::ruleset::{Chain, Ruleset, Table};
 use super::syntax::{Family, Rule, SetFlag};
 use crate::formats::{Disposition, Reading};
-use crate::model::{self, Action, ChainId, Families, OpaqueId, Reference, RuleId, Symbol};
+use crate::model::{self, Action, ChainId, Families, OpaqueId, RuleId, Symbol};
 use crate::text::{Span, escape};
 use build::Builder;
 use foldhash::quality::RandomState;
@@ -138,7 +138,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
     fn text(&self, table: usize, chain: usize, rule: usize) -> String {
         let placed = &self.ruleset.tables[table].chains[chain].rules[rule];
         let meant = rules::lower(self.env(table, chain), &placed.rule, &mut Account::default());
-        if meant.is_refused() { statements::rule_text(&placed.rule) } else { meant.text }
+        if meant.refused { statements::rule_text(&placed.rule) } else { meant.text }
     }
 
     fn table(&mut self, reading: &mut Reading<'_>, number: usize, account: &mut Account) -> model::Table {
@@ -200,12 +200,8 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         for (at, claim) in &meant.claims {
             match claim {
                 Ok(disposition) => account.claim(*at, *disposition),
-                Err(reason) => account.gap(*at, reason.clone()),
+                Err(reason) => account.gap(*at, format!("{reason}: nft refuses the file")),
             }
-        }
-        for (kind, name) in &meant.undefined {
-            let address = names::in_table(table, &name.text);
-            reading.configuration.undefined.push(Reference { kind, address, origin: name.at });
         }
         if let Some(beside) = meant.beside {
             let Meant { conditions, text, .. } = &meant;
@@ -274,13 +270,6 @@ struct Place {
     chain: usize,
     id: ChainId,
     families: Families,
-}
-
-impl Meant<'_, '_> {
-    /// nft would not take the rule.
-    fn is_refused(&self) -> bool {
-        self.claims.iter().any(|(_, claim)| claim.is_err())
-    }
 }
 
 /// Whether a policy lets packets pass.

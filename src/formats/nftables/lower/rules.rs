@@ -71,8 +71,8 @@ pub(super) struct Meant<'r, 't> {
     pub(super) beside: Option<Beside>,
     /// It leaves a trace before it decides: a log entry, a mark, an element.
     pub(super) writes: bool,
-    /// Names that nothing declares, with their kinds.
-    pub(super) undefined: Vec<(&'static str, Name<'t>)>,
+    /// nft would not take the rule.
+    pub(super) refused: bool,
     pub(super) at: Span,
     /// Its conditions and what it does, in one way of writing.
     pub(super) conditions: String,
@@ -96,6 +96,9 @@ pub(super) struct Env<'e, 'r, 't> {
 
 type Lowered = Result<Disposition, String>;
 
+/// The reason is reported already, by those who carry out the commands.
+const SAID: &str = "";
+
 /// More alternatives than this are not written out for one condition.
 const MOST_ALTERNATIVES: usize = 1_000_000;
 /// Nor more than this for one that excludes.
@@ -113,36 +116,28 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
         beside: None,
         effects: Vec::new(),
         writes: false,
-        undefined: Vec::new(),
     };
     let mut claims = Vec::with_capacity(rule.statements.len());
     let mut refused = false;
     for statement in &rule.statements {
         if lowering.ended {
-            claims.push((statement.at, Err("Statement after terminal statement has no effect".to_owned())));
-            refused = true;
+            // That is said where the commands are carried out.
+            claims.push((statement.at, Ok(Disposition::Modelled)));
             continue;
         }
         let lowered = lowering.statement(statement);
         refused |= lowered.is_err();
-        claims.push((statement.at, lowered));
+        claims.push((
+            statement.at,
+            lowered.or_else(|reason| if reason == SAID { Ok(Disposition::Modelled) } else { Err(reason) }),
+        ));
     }
     if let Some(_) = &rule.comment {
         let from = rule.statements.last().map_or(rule.at.start, |last| last.at.end);
         claims.push((Span { start: from.min(rule.at.end), ..rule.at }, Ok(Disposition::Inert("comment"))));
     }
-    let Lowering {
-        env: _,
-        account: _,
-        context: _,
-        conditions,
-        mut outcomes,
-        ended,
-        beside,
-        effects,
-        writes,
-        undefined,
-    } = lowering;
+    let Lowering { env: _, account: _, context: _, conditions, mut outcomes, ended, beside, effects, writes } =
+        lowering;
     let shown: Vec<&str> = conditions.iter().map(|condition| condition.text.as_str()).collect();
     let shown = shown.join(" ");
     let text = format!("{shown} -> {}", effects.join(" "));
@@ -152,7 +147,7 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
     } else if !ended {
         outcomes.push(Outcome { conditions, verdict: Verdict::Action(Action::Continue) });
     }
-    Meant { outcomes, beside, writes, undefined, at: rule.at, conditions: shown, text, claims }
+    Meant { outcomes, beside, writes, refused, at: rule.at, conditions: shown, text, claims }
 }
 
 struct Lowering<'a, 'e, 'r, 't> {
@@ -166,7 +161,6 @@ struct Lowering<'a, 'e, 'r, 't> {
     beside: Option<Beside>,
     effects: Vec<String>,
     writes: bool,
-    undefined: Vec<(&'static str, Name<'t>)>,
 }
 
 impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
@@ -311,8 +305,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
             }
             S::FlowOffload(name) => {
                 if !self.env.table.flowtables.iter().any(|table| table.path.name.text == name.text) {
-                    self.undefined.push(("flowtable", name.clone()));
-                    return Err("No such file or directory: there is no flowtable of that name".to_owned());
+                    return Err(SAID.to_owned());
                 }
                 self.beside = Some(Beside::Offload);
                 self.effects.push(text());
@@ -321,8 +314,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
             }
             S::SetStatement { action, set, key, options: _, value, statements: _ } => {
                 if self.env.table.set(&set.text).is_none() {
-                    self.undefined.push(("set", set.clone()));
-                    return Err("No such file or directory: there is no set of that name".to_owned());
+                    return Err(SAID.to_owned());
                 }
                 self.writes = true;
                 self.value(key)?;
@@ -353,15 +345,10 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
     }
 
     fn verdict(&mut self, verdict: &'r syntax::Verdict<'t>, at: Span) -> Result<Option<Verdict<'r, 't>>, String> {
-        let mut chain = |name: &'r Name<'t>| match self.env.table.chain(&name.text) {
-            Some(chain) if chain.base.is_some() => {
-                Err("Could not process rule: Operation not supported: it leads to a base chain".to_owned())
-            }
+        let chain = |name: &'r Name<'t>| match self.env.table.chain(&name.text) {
+            Some(chain) if chain.base.is_some() => Err(SAID.to_owned()),
             Some(_) => Ok(name),
-            None => {
-                self.undefined.push(("chain", name.clone()));
-                Err("Could not process rule: No such file or directory: there is no chain of that name".to_owned())
-            }
+            None => Err(SAID.to_owned()),
         };
         Ok(Some(match verdict {
             syntax::Verdict::Accept => Verdict::Action(Action::Accept),
@@ -468,8 +455,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
 
     fn named(&mut self, name: &Name<'t>, parts: &[Part]) -> Result<&'e Contents<'r, 't>, String> {
         let Some(contents) = self.env.sets.get(&*name.text) else {
-            self.undefined.push(("set", name.clone()));
-            return Err("No such file or directory: there is no set of that name".to_owned());
+            return Err(SAID.to_owned());
         };
         let kinds = kinds_of(parts);
         let differ = |(a, b): (&Type, &Type)| a != b && is_distinct(*a) && is_distinct(*b);

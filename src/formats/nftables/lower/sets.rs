@@ -121,7 +121,7 @@ impl<'r, 't> Contents<'r, 't> {
         let kinds = match kinds(set) {
             Ok(kinds) => kinds,
             Err(reason) => {
-                account.gap(set.head.path.name.at, reason);
+                account.gap(set.head.path.name.at, format!("{reason}: nft refuses the file"));
                 return Self::default();
             }
         };
@@ -194,6 +194,10 @@ struct Reader<'c, 'r, 't> {
 }
 
 impl<'r, 't> Reader<'_, 'r, 't> {
+    fn refuse(&mut self, at: Span, reason: impl std::fmt::Display) {
+        self.account.gap(at, format!("{reason}: nft refuses the file"));
+    }
+
     fn add(&mut self, elements: &'r Elements<'t>, at: Span) {
         self.contents.count += elements.len();
         let [kind] = self.contents.kinds[..] else {
@@ -211,7 +215,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
     fn plain_refused(&mut self, elements: &Elements<'_>, at: Span) {
         if elements.len() != elements.others.len() {
             let reason = format!("datatype mismatch, expected a concatenation of {} values", self.contents.kinds.len());
-            self.account.gap(at, reason);
+            self.refuse(at, reason);
         }
     }
 
@@ -221,7 +225,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         let span = |from: u32, length: u16| Span { source: at.source, start: from, end: from + u32::from(length) };
         let mut refuse = |places: &mut dyn Iterator<Item = (u32, u16)>, reason: String| {
             if let Some((from, length)) = places.next() {
-                self.account.gap(span(from, length), reason);
+                self.refuse(span(from, length), reason);
             }
         };
         match kind {
@@ -248,8 +252,8 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                         Ok(crate::formats::nftables::types::Value::Name(name)) if plain.first == plain.last => {
                             self.contents.sure.names.push(name);
                         }
-                        Ok(_) => self.account.gap(span(plain.at, plain.length), "a range of names"),
-                        Err(reason) => self.account.gap(span(plain.at, plain.length), reason),
+                        Ok(_) => self.refuse(span(plain.at, plain.length), "a range of names"),
+                        Err(reason) => self.refuse(span(plain.at, plain.length), reason),
                     }
                 }
                 set
@@ -273,11 +277,11 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             |plain: &Plain<N>| Span { source: at.source, start: plain.at, end: plain.at + u32::from(plain.length) };
         if !self.declared.interval {
             for one in plain.iter().filter(|one| one.form != Form::Single).take(MOST_ERRORS) {
-                self.account.gap(span(one), needs_interval(one.form));
+                self.refuse(span(one), needs_interval(one.form));
             }
         }
         for one in plain.iter().filter(|one| one.first > one.last).take(MOST_ERRORS) {
-            self.account.gap(span(one), "Range has zero or negative size");
+            self.refuse(span(one), "Range has zero or negative size");
         }
         if self.declared.interval && !self.declared.auto_merge {
             let mut places: Vec<&Plain<N>> = plain.iter().collect();
@@ -291,7 +295,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                     let same = before.first == one.first && before.last == one.last;
                     if !same && reported < MOST_ERRORS {
                         reported += 1;
-                        self.account.gap(span(one), "conflicting intervals specified");
+                        self.refuse(span(one), "conflicting intervals specified");
                     }
                 }
                 if widest.is_none_or(|before| one.last > before.last) {
@@ -308,7 +312,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         for option in options {
             match option {
                 ElementOption::Timeout(Some(_)) if !self.declared.may_time_out => {
-                    self.account.gap(*at, "Could not process rule: the set has no `flags timeout`");
+                    self.refuse(*at, "Could not process rule: the set has no `flags timeout`");
                 }
                 ElementOption::Timeout(Some(_)) | ElementOption::Expires(_) => sure = false,
                 ElementOption::Timeout(None) => sure = !self.declared.limited,
@@ -319,7 +323,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         let rest = matches!(key.resolved().kind, Kind::Wildcard);
         let parts = match self.parts(key, *at) {
             Ok(parts) => parts,
-            Err(reason) => return self.account.gap(*at, reason),
+            Err(reason) => return self.refuse(*at, reason),
         };
         let shown: Vec<String> = parts.iter().zip(&self.contents.kinds).map(|(part, kind)| part.show(*kind)).collect();
         let mut shown = shown.join(" . ");
@@ -349,8 +353,8 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                     self.contents.boxes.push((parts, sure));
                 }
             }
-            (Some(_), false) => self.account.gap(*at, "a value in a set that is no map"),
-            (None, true) => self.account.gap(*at, "an element of a map without a value"),
+            (Some(_), false) => self.refuse(*at, "a value in a set that is no map"),
+            (None, true) => self.refuse(*at, "an element of a map without a value"),
         }
     }
 
@@ -378,7 +382,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                     _ if found.set.len() > 1 => Form::Prefix(0),
                     _ => continue,
                 };
-                self.account.gap(at, needs_interval(form));
+                self.refuse(at, needs_interval(form));
             }
         }
         Ok(found)
@@ -391,7 +395,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             let shown = values.show(kind);
             let same = before.iter().any(|set| set.ranges().iter().any(|range| values.set.ranges() == [*range]));
             if !same && values.set.len() > 1 {
-                self.account.gap(at, format!("conflicting intervals specified: `{shown}` overlaps another element"));
+                self.refuse(at, format!("conflicting intervals specified: `{shown}` overlaps another element"));
             }
         }
     }
@@ -403,7 +407,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         }
         let conflicts = |key: &[Values]| conflict(key, parts);
         if self.contents.boxes.iter().any(|(key, _)| conflicts(key)) {
-            self.account.gap(at, "Could not process rule: File exists: it overlaps another element");
+            self.refuse(at, "Could not process rule: File exists: it overlaps another element");
         }
     }
 
@@ -415,7 +419,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         for other in self.contents.entries.iter().filter(|other| !other.rest) {
             let same = other.key == entry.key;
             if same && super::text::expression(other.value) != value {
-                return self.account.gap(entry.at, "Could not process rule: File exists: the key has another value");
+                return self.refuse(entry.at, "Could not process rule: File exists: the key has another value");
             }
             if !same && conflict(&other.key, &entry.key) {
                 let reason = if entry.key.len() == 1 {
@@ -423,7 +427,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                 } else {
                     "Could not process rule: File exists: it overlaps another element"
                 };
-                return self.account.gap(entry.at, reason);
+                return self.refuse(entry.at, reason);
             }
         }
     }
@@ -441,7 +445,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         let names = gone.sure.names.iter().all(|name| self.contents.sure.names.contains(name));
         let boxes = gone.boxes.iter().all(|(key, _)| self.contents.boxes.iter().any(|(other, _)| key == other));
         if must_be_there && !(here.includes(&gone.sure.set) && names && boxes) {
-            self.account.gap(at, "Could not process rule: No such file or directory: an element is not in the set");
+            self.refuse(at, "Could not process rule: No such file or directory: an element is not in the set");
         }
         for values in [&mut self.contents.sure, &mut self.contents.unsure] {
             values.set = values.set.difference(&gone.sure.set);
@@ -464,7 +468,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         for element in &elements.others {
             match self.parts(&element.key, element.at) {
                 Ok(parts) => keys.push(parts),
-                Err(reason) => self.account.gap(element.at, reason),
+                Err(reason) => self.refuse(element.at, reason),
             }
         }
         let before = self.contents.entries.len();
@@ -477,7 +481,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         let gone: Vec<String> = keys.iter().map(shown).collect();
         self.contents.shown.retain(|text| !gone.iter().any(|key| text.starts_with(key)));
         if must_be_there && before - self.contents.entries.len() < keys.len() {
-            self.account.gap(at, "Could not process rule: No such file or directory: an element is not in the map");
+            self.refuse(at, "Could not process rule: No such file or directory: an element is not in the map");
         }
         self.contents.count = self.contents.entries.len();
     }
