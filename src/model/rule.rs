@@ -1,4 +1,5 @@
 use crate::net::{Family, Field, Set, State};
+use std::sync::Arc;
 
 /// A rule in the [`super::Store`]. Equal numbers are equal rules; equal rules may have two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,7 +128,7 @@ impl Rule {
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub(super) rule: Rule,
-    pub(super) sets: Vec<(Field, Set)>,
+    pub(super) sets: Vec<(Field, Arc<Set>)>,
     pub(super) literals: Vec<Literal>,
     pub(super) comment: Option<Symbol>,
 }
@@ -206,6 +207,15 @@ impl Draft {
 
     /// Only packets whose `field` is in `set`. For addresses say which family they are of.
     pub fn restrict(&mut self, field: Field, set: &Set) {
+        self.narrow(field, set, || Arc::new(set.clone()));
+    }
+
+    /// The same for a set that many rules share, which may be large.
+    pub fn restrict_shared(&mut self, field: Field, set: &Arc<Set>) {
+        self.narrow(field, set, || Arc::clone(set));
+    }
+
+    fn narrow(&mut self, field: Field, set: &Set, shared: impl FnOnce() -> Arc<Set>) {
         let range = match set.ranges() {
             [] => return self.never(),
             [range] => Some(*range),
@@ -218,23 +228,32 @@ impl Draft {
             (Field::DestinationPort, Some((a, b))) => self.destination_port(clamp(a), clamp(b)),
             _ => match self.sets.iter_mut().find(|(f, _)| *f == field) {
                 Some((_, old)) => {
-                    *old = old.intersection(set);
+                    *old = Arc::new(old.intersection(set));
                     if old.is_empty() {
                         self.never();
                     }
                 }
-                None => self.sets.push((field, set.clone())),
+                None => self.sets.push((field, shared())),
             },
         }
     }
 
     /// Only packets of `family` whose address `field` ([`Field::Source`] or [`Field::Destination`]) is in `set`.
     pub fn addresses(&mut self, field: Field, family: Family, set: &Set) {
+        self.narrow_addresses(field, family, set, || Arc::new(set.clone()));
+    }
+
+    /// The same for a set that many rules share, which may be large.
+    pub fn addresses_shared(&mut self, field: Field, family: Family, set: &Arc<Set>) {
+        self.narrow_addresses(field, family, set, || Arc::clone(set));
+    }
+
+    fn narrow_addresses(&mut self, field: Field, family: Family, set: &Set, shared: impl FnOnce() -> Arc<Set>) {
         self.families_only(Families::only(family));
         match (family, field, set.ranges()) {
             (Family::Ipv4, Field::Source, [(a, b)]) => self.ipv4_source(clamp(*a), clamp(*b)),
             (Family::Ipv4, Field::Destination, [(a, b)]) => self.ipv4_destination(clamp(*a), clamp(*b)),
-            _ => self.restrict(field, set),
+            _ => self.narrow(field, set, shared),
         }
     }
 

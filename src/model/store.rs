@@ -4,13 +4,14 @@ use crate::net::{Family, Field, Set, State};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 /// Everything that both sides of a change share: rules, sets, names and opaque conditions, each a number.
 #[derive(Debug)]
 pub struct Store {
     rules: Vec<Rule>,
     extras: Vec<Extra>,
-    sets: Interner<Set>,
+    sets: Interner<Arc<Set>>,
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
     /// How conditions are shown whose text is not for people.
@@ -28,7 +29,7 @@ struct Extra {
 impl Default for Store {
     fn default() -> Self {
         let mut sets = Interner::default();
-        sets.intern(Set::empty()); // SetId::ANY is never looked up
+        sets.intern(Arc::new(Set::empty())); // SetId::ANY is never looked up
         Self {
             rules: Vec::new(),
             extras: vec![Extra::default()],
@@ -228,7 +229,7 @@ impl Store {
         self.shown.get(&id.0).map_or_else(|| self.opaques.get(id.0).as_str(), String::as_str)
     }
 
-    fn set(&mut self, set: Set) -> SetId {
+    fn set(&mut self, set: Arc<Set>) -> SetId {
         SetId(self.sets.intern(set))
     }
 

@@ -10,6 +10,7 @@ use crate::formats::nftables::types::Type;
 use crate::model::Families;
 use crate::net::{Family, Field, Set, State};
 use crate::text::Span;
+use std::sync::Arc;
 
 /// A part of the left side of a relation: what is read, and the arithmetic on it.
 #[derive(Debug, Clone)]
@@ -111,9 +112,9 @@ impl Part {
             _ if self.scattered => self.opaque(wanted, &Truth::Packet, true, at),
             Reads::Opaque { truth, absent } => self.opaque(wanted, truth, *absent, at),
             Reads::Address(field, family) => {
-                self.modelled(wanted, family.bits(), |set| Term::Address(*field, *family, set.into()), at)
+                self.modelled(wanted, family.bits(), |set| Term::Address(*field, *family, set), at)
             }
-            Reads::Interface(field) => self.modelled(wanted, 128, |set| Term::field(*field, set), at),
+            Reads::Interface(field) => self.modelled(wanted, 128, |set| Term::Field(*field, set), at),
             Reads::Protocol => vec![vec![Term::field(Field::Protocol, self.matching(wanted, 255))]],
             Reads::Port(field) => vec![vec![Term::field(*field, self.matching(wanted, 65535))]],
             Reads::TcpFlags => vec![vec![Term::field(Field::TcpFlags, self.matching(wanted, 255))]],
@@ -153,7 +154,7 @@ impl Part {
     }
 
     /// A field of the model, and beside it names that only the host can resolve.
-    fn modelled(&self, wanted: &Wanted, bits: u32, term: impl Fn(Set) -> Term, at: Span) -> Any {
+    fn modelled(&self, wanted: &Wanted, bits: u32, term: impl Fn(Arc<Set>) -> Term, at: Span) -> Any {
         let Some(set) = self.read_values(wanted, bits) else {
             return self.opaque(wanted, &Truth::Packet, false, at);
         };
@@ -185,14 +186,14 @@ impl Part {
     }
 
     /// The values that are meant, of a field too wide to try them all.
-    fn read_values(&self, wanted: &Wanted, bits: u32) -> Option<Set> {
+    fn read_values(&self, wanted: &Wanted, bits: u32) -> Option<Arc<Set>> {
         let set = if self.is_plain() {
-            wanted.values.set.clone()
+            Arc::clone(&wanted.values.set)
         } else {
-            behind_mask(&wanted.values.set, self.and, self.xor, bits)?
+            Arc::new(behind_mask(&wanted.values.set, self.and, self.xor, bits)?)
         };
         let max = if bits >= 128 { u128::MAX } else { (1 << bits) - 1 };
-        Some(if wanted.negated { set.complement(max) } else { set })
+        Some(if wanted.negated { Arc::new(set.complement(max)) } else { set })
     }
 
     fn family(&self, wanted: &Wanted, numbers: [u128; 2]) -> Any {

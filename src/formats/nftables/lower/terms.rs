@@ -3,14 +3,14 @@
 use crate::model::Families;
 use crate::net::{Family, Field, Set};
 use crate::text::Span;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// One thing that a rule can demand.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
     Families(Families),
-    Field(Field, Rc<Set>),
-    Address(Field, Family, Rc<Set>),
+    Field(Field, Arc<Set>),
+    Address(Field, Family, Arc<Set>),
     Opaque(Unknown),
 }
 
@@ -56,7 +56,7 @@ pub(super) fn always() -> Any {
 
 impl Term {
     pub(super) fn field(field: Field, set: Set) -> Self {
-        Self::Field(field, Rc::new(set))
+        Self::Field(field, Arc::new(set))
     }
 
     /// A condition of which nothing is known but its text.

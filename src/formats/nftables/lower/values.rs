@@ -4,17 +4,22 @@ use crate::formats::nftables::names;
 use crate::formats::nftables::syntax::{Binary, Expression, Kind};
 use crate::formats::nftables::types::{Type, Value};
 use crate::net::Set;
+use std::sync::Arc;
 
 /// Values of one type: numbers, and things that only the host can tell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Values {
-    pub(super) set: Set,
+    pub(super) set: Arc<Set>,
     pub(super) names: Vec<String>,
 }
 
 impl Values {
     pub(super) fn of(set: Set) -> Self {
-        Self { set, names: Vec::new() }
+        Self { set: Arc::new(set), names: Vec::new() }
+    }
+
+    pub(super) fn named(name: String) -> Self {
+        Self { set: Arc::default(), names: vec![name] }
     }
 
     /// As text, the same for every way of writing it.
@@ -36,7 +41,11 @@ impl Values {
 
     pub(super) fn add(&mut self, other: Self) {
         let Self { set, names } = other;
-        self.set = if self.set.is_empty() { set } else { self.set.union(&set) };
+        self.set = match (self.set.is_empty(), set.is_empty()) {
+            (true, _) => set,
+            (false, true) => Arc::clone(&self.set),
+            (false, false) => Arc::new(self.set.union(&set)),
+        };
         self.names.extend(names);
     }
 }
@@ -47,7 +56,7 @@ pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, 
         Kind::Variable(_, value) => values(value, kind),
         Kind::Word(word) | Kind::Quoted(word) => Ok(match kind.read(word)? {
             Value::Set(set) => Values::of(set),
-            Value::Name(name) => Values { set: Set::empty(), names: vec![name] },
+            Value::Name(name) => Values::named(name),
         }),
         Kind::Exists(exists) => Ok(Values::of(Set::point(u128::from(*exists)))),
         Kind::Wildcard => Ok(Values::of(Set::range(0, kind.largest()))),
@@ -67,7 +76,7 @@ pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, 
                 (Some(low), Some(high)) => Ok(Values::of(Set::range(low, high))),
                 (_, _) => {
                     let ends = [low, high].map(|end| end.show(kind).replace('"', ""));
-                    Ok(Values { set: Set::empty(), names: vec![ends.join("-")] })
+                    Ok(Values::named(ends.join("-")))
                 }
             }
         }
@@ -77,7 +86,7 @@ pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, 
             let ranges = elements.ipv4.iter().map(|plain| (plain.first.into(), plain.last.into()));
             let ranges = ranges.chain(elements.ipv6.iter().map(|plain| (plain.first, plain.last)));
             let ranges = ranges.chain(elements.numbers.iter().map(|plain| (plain.first.into(), plain.last.into())));
-            all.set = Set::from_ranges(ranges);
+            all.set = Arc::new(Set::from_ranges(ranges));
             for element in &elements.others {
                 all.add(values(&element.key, kind)?);
             }
