@@ -126,7 +126,6 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
     fn env(&self, table: usize, chain: usize) -> Env<'_, 'r, 't> {
         Env {
             table: &self.ruleset.tables[table],
-            table_name: &self.names[table],
             sets: &self.sets[table],
             dynamic: self.dynamic,
             fragments: self.survey.fragments,
@@ -196,7 +195,6 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         account: &mut Account,
     ) {
         let meant = rules::lower(self.env(place.table, place.chain), rule, account);
-        let table = &self.ruleset.tables[place.table];
         for (at, claim) in &meant.claims {
             match claim {
                 Ok(disposition) => account.claim(*at, *disposition),

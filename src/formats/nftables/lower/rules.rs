@@ -84,7 +84,6 @@ pub(super) struct Meant<'r, 't> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Env<'e, 'r, 't> {
     pub(super) table: &'r Table<'t>,
-    pub(super) table_name: &'e str,
     /// What the named sets of the table hold.
     pub(super) sets: &'e HashMap<&'r [u8], Contents<'r, 't>>,
     /// Those that rules add to.

@@ -50,7 +50,6 @@ pub(super) struct Declared {
     pub(super) timeout: bool,
     pub(super) may_time_out: bool,
     pub(super) limited: bool,
-    pub(super) anonymous: bool,
     pub(super) size: Option<u64>,
 }
 
@@ -62,7 +61,6 @@ impl Declared {
         timeout: false,
         may_time_out: false,
         limited: false,
-        anonymous: true,
         size: None,
     };
 
@@ -76,7 +74,6 @@ impl Declared {
             timeout: head.timeout.is_some(),
             may_time_out: has(SetFlag::Timeout) || head.timeout.is_some(),
             limited: head.statements.iter().any(|statement| decides(&statement.kind)),
-            anonymous: false,
             size: head.size,
         }
     }
