@@ -15,15 +15,15 @@ pub(crate) enum Trip {
 }
 
 /// Compares a ruleset with what `nft` lists of it.
-pub(crate) fn compared(file: &str, listing: &str, format: &str) -> Trip {
+pub(crate) fn compared(file: &str, listing: &str) -> Trip {
     let mut sources = SourceMap::default();
     let mut store = Store::default();
-    let mut read = |name: &[u8], text: &str, format: &str| -> Snapshot {
+    let mut read = |name: &[u8], text: &str| -> Snapshot {
         let source = sources.add(name, text.into()).expect("rules are smaller than 4 GiB");
-        let input = Input { name: "host".to_owned(), format: formats::format(format), files: vec![source] };
+        let input = Input { name: "host".to_owned(), format: formats::format("nftables"), files: vec![source] };
         formats::read(&[input], &sources, &mut store, None).0
     };
-    let (base, head) = (read(b"file", file, "nftables"), read(b"listing", listing, format));
+    let (base, head) = (read(b"file", file), read(b"listing", listing));
     for (side, snapshot) in [("file", &base), ("listing", &head)] {
         if let Some(gap) = snapshot.gaps().first() {
             let text: String = sources.show(gap.origin).chars().take(120).collect();
