@@ -13,17 +13,19 @@ use super::ruleset::{Chain, Change, ChangeAction, Placed, Ruleset, Set, Table};
 use super::syntax::{
     self, Command, Declaration, Elements, Family, Found, Listed, Name, Path, Place, Rule, TableFlag, Verb,
 };
+use crate::formats::Disposition;
 use crate::model::Reference;
 use crate::text::{Span, escape};
 use flushes::{Emptied, Flushes};
 use references::Used;
+use std::collections::HashSet;
 
 /// A command that nft or the kernel refuses: where, and why.
 type Done = Result<(), (Span, String)>;
 
 /// Carries out transactions one after the other.
 pub(super) fn run<'t>(transactions: Vec<Vec<Command<'t>>>, ruleset: &mut Ruleset<'t>, account: &mut Account) {
-    let mut program = Program { ruleset, account, flushes: Flushes::default() };
+    let mut program = Program { ruleset, account, flushes: Flushes::default(), added: Vec::new(), removes: false };
     for commands in transactions {
         for command in commands {
             let at = command.at;
@@ -33,7 +35,8 @@ pub(super) fn run<'t>(transactions: Vec<Vec<Command<'t>>>, ruleset: &mut Ruleset
         }
         program.flushes.end_transaction();
     }
-    let Program { ruleset, account, flushes } = program;
+    program.claim_removed();
+    let Program { ruleset, account, flushes, added: _, removes: _ } = program;
     ruleset.flushes.extend(flushes.into_list());
     for table in &ruleset.tables {
         jumps::check(table, account);
@@ -44,6 +47,10 @@ struct Program<'r, 't> {
     ruleset: &'r mut Ruleset<'t>,
     account: &'r mut Account,
     flushes: Flushes,
+    /// Where every rule stands that was added at some time.
+    added: Vec<Span>,
+    /// Whether something was taken away.
+    removes: bool,
 }
 
 impl<'t> Program<'_, 't> {
@@ -54,6 +61,7 @@ impl<'t> Program<'_, 't> {
             Verb::AddRule(path, place, rule) => self.add_rule(&path, place, rule, false),
             Verb::InsertRule(path, place, rule) => self.add_rule(&path, place, rule, true),
             Verb::ReplaceRule(path, handle, rule) => {
+                self.removes = true;
                 self.check_rule(&path, &rule);
                 let chain = self.chain(&path)?;
                 let index = index_of(chain, Place::Handle(handle), path.name.at)?;
@@ -65,6 +73,7 @@ impl<'t> Program<'_, 't> {
             Verb::Delete { found, must_exist } => self.delete(at, found, must_exist),
             Verb::DeleteElements { set, elements, elements_at, must_exist } => {
                 let action = if must_exist { ChangeAction::Delete } else { ChangeAction::Destroy };
+                self.account.claim(elements_at, Disposition::Modelled);
                 self.set(&set)?.changes.push(Change { action, at: elements_at, elements });
                 Ok(())
             }
@@ -102,6 +111,7 @@ impl<'t> Program<'_, 't> {
                 self.check_elements(&set, &elements);
                 let action = if create { ChangeAction::Create } else { ChangeAction::Add };
                 self.flushes.filled(&set, true, elements_at);
+                self.account.claim(elements_at, Disposition::Modelled);
                 self.set(&set)?.changes.push(Change { action, at: elements_at, elements });
                 Ok(())
             }
@@ -208,8 +218,21 @@ impl<'t> Program<'_, 't> {
         Ok(())
     }
 
+    /// What is not in the ruleset at the end has no meaning; the rest is claimed where its meaning is found.
+    fn claim_removed(&mut self) {
+        if !self.removes {
+            return;
+        }
+        let chains = self.ruleset.tables.iter().flat_map(|table| table.chains.iter());
+        let there: HashSet<Span> = chains.flat_map(|chain| chain.rules.iter()).map(|placed| placed.rule.at).collect();
+        for at in self.added.iter().filter(|at| !there.contains(at)) {
+            self.account.claim(*at, Disposition::Inert("taken away again"));
+        }
+    }
+
     /// Notes what a rule uses and nothing declares.
     fn check_rule(&mut self, path: &Path<'t>, rule: &Rule<'t>) {
+        self.added.push(rule.at);
         let mut wrong = Vec::new();
         match self.ruleset.table(path.family, &path.table.text) {
             Some(table) => references::of_rule(rule, &mut |used| wrong.extend(check(table, path, used))),
@@ -238,6 +261,7 @@ impl<'t> Program<'_, 't> {
     }
 
     fn delete(&mut self, at: Span, found: Found<'t>, must_exist: bool) -> Done {
+        self.removes = true;
         let unless = |result: Done| if must_exist { result } else { Ok(()) };
         match found {
             Found::Table(family, name) => {
@@ -324,6 +348,7 @@ impl<'t> Program<'_, 't> {
     }
 
     fn flush(&mut self, at: Span, listed: Listed<'t>) -> Done {
+        self.removes |= !self.ruleset.tables.is_empty();
         match listed {
             Listed::Ruleset(family) => {
                 self.ruleset.tables.retain(|table| family.is_some_and(|family| table.head.family != family));
