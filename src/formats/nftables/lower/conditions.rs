@@ -333,7 +333,8 @@ impl Part {
     }
 
     fn literal(&self, value: &str, truth: &Truth, holds: bool, at: Span) -> Term {
-        let shown = format!("{} {value}", self.text());
+        let sign = if self.is_plain() || value.starts_with("!=") { "" } else { "== " };
+        let shown = format!("{} {sign}{value}", self.text());
         let (key, shown) = match super::keys::key(self, value) {
             Some(key) => (key, Some(shown)),
             None => (shown, None),

@@ -83,7 +83,8 @@ fn chains(lowering: &Lowering<'_, '_, '_>, number: usize, table: &Table<'_>, obj
             made.uncomputed = Some(FRAMES);
         } else if leading[index] {
             // The order of such rules counts, and no filter shows it.
-            let mine = |beside| own.iter().any(|aside| aside.beside == beside);
+            let reached = lowering.survey.reached_from(table, number, &[index]);
+            let mine = |beside| own.iter().any(|aside| aside.beside == beside && reached[aside.chain]);
             made.uncomputed = if mine(Beside::Translation { early: true }) {
                 Some(TRANSLATED)
             } else if mine(Beside::Tracking) {

@@ -131,19 +131,15 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
             lowered.or_else(|reason| if reason == SAID { Ok(Disposition::Modelled) } else { Err(reason) }),
         ));
     }
-    if let Some(_) = &rule.comment {
-        let from = rule.statements.last().map_or(rule.at.start, |last| last.at.end);
-        claims.push((Span { start: from.min(rule.at.end), ..rule.at }, Ok(Disposition::Inert("comment"))));
-    }
     let Lowering { env: _, account: _, context: _, conditions, mut outcomes, ended, beside, effects, writes } =
         lowering;
-    let shown: Vec<&str> = conditions.iter().map(|condition| condition.text.as_str()).collect();
-    let shown = shown.join(" ");
+    let texts = conditions.iter().map(|condition| condition.text.as_str());
+    let shown = texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
     let text = format!("{shown} -> {}", effects.join(" "));
     if refused {
         // nft takes nothing of the file then; whatever else is said of it, the rule may do anything.
         outcomes = vec![Outcome { conditions: Vec::new(), verdict: Verdict::Any(text.clone()) }];
-    } else if !ended {
+    } else if !ended && !(conditions.last().is_some_and(|last| last.any.is_empty()) && !outcomes.is_empty()) {
         outcomes.push(Outcome { conditions, verdict: Verdict::Action(Action::Continue) });
     }
     Meant { outcomes, beside, writes, refused, at: rule.at, conditions: shown, text, claims }
@@ -477,33 +473,23 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         text: &str,
         at: Span,
     ) -> Any {
-        let Contents { kinds: _, sure, unsure, boxes: multiple, entries, count: _, shown: _ } = contents;
-        let keys: Vec<Vec<Values>> = entries.iter().filter(|entry| entry.sure).map(|entry| entry.key.clone()).collect();
         let inside = |sure: bool, negated: bool| -> Any {
-            if let ([part], true) = (parts, entries.is_empty()) {
-                let values = if sure { self::values_of(contents, true) } else { unsure.clone() };
+            if let [part] = parts {
+                let mut values = if sure { contents.sure.clone() } else { contents.unsure.clone() };
+                let entries = contents.entries.iter().filter(|entry| entry.sure == sure);
+                values.add_all(entries.flat_map(|entry| &entry.key));
                 return part.is(&Wanted { values, negated }, at);
             }
-            let mut all: Vec<Vec<Values>> = if entries.is_empty() {
-                multiple.iter().filter(|(_, is)| *is == sure).map(|(key, _)| key.clone()).collect()
-            } else if sure {
-                keys.clone()
-            } else {
-                entries.iter().filter(|entry| !entry.sure).map(|entry| entry.key.clone()).collect()
-            };
-            if let ([part], false) = (parts, entries.is_empty()) {
-                let mut values = Values::default();
-                all.drain(..).flatten().for_each(|one| values.add(one));
-                return part.is(&Wanted { values, negated }, at);
-            }
+            let entries = contents.entries.iter().map(|entry| (&entry.key, entry.sure));
+            let keys = contents.boxes.iter().map(|(key, sure)| (key, *sure)).chain(entries);
+            let keys: Vec<Vec<Values>> = keys.filter(|(_, is)| *is == sure).map(|(key, _)| key.clone()).collect();
             let most = if negated { MOST_EXCLUDED } else { MOST_ALTERNATIVES };
-            boxes(parts, &all, negated, most, at).unwrap_or_else(|| {
+            boxes(parts, &keys, negated, most, at).unwrap_or_else(|| {
                 let key = format!("{text} [{}]", super::written::short_digest(&contents.shown.join(", ")));
                 let needs: All = parts.iter().flat_map(|part| part.selector.needs.clone()).collect();
                 and(vec![vec![Term::opaque(key, true, Truth::Packet, at)]], &needs)
             })
         };
-        let _ = sure;
         let mut any = inside(true, negated);
         let set = name.map(|name| super::names::in_table(self.env.table, &name.text));
         if contents.has_unsure() {
@@ -590,16 +576,18 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         let mut seen = Any::new();
         let mut goes_on = Any::new();
         let mut shown = Vec::new();
-        for (any, entry) in self.map_entries(&parts, &contents.entries, set.as_deref(), at) {
+        for entry in &contents.entries {
             let Kind::Verdict(verdict) = &entry.value.resolved().kind else {
                 return Err(format!("`{}` is no verdict", text::expression(entry.value)));
             };
-            let values: Vec<String> =
-                entry.key.iter().zip(&contents.kinds).map(|(values, kind)| values.show(*kind)).collect();
-            let text = format!("{left} {}", values.join(" . "));
             if name.is_none() {
-                shown.push(format!("{} : {}", values.join(" . "), text::verdict(verdict)));
+                shown.push(format!("{} : {}", shown_key(contents, &entry.key), text::verdict(verdict)));
             }
+        }
+        let grouped = grouped(&parts, &contents.entries);
+        for (any, entry) in self.map_entries(&parts, &grouped, set.as_deref(), at) {
+            let Kind::Verdict(verdict) = &entry.value.resolved().kind else { continue };
+            let text = format!("{left} {}", shown_key(contents, &entry.key));
             seen.extend(any.iter().cloned());
             match self.verdict(verdict, entry.at)? {
                 Some(verdict) => {
@@ -792,9 +780,44 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
     }
 }
 
-/// The sure elements of a set; a copy.
-fn values_of(contents: &Contents<'_, '_>, _sure: bool) -> Values {
-    contents.sure.clone()
+fn shown_key(contents: &Contents<'_, '_>, key: &[Values]) -> String {
+    let parts: Vec<String> = key.iter().zip(&contents.kinds).map(|(values, kind)| values.show(*kind)).collect();
+    parts.join(" . ")
+}
+
+/// The entries of a map, those with one verdict as one. (Keys of several parts stay as they are, and so do numbers that are
+/// drawn, whose order counts.)
+fn grouped<'r, 't>(parts: &[Part], entries: &[Entry<'r, 't>]) -> Vec<Entry<'r, 't>> {
+    let single = matches!(parts, [part] if part.selector.drawn.is_none());
+    let mut out: Vec<Entry<'r, 't>> = Vec::with_capacity(entries.len());
+    let mut ranges: Vec<Vec<(u128, u128)>> = Vec::new();
+    let mut places: HashMap<(String, bool), usize> = HashMap::new();
+    for entry in entries {
+        let verdict = match &entry.value.resolved().kind {
+            Kind::Verdict(syntax::Verdict::Jump(Jump::Block(_)) | syntax::Verdict::Goto(Jump::Block(_))) => None,
+            Kind::Verdict(verdict) => Some(text::verdict(verdict)),
+            _ => None,
+        };
+        let mergeable = verdict.filter(|_| single && !entry.rest && entry.key.iter().all(|key| key.names.is_empty()));
+        let own: Vec<_> = entry.key.iter().flat_map(|key| key.set.ranges()).copied().collect();
+        if let Some(verdict) = mergeable {
+            match places.get(&(verdict.clone(), entry.sure)) {
+                Some(place) => {
+                    ranges[*place].extend(own);
+                    continue;
+                }
+                None => {
+                    places.insert((verdict, entry.sure), out.len());
+                }
+            }
+        }
+        ranges.push(own);
+        out.push(entry.clone());
+    }
+    for ((_, _), place) in places {
+        out[place].key = vec![Values::of(Set::from_ranges(ranges[place].iter().copied()))];
+    }
+    out
 }
 
 fn families(family: Family) -> Any {

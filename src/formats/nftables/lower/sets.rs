@@ -9,6 +9,7 @@ use crate::formats::nftables::syntax::{
     Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetFlag, SetKey, StatementKind,
 };
 use crate::formats::nftables::types::Type;
+use crate::formats::Disposition;
 use crate::net::Set;
 use crate::text::Span;
 
@@ -30,7 +31,7 @@ pub(super) struct Contents<'r, 't> {
 }
 
 /// An element of a map.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry<'r, 't> {
     pub(super) key: Vec<Values>,
     pub(super) sure: bool,
@@ -125,6 +126,7 @@ impl<'r, 't> Contents<'r, 't> {
         let mut contents = Self { kinds, ..Self::default() };
         let mut reading = Reader { contents: &mut contents, declared, account };
         for change in &set.changes {
+            reading.account.claim(change.at, Disposition::Modelled);
             match change.action {
                 ChangeAction::Add | ChangeAction::Create => reading.add(&change.elements, change.at),
                 ChangeAction::Delete | ChangeAction::Destroy => {

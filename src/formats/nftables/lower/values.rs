@@ -50,6 +50,21 @@ impl Values {
     }
 }
 
+impl Values {
+    /// Adds many at once.
+    pub(super) fn add_all<'v>(&mut self, others: impl Iterator<Item = &'v Self>) {
+        let mut ranges = Vec::new();
+        for Self { set, names } in others {
+            ranges.extend_from_slice(set.ranges());
+            self.names.extend(names.iter().cloned());
+        }
+        if !ranges.is_empty() {
+            ranges.extend_from_slice(self.set.ranges());
+            self.set = Arc::new(Set::from_ranges(ranges));
+        }
+    }
+}
+
 /// The values of an expression that stands for one, for a range or for a prefix; the error is nft's.
 pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, String> {
     match &expression.kind {
