@@ -207,7 +207,9 @@ impl Type {
             // The name is looked up when the file is loaded; which interface has a number, only the host knows.
             Self::InterfaceNumber => match number(text) {
                 Some(0) => point(0),
-                Some(_) => Ok(Value::Name(shown())),
+                // The loopback interface of every network namespace (linux/netdevice.h, `LOOPBACK_IFINDEX`).
+                Some(1) => interface(b"lo"),
+                Some(number) => Ok(Value::Name(format!("number {number}"))),
                 None => interface(word),
             },
             Self::Named(named) => match names::value(named.words, word) {

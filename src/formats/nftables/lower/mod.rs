@@ -26,7 +26,7 @@ mod written;
 
 use super::account::Account;
 use super::ruleset::{Chain, Ruleset, Table};
-use super::syntax::{Family, Rule, SetFlag};
+use super::syntax::{Family, Rule};
 use crate::formats::{Disposition, Reading};
 use crate::model::{self, Action, ChainId, Families, OpaqueId, RuleId, Symbol};
 use crate::text::{Span, escape};
@@ -44,7 +44,7 @@ use written::Digests;
 pub(super) fn lower<'t>(reading: &mut Reading<'_>, ruleset: &Ruleset<'t>, account: &mut Account) {
     let survey = Survey::of(ruleset);
     let sets: Vec<Sets<'_, 't>> = ruleset.tables.iter().map(|table| contents(table, account)).collect();
-    let dynamic = dynamic_sets(ruleset, &survey);
+    let dynamic = dynamic_sets(&survey);
     let timing = Timing::of(ruleset, &survey);
     let mut lowering = Lowering {
         ruleset,
@@ -83,17 +83,13 @@ fn contents<'r, 't>(table: &'r Table<'t>, account: &mut Account) -> Sets<'r, 't>
     table.sets.iter().map(one).collect()
 }
 
-/// The sets whose elements rules add or take away, or that are declared for it.
-fn dynamic_sets(ruleset: &Ruleset<'_>, survey: &Survey) -> HashSet<String> {
+/// The sets whose elements rules add or take away. (`flags dynamic` says no more, and older listings leave it out.)
+fn dynamic_sets(survey: &Survey) -> HashSet<String> {
     let mut dynamic = HashSet::new();
     for (truth, _) in survey.tables.iter().flatten().flat_map(|seen| &seen.writes) {
         if let terms::Truth::Set(of) = truth {
             dynamic.insert(of.clone());
         }
-    }
-    for table in &ruleset.tables {
-        let declared = table.sets.iter().filter(|set| set.head.flags.contains(&SetFlag::Dynamic));
-        dynamic.extend(declared.map(|set| names::in_table(table, &set.head.path.name.text)));
     }
     dynamic
 }

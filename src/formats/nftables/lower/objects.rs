@@ -6,7 +6,7 @@ use super::sets::Contents;
 use super::{Aside, Lowering, Sets, names, otherwise, statements, text};
 use crate::formats::nftables::ruleset::{self, Chain, Table};
 use crate::formats::nftables::syntax::{
-    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetFlag, SetKey, StatementKind,
+    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetKey, StatementKind,
     TableFlag,
 };
 use crate::formats::nftables::types::Type;
@@ -166,9 +166,6 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
         }
         Some(SetData::Objects(kind)) => write!(content, " : {}", kind.keyword()).expect("writing to a String"),
         None => {}
-    }
-    if head.flags.contains(&SetFlag::Dynamic) {
-        content.push_str(" dynamic");
     }
     if let Some(timeout) = head.timeout {
         write!(content, " timeout {timeout}ms").expect("writing to a String");

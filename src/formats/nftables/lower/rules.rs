@@ -720,11 +720,11 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         if address.is_some() && family.is_none() {
             return Err("ip or ip6 must be specified with address for inet tables.".to_owned());
         }
-        if port.is_some() && !self.has_transport() {
-            return Err("transport protocol mapping is only valid after transport protocol match".to_owned());
-        }
         for value in [address, port].into_iter().flatten() {
             self.value(value)?;
+        }
+        if port.is_some() && !self.has_transport() {
+            return Err("transport protocol mapping is only valid after transport protocol match".to_owned());
         }
         if let Some(family) = family.filter(|_| address.is_some()) {
             self.demand(families(family), String::new(), at);

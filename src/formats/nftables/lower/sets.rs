@@ -6,7 +6,7 @@ use super::values::{Values, values};
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::{self, ChangeAction};
 use crate::formats::nftables::syntax::{
-    Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetFlag, SetKey, StatementKind,
+    Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetData, SetFlag, SetKey, StatementKind,
 };
 use crate::formats::nftables::types::Type;
 use crate::formats::Disposition;
@@ -97,6 +97,31 @@ pub(super) fn kinds(set: &ruleset::Set<'_>) -> Result<Vec<Type>, String> {
     }
 }
 
+/// The types of what a map maps to; none for objects.
+fn data_kinds(set: &ruleset::Set<'_>) -> Vec<Type> {
+    match &set.head.data {
+        Some(SetData::Types(names, _)) => names.iter().filter_map(|name| Type::named(&name.text)).collect(),
+        Some(SetData::TypeOf(expression, _)) => types_of(expression).unwrap_or_default(),
+        Some(SetData::Objects(_)) | None => Vec::new(),
+    }
+}
+
+/// A value of a map, the same for every way of writing it.
+fn shown_value(value: &Expression<'_>, data: &[Type]) -> String {
+    let value = value.resolved();
+    let parts = match &value.kind {
+        Kind::Concatenation(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(value),
+    };
+    let one = |(number, part): (usize, &Expression<'_>)| match (&part.resolved().kind, data.get(number)) {
+        (Kind::Verdict(verdict), _) => super::text::verdict(verdict),
+        (_, Some(kind)) => values(part, *kind).map_or_else(|_| super::text::expression(part), |v| v.show(*kind)),
+        (Kind::Quoted(name) | Kind::Word(name), None) => super::text::word(name),
+        (_, None) => super::text::expression(part),
+    };
+    parts.iter().enumerate().map(one).collect::<Vec<_>>().join(" . ")
+}
+
 /// The types of an expression after `typeof`.
 pub(super) fn types_of(expression: &Expression<'_>) -> Result<Vec<Type>, String> {
     let parts = match &expression.resolved().kind {
@@ -124,7 +149,8 @@ impl<'r, 't> Contents<'r, 't> {
             }
         };
         let mut contents = Self { kinds, ..Self::default() };
-        let mut reading = Reader { contents: &mut contents, declared, account };
+        let data = data_kinds(set);
+        let mut reading = Reader { contents: &mut contents, declared, data, account };
         for change in &set.changes {
             reading.account.claim(change.at, Disposition::Modelled);
             match change.action {
@@ -136,6 +162,17 @@ impl<'r, 't> Contents<'r, 't> {
         }
         reading.check_size(set.head.path.name.at);
         contents.finish();
+        if let ([_], false) = (&contents.kinds[..], declared.map) {
+            // As the kernel would list them.
+            let sets = [&contents.sure, &contents.unsure];
+            let names: usize = sets.iter().map(|values| values.names.len()).sum();
+            if !declared.interval {
+                let values = sets.iter().fold(0u128, |sum, values| sum.saturating_add(values.set.len()));
+                contents.count = usize::try_from(values).unwrap_or(usize::MAX).saturating_add(names);
+            } else if declared.auto_merge {
+                contents.count = sets.iter().map(|values| values.set.ranges().len()).sum::<usize>() + names;
+            }
+        }
         contents
     }
 
@@ -149,7 +186,7 @@ impl<'r, 't> Contents<'r, 't> {
     ) -> Self {
         let mut contents = Self { kinds, ..Self::default() };
         let declared = Declared { map, auto_merge: !map, ..Declared::ANONYMOUS };
-        Reader { contents: &mut contents, declared, account }.add(elements, at);
+        Reader { contents: &mut contents, declared, data: Vec::new(), account }.add(elements, at);
         contents.finish();
         contents
     }
@@ -189,6 +226,8 @@ impl<'r, 't> Contents<'r, 't> {
 struct Reader<'c, 'r, 't> {
     contents: &'c mut Contents<'r, 't>,
     declared: Declared,
+    /// What a map maps to, if that is known.
+    data: Vec<Type>,
     account: &'c mut Account,
 }
 
@@ -328,7 +367,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         let mut shown = shown.join(" . ");
         if let Some(value) = value {
             shown.push_str(" : ");
-            shown.push_str(&super::text::expression(value));
+            shown.push_str(&shown_value(value, &self.data));
         }
         if !sure {
             shown.push_str(" (for a time)");
@@ -438,7 +477,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             // The values need not be said.
             return self.delete_entries(elements, must_be_there, at);
         }
-        Reader { contents: &mut gone, declared, account: self.account }.add(elements, at);
+        Reader { contents: &mut gone, declared, data: Vec::new(), account: self.account }.add(elements, at);
         gone.sure.add(std::mem::take(&mut gone.unsure));
         let here = self.contents.sure.set.union(&self.contents.unsure.set);
         let names = gone.sure.names.iter().all(|name| self.contents.sure.names.contains(name));
