@@ -2,7 +2,7 @@
 
 use super::text::{self, expression};
 use crate::formats::nftables::syntax::{
-    ElementOption, Log, Nat, Reject, Relation, Rule, Statement, StatementKind, Synproxy,
+    ElementOption, Expression, Log, Nat, Reject, Relation, Rule, Statement, StatementKind, Synproxy,
 };
 use crate::formats::nftables::types;
 use std::fmt::Write as _;
@@ -35,17 +35,17 @@ pub(super) fn kind_text(kind: &StatementKind<'_>) -> String {
         S::Verdict(verdict) => text::verdict(verdict),
         S::VerdictMap(key, map) => format!("{} vmap {}", expression(key), expression(map)),
         S::Counter { packets: _, bytes: _ } => "counter".to_owned(),
-        S::CounterReference(name) => format!("counter name {}", expression(name)),
+        S::CounterReference(name) => format!("counter name {}", object(name)),
         S::Limit(limit) => {
             let text = text::limit(limit);
             if limit.over { text.replacen("rate ", "rate over ", 1) } else { text }
         }
-        S::LimitReference(name) => format!("limit name {}", expression(name)),
+        S::LimitReference(name) => format!("limit name {}", object(name)),
         S::Quota(quota) => {
             let text = text::quota(quota);
             if quota.over { text.replacen("quota ", "quota over ", 1) } else { text }
         }
-        S::QuotaReference(name) => format!("quota name {}", expression(name)),
+        S::QuotaReference(name) => format!("quota name {}", object(name)),
         S::ConnectionLimit { over, count } => format!("ct count {}{count}", if *over { "over " } else { "" }),
         S::Last(_) => "last".to_owned(),
         S::Log(log) => log_text(log),
@@ -71,7 +71,7 @@ pub(super) fn kind_text(kind: &StatementKind<'_>) -> String {
             let flags = [flag("timestamp", *timestamp), flag("sack-perm", *sack_perm)].concat();
             format!("synproxy{}{}{flags}", number("mss", mss), number("wscale", wscale))
         }
-        S::SynproxyReference(name) => format!("synproxy name {}", expression(name)),
+        S::SynproxyReference(name) => format!("synproxy name {}", object(name)),
         S::Queue { number, flags } => {
             let mut words: Vec<&str> = flags.iter().map(|flag| flag.keyword()).collect();
             words.sort_unstable();
@@ -91,10 +91,10 @@ pub(super) fn kind_text(kind: &StatementKind<'_>) -> String {
         },
         S::Set(left, value) => format!("{} set {}", expression(left), expression(value)),
         S::ResetOption(option) => format!("reset {}", expression(option)),
-        S::CtHelper(name) => format!("ct helper set {}", expression(name)),
-        S::CtTimeout(name) => format!("ct timeout set {}", expression(name)),
-        S::CtExpectation(name) => format!("ct expectation set {}", expression(name)),
-        S::Secmark(name) => format!("meta secmark set {}", expression(name)),
+        S::CtHelper(name) => format!("ct helper set {}", object(name)),
+        S::CtTimeout(name) => format!("ct timeout set {}", object(name)),
+        S::CtExpectation(name) => format!("ct expectation set {}", object(name)),
+        S::Secmark(name) => format!("meta secmark set {}", object(name)),
         S::Notrack => "notrack".to_owned(),
         S::FlowOffload(name) => format!("flow add @{}", name.show()),
         S::SetStatement { action, set, key, options, value, statements } => {
@@ -108,6 +108,11 @@ pub(super) fn kind_text(kind: &StatementKind<'_>) -> String {
         }
         S::Xt(kind, name) => format!("xt {} {}", crate::text::escape(kind), types::quoted(&name.text)),
     }
+}
+
+/// The name of an object, or a map to names: quoted or not, they are names.
+fn object(name: &Expression<'_>) -> String {
+    expression(name).replace('"', "")
 }
 
 fn inside(options: &[ElementOption<'_>], statements: &[Statement<'_>]) -> String {
