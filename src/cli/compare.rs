@@ -1,4 +1,5 @@
 use super::arguments::Diff;
+use super::closure;
 use super::judge::{self, PolicyPath};
 use super::output::Streams;
 use super::progress::Progress;
@@ -52,7 +53,7 @@ fn compare(
         None => None,
     };
     let files = |claims: &dyn Claims| sides.files(claims).map_err(judge::source_doubts);
-    let (inputs, left) = match &policy {
+    let (mut inputs, left) = match &policy {
         Some(policy) => {
             let Files { base, head } = files(&Policed(policy))?;
             (judge::inputs(&judge::plan(policy, &base, &head, sources)?), Vec::new())
@@ -64,6 +65,7 @@ fn compare(
         let help = "name files that are configuration, or say their format with --format".to_owned();
         return Err(vec![Doubt { cause: Cause::MatchesNothing, message, help, at: None }]);
     }
+    closure::of_sides(&sides, &mut inputs, sources)?;
     let change = judge::both(&inputs, sources);
     progress.stage("comparing");
     let difference = diff::compare(&change);

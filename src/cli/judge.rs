@@ -1,4 +1,5 @@
 use super::arguments::FormatId;
+use super::closure;
 use super::progress::Progress;
 use super::wanted::{Everything, Policed};
 use crate::checks::{self, Configured, Context};
@@ -112,7 +113,9 @@ fn read(
     };
     let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;
     let plan = plan(&policy, &base, &head, sources)?;
-    let change = both(&inputs(&plan), sources);
+    let mut inputs = inputs(&plan);
+    closure::of_sides(sides, &mut inputs, sources)?;
+    let change = both(&inputs, sources);
     Ok(Read { policy, checks, proposal, plan, change })
 }
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod closure;
 mod compare;
 mod demo;
 mod explain;

@@ -1,4 +1,5 @@
 use super::arguments::Parse;
+use super::closure;
 use super::judge;
 use super::output::Streams;
 use super::surroundings::Surroundings;
@@ -29,6 +30,7 @@ fn parse(arguments: &Parse, surroundings: &Surroundings, sources: &mut SourceMap
     for file in side.files(&Everything).map_err(judge::source_doubts)? {
         inputs.push(Input { name: escape(&file.path), format, files: vec![judge::add(sources, &file)?] });
     }
+    closure::of_side(&side, &mut inputs, sources)?;
     let mut store = Store::default();
     let (snapshot, _, notes) = formats::read(&inputs, sources, &mut store, None);
     let code = if snapshot.gaps().is_empty() { 0 } else { 3 };

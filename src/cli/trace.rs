@@ -1,5 +1,6 @@
 use super::arguments::Trace;
 use super::check::POLICY;
+use super::closure;
 use super::judge::{self, PolicyPath};
 use super::output::Streams;
 use super::surroundings::Surroundings;
@@ -9,7 +10,7 @@ use crate::diff::{self, Change, FilterPair, Side};
 use crate::model::{Configuration, Literal, OpaqueId};
 use crate::net::{FlowError, Naming, NoNames, parse_packet};
 use crate::policy::Policy;
-use crate::source::{self, Files, Place, Sides, SourceError};
+use crate::source::{self, Place, Sides, SourceError};
 use crate::text::{SourceMap, suggest};
 
 pub(super) fn run(arguments: &Trace, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
@@ -116,15 +117,17 @@ fn of_file(
     place: &Place,
     sources: &mut SourceMap,
 ) -> Result<Ground, Stop> {
-    let files = match &arguments.base {
+    let sides = match &arguments.base {
         Some(base) => {
             let path = if head.kind() == "git" { file.split_once(':').map(|(_, path)| path.to_owned()) } else { None };
             let old = format!("{base}:{}", path.unwrap_or_else(|| format!("./{file}")));
-            Sides::of(source::Side::named(place, &old)?, head)?.files(&Everything).map_err(judge::source_doubts)?
+            Sides::of(source::Side::named(place, &old)?, head)?
         }
-        None => Files { base: Vec::new(), head: head.files(&Everything).map_err(judge::source_doubts)? },
+        None => Sides { base: source::Side::given(Vec::new()), head, authors: None },
     };
-    let (inputs, _) = judge::by_file(files, arguments.format.clone(), sources)?;
+    let files = sides.files(&Everything).map_err(judge::source_doubts)?;
+    let (mut inputs, _) = judge::by_file(files, arguments.format.clone(), sources)?;
+    closure::of_sides(&sides, &mut inputs, sources)?;
     let configuration = inputs.1.first().map(|input| input.name.clone()).unwrap_or_default();
     let change = judge::both(&inputs, sources);
     Ok(Ground { change, policy: None, configuration, filter: filter.map(ToOwned::to_owned) })
@@ -151,7 +154,9 @@ fn of_policy(whole: &str, arguments: &Trace, place: &Place, sources: &mut Source
     let (mut base, mut head) = judge::inputs(&plan);
     base.retain(|input| input.name == name);
     head.retain(|input| input.name == name);
-    let change = judge::both(&(base, head), sources);
+    let mut inputs = (base, head);
+    closure::of_sides(&sides, &mut inputs, sources)?;
+    let change = judge::both(&inputs, sources);
     let (configuration, filter) = (name.to_owned(), filter.map(ToOwned::to_owned));
     Ok(Ground { change, policy: Some(policy), configuration, filter })
 }

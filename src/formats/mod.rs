@@ -5,13 +5,14 @@
 
 mod data;
 mod describe;
+mod glob;
 mod ledger;
 
 pub use describe::describe;
 pub use ledger::{Disposition, Ledger, Note};
 
 use crate::model::{Configuration, Gap, RuleId, Snapshot, Store};
-use crate::text::{SourceId, SourceMap, Span};
+use crate::text::{Linked, SourceId, SourceMap, Span};
 use std::collections::BTreeMap;
 
 /// Declares the formats: one line each, which is both the module and the registration.
@@ -37,6 +38,12 @@ pub trait Format: Sync {
     /// policy does not name the format.
     fn recognises(&self, name: &str, text: &[u8]) -> bool;
 
+    /// What a text includes, given the name of the main file that is read (its path, escaped). Names that are not
+    /// really included do no harm.
+    fn includes(&self, _main: &str, _text: &[u8]) -> Vec<Include> {
+        Vec::new()
+    }
+
     /// Reads the files of one configuration. What it does not claim in the ledgers becomes a gap.
     fn read(&self, reading: &mut Reading<'_>);
 }
@@ -45,6 +52,31 @@ pub trait Format: Sync {
 #[must_use]
 pub fn format(id: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().find(|format| format.id() == id).copied()
+}
+
+/// A name that a text includes, and where it may lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Include {
+    /// As it is written.
+    pub name: Vec<u8>,
+    /// Paths from the root of a side, the most likely first.
+    pub places: Vec<Vec<u8>>,
+    /// Whether they are patterns: then the files of all places count, otherwise the first that exists.
+    pub pattern: bool,
+}
+
+impl Include {
+    /// The first place that a file of that path is at.
+    #[must_use]
+    pub fn place_of(&self, path: &[u8]) -> Option<usize> {
+        self.places.iter().position(|place| glob::matches(place, path, self.pattern))
+    }
+
+    /// Whether a place is below that folder.
+    #[must_use]
+    pub fn is_below(&self, folder: &[u8]) -> bool {
+        self.places.iter().any(|place| glob::is_below(place, folder, self.pattern))
+    }
 }
 
 /// A configuration to read: its name and its files in the order in which they count.
@@ -83,6 +115,17 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub fn text(&self, file: SourceId) -> &'a [u8] {
         self.sources.bytes(file)
+    }
+
+    /// What a name leads to that a main file or one that it includes has in an include; `None`: nobody has looked.
+    #[must_use]
+    pub fn linked(&self, main: SourceId, name: &[u8]) -> Option<&'a Linked> {
+        self.sources.linked(main, name)
+    }
+
+    /// The files that a main file includes.
+    pub fn included(&self, main: SourceId) -> impl Iterator<Item = SourceId> + use<'a> {
+        self.sources.included(main)
     }
 
     /// The name of a file, escaped.
@@ -206,6 +249,12 @@ pub fn read(
     }
     configurations.sort_by(|a, b| a.name.cmp(&b.name));
     (Snapshot::new(configurations, gaps), memo, notes)
+}
+
+/// The format of an input, if it is given or one recognises its files.
+#[must_use]
+pub fn format_of(input: &Input, sources: &SourceMap) -> Option<&'static dyn Format> {
+    input.format.or_else(|| detect(&input.files, sources))
 }
 
 /// The format of a configuration's files: the first that recognises every one that is not empty.

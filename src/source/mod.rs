@@ -190,6 +190,9 @@ pub struct Place {
     pub index_file: Option<PathBuf>,
 }
 
+/// The kind of a side that is the folder around a file.
+const SURROUNDINGS: &str = "surroundings";
+
 /// One side of a change.
 pub struct Side {
     kind: &'static str,
@@ -282,6 +285,21 @@ impl Side {
     #[must_use]
     pub fn revision(&self) -> Option<&str> {
         self.revision.as_deref()
+    }
+
+    /// The folder that a single file on disk is in, for what the file includes.
+    #[must_use]
+    pub fn around(&self) -> Option<Self> {
+        let Root::One(one) = &self.root else { return None };
+        let Kind::Disk(path) = &one.kind else { return None };
+        let folder = path.parent()?.to_owned();
+        Some(Self { kind: SURROUNDINGS, revision: None, root: Root::Folder(folder) })
+    }
+
+    /// Whether it is what is around a single file.
+    #[must_use]
+    pub fn is_surroundings(&self) -> bool {
+        self.kind == SURROUNDINGS
     }
 
     /// Whether it is a single file.

@@ -8,6 +8,7 @@ pub use escape::escape;
 pub use lines::{LineIndex, lines};
 pub use suggest::suggest;
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 /// Names one source text of one side of a change. Opaque: there is no way from here to a file.
@@ -46,10 +47,20 @@ struct Source {
     index: OnceLock<LineIndex>,
 }
 
-/// Owns every source text of a run.
+/// Owns every source text of a run, and knows what names in it lead to which other texts.
 #[derive(Default)]
 pub struct SourceMap {
     sources: Vec<Source>,
+    links: BTreeMap<(SourceId, Vec<u8>), Linked>,
+}
+
+/// What a name leads to that a text includes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// The texts, in the order in which they are included.
+    pub texts: Vec<SourceId>,
+    /// Whether the place that the name says is among what is looked at; if not, there may be texts elsewhere.
+    pub within: bool,
 }
 
 impl SourceMap {
@@ -64,6 +75,24 @@ impl SourceMap {
         let id = u32::try_from(self.sources.len()).expect("fewer than 2^32 sources");
         self.sources.push(Source { name: escape(name), bytes, index: OnceLock::new() });
         Ok(SourceId(id))
+    }
+
+    /// Notes what a name leads to in a main text and in all that it includes.
+    pub fn link(&mut self, main: SourceId, name: &[u8], linked: Linked) {
+        self.links.insert((main, name.to_vec()), linked);
+    }
+
+    /// What a name leads to; `None`: nobody has looked.
+    #[must_use]
+    pub fn linked(&self, main: SourceId, name: &[u8]) -> Option<&Linked> {
+        self.links.get(&(main, name.to_vec()))
+    }
+
+    /// The texts that a main text includes.
+    pub fn included(&self, main: SourceId) -> impl Iterator<Item = SourceId> {
+        let all = (main, Vec::new())..;
+        let links = self.links.range(all).take_while(move |((of, _), _)| *of == main);
+        links.flat_map(|(_, linked)| linked.texts.iter().copied())
     }
 
     /// The whole text.

@@ -2,7 +2,8 @@
 //! filled from it at the end.
 
 use crate::formats::{Disposition, Reading};
-use crate::text::Span;
+use crate::text::{SourceId, Span};
+use std::collections::BTreeSet;
 
 /// Claims and gaps of all files of a configuration.
 #[derive(Debug, Default)]
@@ -30,8 +31,10 @@ impl Account {
     /// is one.
     pub(super) fn close(mut self, reading: &mut Reading<'_>) {
         self.claims.sort_by_key(|(at, _)| (at.source, at.start, std::cmp::Reverse(at.end)));
+        let files: BTreeSet<SourceId> =
+            reading.files().iter().copied().chain(self.claims.iter().map(|(at, _)| at.source)).collect();
         let mut claims = self.claims.into_iter().peekable();
-        for file in reading.files() {
+        for file in &files {
             let mut ledger = reading.ledger(*file);
             while let Some((at, what)) = claims.next_if(|(at, _)| at.source == *file) {
                 let (start, end) = (at.start as usize, at.end as usize);

@@ -1,16 +1,28 @@
 //! Which files a file includes.
+//!
+//! nft looks for names that begin with `./` or `../` from where it is started, for others in its include paths: `/etc`
+//! and, since 1.0.7, the folder of the main file. So it is taken to be started there, and a side to be the root of the host or
+//! to hold it in a folder.
 
-use crate::formats::Reading;
-use crate::text::SourceId;
+use crate::formats::{Include, Reading};
+use crate::text::{SourceId, escape};
 
-/// The files that can be included, and how names lead to them.
+/// The files that can be included by a main file, and how names lead to them.
 pub(super) struct Includes<'t, 'r> {
-    reading: Option<&'r Reading<'t>>,
+    reading: Option<(&'r Reading<'t>, SourceId)>,
+}
+
+/// Where an include leads.
+pub(super) enum Led {
+    /// To these, in the order in which they are read.
+    Files(Vec<SourceId>),
+    /// To nothing, which is no error for a pattern.
+    Nowhere,
 }
 
 impl<'t, 'r> Includes<'t, 'r> {
-    pub(super) const fn new(reading: &'r Reading<'t>) -> Self {
-        Self { reading: Some(reading) }
+    pub(super) const fn new(reading: &'r Reading<'t>, main: SourceId) -> Self {
+        Self { reading: Some((reading, main)) }
     }
 
     /// Nothing can be included.
@@ -19,14 +31,111 @@ impl<'t, 'r> Includes<'t, 'r> {
     }
 
     pub(super) fn text(&self, file: SourceId) -> &'t [u8] {
-        self.reading.map(|reading| reading.text(file)).unwrap_or_default()
+        self.reading.map(|(reading, _)| reading.text(file)).unwrap_or_default()
     }
 
-    /// The files of that name, in the order in which they are read.
+    /// What a name leads to.
     ///
     /// # Errors
-    /// Why there is none.
-    pub(super) fn find(&self, name: &[u8]) -> Result<Vec<SourceId>, String> {
-        Err(format!("`{}` is not followed", crate::text::escape(name)))
+    /// Why nothing can be said of it, or why nft refuses it.
+    pub(super) fn find(&self, name: &[u8]) -> Result<Led, String> {
+        let shown = escape(name);
+        let linked = self.reading.and_then(|(reading, main)| reading.linked(main, name));
+        let Some(linked) = linked else { return Err(format!("what `{shown}` includes is not at hand")) };
+        match (linked.texts.is_empty(), linked.within, is_pattern(name)) {
+            (false, _, _) => Ok(Led::Files(linked.texts.clone())),
+            (true, false, _) => Err(format!("`{shown}` is outside of what is compared: what it includes is not known")),
+            (true, true, true) => Ok(Led::Nowhere),
+            (true, true, false) => Err(format!("file not found: {shown}")),
+        }
+    }
+}
+
+/// Every name in quotes behind the word `include`, and where it may lead from that main file.
+pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
+    let mut found: Vec<Include> = Vec::new();
+    for at in memchr::memmem::find_iter(text, b"include") {
+        let rest = text[at + b"include".len()..].trim_ascii_start();
+        let Some(rest) = rest.strip_prefix(b"\"") else { continue };
+        let Some(end) = memchr::memchr2(b'"', b'\n', rest).filter(|end| rest[*end] == b'"') else { continue };
+        let name = &rest[..end];
+        if !name.is_empty() && found.iter().all(|known| known.name != name) {
+            let places = places(main.as_bytes(), name);
+            found.push(Include { name: name.to_vec(), places, pattern: is_pattern(name) });
+        }
+    }
+    found
+}
+
+fn is_pattern(name: &[u8]) -> bool {
+    name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
+/// Paths from the root of the side that a name may mean, the most likely first.
+fn places(main: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
+    let folder = main.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |slash| &main[..slash]);
+    // The side may hold the root of the host in any folder that the main file is in.
+    let roots = || {
+        let mut roots = vec![folder];
+        while let Some(slash) = roots.last().and_then(|root| root.iter().rposition(|byte| *byte == b'/')) {
+            roots.push(&folder[..slash]);
+        }
+        if !folder.is_empty() {
+            roots.push(b"");
+        }
+        roots
+    };
+    let mut places: Vec<Vec<u8>> = Vec::new();
+    let mut place = |root: &[u8], name: &[u8]| {
+        if let Some(path) = joined(root, name).filter(|path| !places.contains(path)) {
+            places.push(path);
+        }
+    };
+    if let Some(absolute) = name.strip_prefix(b"/") {
+        roots().into_iter().for_each(|root| place(root, absolute));
+    } else if name.starts_with(b"./") || name.starts_with(b"../") {
+        place(folder, name);
+        place(b"", name);
+    } else {
+        place(folder, name);
+        roots().into_iter().for_each(|root| place(root, &[b"etc/", name].concat()));
+    }
+    places
+}
+
+/// The path without `.` and `..`; `None`: it leads out of the side.
+fn joined(root: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut parts: Vec<&[u8]> = root.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+    for part in name.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join(&b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_from_the_main_file_and_from_the_root_of_the_host() {
+        let places = |main: &str, name: &str| {
+            let found = places(main.as_bytes(), name.as_bytes());
+            found.into_iter().map(|path| String::from_utf8(path).expect("text")).collect::<Vec<_>>()
+        };
+        assert_eq!(places("fw/a.nft", "./x"), ["fw/x", "x"]);
+        assert_eq!(places("fw/a.nft", "../x"), ["x"]);
+        assert_eq!(places("a.nft", "d/*.nft"), ["d/*.nft", "etc/d/*.nft"]);
+        assert_eq!(places("h/etc/a.nft", "/etc/d/x"), ["h/etc/etc/d/x", "h/etc/d/x", "etc/d/x"]);
+    }
+
+    #[test]
+    fn what_is_included_is_found_without_reading_the_rest() {
+        let text = b"#!/usr/sbin/nft -f\ninclude \"./a.nft\"\n include   \"b/*.nft\"; include \"./a.nft\"\ninclude \"c\n";
+        let found: Vec<_> = names("m.nft", text).into_iter().map(|include| (include.name, include.pattern)).collect();
+        assert_eq!(found, [(b"./a.nft".to_vec(), false), (b"b/*.nft".to_vec(), true)]);
     }
 }

@@ -17,7 +17,7 @@ mod syntax;
 mod types;
 
 use super::data::Json;
-use super::{Disposition, Format, Reading};
+use super::{Disposition, Format, Include, Reading};
 use crate::text::Span;
 use account::Account;
 use include::Includes;
@@ -34,6 +34,10 @@ impl Format for Nftables {
 
     fn recognises(&self, name: &str, text: &[u8]) -> bool {
         json::recognises(text) || recognise::is_text(name, text)
+    }
+
+    fn includes(&self, main: &str, text: &[u8]) -> Vec<Include> {
+        if recognise::is_json(text) { Vec::new() } else { include::names(main, text) }
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
@@ -62,7 +66,7 @@ impl Format for Nftables {
                     account.claim(Span { start: at.end, ..all }, Disposition::Inert("not read"));
                 }
                 None if text.trim_ascii().is_empty() => account.gap(all, "the file is empty"),
-                None => transactions.push(parse::parse(*file, &Includes::new(reading), &mut account)),
+                None => transactions.push(parse::parse(*file, &Includes::new(reading, *file), &mut account)),
             }
         }
         let mut ruleset = Ruleset::default();

@@ -1,5 +1,6 @@
 //! Lines of a file: commands, definitions and includes.
 
+use super::super::include::Led;
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
     Chain, Command, Declaration, Elements, Expression, Family, Found, Kind as Expressed, Listed, Name, ObjectKind,
@@ -156,10 +157,14 @@ impl<'t> Parser<'_, 't> {
         if self.files.len() >= MOST_INCLUDED {
             return Err(refused(format!("include nested too deeply, max {MOST_INCLUDED} levels")));
         }
-        let found = self.includes.find(name).map_err(refused)?;
-        // The last on the stack is the first to be read.
-        for file in found.into_iter().rev() {
-            self.push(file);
+        match self.includes.find(name).map_err(refused)? {
+            Led::Files(files) => {
+                // The last on the stack is the first to be read.
+                for file in files.into_iter().rev() {
+                    self.push(file);
+                }
+            }
+            Led::Nowhere => self.account.claim(at, Disposition::Inert("no file matches")),
         }
         Ok(())
     }

@@ -28,8 +28,10 @@ pub(super) fn run<'t>(transactions: Vec<Vec<Command<'t>>>, ruleset: &mut Ruleset
     let mut program = Program { ruleset, account, flushes: Flushes::default(), added: Vec::new(), removes: false };
     for commands in transactions {
         for command in commands {
-            let at = command.at;
-            if let Err((at, reason)) = program.command(at, command.verb) {
+            let whole = command.at;
+            if let Err((at, reason)) = program.command(whole, command.verb) {
+                // It is said once what became of the command.
+                program.account.claim(whole, Disposition::Modelled);
                 program.account.gap(at, reason);
             }
         }

@@ -1,0 +1,111 @@
+//! What main files include, fetched from the side that they are of, until nothing is missing.
+
+use super::judge;
+use crate::decision::Doubt;
+use crate::formats::{self, Include, Input};
+use crate::source::{Claims, Side, Sides};
+use crate::text::{Linked, SourceId, SourceMap, escape};
+use std::collections::{BTreeSet, HashMap};
+
+/// Fetches what the files of both sides include. What another one includes is no main file of its own any more.
+pub(super) fn of_sides(
+    sides: &Sides,
+    (base, head): &mut judge::Inputs,
+    sources: &mut SourceMap,
+) -> Result<(), Vec<Doubt>> {
+    of_side(&sides.base, base, sources)?;
+    of_side(&sides.head, head, sources)
+}
+
+/// Fetches what the files of a side include.
+pub(super) fn of_side(side: &Side, inputs: &mut Vec<Input>, sources: &mut SourceMap) -> Result<(), Vec<Doubt>> {
+    let around = side.around();
+    let mut closure = Closure { side: around.as_ref().unwrap_or(side), sources, known: HashMap::new() };
+    for file in inputs.iter().flat_map(|input| &input.files) {
+        closure.known.insert(closure.path(*file), *file);
+    }
+    for input in inputs.iter() {
+        if let Some(format) = formats::format_of(input, closure.sources) {
+            for main in &input.files {
+                closure.follow(format, *main)?;
+            }
+        }
+    }
+    let mut included = BTreeSet::new();
+    for input in inputs.iter() {
+        for main in input.files.iter().filter(|main| !included.contains(*main)).collect::<Vec<_>>() {
+            included.extend(sources.included(*main).filter(|file| file != main));
+        }
+    }
+    for input in inputs.iter_mut() {
+        input.files.retain(|file| !included.contains(file));
+    }
+    inputs.retain(|input| !input.files.is_empty());
+    Ok(())
+}
+
+struct Closure<'a> {
+    side: &'a Side,
+    sources: &'a mut SourceMap,
+    /// The files that were read, by their paths as they are shown.
+    known: HashMap<String, SourceId>,
+}
+
+impl Closure<'_> {
+    /// The path of a file in the side.
+    fn path(&self, file: SourceId) -> String {
+        let name = self.sources.name(file);
+        let name = if self.side.is_surroundings() { name.rsplit('/').next().unwrap_or(name) } else { name };
+        name.to_owned()
+    }
+
+    fn follow(&mut self, format: &dyn formats::Format, main: SourceId) -> Result<(), Vec<Doubt>> {
+        let path = self.path(main);
+        let mut pending = vec![main];
+        while let Some(file) = pending.pop() {
+            for include in format.includes(&path, self.sources.bytes(file)) {
+                if self.sources.linked(main, &include.name).is_some() {
+                    continue;
+                }
+                let texts = self.fetch(&include)?;
+                pending.extend(&texts);
+                let within = !texts.is_empty() || !include.name.starts_with(b"/") && !include.places.is_empty();
+                self.sources.link(main, &include.name, Linked { texts, within });
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that a name leads to, in the order in which they are included.
+    fn fetch(&mut self, include: &Include) -> Result<Vec<SourceId>, Vec<Doubt>> {
+        let files = self.side.files(&Named(include)).map_err(judge::source_doubts)?;
+        let mut found: Vec<_> = files.iter().filter_map(|file| Some((include.place_of(&file.path)?, file))).collect();
+        found.sort_by(|(left, a), (right, b)| (left, &a.path).cmp(&(right, &b.path)));
+        if !include.pattern {
+            found.truncate(1);
+        }
+        let mut texts = Vec::with_capacity(found.len());
+        for (_, file) in found {
+            let shown = escape(&file.path);
+            let id = match self.known.get(&shown) {
+                Some(id) => *id,
+                None => judge::add(self.sources, file)?,
+            };
+            self.known.insert(shown, id);
+            texts.push(id);
+        }
+        Ok(texts)
+    }
+}
+
+/// The files that a name may lead to.
+struct Named<'i>(&'i Include);
+
+impl Claims for Named<'_> {
+    fn file(&self, path: &[u8]) -> bool {
+        self.0.place_of(path).is_some()
+    }
+    fn below(&self, folder: &[u8]) -> bool {
+        self.0.is_below(folder)
+    }
+}
