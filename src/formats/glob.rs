@@ -115,7 +115,9 @@ mod tests {
         ] {
             assert!(fits(pattern, path), "{pattern} {path}");
         }
-        for (pattern, path) in [("a/*.nft", "a/.b.nft"), ("a/*", "a/b/c"), ("*", "a/b"), ("a/[!b]c", "a/bc"), ("a?", "a")] {
+        for (pattern, path) in
+            [("a/*.nft", "a/.b.nft"), ("a/*", "a/b/c"), ("*", "a/b"), ("a/[!b]c", "a/bc"), ("a?", "a")]
+        {
             assert!(!fits(pattern, path), "{pattern} {path}");
         }
         assert!(is_below(b"etc/*.d/x", b"etc/nft.d", true));

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn what_is_included_is_found_without_reading_the_rest() {
-        let text = b"#!/usr/sbin/nft -f\ninclude \"./a.nft\"\n include   \"b/*.nft\"; include \"./a.nft\"\ninclude \"c\n";
+        let text =
+            b"#!/usr/sbin/nft -f\ninclude \"./a.nft\"\n include   \"b/*.nft\"; include \"./a.nft\"\ninclude \"c\n";
         let found: Vec<_> = names("m.nft", text).into_iter().map(|include| (include.name, include.pattern)).collect();
         assert_eq!(found, [(b"./a.nft".to_vec(), false), (b"b/*.nft".to_vec(), true)]);
     }

@@ -6,8 +6,7 @@ use super::sets::Contents;
 use super::{Aside, Lowering, Sets, names, otherwise, statements, text};
 use crate::formats::nftables::ruleset::{self, Chain, Table};
 use crate::formats::nftables::syntax::{
-    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetKey, StatementKind,
-    TableFlag,
+    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetKey, StatementKind, TableFlag,
 };
 use crate::formats::nftables::types::Type;
 use crate::model::{Action, Object};

@@ -3,13 +3,13 @@
 use super::conditions::Part;
 use super::context::Context;
 use super::values::{Values, values};
+use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::{self, ChangeAction};
 use crate::formats::nftables::syntax::{
     Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetData, SetFlag, SetKey, StatementKind,
 };
 use crate::formats::nftables::types::Type;
-use crate::formats::Disposition;
 use crate::net::Set;
 use crate::text::Span;
 

@@ -6,7 +6,7 @@ use super::super::syntax::{
     Chain, Command, Declaration, Elements, Expression, Family, Found, Kind as Expressed, Listed, Name, ObjectKind,
     Path, Place, Verb,
 };
-use super::{MOST_ERRORS, MOST_INCLUDED, Parsed, Parser, Refusal, unquoted};
+use super::{MOST_ERRORS, MOST_INCLUDED, MOST_INCLUDES, Parsed, Parser, Refusal, unquoted};
 use crate::formats::Disposition;
 use crate::text::Span;
 use std::rc::Rc;
@@ -48,10 +48,10 @@ impl<'t> Parser<'_, 't> {
     /// Notes what is wrong and goes on behind the next separator.
     pub(super) fn report(&mut self, start: Span, refusal: Refusal) {
         let Refusal { at, reason } = refusal;
-        self.errors += 1;
-        if self.errors > MOST_ERRORS {
+        if self.errors >= MOST_ERRORS {
             return;
         }
+        self.errors += 1;
         while !matches!(self.peek().kind, Kind::Newline | Kind::Sign(Sign::Semicolon) | Kind::End) {
             self.advance();
         }
@@ -98,7 +98,7 @@ impl<'t> Parser<'_, 't> {
                 self.advance();
                 let at = self.since(start);
                 self.separator()?;
-                self.include(at, name)?;
+                self.include(at, name);
             }
             b"define" => {
                 self.advance();
@@ -152,21 +152,32 @@ impl<'t> Parser<'_, 't> {
         }
     }
 
-    fn include(&mut self, at: Span, name: &[u8]) -> Parsed<()> {
-        let refused = |reason: String| Box::new(Refusal { at, reason });
-        if self.files.len() >= MOST_INCLUDED {
-            return Err(refused(format!("include nested too deeply, max {MOST_INCLUDED} levels")));
-        }
-        match self.includes.find(name).map_err(refused)? {
-            Led::Files(files) => {
+    /// Goes on in the files that a name leads to. What is behind the directive is read in any case.
+    fn include(&mut self, at: Span, name: &[u8]) {
+        let found = if self.files.len() >= MOST_INCLUDED {
+            Err(format!("include nested too deeply, max {MOST_INCLUDED} levels"))
+        } else if self.included >= MOST_INCLUDES {
+            Err(format!("more than {MOST_INCLUDES} files are included"))
+        } else {
+            self.includes.find(name)
+        };
+        match found {
+            Ok(Led::Files(files)) => {
+                self.included += files.len();
                 // The last on the stack is the first to be read.
                 for file in files.into_iter().rev() {
                     self.push(file);
                 }
             }
-            Led::Nowhere => self.account.claim(at, Disposition::Inert("no file matches")),
+            Ok(Led::Nowhere) => self.account.claim(at, Disposition::Inert("no file matches")),
+            Err(reason) => {
+                self.account.gap(at, reason);
+                self.errors += 1;
+                if self.errors == MOST_ERRORS {
+                    self.give_up();
+                }
+            }
         }
-        Ok(())
     }
 
     fn command(&mut self) -> Parsed<()> {

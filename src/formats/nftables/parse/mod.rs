@@ -44,6 +44,9 @@ const MOST_NESTED: usize = 64;
 /// How deep includes may be nested, as in nft.
 const MOST_INCLUDED: usize = 16;
 
+/// How many files may be included altogether: two that each include the next twice would be no end of them.
+const MOST_INCLUDES: usize = 10_000;
+
 /// The commands of a main file and of all that it includes.
 pub(super) fn parse<'t>(file: SourceId, includes: &Includes<'t, '_>, account: &mut Account) -> Vec<Command<'t>> {
     let mut own = Account::default();
@@ -120,6 +123,7 @@ struct Parser<'p, 't> {
     scopes: Vec<HashMap<Cow<'t, [u8]>, Rc<Expression<'t>>>>,
     commands: Vec<Command<'t>>,
     errors: usize,
+    included: usize,
     nested: usize,
     /// The place of everything, if it is one.
     fixed: Option<Span>,
@@ -147,6 +151,7 @@ impl<'p, 't> Parser<'p, 't> {
             scopes: vec![HashMap::new()],
             commands: Vec::new(),
             errors: 0,
+            included: 0,
             nested: 0,
             fixed: None,
         }
