@@ -28,6 +28,8 @@ pub(super) enum Type {
     /// Interface groups and routing realms: a number, or a name of iproute2.
     DeviceGroup,
     Realm,
+    /// A traffic class: `major:minor` in hexadecimal digits.
+    Class,
     /// Text: helpers, operating systems, times, control groups.
     Text,
     /// Connection labels, which are names on the host.
@@ -108,7 +110,8 @@ impl Type {
             b"devgroup" => Self::DeviceGroup,
             b"realm" => Self::Realm,
             b"ct_label" => Self::Label,
-            b"classid" | b"hour" => Self::Integer(32),
+            b"classid" => Self::Class,
+            b"hour" => Self::Integer(32),
             b"time" => Self::Integer(64),
             b"cgroupsv2" => Self::Text,
             b"verdict" => Self::Verdict,
@@ -133,6 +136,7 @@ impl Type {
             Self::Group => "group ID".to_owned(),
             Self::DeviceGroup => "devgroup name".to_owned(),
             Self::Realm => "routing realm".to_owned(),
+            Self::Class => "TC classid".to_owned(),
             Self::Text => "string".to_owned(),
             Self::Label => "conntrack label".to_owned(),
             Self::Verdict => "netfilter verdict".to_owned(),
@@ -147,7 +151,13 @@ impl Type {
             Self::Protocol => 8,
             Self::Service => 16,
             Self::Interface | Self::InterfaceNumber | Self::Text | Self::Label => 128,
-            Self::Mark | Self::User | Self::Group | Self::DeviceGroup | Self::Realm | Self::Verdict => 32,
+            Self::Mark
+            | Self::User
+            | Self::Group
+            | Self::DeviceGroup
+            | Self::Realm
+            | Self::Class
+            | Self::Verdict => 32,
             Self::Named(named) => named.bits,
             Self::Integer(bits) => bits,
         };
@@ -171,6 +181,7 @@ impl Type {
             | Self::Group
             | Self::DeviceGroup
             | Self::Realm
+            | Self::Class
             | Self::Text
             | Self::Verdict => false,
         }
@@ -225,6 +236,7 @@ impl Type {
             Self::User | Self::Group | Self::DeviceGroup | Self::Realm => {
                 numeric("Value too large").unwrap_or_else(|| Ok(Value::Name(shown())))
             }
+            Self::Class => class(text).map_or_else(|| Err(format!("Could not parse {}", self.title())), point),
             Self::Text | Self::Label => Ok(Value::Name(shown())),
             Self::Verdict => Err(format!("`{}` is not a verdict", shown())),
         }
@@ -246,6 +258,7 @@ impl Type {
             Self::InterfaceNumber if value == 0 => "missing".to_owned(),
             Self::Interface | Self::InterfaceNumber => format!("\"{}\"", escape(&Interface(value).name())),
             Self::Mark => format!("{value:#x}"),
+            Self::Class => format!("{:x}:{:x}", value >> 16, value & 0xffff),
             Self::Named(named) => match names::word(named.words, value) {
                 Some(word) => word.to_owned(),
                 None if named.flags => format!("{value:#x}"),
@@ -300,6 +313,22 @@ fn names_with_prefix(first: u128, last: u128) -> Option<String> {
     let name = Interface(first).name();
     let all = Interface::with_prefix(&name)?;
     (all.ranges() == [(first, last)]).then(|| format!("\"{}*\"", escape(&name)))
+}
+
+/// A traffic class as tc(8) writes it; without a colon it is a number.
+fn class(text: &str) -> Option<u128> {
+    let half = |text: &str| match text {
+        "" => Some(0),
+        digits => u16::from_str_radix(digits, 16).ok().map(u128::from),
+    };
+    match text {
+        "none" => Some(0),
+        "root" => Some(u128::from(u32::MAX)),
+        _ => match text.split_once(':') {
+            Some((major, minor)) => Some(half(major)? << 16 | half(minor)?),
+            None => number(text).filter(|value| *value <= u128::from(u32::MAX)),
+        },
+    }
 }
 
 /// A number as strtoumax(3) with base 0 reads it.

@@ -15,6 +15,9 @@ use crate::world::World;
 pub(crate) fn generated(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), String> {
     for run in share.first..share.first + share.count {
         let case = super::generate(share.seed + run, if share.long { 1_000 } else { 250 });
+        if share.count == 1 {
+            println!("{}", case.rules);
+        }
         judge(&case, world, tally)?;
         if run % 8 == 0 {
             world.clear()?;

@@ -626,7 +626,8 @@ impl Writer<'_> {
 
     fn reject(&mut self, rule: &Rule, table: &Table) -> String {
         let with: &[&str] = match (rule.protocol, rule.family) {
-            ("tcp", _) if self.random.chance(50) => &["tcp reset"],
+            // nft 1.0.6 lists `meta nfproto ipv4 reject with tcp reset` without the family.
+            ("tcp", _) if !rule.text.contains("meta") && self.random.chance(50) => &["tcp reset"],
             (_, Some(_)) if table.family == "inet" && self.random.chance(30) => &["icmpx type port-unreachable"],
             (_, Some(Family::Ipv4)) => &["icmp type host-prohibited", "icmp port-unreachable"],
             (_, Some(Family::Ipv6)) => &["icmpv6 type admin-prohibited", "icmpv6 no-route"],

@@ -32,7 +32,7 @@ impl<'j> Reader<'j, '_> {
     fn base(&mut self, object: &mut Fields<'j>) -> Option<Base<'j>> {
         let at = self.span(object.at);
         let (kind, hook, priority) = (object.take("type"), object.take("hook"), object.take("prio"));
-        let devices = object.take("dev").map(|dev| self.names(dev)).unwrap_or_default();
+        let mut devices = object.take("dev").map(|dev| self.names(dev)).unwrap_or_default();
         let flags = self.flags(object, "flags", |flag| (flag == b"offload").then_some(()));
         if kind.is_none() && hook.is_none() && priority.is_none() {
             return None;
@@ -43,6 +43,10 @@ impl<'j> Reader<'j, '_> {
         }
         let (kind, hook) = (self.name(kind?)?, self.name(hook?)?);
         let priority = self.priority(priority?)?;
+        // nft 1.0.6 lists the chains of devices without them.
+        if devices.is_empty() && matches!(&*hook.text, b"ingress" | b"egress") {
+            devices.push(Name { text: Cow::Borrowed(b"?"), at });
+        }
         Some(Base { at, kind, hook, devices, priority, offload: !flags.is_empty() })
     }
 

@@ -29,9 +29,15 @@ pub(super) fn recognises(text: &[u8]) -> bool {
 /// Reads a document, and accounts for all of it but statements and elements, which are accounted for where their
 /// meaning is found.
 pub(super) fn read<'j>(source: SourceId, json: &'j Json<'j>, account: &mut Account) -> Vec<Command<'j>> {
-    let mut reader = Reader { source, account, known: Vec::new(), commands: Vec::new() };
+    let mut reader = Reader { source, account, known: Vec::new(), commands: Vec::new(), listed: None };
     reader.document(json.root());
-    let Reader { source: _, account, mut known, commands } = reader;
+    let Reader { source: _, account, mut known, mut commands, listed } = reader;
+    // Maps are listed before the chains to which their elements lead.
+    commands[listed.unwrap_or_default()..].sort_by_key(|command| match &command.verb {
+        Verb::Add(Declaration::Table(_)) => 0,
+        Verb::Add(Declaration::Chain(_)) => 1,
+        _ => 2,
+    });
     known.sort_unstable_by_key(|(at, _)| (at.start, std::cmp::Reverse(at.end)));
     let Span { source, start: mut done, end } = span(source, json.root());
     for (at, disposition) in known {
@@ -58,6 +64,8 @@ struct Reader<'j, 'a> {
     /// What is inert, and (`None`) what is accounted for elsewhere. The rest of the document is syntax.
     known: Vec<(Span, Option<Disposition>)>,
     commands: Vec<Command<'j>>,
+    /// The first command that `list` printed.
+    listed: Option<usize>,
 }
 
 impl<'j> Reader<'j, '_> {
@@ -93,7 +101,9 @@ impl<'j> Reader<'j, '_> {
             // What `list` prints is taken as if it were added.
             _ => {
                 let verb = self.added(key, value, true);
+                let before = self.commands.len();
                 self.command(item, verb);
+                self.listed.get_or_insert(before);
             }
         }
     }

@@ -1,5 +1,6 @@
 use super::{Reader, escape};
 use crate::formats::data::{Kind, Node, Object as Fields, Values};
+use crate::formats::nftables::parse;
 use crate::formats::nftables::syntax;
 use crate::formats::nftables::syntax::{
     Binary, Expression, Limit, LimitUnit, Log, Name, Nat, NatFlag, NatKind, QueueFlag, Quota, Reject, Relation,
@@ -28,8 +29,12 @@ impl<'j> Reader<'j, '_> {
         self.several(list).into_iter().filter_map(|node| self.statement(node)).collect()
     }
 
-    fn written_as_text(&mut self, node: Node<'j>, text: &'j str, _out: &mut Vec<Statement<'j>>) {
-        self.gap(node, format!("the text `{}` is not read yet", escape(text)));
+    /// What nft's JSON has no words for, such as chains without a name, it writes as in a file.
+    fn written_as_text(&mut self, node: Node<'j>, text: &'j str, out: &mut Vec<Statement<'j>>) {
+        match parse::statements(text.as_bytes(), self.span(node)) {
+            Ok(statements) => out.extend(statements),
+            Err(refusal) => self.gap(node, format!("`{}`: {}", escape(text), refusal.reason)),
+        }
     }
 
     fn statement(&mut self, node: Node<'j>) -> Option<Statement<'j>> {

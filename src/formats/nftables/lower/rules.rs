@@ -860,6 +860,7 @@ const fn is_distinct(kind: Type) -> bool {
         | Type::Group
         | Type::DeviceGroup
         | Type::Realm
+        | Type::Class
         | Type::Text
         | Type::Label
         | Type::Verdict => false,
