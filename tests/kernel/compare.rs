@@ -1,12 +1,12 @@
 //! Holds what the kernel did against what the model says.
 
 use crate::observe::{Point, Sightings};
-use crate::probe::{Hook, Probe};
+use crate::probe::{Body, Hook, Probe};
 use portcullis::diff::{Sided, trace};
 use portcullis::formats::{self, Input, Note};
 use portcullis::model::{Configuration, Literal, Snapshot, Store};
 use portcullis::net::{Family, Packet, Region, State};
-use portcullis::text::{Place, SourceMap};
+use portcullis::text::{Linked, Place, SourceMap};
 
 /// A ruleset as the model reads it.
 pub(crate) struct Model {
@@ -66,13 +66,23 @@ pub(crate) struct Comparison {
 
 const NAME: &str = "host";
 
+/// Reads rules on a host that has no files to include.
+pub(crate) fn read(sources: &mut SourceMap, store: &mut Store, rules: &str, format: &str) -> (Snapshot, Vec<Note>) {
+    let file = sources.add(b"rules", rules.into()).expect("rules are smaller than 4 GiB");
+    let format = formats::format(format);
+    for include in format.map(|format| format.includes("rules", rules.as_bytes())).unwrap_or_default() {
+        sources.link(file, &include.name, Linked { texts: Vec::new(), within: true });
+    }
+    let input = Input { name: NAME.to_owned(), format, files: vec![file] };
+    let (snapshot, _, notes) = formats::read(&[input], sources, store, None);
+    (snapshot, notes)
+}
+
 impl Model {
     pub(crate) fn read(rules: &str, format: &str) -> Self {
         let mut sources = SourceMap::default();
-        let file = sources.add(b"rules", rules.into()).expect("rules are smaller than 4 GiB");
         let mut store = Store::default();
-        let input = Input { name: NAME.to_owned(), format: formats::format(format), files: vec![file] };
-        let (snapshot, _, notes) = formats::read(&[input], &sources, &mut store, None);
+        let (snapshot, notes) = read(&mut sources, &mut store, rules, format);
         Self { sources, store, snapshot, notes }
     }
 
@@ -93,6 +103,11 @@ impl Model {
     pub(crate) fn family(&self) -> Option<Family> {
         let filter = self.snapshot.configurations().first()?.filters.first()?;
         filter.domain.first().map(Region::family)
+    }
+
+    fn translates(&self) -> bool {
+        let mut objects = self.snapshot.configurations().iter().flat_map(|configuration| &configuration.objects);
+        objects.any(|object| object.kind == "translation")
     }
 
     fn sided(&self, hook: Hook) -> Option<Sided<'_>> {
@@ -144,11 +159,14 @@ impl Model {
     /// Compares every packet at every hook to which it came.
     pub(crate) fn compare(&self, probes: &[Probe], seen: &Sightings, names: &[String]) -> Comparison {
         let mut out = Comparison::default();
+        let translates = self.translates();
         for ((index, probe), id) in probes.iter().enumerate().zip(1u16..) {
             for (hook, n) in Hook::ALL.into_iter().zip(0..) {
                 let Some((state, passed)) = outcome(hook, seen, id) else { continue };
                 let point = probe.point(hook, state, names);
-                if seen.is_translated(id) {
+                // Two connections that would become one cannot both be translated.
+                let collides = !passed && translates && state == State::New;
+                if seen.is_translated(id) || collides && matches!(probe.body, Body::Other(_)) {
                     out.translated += 1;
                     continue;
                 }

@@ -48,6 +48,16 @@ fn unknowable(said: &str, line: &str) -> Option<&'static str> {
         _ if said.contains("No such file or directory") && line.contains("include") => "included files of the host",
         _ if said.contains("No such file or directory") && flow => "flow tables, which this kernel lacks",
         _ if said.contains("No such file or directory") && line.contains("queue") => "queues, which this kernel lacks",
+        _ if said.contains("No such file or directory") && line.contains("secmark") => {
+            "security labels, which this kernel lacks"
+        }
+        _ if said.contains("Assertion") => "a crash of nft",
+        _ if said.contains("invalid priority expression") && (line.contains("dstnat") || line.contains("srcnat")) => {
+            "priorities that only a newer nft takes"
+        }
+        _ if said.contains("syntax error") && ["destroy", "last"].iter().any(|word| line.contains(word)) => {
+            "words that only a newer nft takes"
+        }
         _ => return None,
     })
 }

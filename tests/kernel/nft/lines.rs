@@ -14,7 +14,8 @@ pub(crate) struct Sheet {
     head: String,
     /// What comes before each rule.
     command: String,
-    rules: Vec<String>,
+    /// Each with whether nftables' own tests say that some version of it takes the rule.
+    rules: Vec<(String, bool)>,
 }
 
 /// One rule on which reader and `nft` do not agree.
@@ -53,7 +54,12 @@ fn read(name: String, text: &str) -> Vec<Sheet> {
             Some('!') => sets.push(('!', letters.as_str())),
             Some('?') => sets.push(('?', letters.as_str())),
             Some('%') => sets.push(('%', letters.as_str())),
-            Some(_) => rules.extend(line.split(';').next().map(|rule| rule.trim().to_owned())),
+            Some(_) => {
+                let mut columns = line.split(';').map(str::trim);
+                if let (Some(rule), Some(outcome)) = (columns.next(), columns.next()) {
+                    rules.push((rule.to_owned(), outcome == "ok"));
+                }
+            }
         }
     }
     let mut out = Vec::new();
@@ -100,7 +106,7 @@ impl Sheet {
         let head = self.usable_head(world);
         let refusals = self.refusals(world, &head)?;
         let mut out = Compared::default();
-        for (n, rule) in self.rules.iter().enumerate() {
+        for (n, (rule, loads)) in self.rules.iter().enumerate() {
             let text = format!("{head}{}{rule}\n", self.command);
             let gaps = Model::read(&text, "nftables").gaps();
             let gap = gaps.first().map(|(_, reason, _)| reason.clone());
@@ -108,7 +114,10 @@ impl Sheet {
                 (None, None) => out.taken += 1,
                 (Some(_), Some(_)) => out.refused += 1,
                 (Some((_, message)), None) => {
-                    let refusal = Refusal::of(message, rule);
+                    let mut refusal = Refusal::of(message, rule);
+                    if *loads {
+                        refusal.unknowable.get_or_insert("what only a newer nft or another kernel takes");
+                    }
                     out.disagreements.push(Disagreement::Read { rule: rule.clone(), refusal });
                 }
                 (None, Some(reason)) => out.disagreements.push(Disagreement::Unread { rule: rule.clone(), reason }),
@@ -136,7 +145,7 @@ impl Sheet {
         loop {
             let skipped: BTreeSet<usize> = out.iter().map(|(at, _)| *at).collect();
             let tried: Vec<usize> = (0..self.rules.len()).filter(|n| !skipped.contains(n)).collect();
-            let lines: String = tried.iter().map(|n| format!("{}{}\n", self.command, self.rules[*n])).collect();
+            let lines: String = tried.iter().map(|n| format!("{}{}\n", self.command, self.rules[*n].0)).collect();
             let Err(message) = world.would_load(&format!("{head}{lines}")) else { return Ok(out) };
             let before = out.len();
             let first = head.lines().count() + 1;

@@ -174,7 +174,8 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             for (at, claim) in meant.claims {
                 match claim {
                     Ok(Disposition::Inert(why)) => account.claim(at, Disposition::Inert(why)),
-                    Ok(_) | Err(_) => account.claim(at, Disposition::Inert("not about IP packets at a hook of theirs")),
+                    Ok(_) => account.claim(at, Disposition::Inert("not about IP packets at a hook of theirs")),
+                    Err(reason) => account.gap(at, reason),
                 }
             }
         }
