@@ -223,9 +223,18 @@ impl Draft {
         };
         match (field, range) {
             (Field::State, _) => self.states(State::ALL.into_iter().filter(|s| set.contains(s.value()))),
-            (Field::Protocol, Some((a, b))) => self.protocol(clamp(a), clamp(b)),
-            (Field::SourcePort, Some((a, b))) => self.source_port(clamp(a), clamp(b)),
-            (Field::DestinationPort, Some((a, b))) => self.destination_port(clamp(a), clamp(b)),
+            (Field::Protocol | Field::SourcePort | Field::DestinationPort, _)
+                if self.sets.iter().all(|(f, _)| *f != field) && (range.is_some() || self.inline(field).is_some()) =>
+            {
+                let within = self.inline(field).map(|(first, last)| set.intersection(&Set::range(first, last)));
+                match (field, within.as_ref().unwrap_or(set).ranges()) {
+                    (_, []) => self.never(),
+                    (Field::Protocol, [(a, b)]) => self.protocol(clamp(*a), clamp(*b)),
+                    (Field::SourcePort, [(a, b)]) => self.source_port(clamp(*a), clamp(*b)),
+                    (Field::DestinationPort, [(a, b)]) => self.destination_port(clamp(*a), clamp(*b)),
+                    (_, _) => self.sets.push((field, within.map_or_else(shared, Arc::new))),
+                }
+            }
             _ => match self.sets.iter_mut().find(|(f, _)| *f == field) {
                 Some((_, old)) => {
                     *old = Arc::new(old.intersection(set));
@@ -236,6 +245,23 @@ impl Draft {
                 None => self.sets.push((field, shared())),
             },
         }
+    }
+
+    /// The interval that stands inline for a field, if it is not full.
+    fn inline(&self, field: Field) -> Option<(u128, u128)> {
+        let (first, last, max): (u16, u16, u16) = match field {
+            Field::Protocol => (self.rule.protocol.0.into(), self.rule.protocol.1.into(), u8::MAX.into()),
+            Field::SourcePort => (self.rule.source_port.0, self.rule.source_port.1, u16::MAX),
+            Field::DestinationPort => (self.rule.destination_port.0, self.rule.destination_port.1, u16::MAX),
+            Field::Source
+            | Field::Destination
+            | Field::Input
+            | Field::Output
+            | Field::State
+            | Field::TcpFlags
+            | Field::LaterFragment => return None,
+        };
+        ((first, last) != (0, max)).then_some((first.into(), last.into()))
     }
 
     /// Only packets of `family` whose address `field` ([`Field::Source`] or [`Field::Destination`]) is in `set`.

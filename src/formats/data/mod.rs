@@ -5,4 +5,4 @@
 
 mod json;
 
-pub(super) use json::{Entry, Json, Kind, Node, Object, Refused, Values};
+pub(super) use json::{Entry, Json, Kind, Node, Object, Values};

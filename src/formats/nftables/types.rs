@@ -227,10 +227,10 @@ impl Type {
                 Some(value) => point(value.into()),
                 None => numeric("Value too large").unwrap_or_else(|| Err(format!("Could not parse {}", named.title))),
             },
-            Self::Integer(_) | Self::Mark => numeric("Value too large").unwrap_or_else(|| match self {
-                Self::Mark => Ok(Value::Name(shown())),
-                _ => Err(format!("Could not parse {}", self.title())),
-            }),
+            Self::Integer(_) => {
+                numeric("Value too large").unwrap_or_else(|| Err(format!("Could not parse {}", self.title())))
+            }
+            Self::Mark => numeric("Value too large").unwrap_or_else(|| Ok(Value::Name(shown()))),
             Self::User | Self::Group if text == "root" => point(0),
             Self::DeviceGroup if text == "default" => point(0),
             Self::User | Self::Group | Self::DeviceGroup | Self::Realm => {
@@ -283,12 +283,11 @@ impl Type {
             parts.push(if first == last {
                 self.show(*first)
             } else {
-                match self {
-                    Self::Address(family) => prefix_or_range(family, *first, *last),
-                    Self::Interface | Self::InterfaceNumber if names_with_prefix(*first, *last).is_some() => {
-                        names_with_prefix(*first, *last).unwrap_or_default()
-                    }
-                    _ => format!("{}-{}", self.show(*first), self.show(*last)),
+                let names = names_with_prefix(*first, *last);
+                match (self, names) {
+                    (Self::Address(family), _) => prefix_or_range(family, *first, *last),
+                    (Self::Interface | Self::InterfaceNumber, Some(names)) => names,
+                    (_, _) => format!("{}-{}", self.show(*first), self.show(*last)),
                 }
             });
         }

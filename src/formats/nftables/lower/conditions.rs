@@ -317,9 +317,17 @@ impl Part {
 
     /// Each value as text; flags that are tested one by one are values of their own.
     fn shown(&self, values: &Values) -> (Vec<String>, Vec<String>) {
+        /// Longer intervals are one value.
+        const MOST_SINGLE: u128 = 8;
         let kind = self.selector.kind;
-        let ranges = values.set.ranges().iter();
-        let ranges = ranges.map(|(first, last)| kind.show_set(&Set::range(*first, *last))).collect();
+        let mut ranges = Vec::new();
+        for (first, last) in values.set.ranges() {
+            if last - first < MOST_SINGLE {
+                ranges.extend((*first..=*last).map(|value| kind.show(value)));
+            } else {
+                ranges.push(kind.show_set(&Set::range(*first, *last)));
+            }
+        }
         (ranges, values.names.iter().map(|name| format!("\"{name}\"")).collect())
     }
 

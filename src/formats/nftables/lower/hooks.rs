@@ -26,18 +26,28 @@ pub(super) fn is_link(chain: &Chain<'_>) -> bool {
 pub(super) struct Timing(Vec<Vec<bool>>);
 
 impl Timing {
-    pub(super) fn of(ruleset: &Ruleset<'_>, survey: &Survey) -> Self {
-        let of = |(number, table): (usize, &Table<'_>)| {
-            let starts: Vec<usize> = table
-                .chains
-                .iter()
-                .enumerate()
-                .filter(|(_, chain)| runs_early(table.head.family, chain))
-                .map(|(chain, _)| chain)
-                .collect();
-            survey.reached_from(table, number, &starts)
-        };
-        Self(ruleset.tables.iter().enumerate().map(of).collect())
+    pub(super) fn of(ruleset: &Ruleset<'_>, survey: &Survey, account: &mut Account) -> Self {
+        let mut all = Vec::with_capacity(ruleset.tables.len());
+        for (number, table) in ruleset.tables.iter().enumerate() {
+            let bases = |early| {
+                let chains = table.chains.iter().enumerate().filter(|(_, chain)| chain.base.is_some());
+                chains.filter(|(_, chain)| runs_early(table.head.family, chain) == early).map(|(chain, _)| chain).collect()
+            };
+            let (early, late): (Vec<usize>, Vec<usize>) = (bases(true), bases(false));
+            let early = survey.reached_from(table, number, &early);
+            let late = survey.reached_from(table, number, &late);
+            let seen = survey.tables.get(number).map_or(&[][..], Vec::as_slice);
+            for (chain, seen) in table.chains.iter().zip(seen).zip(early.iter().zip(&late)).filter_map(|(one, both)| {
+                (*both.0 && *both.1).then_some(one)
+            }) {
+                if seen.states {
+                    let reason = "packets come here both before and after they are tracked: what `ct state` means depends on it";
+                    account.gap(chain.name.at, reason);
+                }
+            }
+            all.push(early);
+        }
+        Self(all)
     }
 
     pub(super) fn is_early(&self, table: usize, chain: usize) -> bool {
@@ -98,6 +108,10 @@ pub(super) fn filters(
                     if !can_deny(survey, table, number, index) {
                         continue;
                     }
+                    if nat_chains(ruleset, hook) > 1 {
+                        let reason = "another chain of type nat at this hook may translate a packet, and then this one does not see it";
+                        account.gap(chain.name.at, reason);
+                    }
                     only_first_packets(reading, &mut tables[number], id, of, chain);
                 }
                 let stage = Stage {
@@ -122,6 +136,12 @@ pub(super) fn filters(
         filters.push(Filter { id, domain, stages, absent: true });
     }
     filters
+}
+
+/// How many chains of type `nat` are at a hook.
+fn nat_chains(ruleset: &Ruleset<'_>, hook: &str) -> usize {
+    let bases = ruleset.tables.iter().flat_map(|table| &table.chains).filter_map(|chain| chain.base.as_ref());
+    bases.filter(|base| *base.kind.text == *b"nat" && *base.hook.text == *hook.as_bytes()).count()
 }
 
 /// The families that the ruleset is about.

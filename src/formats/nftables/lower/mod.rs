@@ -1,19 +1,26 @@
 //! The ruleset to the model: what the kernel does with packets under these tables, chains, rules and sets.
 //!
-//! Rules are understood one by one (`rules`, `conditions`, `selectors`), become rules of the model (`build`), and the base
+//! Rules are understood one by one (`rules`, `relations`, `maps`, `conditions`, `selectors`), become rules of the model (`build`), and the base
 //! chains of a hook become its filter (`hooks`). What is more than filtering is an object (`objects`).
 //!
 //! Packets are whole datagrams here, as in other formats: where connection tracking is loaded Linux puts fragments together
 //! before any hook. Only where a ruleset asks for fragments, matches on ports, flags and ICMP types demand that the packet is
 //! not a later one.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "expressions are of three dozen kinds; those that an arm does not name are refused, opaque or leave nothing behind"
+)]
+
 mod build;
 mod conditions;
 mod context;
 mod hooks;
 mod keys;
+mod maps;
 mod names;
 mod objects;
+mod relations;
 mod rules;
 mod selectors;
 mod sets;
@@ -45,7 +52,7 @@ pub(super) fn lower<'t>(reading: &mut Reading<'_>, ruleset: &Ruleset<'t>, accoun
     let survey = Survey::of(ruleset);
     let sets: Vec<Sets<'_, 't>> = ruleset.tables.iter().map(|table| contents(table, account)).collect();
     let dynamic = dynamic_sets(&survey);
-    let timing = Timing::of(ruleset, &survey);
+    let timing = Timing::of(ruleset, &survey, account);
     let mut lowering = Lowering {
         ruleset,
         survey: &survey,
@@ -161,7 +168,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             let mut occurrences = HashMap::default();
             for placed in &chain.rules {
                 let place = Place { table: number, chain: number_of_chain, id, families };
-                self.rule(reading, &mut made, place, &placed.rule, placed.rule.at, &mut occurrences, account);
+                self.rule(reading, &mut made, place, &placed.rule, &mut occurrences, account);
             }
         }
         made
@@ -187,7 +194,6 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         made: &mut model::Table,
         place: Place,
         rule: &'r Rule<'t>,
-        origin: Span,
         occurrences: &mut HashMap<String, u32, RandomState>,
         account: &mut Account,
     ) {
@@ -219,7 +225,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         let rules: Vec<RuleId> = builder.rules(&meant, comment, |_, number| blocks[number]);
         let chain = &mut made.chains[place.id.0 as usize];
         for rule in rules {
-            chain.push(rule, origin);
+            chain.push(rule, meant.at);
         }
     }
 
@@ -250,7 +256,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             let mut occurrences = HashMap::default();
             let inner = Place { id, ..place };
             for rule in *rules {
-                self.rule(reading, made, inner, rule, rule.at, &mut occurrences, account);
+                self.rule(reading, made, inner, rule, &mut occurrences, account);
             }
             names.push(name);
         }

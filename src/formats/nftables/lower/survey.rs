@@ -24,6 +24,8 @@ pub(super) struct Survey {
 pub(super) struct Seen {
     pub(super) writes: Vec<(Truth, usize)>,
     pub(super) beside: bool,
+    /// A rule of it asks for the state of a connection.
+    pub(super) states: bool,
     /// A rule of it may drop a packet.
     pub(super) denies: bool,
     /// The chains that its rules lead to.
@@ -179,11 +181,11 @@ impl Look<'_, '_, '_> {
             }
             Kind::SetReference(name) => {
                 let table = self.table;
-                if let Some(set) = table.set(&name.text) {
-                    if let Some(SetData::Types(_, _) | SetData::TypeOf(_, _)) = &set.head.data {
-                        for element in set.changes.iter().flat_map(|change| &change.elements.others) {
-                            self.value(element.value.as_ref(), rule);
-                        }
+                if let Some(set) = table.set(&name.text)
+                    && let Some(SetData::Types(_, _) | SetData::TypeOf(_, _)) = &set.head.data
+                {
+                    for element in set.changes.iter().flat_map(|change| &change.elements.others) {
+                        self.value(element.value.as_ref(), rule);
                     }
                 }
             }
@@ -205,6 +207,7 @@ impl Look<'_, '_, '_> {
                 ExtensionField::FragmentFragOff | ExtensionField::FragmentMoreFragments | ExtensionField::FragmentId,
                 _,
             ) => self.fragments = true,
+            Kind::Ct(CtKey::State, _) => self.seen.states = true,
             Kind::ExtensionHeader(header) => self.fragments |= **header == *b"frag",
             Kind::Concatenation(parts) => parts.iter().for_each(|part| self.expression(part)),
             Kind::Binary(_, left, right) | Kind::Map(left, right) => {

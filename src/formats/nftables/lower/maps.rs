@@ -1,0 +1,250 @@
+//! Maps: verdicts and values by key.
+
+use super::conditions::{Part, Wanted, boxes, settle};
+use super::relations::{MOST_EXCLUDED, disposition};
+use super::rules::{Condition, Lowered, Lowering, MOST_ALTERNATIVES, Outcome, Verdict};
+use super::selectors::is_tracked;
+use super::sets::{Contents, Entry, kinds_of};
+use super::terms::{All, Any, Term, Truth, always, and};
+use super::text;
+use super::values::Values;
+use crate::formats::nftables::syntax::{self, CtKey, Expression, Jump, Kind, Name};
+use crate::net::Set;
+use crate::text::Span;
+use std::collections::HashMap;
+
+impl<'r, 't> Lowering<'_, '_, 'r, 't> {
+    /// Each element of a map with the packets that it is for; `rest` for those that no other has.
+    fn map_entries<'m>(
+        &self,
+        parts: &[Part],
+        entries: &'m [Entry<'r, 't>],
+        set: Option<&str>,
+        at: Span,
+    ) -> Vec<(Any, &'m Entry<'r, 't>)> {
+        let there = |entry: &Entry<'_, '_>, any: Any| {
+            if entry.sure {
+                return any;
+            }
+            let key = format!("the elements of {} that time out are in it", set.unwrap_or("the map"));
+            and(any, &[Term::opaque(key, true, Truth::Packet, at)])
+        };
+        if let [part] = parts
+            && let Some(alternatives) = exhaustive(part, entries, at)
+        {
+            return alternatives;
+        }
+        let others: Vec<Vec<Values>> =
+            entries.iter().filter(|entry| !entry.rest).map(|entry| entry.key.clone()).collect();
+        let one = |entry: &'m Entry<'r, 't>| {
+            let any = match (parts, entry.rest) {
+                ([part], true) => {
+                    let mut values = Values::default();
+                    others.iter().flatten().cloned().for_each(|one| values.add(one));
+                    part.is(&Wanted { values, negated: true }, at)
+                }
+                (_, true) => boxes(parts, &others, true, MOST_EXCLUDED, at).unwrap_or_else(|| {
+                    let key = format!("no other element of {}", set.unwrap_or("the map"));
+                    vec![vec![Term::opaque(key, true, Truth::Packet, at)]]
+                }),
+                (_, false) => {
+                    boxes(parts, std::slice::from_ref(&entry.key), false, MOST_ALTERNATIVES, at).unwrap_or_else(always)
+                }
+            };
+            (there(entry, any), entry)
+        };
+        entries.iter().map(one).collect()
+    }
+
+    pub(super) fn verdict_map(&mut self, key: &'r Expression<'t>, map: &'r Expression<'t>, at: Span) -> Lowered {
+        let parts = Part::all_of(key, &self.context)?;
+        let map = map.resolved();
+        let made;
+        let (contents, name): (&Contents<'r, 't>, Option<&Name<'t>>) = match &map.kind {
+            Kind::Set(elements) => {
+                made = Contents::anonymous(elements, kinds_of(&parts), true, map.at, self.account);
+                (&made, None)
+            }
+            Kind::SetReference(name) => (self.named(name, &parts)?, Some(name)),
+            _ => return Err(format!("`{}` is no map", text::expression(map))),
+        };
+        let left: Vec<String> = parts.iter().map(Part::text).collect();
+        let left = left.join(" . ");
+        let set = name.map(|name| super::names::in_table(self.env.table, &name.text));
+        let mut seen = Any::new();
+        let mut goes_on = Any::new();
+        let mut shown = Vec::new();
+        for entry in &contents.entries {
+            let Kind::Verdict(verdict) = &entry.value.resolved().kind else {
+                return Err(format!("`{}` is no verdict", text::expression(entry.value)));
+            };
+            if name.is_none() {
+                shown.push(format!("{} : {}", shown_key(contents, &entry.key), text::verdict(verdict)));
+            }
+        }
+        let grouped = grouped(&parts, &contents.entries);
+        for (any, entry) in self.map_entries(&parts, &grouped, set.as_deref(), at) {
+            let Kind::Verdict(verdict) = &entry.value.resolved().kind else { continue };
+            let text = format!("{left} {}", shown_key(contents, &entry.key));
+            seen.extend(any.iter().cloned());
+            match self.verdict(verdict, entry.at)? {
+                Some(verdict) => {
+                    let mut conditions = self.conditions.clone();
+                    conditions.push(Condition { any, text, at: entry.at });
+                    self.outcomes.push(Outcome { conditions, verdict });
+                }
+                None => goes_on.extend(any),
+            }
+        }
+        shown.sort_unstable();
+        let target = name.map_or_else(|| format!("{{ {} }}", shown.join(", ")), |name| format!("@{}", name.show()));
+        self.effects.push(format!("{left} vmap {target}"));
+        if let Some(set) = set.filter(|set| self.env.dynamic.contains(set)) {
+            let key = format!("{left} @{} was added", name.map_or_else(String::new, |name| name.show()));
+            let mut conditions = self.conditions.clone();
+            let added = Term::opaque(key.clone(), true, Truth::Set(set), at);
+            conditions.push(Condition { any: vec![vec![added]], text: key.clone(), at });
+            self.outcomes.push(Outcome { conditions, verdict: Verdict::Any(key) });
+        }
+        settle(key, &mut self.context);
+        let disposition = disposition(&seen, key);
+        self.demand(goes_on, String::new(), at);
+        Ok(disposition)
+    }
+
+    /// A value that is computed: what must be so for it to be there.
+    pub(super) fn value(&mut self, value: &'r Expression<'t>) -> Result<(), String> {
+        let at = value.at;
+        match &value.kind {
+            Kind::Variable(_, value) => self.value(value),
+            Kind::Map(key, map) => {
+                let parts = Part::all_of(key, &self.context)?;
+                let map = map.resolved();
+                let left: Vec<String> = parts.iter().map(Part::text).collect();
+                let left = left.join(" . ");
+                let mut shown = format!("{left} map");
+                let any = match &map.kind {
+                    Kind::Set(elements) => {
+                        let contents = Contents::anonymous(elements, kinds_of(&parts), true, map.at, self.account);
+                        if let [part] = parts.as_slice()
+                            && exhaustive(part, &contents.entries, at).is_some()
+                        {
+                            always()
+                        } else {
+                            self.contained(&parts, &contents, false, None, &left, at)
+                        }
+                    }
+                    Kind::SetReference(name) => {
+                        let contents = self.named(name, &parts)?;
+                        shown = format!("{left} @{}", name.show());
+                        self.contained(&parts, contents, false, Some(name), &shown, at)
+                    }
+                    _ => return Err(format!("`{}` is no map", text::expression(map))),
+                };
+                settle(key, &mut self.context);
+                self.demand(any, shown, at);
+                Ok(())
+            }
+            Kind::Concatenation(parts) => parts.iter().try_for_each(|part| self.value(part)),
+            Kind::Binary(_, left, right) => {
+                self.value(left)?;
+                self.value(right)
+            }
+            Kind::Prefix(base, _) => self.value(base),
+            Kind::Range(low, high) => {
+                self.value(low)?;
+                self.value(high)
+            }
+            Kind::Ct(CtKey::State, _) => Ok(()),
+            Kind::Ct(_, _) => {
+                self.demand(vec![vec![is_tracked()]], String::new(), at);
+                Ok(())
+            }
+            Kind::Payload(_) => {
+                let parts = Part::all_of(value, &self.context)?;
+                for part in parts {
+                    self.demand(vec![part.selector.needs.clone()], String::new(), at);
+                }
+                settle(value, &mut self.context);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The name of an object, or a map to one.
+    pub(super) fn reference(&mut self, name: &'r Expression<'t>) -> Result<(), String> {
+        self.value(name)
+    }
+}
+
+fn shown_key(contents: &Contents<'_, '_>, key: &[Values]) -> String {
+    let parts: Vec<String> = key.iter().zip(&contents.kinds).map(|(values, kind)| values.show(*kind)).collect();
+    parts.join(" . ")
+}
+
+/// The entries of a map, those with one verdict as one. (Keys of several parts stay as they are, and so do numbers that are
+/// drawn, whose order counts.)
+fn grouped<'r, 't>(parts: &[Part], entries: &[Entry<'r, 't>]) -> Vec<Entry<'r, 't>> {
+    let single = matches!(parts, [part] if part.selector.drawn.is_none());
+    let mut out: Vec<Entry<'r, 't>> = Vec::with_capacity(entries.len());
+    let mut ranges: Vec<Vec<(u128, u128)>> = Vec::new();
+    let mut places: HashMap<(String, bool), usize> = HashMap::new();
+    for entry in entries {
+        let verdict = match &entry.value.resolved().kind {
+            Kind::Verdict(syntax::Verdict::Jump(Jump::Block(_)) | syntax::Verdict::Goto(Jump::Block(_))) => None,
+            Kind::Verdict(verdict) => Some(text::verdict(verdict)),
+            _ => None,
+        };
+        let mergeable = verdict.filter(|_| single && !entry.rest && entry.key.iter().all(|key| key.names.is_empty()));
+        let own: Vec<_> = entry.key.iter().flat_map(|key| key.set.ranges()).copied().collect();
+        if let Some(verdict) = mergeable {
+            match places.get(&(verdict.clone(), entry.sure)) {
+                Some(place) => {
+                    ranges[*place].extend(own);
+                    continue;
+                }
+                None => {
+                    places.insert((verdict, entry.sure), out.len());
+                }
+            }
+        }
+        ranges.push(own);
+        out.push(entry.clone());
+    }
+    for ((_, _), place) in places {
+        out[place].key = vec![Values::of(Set::from_ranges(ranges[place].iter().copied()))];
+    }
+    out
+}
+
+/// A map that has something for each number that is drawn: exactly one of its elements is meant.
+fn exhaustive<'m, 'r, 't>(
+    part: &Part,
+    entries: &'m [Entry<'r, 't>],
+    at: Span,
+) -> Option<Vec<(Any, &'m Entry<'r, 't>)>> {
+    let (modulus, offset) = part.selector.drawn?;
+    let last = offset.checked_add(modulus)?.checked_sub(1)?;
+    let mut all = Set::empty();
+    for entry in entries {
+        all = all.union(&entry.key.first()?.set);
+    }
+    if !all.includes(&Set::range(offset.into(), last.into())) || entries.iter().any(|entry| !entry.sure) {
+        return None;
+    }
+    let mut before: All = Vec::new();
+    let mut out = Vec::with_capacity(entries.len());
+    for (number, entry) in entries.iter().enumerate() {
+        let shown = entry.key.first()?.show(part.selector.kind);
+        let key = format!("{} {shown}", part.text());
+        let truth = if part.text().starts_with("numgen") { Truth::Occurrence } else { Truth::Packet };
+        let mut all = before.clone();
+        if number + 1 < entries.len() {
+            all.push(Term::opaque(key.clone(), true, truth.clone(), at));
+        }
+        before.push(Term::opaque(key, false, truth, at));
+        out.push((vec![all], entry));
+    }
+    Some(out)
+}
