@@ -8,7 +8,7 @@
 use super::extensions::{Effect, Meaning, Module, Spec, Truth};
 use super::meaning::{Beside, Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
-use super::refusals::{check_condition, has_ports, is_mac, is_same, may_be_negated, reject_type};
+use super::refusals::{check_condition, check_target_option, has_ports, is_mac, is_same, may_be_negated, needs_protocol};
 use super::ruleset::TableKind;
 use super::syntax::{Command, Kind, Match, Part};
 use super::values::{self, Addresses};
@@ -26,6 +26,9 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
         family,
         fragments,
         protocol: None,
+        named: 0,
+        negated: false,
+        several: false,
         matches,
         conditions: Vec::new(),
         unknowns: Vec::new(),
@@ -59,6 +62,11 @@ struct Lowering<'t> {
     fragments: bool,
     /// The one protocol the rule is about, if it is one.
     protocol: Option<u8>,
+    /// The protocol of a `-p` before this point, negated or not; 0: none.
+    named: u8,
+    /// An address option before this point is negated; one lists several addresses.
+    negated: bool,
+    several: bool,
     matches: Vec<Match<'t>>,
     conditions: Vec<Vec<Term>>,
     /// The opaque options of each match, by its index.
@@ -193,10 +201,13 @@ impl<'t> Lowering<'t> {
         at: Range<usize>,
     ) -> Lowered {
         self.once(option)?;
-        match values::addresses(word, self.family)? {
-            Addresses::Set(_) if negated && word.text.contains(&b',') => {
-                Err("`!` with several addresses: iptables-restore refuses the line".to_owned())
-            }
+        let found = values::addresses(word, self.family)?;
+        self.negated |= negated;
+        self.several |= word.text.contains(&b',');
+        if self.negated && self.several {
+            return Err("`!` with several addresses: iptables-restore refuses the line".to_owned());
+        }
+        match found {
             Addresses::Set(set) => {
                 let set = if negated { set.complement(field.max(self.family)) } else { set };
                 self.conditions.push(vec![Term::Address(field, self.family, set)]);
@@ -215,7 +226,8 @@ impl<'t> Lowering<'t> {
 
     fn protocol(&mut self, negated: bool, word: &Word<'t>) -> Lowered {
         self.once("-p")?;
-        match (values::protocol(word)?, negated) {
+        self.named = values::protocol(word)?;
+        match (self.named, negated) {
             (0, true) => Err("`! -p all` never matches: iptables-restore refuses the line".to_owned()),
             (0, false) => Ok(Claim::Modelled),
             (number, negated) => {
@@ -255,7 +267,7 @@ impl<'t> Lowering<'t> {
             self.unknown(format!("-m {name}"), true, Truth::Packet, String::new(), at);
             return Ok(Claim::Gap(format!("the match `{name}` is not known here")));
         };
-        self.needs_protocol(module)?;
+        needs_protocol(module, self.protocol, self.family)?;
         let module = *module;
         if self.fragments && has_ports(module) {
             // tcp_mt and its like match no later fragment, even if nothing is asked of the ports (xt_tcpudp.c).
@@ -268,31 +280,6 @@ impl<'t> Lowering<'t> {
         })
     }
 
-    /// Whether the rule is about the one protocol that the match can read.
-    fn needs_protocol(&self, module: &Module) -> Result<(), String> {
-        let wanted: &[u8] = match module.name {
-            "tcp" | "tcpmss" => &[6],
-            "udp" => &[17],
-            "udplite" => &[136],
-            "sctp" => &[132],
-            "dccp" => &[33],
-            "icmp" => &[1],
-            "icmp6" => &[58],
-            "multiport" => &[6, 17, 33, 132, 136],
-            _ => return Ok(()),
-        };
-        match self.protocol {
-            Some(protocol) if wanted.contains(&protocol) => match (module.name, self.family) {
-                ("icmp", Family::Ipv6) => Err("`-m icmp` is for IPv4, and the line is for IPv6".to_owned()),
-                ("icmp6", Family::Ipv4) => Err("`-m icmp6` is for IPv6, and the line is for IPv4".to_owned()),
-                _ => Ok(()),
-            },
-            Some(_) | None => {
-                Err(format!("`-m {}` needs a `-p` of its own protocol: iptables-restore refuses the line", module.name))
-            }
-        }
-    }
-
     fn option(
         &mut self,
         of: usize,
@@ -302,7 +289,7 @@ impl<'t> Lowering<'t> {
         at: Range<usize>,
     ) -> Lowered {
         let Some(module) = self.matches[of].module else { return Err("an option of no match".to_owned()) };
-        self.needs_protocol(module)?;
+        needs_protocol(module, self.protocol, self.family)?;
         if self.given.iter().any(|(other, same)| *other == of && is_same(module, same, spec)) {
             return Err(format!("`--{}` stands twice: iptables-restore refuses the line", spec.name));
         }
@@ -485,8 +472,8 @@ impl<'t> Lowering<'t> {
             self.meant.writes.push((Truth::Sets, name.show()));
             self.meant.sets.push((name.show(), name.at()));
         }
-        if let ("reject-with", [word]) = (spec.name, words) {
-            reject_type(word, self.family, self.protocol)?;
+        if let [word] = words {
+            check_target_option(spec, word, self.family, self.protocol, self.named)?;
         }
         if spec.name == "tproxy-mark" {
             self.meant.writes.push((Truth::Marks, String::new()));

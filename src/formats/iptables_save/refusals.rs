@@ -5,7 +5,7 @@ use super::normal;
 use super::syntax::Kind;
 use super::values;
 use super::words::Word;
-use crate::net::Family;
+use crate::net::{Family, service_port};
 
 pub(super) const fn may_be_negated(kind: &Kind<'_>) -> bool {
     match kind {
@@ -42,6 +42,31 @@ pub(super) fn is_same(module: &Module, one: &Spec, other: &Spec) -> bool {
     }
 }
 
+/// Whether the rule is about the one protocol that the match can read.
+pub(super) fn needs_protocol(module: &Module, protocol: Option<u8>, family: Family) -> Result<(), String> {
+    let wanted: &[u8] = match module.name {
+        "tcp" | "tcpmss" => &[6],
+        "udp" => &[17],
+        "udplite" => &[136],
+        "sctp" => &[132],
+        "dccp" => &[33],
+        "icmp" => &[1],
+        "icmp6" => &[58],
+        "multiport" => &[6, 17, 33, 132, 136],
+        _ => return Ok(()),
+    };
+    match protocol {
+        Some(protocol) if wanted.contains(&protocol) => match (module.name, family) {
+            ("icmp", Family::Ipv6) => Err("`-m icmp` is for IPv4, and the line is for IPv6".to_owned()),
+            ("icmp6", Family::Ipv4) => Err("`-m icmp6` is for IPv6, and the line is for IPv4".to_owned()),
+            _ => Ok(()),
+        },
+        Some(_) | None => {
+            Err(format!("`-m {}` needs a `-p` of its own protocol: iptables-restore refuses the line", module.name))
+        }
+    }
+}
+
 pub(super) fn has_ports(module: &Module) -> bool {
     module.options.iter().any(|spec| spec.meaning == Meaning::SourcePort)
 }
@@ -65,8 +90,75 @@ pub(super) fn is_mac(text: &[u8]) -> bool {
     bytes.len() == 6 && bytes.iter().all(|byte| matches!(byte.len(), 1 | 2) && byte.iter().all(u8::is_ascii_hexdigit))
 }
 
+/// What the real program would refuse in the value of a target's option. `protocol` is the one the rule is about; `named` the
+/// one of the `-p` before the option, negated or not.
+pub(super) fn check_target_option(
+    spec: &Spec,
+    word: &Word<'_>,
+    family: Family,
+    protocol: Option<u8>,
+    named: u8,
+) -> Result<(), String> {
+    match spec.name {
+        "reject-with" => reject_type(word, family, protocol),
+        "to-ports" | "to-source" | "to-destination" => {
+            let text = word.ascii().ok_or_else(|| values::refuse(word, "a place to translate to"))?;
+            let ports = match spec.name {
+                // Only some versions take an offset here.
+                "to-ports" => Some(text.split_once('/').map_or(text, |_| "")),
+                _ => translated(text, family).ok_or_else(|| values::refuse(word, "an address to translate to"))?,
+            };
+            match ports {
+                Some(_) if !matches!(named, 1 | 6 | 17 | 33 | 132) => {
+                    Err(format!("`--{}` with ports needs a `-p` that has them: iptables-restore refuses it", spec.name))
+                }
+                Some(ports) if !is_translated_ports(ports) => Err(values::refuse(word, "a port or range of ports")),
+                Some(_) | None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The ports of `10.0.0.1-10.0.0.9:80-90`, if there are any; `None` if the addresses are none (libxt_NAT.c, `parse_to`).
+fn translated(text: &str, family: Family) -> Option<Option<&str>> {
+    let (addresses, ports) = match (text.strip_prefix('['), family) {
+        (Some(_), Family::Ipv4) => return None,
+        (Some(bracketed), Family::Ipv6) => {
+            let (addresses, rest) = bracketed.split_once(']')?;
+            (addresses, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+        }
+        // With two colons it is an IPv6 address.
+        (None, _) => match text.split_once(':').filter(|(_, ports)| !ports.contains(':')) {
+            Some((addresses, ports)) => (addresses, Some(ports)),
+            None => (text, None),
+        },
+    };
+    let is_address = |text: &str| match family {
+        Family::Ipv4 => text.parse::<std::net::Ipv4Addr>().is_ok(),
+        Family::Ipv6 => text.parse::<std::net::Ipv6Addr>().is_ok(),
+    };
+    let (first, last) = addresses.split_once('-').unwrap_or((addresses, addresses));
+    (addresses.is_empty() && ports.is_some() || is_address(first) && is_address(last)).then_some(ports)
+}
+
+/// `80`, `http`, `80-90` or `80-90/5` (libxt_NAT.c, `parse_ports`).
+fn is_translated_ports(text: &str) -> bool {
+    let port = |text: &str| values::number(text).and_then(|n| u16::try_from(n).ok());
+    let service = |text: &str| [6, 17, 33, 132].into_iter().any(|protocol| service_port(text, protocol).is_some());
+    let (range, base) = text.split_once('/').map_or((text, None), |(range, base)| (range, Some(base)));
+    match (range.split_once('-'), base) {
+        (None, None) => port(text).is_some() || service(text),
+        (None, Some(_)) => false,
+        (Some((first, last)), base) => {
+            let ordered = port(first).zip(port(last)).is_some_and(|(first, last)| first <= last);
+            ordered && base.is_none_or(|base| port(base).is_some_and(|port| port > 0) || service(base))
+        }
+    }
+}
+
 /// The kinds of refusal, by family (libipt_REJECT.c, libip6t_REJECT.c); each may be cut short.
-pub(super) fn reject_type(word: &Word<'_>, family: Family, protocol: Option<u8>) -> Result<(), String> {
+fn reject_type(word: &Word<'_>, family: Family, protocol: Option<u8>) -> Result<(), String> {
     let kinds: &[&str] = match family {
         Family::Ipv4 => &[
             "icmp-net-unreachable",
