@@ -1,4 +1,5 @@
 use crate::text::{SourceId, Span};
+use std::ops::Range;
 
 /// What a reader did with a piece of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,7 @@ impl<'t> Ledger<'t> {
 
     /// A span of the source.
     #[must_use]
+    #[inline]
     pub fn span(&self, start: usize, end: usize) -> Span {
         let narrow = |n| u32::try_from(n).expect("sources are smaller than 4 GiB");
         Span { source: self.source, start: narrow(start), end: narrow(end) }
@@ -52,6 +54,7 @@ impl<'t> Ledger<'t> {
 
     /// Accounts for the bytes from `start` to `end`. Claims go front to back: what lies between the last
     /// claim and this one becomes a gap unless it is blank.
+    #[inline]
     pub fn claim(&mut self, start: usize, end: usize, disposition: Disposition) {
         self.pass(start);
         match disposition {
@@ -75,6 +78,28 @@ impl<'t> Ledger<'t> {
         self.at = self.at.max(end);
     }
 
+    /// Accounts for the bytes from `start` to `end`, which say what others say that are accounted for already: as
+    /// these, they are modelled but for the pieces that `notes` tells.
+    #[inline]
+    pub fn claim_again(&mut self, start: usize, end: usize, notes: impl Iterator<Item = (Range<usize>, Disposition)>) {
+        self.claim(start, end, Disposition::Modelled);
+        for (at, disposition) in notes {
+            self.notes.push(Note { origin: self.span(at.start, at.end), disposition });
+        }
+    }
+
+    /// The source.
+    #[must_use]
+    pub const fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// The pieces that are claimed and not modelled so far, in order.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
     /// Everything before this byte is accounted for.
     #[must_use]
     pub const fn at(&self) -> usize {
@@ -88,7 +113,16 @@ impl<'t> Ledger<'t> {
     }
 
     /// What lies between the last claim and `start` is a gap unless it is blank.
+    #[inline]
     fn pass(&mut self, start: usize) {
+        // The usual case: the line before was claimed, and its ending is not.
+        if start == self.at + 1 && self.text[self.at] == b'\n' {
+            return;
+        }
+        self.pass_over(start);
+    }
+
+    fn pass_over(&mut self, start: usize) {
         if start < self.at {
             let origin = self.span(start, self.at);
             self.gaps.push((origin, "claimed twice: a bug in the reader".to_owned()));

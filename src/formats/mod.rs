@@ -155,41 +155,66 @@ impl<'a> Reading<'a> {
         self.gaps.push(Gap { configuration, origin, reason: reason.into() });
     }
 
-    /// What reading the file of the same name on the other side left behind: its text and the rules of its lines.
-    /// Where each side is a single file, that is the one, whatever it is called.
+    /// What reading the file of the same name on the other side left behind. Where each side is a single file, that is
+    /// the one, whatever it is called.
     #[must_use]
-    pub fn earlier(&self, file: SourceId) -> Option<(&'a [u8], &'a [Line])> {
+    pub fn earlier(&self, file: SourceId) -> Option<Earlier<'a>> {
         let Memo(left) = self.earlier?;
         let only = || left.values().next().filter(|_| left.len() == 1 && self.files.len() == 1);
-        let lines = left.get(self.sources.name(file)).or_else(only)?;
-        Some((self.sources.bytes(lines.0), &lines.1))
+        let Left { source, lines, marked, notes } = left.get(self.sources.name(file)).or_else(only)?;
+        Some(Earlier { text: self.sources.bytes(*source), lines, marked, notes })
     }
 
-    /// Leaves behind which rules the lines of a file are, for reading the other side.
-    pub fn remember(&mut self, file: SourceId, lines: Vec<Line>) {
-        self.memo.0.insert(self.sources.name(file).to_owned(), (file, lines));
+    /// Leaves behind which rules the lines of a file are, for reading the other side, and where those lines begin that
+    /// the format has marked.
+    pub fn remember(&mut self, ledger: &Ledger<'a>, lines: Vec<Lines>, marked: Vec<u32>) {
+        let (source, notes) = (ledger.source(), ledger.notes().to_vec());
+        self.memo.0.insert(self.sources.name(source).to_owned(), Left { source, lines, marked, notes });
     }
 }
 
-/// A line of a file that is read already, for formats in which a line means the same wherever it stands in one
-/// context (a table).
+/// Neighbouring lines of a file that is read already, for formats in which a line means the same wherever it stands in
+/// one context (a table).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
-    /// Its first byte.
+pub struct Lines {
+    /// The first byte of the first.
     pub start: u32,
-    /// One past its last byte, without the line ending.
+    /// One past the last byte of the last, without the line ending.
     pub end: u32,
     /// What the format needs to know besides the text: equal contexts and equal texts mean equal rules.
     pub context: u32,
-    /// The first of its rules; they have consecutive numbers.
+    /// How many lines they are.
+    pub count: u32,
+    /// The first of their rules; they have consecutive numbers.
     pub rule: RuleId,
-    /// How many they are.
+    /// How many rules they are: one a line, or several of a single line.
     pub rules: u32,
 }
 
-/// What reading one side leaves behind for reading the other: by file name, the lines and their rules.
+/// A file of the other side, and what was made of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Earlier<'a> {
+    /// Its text.
+    pub text: &'a [u8],
+    /// Its lines, in order, as far as they may be taken over.
+    pub lines: &'a [Lines],
+    /// Where lines begin that the format has marked, in order.
+    pub marked: &'a [u32],
+    /// The pieces of it that are not in the model, in order.
+    pub notes: &'a [Note],
+}
+
+/// What reading one side leaves behind for reading the other, by file name.
 #[derive(Debug, Default)]
-pub struct Memo(BTreeMap<String, (SourceId, Vec<Line>)>);
+pub struct Memo(BTreeMap<String, Left>);
+
+#[derive(Debug)]
+struct Left {
+    source: SourceId,
+    lines: Vec<Lines>,
+    marked: Vec<u32>,
+    notes: Vec<Note>,
+}
 
 /// Reads one side of a change. The only way to a [`Snapshot`].
 ///

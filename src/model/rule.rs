@@ -10,6 +10,12 @@ impl RuleId {
     pub fn and_next(self, count: u32) -> impl Iterator<Item = Self> {
         (self.0..self.0.saturating_add(count)).map(Self)
     }
+
+    /// The rule that was made `count` rules after this one.
+    #[must_use]
+    pub const fn after(self, count: u32) -> Self {
+        Self(self.0.saturating_add(count))
+    }
 }
 
 /// An interned name (chains, comments) in the [`super::Store`].
@@ -111,6 +117,23 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Matches every packet of these families.
+    pub(super) const fn any(families: Families) -> Self {
+        Self {
+            source: (0, u32::MAX),
+            destination: (0, u32::MAX),
+            source_port: (0, u16::MAX),
+            destination_port: (0, u16::MAX),
+            protocol: (0, u8::MAX),
+            states: ALL_STATES,
+            families,
+            input: SetId::ANY,
+            output: SetId::ANY,
+            extra: 0,
+            action: Action::Continue,
+        }
+    }
+
     /// What it does.
     #[must_use]
     pub const fn action(&self) -> Action {
@@ -124,10 +147,23 @@ impl Rule {
     }
 }
 
+/// A range of IPv6 sources and one of destinations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Wide {
+    pub(super) source: (u128, u128),
+    pub(super) destination: (u128, u128),
+}
+
+impl Wide {
+    pub(super) const ALL: (u128, u128) = (0, u128::MAX);
+    pub(super) const ANY: Self = Self { source: Self::ALL, destination: Self::ALL };
+}
+
 /// A rule in the making. Begins as "any packet"; each call narrows it.
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub(super) rule: Rule,
+    pub(super) wide: Wide,
     pub(super) sets: Vec<(Field, Arc<Set>)>,
     pub(super) literals: Vec<Literal>,
     pub(super) comment: Option<Symbol>,
@@ -139,24 +175,7 @@ impl Draft {
     /// A rule that matches every packet of these families.
     #[must_use]
     pub const fn new(families: Families) -> Self {
-        Self {
-            rule: Rule {
-                source: (0, u32::MAX),
-                destination: (0, u32::MAX),
-                source_port: (0, u16::MAX),
-                destination_port: (0, u16::MAX),
-                protocol: (0, u8::MAX),
-                states: ALL_STATES,
-                families,
-                input: SetId::ANY,
-                output: SetId::ANY,
-                extra: 0,
-                action: Action::Continue,
-            },
-            sets: Vec::new(),
-            literals: Vec::new(),
-            comment: None,
-        }
+        Self { rule: Rule::any(families), wide: Wide::ANY, sets: Vec::new(), literals: Vec::new(), comment: None }
     }
 
     /// The families it can still match.
@@ -180,6 +199,18 @@ impl Draft {
     pub fn ipv4_destination(&mut self, first: u32, last: u32) {
         self.families_only(Families::only(Family::Ipv4));
         narrow(&mut self.rule.destination, first, last, &mut self.rule.families);
+    }
+
+    /// Only IPv6 packets whose source is in the closed range.
+    pub fn ipv6_source(&mut self, first: u128, last: u128) {
+        self.families_only(Families::only(Family::Ipv6));
+        narrow(&mut self.wide.source, first, last, &mut self.rule.families);
+    }
+
+    /// Only IPv6 packets whose destination is in the closed range.
+    pub fn ipv6_destination(&mut self, first: u128, last: u128) {
+        self.families_only(Families::only(Family::Ipv6));
+        narrow(&mut self.wide.destination, first, last, &mut self.rule.families);
     }
 
     /// Only packets whose protocol is in the closed range.
@@ -279,6 +310,8 @@ impl Draft {
         match (family, field, set.ranges()) {
             (Family::Ipv4, Field::Source, [(a, b)]) => self.ipv4_source(clamp(*a), clamp(*b)),
             (Family::Ipv4, Field::Destination, [(a, b)]) => self.ipv4_destination(clamp(*a), clamp(*b)),
+            (Family::Ipv6, Field::Source, [(a, b)]) => self.ipv6_source(*a, *b),
+            (Family::Ipv6, Field::Destination, [(a, b)]) => self.ipv6_destination(*a, *b),
             _ => self.narrow(field, set, shared),
         }
     }

@@ -1,5 +1,5 @@
 use super::probe::meet;
-use super::rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, SetId, Symbol};
+use super::rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, SetId, Symbol, Wide};
 use crate::net::{Family, Field, Set, State};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub struct Store {
     rules: Vec<Rule>,
     extras: Vec<Extra>,
+    rare: Vec<Rare>,
     sets: Interner<Arc<Set>>,
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
@@ -19,8 +20,20 @@ pub struct Store {
     hasher: RandomState,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+/// What few rules ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Extra {
+    wide: Wide,
+    /// Index of what hardly any rule asks for.
+    rare: u32,
+}
+
+impl Extra {
+    const NONE: Self = Self { wide: Wide::ANY, rare: 0 };
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Rare {
     sets: Vec<(Field, SetId)>,
     literals: Vec<Literal>,
     comment: Option<Symbol>,
@@ -32,7 +45,8 @@ impl Default for Store {
         sets.intern(Arc::new(Set::empty())); // SetId::ANY is never looked up
         Self {
             rules: Vec::new(),
-            extras: vec![Extra::default()],
+            extras: vec![Extra::NONE],
+            rare: vec![Rare::default()],
             sets,
             symbols: Interner::default(),
             opaques: Interner::default(),
@@ -77,10 +91,21 @@ impl Ranges<'_> {
 impl Store {
     /// Finishes a rule.
     pub fn rule(&mut self, draft: Draft, action: Action) -> RuleId {
-        let Draft { mut rule, sets, mut literals, comment } = draft;
+        let Draft { mut rule, mut wide, sets, mut literals, comment } = draft;
         rule.action = action;
-        let mut extra = Extra { sets: Vec::new(), literals: Vec::new(), comment };
-        for (field, set) in sets {
+        let mut rare = Rare { sets: Vec::new(), literals: Vec::new(), comment };
+        for (field, mut set) in sets {
+            let beside = match field {
+                Field::Source => std::mem::replace(&mut wide.source, Wide::ALL),
+                Field::Destination => std::mem::replace(&mut wide.destination, Wide::ALL),
+                _ => Wide::ALL,
+            };
+            if beside != Wide::ALL {
+                set = Arc::new(set.intersection(&Set::range(beside.0, beside.1)));
+                if set.is_empty() {
+                    rule.families = Families::NONE;
+                }
+            }
             let id = self.set(set);
             match field {
                 Field::Input => rule.input = id,
@@ -92,17 +117,72 @@ impl Store {
                 | Field::DestinationPort
                 | Field::State
                 | Field::TcpFlags
-                | Field::LaterFragment => extra.sets.push((field, id)),
+                | Field::LaterFragment => rare.sets.push((field, id)),
             }
         }
-        extra.sets.sort_unstable();
+        rare.sets.sort_unstable();
         literals.sort_unstable();
-        extra.literals = literals;
-        if extra != Extra::default() {
-            rule.extra = narrow(self.extras.len());
-            self.extras.push(extra);
+        rare.literals = literals;
+        let mut extra = Extra { wide, rare: 0 };
+        if rare != Rare::default() {
+            extra.rare = narrow(self.rare.len());
+            self.rare.push(rare);
         }
-        let id = RuleId(narrow(self.rules.len()));
+        rule.extra = self.extra(extra);
+        self.add(rule)
+    }
+
+    /// A rule for IPv4 packets that asks for nothing but closed ranges: of addresses (source, destination), of
+    /// protocols and of ports (source, destination).
+    #[inline]
+    pub fn ipv4_rule(
+        &mut self,
+        addresses: [(u32, u32); 2],
+        protocol: (u8, u8),
+        ports: [(u16, u16); 2],
+        action: Action,
+    ) -> RuleId {
+        let [source, destination] = addresses;
+        let [source_port, destination_port] = ports;
+        let any = Rule::any(Families::only(Family::Ipv4));
+        self.add(Rule { source, destination, protocol, source_port, destination_port, action, ..any })
+    }
+
+    /// Another rule that is as `like`, but for the IPv4 addresses that are given: closed ranges.
+    pub fn like_ipv4(&mut self, like: RuleId, source: Option<(u32, u32)>, destination: Option<(u32, u32)>) -> RuleId {
+        let like = *self.get(like);
+        self.add(Rule {
+            source: source.unwrap_or(like.source),
+            destination: destination.unwrap_or(like.destination),
+            ..like
+        })
+    }
+
+    /// Another rule that is as `like`, but for the IPv6 addresses that are given: closed ranges.
+    pub fn like_ipv6(
+        &mut self,
+        like: RuleId,
+        source: Option<(u128, u128)>,
+        destination: Option<(u128, u128)>,
+    ) -> RuleId {
+        let like = *self.get(like);
+        let Extra { wide, rare } = self.extras[like.extra as usize];
+        let source = source.unwrap_or(wide.source);
+        let destination = destination.unwrap_or(wide.destination);
+        let extra = self.extra(Extra { wide: Wide { source, destination }, rare });
+        self.add(Rule { extra, ..like })
+    }
+
+    fn extra(&mut self, extra: Extra) -> u32 {
+        if extra == Extra::NONE {
+            return 0;
+        }
+        self.extras.push(extra);
+        narrow(self.extras.len() - 1)
+    }
+
+    fn add(&mut self, rule: Rule) -> RuleId {
+        let id = self.next();
         self.rules.push(rule);
         id
     }
@@ -111,6 +191,12 @@ impl Store {
     #[must_use]
     pub fn get(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
+    }
+
+    /// The number that the next rule will have.
+    #[must_use]
+    pub fn next(&self) -> RuleId {
+        RuleId(narrow(self.rules.len()))
     }
 
     /// How many rules there are.
@@ -129,14 +215,18 @@ impl Store {
     #[must_use]
     pub fn same(&self, a: RuleId, b: RuleId) -> bool {
         let (x, y) = (self.get(a), self.get(b));
-        a == b || (Rule { extra: 0, ..*x } == Rule { extra: 0, ..*y } && self.extra(x) == self.extra(y))
+        a == b || self.content(x) == self.content(y)
     }
 
     /// A number that equal rules share ([`Store::same`]); unequal ones hardly ever do.
     #[must_use]
     pub fn digest(&self, id: RuleId) -> u64 {
-        let rule = self.get(id);
-        self.hasher.hash_one((Rule { extra: 0, ..*rule }, self.extra(rule)))
+        self.hasher.hash_one(self.content(self.get(id)))
+    }
+
+    /// A rule without numbers that equal rules need not share.
+    fn content(&self, rule: &Rule) -> (Rule, Wide, &Rare) {
+        (Rule { extra: 0, ..*rule }, self.wide(rule), self.rare(rule))
     }
 
     /// The fields that a rule constrains for packets of `family`, and the values each may have. Nothing for a
@@ -145,14 +235,18 @@ impl Store {
         let rule = self.get(id);
         let wide = |(first, last): (u32, u32), max: u32| (first != 0 || last != max).then_some((first, last));
         let one = |field, range: Option<(u32, u32)>| range.map(|(a, b)| (field, Ranges::One(a.into(), b.into())));
-        let address = |field, range| if family == Family::Ipv4 { one(field, wide(range, u32::MAX)) } else { None };
+        let long = self.wide(rule);
+        let address = |field, range, long: (u128, u128)| match family {
+            Family::Ipv4 => one(field, wide(range, u32::MAX)),
+            Family::Ipv6 => (long != Wide::ALL).then_some((field, Ranges::One(long.0, long.1))),
+        };
         let port = |field, (a, b): (u16, u16)| one(field, wide((a.into(), b.into()), u16::MAX.into()));
         let set = |field, id: SetId| (id != SetId::ANY).then(|| (field, Ranges::Many(self.sets.get(id.0).ranges())));
         let states =
             (rule.states + 1 != 1 << State::ALL.len()).then(|| (Field::State, Ranges::Many(state_ranges(rule.states))));
         [
-            address(Field::Source, rule.source),
-            address(Field::Destination, rule.destination),
+            address(Field::Source, rule.source, long.source),
+            address(Field::Destination, rule.destination, long.destination),
             one(Field::Protocol, wide((rule.protocol.0.into(), rule.protocol.1.into()), u8::MAX.into())),
             port(Field::SourcePort, rule.source_port),
             port(Field::DestinationPort, rule.destination_port),
@@ -162,7 +256,7 @@ impl Store {
         ]
         .into_iter()
         .flatten()
-        .chain(self.extra(rule).sets.iter().map(|(field, id)| (*field, Ranges::Many(self.sets.get(id.0).ranges()))))
+        .chain(self.rare(rule).sets.iter().map(|(field, id)| (*field, Ranges::Many(self.sets.get(id.0).ranges()))))
     }
 
     /// Whether the inline conditions of two rules leave room for a packet that both match. `false` is certain.
@@ -181,13 +275,13 @@ impl Store {
     /// The opaque conditions of a rule, sorted.
     #[must_use]
     pub fn literals(&self, id: RuleId) -> &[Literal] {
-        &self.extra(self.get(id)).literals
+        &self.rare(self.get(id)).literals
     }
 
     /// The comment on a rule.
     #[must_use]
     pub fn comment(&self, id: RuleId) -> Option<&[u8]> {
-        self.extra(self.get(id)).comment.map(|symbol| self.name(symbol))
+        self.rare(self.get(id)).comment.map(|symbol| self.name(symbol))
     }
 
     /// The number of a name.
@@ -233,8 +327,12 @@ impl Store {
         SetId(self.sets.intern(set))
     }
 
-    fn extra(&self, rule: &Rule) -> &Extra {
-        &self.extras[rule.extra as usize]
+    fn wide(&self, rule: &Rule) -> Wide {
+        self.extras[rule.extra as usize].wide
+    }
+
+    fn rare(&self, rule: &Rule) -> &Rare {
+        &self.rare[self.extras[rule.extra as usize].rare as usize]
     }
 }
 

@@ -4,6 +4,11 @@ use std::fmt::Write as _;
 /// and zero-width controls, invisible line breaks and bytes that are not UTF-8 become escapes.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+    {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

@@ -5,7 +5,7 @@
 //! `-f` speaks of later fragments; where a configuration uses it, matches on ports, flags and ICMP types demand that the packet is
 //! not one (their headers are not in it).
 
-use super::extensions::{Effect, Meaning, Module, Spec, Truth};
+use super::extensions::{Effect, Meaning, Spec, Truth};
 use super::meaning::{Beside, Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{check_condition, check_target_option, has_ports, is_mac, is_same, may_be_negated, needs_protocol};

@@ -14,6 +14,7 @@ mod read;
 mod refusals;
 mod ruleset;
 mod syntax;
+mod tails;
 mod values;
 mod words;
 mod written;

@@ -4,12 +4,14 @@
 //! general way, which means the same for these lines (a test holds the two against one another).
 
 use super::ruleset::TableKind;
+use super::values;
 use crate::model::{Action, Draft, Families};
 use crate::net::{Family, Field, Interface, Set, State};
 use std::ops::Range;
 
-/// A rule that was read this way.
+/// The end of a line that was read this way.
 pub(super) struct Plain<'t> {
+    /// What it demands; the addresses before it are not in it.
     pub(super) draft: Draft,
     pub(super) target: Target<'t>,
     /// A condition on the sender's MAC address: where it stands in the text that was handed in, and the address.
@@ -22,30 +24,132 @@ pub(super) enum Target<'t> {
     Chain(&'t [u8]),
 }
 
-/// Reads what stands after `-A CHAIN ` on a line of a file for one family.
+/// The addresses with which a rule begins, as closed ranges.
+#[derive(Clone, Copy)]
+pub(super) enum Addresses {
+    Ipv4 { source: Option<(u32, u32)>, destination: Option<(u32, u32)> },
+    Ipv6 { source: Option<(u128, u128)>, destination: Option<(u128, u128)> },
+}
+
+impl Addresses {
+    /// Reads them where they stand as `iptables-save` writes them: `-s A -d B `.
+    #[inline]
+    pub(super) fn read(rest: &mut &[u8], family: Family) -> Option<Self> {
+        Some(match family {
+            Family::Ipv4 => Self::Ipv4 { source: given(b's', rest, ipv4)?, destination: given(b'd', rest, ipv4)? },
+            Family::Ipv6 => Self::Ipv6 { source: given(b's', rest, ipv6)?, destination: given(b'd', rest, ipv6)? },
+        })
+    }
+
+    /// Which of them there are.
+    pub(super) const fn given(&self) -> u16 {
+        let (source, destination) = match self {
+            Self::Ipv4 { source, destination } => (source.is_some(), destination.is_some()),
+            Self::Ipv6 { source, destination } => (source.is_some(), destination.is_some()),
+        };
+        (source as u16 * SOURCE) | (destination as u16 * DESTINATION)
+    }
+
+    pub(super) fn demand(&self, draft: &mut Draft) {
+        match *self {
+            Self::Ipv4 { source, destination } => {
+                source.map(|(first, last)| draft.ipv4_source(first, last));
+                destination.map(|(first, last)| draft.ipv4_destination(first, last));
+            }
+            Self::Ipv6 { source, destination } => {
+                source.map(|(first, last)| draft.ipv6_source(first, last));
+                destination.map(|(first, last)| draft.ipv6_destination(first, last));
+            }
+        }
+    }
+}
+
+/// Reads `-s A ` if it stands there; `None` if what follows is not plain.
 #[inline]
-pub(super) fn rule<'t>(
-    rest: &'t [u8],
-    chain: &[u8],
-    table: TableKind,
-    family: Family,
-    fragments: bool,
-) -> Option<Plain<'t>> {
+fn given<T>(letter: u8, rest: &mut &[u8], address: impl FnOnce(&mut &[u8]) -> Option<T>) -> Option<Option<T>> {
+    match *rest {
+        [b'-', at, b' ', ..] if *at == letter => address(rest).map(Some),
+        _ => Some(None),
+    }
+}
+
+/// A line that demands nothing but IPv4 addresses, a protocol and ports.
+pub(super) struct Simple {
+    pub(super) addresses: [(u32, u32); 2],
+    pub(super) protocol: (u8, u8),
+    pub(super) ports: [(u16, u16); 2],
+    pub(super) action: Action,
+}
+
+/// Reads what stands after `-A CHAIN ` on the simplest lines, `-s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j DROP` and its line
+/// ending, and passes over it. They mean what [`tail`] makes of them.
+#[inline]
+pub(super) fn simple(rest: &mut &[u8]) -> Option<Simple> {
+    let any = (0, u32::MAX);
+    let source = given(b's', rest, ipv4)?.unwrap_or(any);
+    let destination = given(b'd', rest, ipv4)?.unwrap_or(any);
+    let mut ports = [(0, u16::MAX); 2];
+    let protocol = match *rest {
+        [b'-', b'p', b' ', after @ ..] => {
+            let (protocol, after) = match after {
+                [b't', b'c', b'p', b' ', after @ ..] => (6, after),
+                [b'u', b'd', b'p', b' ', after @ ..] => (17, after),
+                [b'i', b'c', b'm', b'p', b' ', after @ ..] => (1, after),
+                _ => return None,
+            };
+            *rest = after;
+            (protocol, protocol)
+        }
+        _ => (0, u8::MAX),
+    };
+    if let ([b'-', b'm', b' ', b't', b'c', b'p', b' ', after @ ..], 6)
+    | ([b'-', b'm', b' ', b'u', b'd', b'p', b' ', after @ ..], 17) = (*rest, protocol.0)
+    {
+        *rest = after;
+        for (which, letter) in ports.iter_mut().zip(*b"sd") {
+            if let [b'-', b'-', at, b'p', b'o', b'r', b't', b' ', after @ ..] = *rest
+                && *at == letter
+            {
+                *rest = after;
+                *which = self::ports(rest)?;
+                rest_is_next(rest)?;
+            }
+        }
+    }
+    let (action, after) = match *rest {
+        [b'-', b'j', b' ', b'A', b'C', b'C', b'E', b'P', b'T', b'\n', after @ ..] => (Action::Accept, after),
+        [b'-', b'j', b' ', b'D', b'R', b'O', b'P', b'\n', after @ ..] => (Action::Deny, after),
+        [b'-', b'j', b' ', b'R', b'E', b'T', b'U', b'R', b'N', b'\n', after @ ..] => (Action::Return, after),
+        _ => return None,
+    };
+    *rest = after;
+    Some(Simple { addresses: [source, destination], protocol, ports, action })
+}
+
+/// What stands before the addresses of a line and decides what may follow: the chain is one of those that have no
+/// output, or no input, interface.
+pub(super) const fn kind_of(chain: &[u8]) -> u16 {
+    match chain {
+        b"INPUT" | b"PREROUTING" => NO_OUTPUT,
+        b"OUTPUT" | b"POSTROUTING" => NO_INPUT,
+        _ => 0,
+    }
+}
+
+/// Reads what stands after the addresses of a line of a file for one family. `after`: what stood before
+/// ([`Addresses::given`], [`kind_of`]).
+pub(super) fn tail(rest: &[u8], after: u16, table: TableKind, family: Family, fragments: bool) -> Option<Plain<'_>> {
     let mut plain = Reader {
         table,
-        family,
         fragments,
         draft: Draft::new(Families::only(family)),
-        seen: 0,
+        seen: after,
         protocol: 0,
         ports: false,
         mac: None,
     };
     let whole = rest.len();
     let mut rest = rest;
-    if whole > LONGEST {
-        return None;
-    }
     loop {
         match rest {
             [b'-', letter, b' ', after @ ..] => {
@@ -53,7 +157,7 @@ pub(super) fn rule<'t>(
                 rest = after;
                 if *letter == b'j' {
                     let target = rest;
-                    if !is_name(target) || plain.is_misplaced(chain) {
+                    if !is_name(target) || plain.is_misplaced() {
                         return None;
                     }
                     let mac = plain.mac.take();
@@ -74,7 +178,7 @@ pub(super) fn rule<'t>(
 }
 
 /// Longer lines are left to the general way, which knows the limits of the real program.
-const LONGEST: usize = 1000;
+pub(super) const LONGEST: usize = 1000;
 
 fn target_of(name: &[u8]) -> Target<'_> {
     match name {
@@ -100,7 +204,6 @@ fn word<'t>(rest: &mut &'t [u8]) -> Option<&'t [u8]> {
 
 struct Reader<'t> {
     table: TableKind,
-    family: Family,
     fragments: bool,
     draft: Draft,
     /// One bit for each thing that may stand once.
@@ -111,8 +214,8 @@ struct Reader<'t> {
     mac: Option<(Range<usize>, &'t [u8])>,
 }
 
-const SOURCE: u16 = 1;
-const DESTINATION: u16 = 1 << 1;
+pub(super) const SOURCE: u16 = 1;
+pub(super) const DESTINATION: u16 = 1 << 1;
 const PROTOCOL: u16 = 1 << 2;
 const INPUT: u16 = 1 << 3;
 const OUTPUT: u16 = 1 << 4;
@@ -122,6 +225,8 @@ const STATE: u16 = 1 << 7;
 const MODULE: u16 = 1 << 8;
 const FLAGS: u16 = 1 << 9;
 const MAC: u16 = 1 << 10;
+const NO_INPUT: u16 = 1 << 11;
+const NO_OUTPUT: u16 = 1 << 12;
 
 impl<'t> Reader<'t> {
     fn once(&mut self, bit: u16) -> Option<()> {
@@ -138,36 +243,12 @@ impl<'t> Reader<'t> {
     }
 
     /// Whether it asks for an interface that packets do not have there.
-    fn is_misplaced(&self, chain: &[u8]) -> bool {
-        match chain {
-            b"INPUT" | b"PREROUTING" => self.seen & OUTPUT != 0,
-            b"OUTPUT" | b"POSTROUTING" => self.seen & INPUT != 0,
-            _ => false,
-        }
+    const fn is_misplaced(&self) -> bool {
+        self.seen & (OUTPUT | NO_OUTPUT) == OUTPUT | NO_OUTPUT || self.seen & (INPUT | NO_INPUT) == INPUT | NO_INPUT
     }
 
     fn short(&mut self, letter: u8, rest: &mut &'t [u8]) -> Option<()> {
         match letter {
-            b's' => {
-                self.once(SOURCE)?;
-                match self.family {
-                    Family::Ipv4 => {
-                        let (first, last) = ipv4(rest)?;
-                        self.draft.ipv4_source(first, last);
-                    }
-                    Family::Ipv6 => self.ipv6(Field::Source, rest)?,
-                }
-            }
-            b'd' => {
-                self.once(DESTINATION)?;
-                match self.family {
-                    Family::Ipv4 => {
-                        let (first, last) = ipv4(rest)?;
-                        self.draft.ipv4_destination(first, last);
-                    }
-                    Family::Ipv6 => self.ipv6(Field::Destination, rest)?,
-                }
-            }
             b'p' => {
                 self.once(PROTOCOL)?;
                 let (protocol, after) = match *rest {
@@ -247,8 +328,7 @@ impl<'t> Reader<'t> {
                 *rest = text.strip_prefix(b"tcp-flags ")?;
                 self.once(FLAGS)?;
                 let (mask, wanted) = (flags(word(rest)?)?, flags(word(rest)?)?);
-                let set: Set = (0..=255u8).filter(|byte| byte & mask == wanted).map(u128::from).collect();
-                self.draft.restrict(Field::TcpFlags, &set);
+                self.draft.restrict(Field::TcpFlags, &values::flag_bytes(mask, wanted));
                 self.ports = true;
             }
             _ => return None,
@@ -261,18 +341,6 @@ impl<'t> Reader<'t> {
         *rest = rest.strip_prefix(option)?;
         let states = states(word(rest)?)?;
         self.draft.states(State::ALL.into_iter().filter(|state| states >> *state as u8 & 1 == 1));
-        Some(())
-    }
-
-    fn ipv6(&mut self, field: Field, rest: &mut &[u8]) -> Option<()> {
-        let text = std::str::from_utf8(word(rest)?).ok()?;
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, byte(length.as_bytes()).filter(|length| *length <= 128)?),
-            None => (text, 128),
-        };
-        let value = u128::from(address.parse::<std::net::Ipv6Addr>().ok()?);
-        let ones = if length == 0 { u128::MAX } else { (1 << (128 - length)) - 1 };
-        self.draft.addresses(field, Family::Ipv6, &Set::range(value & !ones, value | ones));
         Some(())
     }
 
@@ -325,52 +393,75 @@ fn rest_is_next(rest: &mut &[u8]) -> Option<()> {
     Some(())
 }
 
-/// `10.0.0.0/8 ` or `10.0.0.1 `, in plain decimal numbers.
-fn ipv4(rest: &mut &[u8]) -> Option<(u32, u32)> {
-    let mut text = *rest;
-    let (first, end) = octet(&mut text)?;
-    let (second, dot) = octet(&mut text)?;
-    let (third, point) = octet(&mut text)?;
-    let (fourth, last) = octet(&mut text)?;
-    if [end, dot, point] != [b'.'; 3] {
-        return None;
-    }
-    let value = first << 24 | second << 16 | third << 8 | fourth;
-    let length = match (last, text) {
-        (b'/', [ten @ b'1'..=b'9', one @ b'0'..=b'9', b' ', after @ ..]) => {
-            text = after;
-            Some((ten - b'0') * 10 + (one - b'0')).filter(|length| *length <= 32)?
-        }
-        (b'/', [one @ b'0'..=b'9', b' ', after @ ..]) => {
-            text = after;
-            one - b'0'
-        }
-        (b' ', _) => 32,
-        _ => return None,
+/// `-s 2001:db8::/32 ` or `-s ::1 `.
+fn ipv6(rest: &mut &[u8]) -> Option<(u128, u128)> {
+    *rest = rest.get(OPTION..)?;
+    let text = std::str::from_utf8(word(rest)?).ok()?;
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, byte(length.as_bytes()).filter(|length| *length <= 128)?),
+        None => (text, 128),
     };
-    *rest = text;
-    let ones = u32::MAX.checked_shr(length.into()).unwrap_or(0);
+    let value = u128::from(address.parse::<std::net::Ipv6Addr>().ok()?);
+    let ones = if length == 0 { u128::MAX } else { (1 << (128 - length)) - 1 };
     Some((value & !ones, value | ones))
 }
 
-/// A number from 0 to 255 and the byte after it. Four bytes are looked at together, so that no branch depends on how many
-/// digits there are.
+/// `-s 10.0.0.0/8 ` or `-s 10.0.0.1 `, in plain decimal numbers.
 #[inline]
-fn octet(text: &mut &[u8]) -> Option<(u32, u8)> {
-    let bytes = u32::from_le_bytes(*text.first_chunk()?);
-    let digits = bytes ^ 0x3030_3030;
-    // The high bit of each byte that is not a digit.
-    let others = (((digits & 0x7f7f_7f7f) + 0x7676_7676) | digits) & 0x8080_8080;
-    let length = others.trailing_zeros() / 8;
-    let three = (digits << (24 - 8 * length.min(3))) & 0x00ff_ffff;
-    let value = (three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16);
-    let leading_zero = length > 1 && digits & 0xff == 0;
-    if length == 0 || length > 3 || value > 255 || leading_zero {
+fn ipv4(rest: &mut &[u8]) -> Option<(u32, u32)> {
+    let (address, end) = match rest.first_chunk() {
+        Some(bytes) => dotted(bytes)?,
+        None => {
+            let mut bytes = [0; WINDOW];
+            bytes.get_mut(..rest.len())?.copy_from_slice(rest);
+            dotted(&bytes)?
+        }
+    };
+    let (length, after) = match rest.get(end..)? {
+        [b'/', b'3', b'2', b' ', after @ ..] | [b' ', after @ ..] => (32, after),
+        [b'/', ten @ b'1'..=b'3', one @ b'0'..=b'9', b' ', after @ ..] => ((ten - b'0') * 10 + (one - b'0'), after),
+        [b'/', one @ b'0'..=b'9', b' ', after @ ..] => (one - b'0', after),
+        _ => return None,
+    };
+    if length > 32 {
         return None;
     }
-    let after = bytes.to_le_bytes()[length as usize & 3];
-    *text = text.get(length as usize + 1..)?;
-    Some((value, after))
+    *rest = after;
+    let ones = u32::MAX.checked_shr(length.into()).unwrap_or(0);
+    Some((address & !ones, address | ones))
+}
+
+/// The length of `-s `.
+const OPTION: usize = 3;
+/// A power of two, and longer than `-s 255.255.255.255`.
+const WINDOW: usize = 32;
+
+/// The address after `-s `, and where it ends.
+#[inline]
+fn dotted(bytes: &[u8; WINDOW]) -> Option<(u32, usize)> {
+    let (first, end) = octet(bytes, OPTION)?;
+    let (second, dot) = octet(bytes, end + 1)?;
+    let (third, point) = octet(bytes, dot + 1)?;
+    let (fourth, last) = octet(bytes, point + 1)?;
+    let at = |n: usize| bytes[n % WINDOW];
+    let dotted = at(end) == b'.' && at(dot) == b'.' && at(point) == b'.';
+    dotted.then_some((first << 24 | second << 16 | third << 8 | fourth, last))
+}
+
+/// A number from 0 to 255 without leading zeros, and where it ends.
+#[inline]
+fn octet(bytes: &[u8; WINDOW], start: usize) -> Option<(u32, usize)> {
+    let digit = |n: usize| u32::from(bytes[(start + n) % WINDOW].wrapping_sub(b'0'));
+    let (first, second, third) = (digit(0), digit(1), digit(2));
+    if first > 9 {
+        return None;
+    }
+    if second > 9 {
+        return Some((first, start + 1));
+    }
+    let (value, end) =
+        if third > 9 { (first * 10 + second, start + 2) } else { (first * 100 + second * 10 + third, start + 3) };
+    (first > 0 && value < 256).then_some((value, end))
 }
 
 /// A number from 0 to 255 without leading zeros.

@@ -5,17 +5,18 @@
 
 use super::earlier::Earlier;
 use super::family;
-use super::fast::{Fast, NOTED};
+use super::fast::{Fast, Made, Unread};
 use super::lower;
-use super::meaning::{Claim, Meant, Order, Verdict};
+use super::meaning::{Claim, Meant, Order, Term, Verdict};
 use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Spot, Tab, TableKind};
 use super::syntax::{self, Command};
+use super::tails::Tails;
 use super::words::Word;
-use crate::formats::{Disposition, Ledger, Line, Reading};
+use crate::formats::{Disposition, Ledger, Lines, Reading};
 use crate::model::{Action, ChainId, Reference, Symbol};
-use crate::net::Family;
+use crate::net::{Family, Field};
 use crate::text::{SourceId, Span};
 use std::ops::Range;
 
@@ -43,14 +44,21 @@ pub(super) struct File<'r, 'a, 't> {
     pub(super) reading: &'r mut Reading<'t>,
     pub(super) ruleset: &'a mut Ruleset<'t>,
     pub(super) modes: Modes,
-    id: SourceId,
     pub(super) text: &'t [u8],
     /// The file's lines on the other side, if that was read before; otherwise this side's are noted for it.
     pub(super) earlier: Option<Earlier<'t>>,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<Lines>,
+    /// Those with a MAC address that is not one.
+    pub(super) marked: Vec<u32>,
+    /// The chain of the last of the lines.
+    pub(super) noted: Option<ChainId>,
     pub(super) fast: Option<Fast<'t>>,
-    /// The line in hand is one of the other side's.
-    pub(super) known: Option<Line>,
+    /// Ends of lines of the open table.
+    pub(super) tails: Tails<'t>,
+    /// The line in hand ends as others may.
+    pub(super) unread: Option<Unread>,
+    /// What the general way made of it.
+    made: Option<Made>,
     pub(super) ledger: Ledger<'t>,
     families: Vec<Family>,
     /// The table that is open, for each family, and where its `*` stands.
@@ -91,12 +99,15 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             reading,
             ruleset,
             modes,
-            id: file,
             text,
             earlier,
             lines: Vec::new(),
+            marked: Vec::new(),
+            noted: None,
             fast: None,
-            known: None,
+            tails: Tails::default(),
+            unread: None,
+            made: None,
             ledger,
             families,
             open: None,
@@ -114,6 +125,10 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 at = end + 1;
                 continue;
             }
+            if let Some(next) = self.simple(at) {
+                at = next;
+                continue;
+            }
             let stop = memchr::memchr(b'\n', &self.text[at..]).map_or(self.text.len(), |n| at + n);
             let mut end = stop;
             if end > at && self.text[end - 1] == b'\r' {
@@ -122,9 +137,13 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 let (count, _) = self.carriage.get_or_insert((0, at + blank..stop));
                 *count += 1;
             }
-            if !self.plain(at, end) {
-                self.line(at, end)?;
-            }
+            let stop = match self.quick(at, end) {
+                Some(end) => end.max(stop),
+                None => {
+                    self.slow(at, end, stop)?;
+                    stop
+                }
+            };
             at = stop + 1;
             if self.ledger.gap_count() + self.ruleset.gaps.len() + self.ruleset.waiting > most {
                 let reason = "so much of the file is not understood up to here that the rest is not read";
@@ -136,9 +155,23 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         Ok(self.ledger)
     }
 
+    /// Reads a line the general way, and learns from it if all of it is understood.
+    fn slow(&mut self, start: usize, end: usize, stop: usize) -> Result<(), Modes> {
+        let gaps = |file: &Self| file.ledger.gap_count() + file.ruleset.gaps.len();
+        let (before, notes) = (gaps(self), self.ledger.notes().len());
+        self.made = None;
+        self.line(start, end)?;
+        let text = &self.text[start..stop];
+        let bare = text.starts_with(b"-A ") && text.last().is_some_and(|byte| !byte.is_ascii_whitespace());
+        if let Some(made) = self.made.take().filter(|_| bare && gaps(self) == before) {
+            self.learn(start..end, &made, notes);
+        }
+        Ok(())
+    }
+
     fn finish(&mut self) {
         if self.earlier.is_none() {
-            self.reading.remember(self.id, std::mem::take(&mut self.lines));
+            self.reading.remember(&self.ledger, std::mem::take(&mut self.lines), std::mem::take(&mut self.marked));
         }
         if let Some(Open { tabs: _, kind, at }) = self.open.take() {
             let reason = format!("the table `{}` has no COMMIT: iptables-restore does not apply it", kind.name());
@@ -190,6 +223,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
     fn table(&mut self, start: usize, end: usize, name: &Word<'t>, rest: Range<usize>) {
         // Whatever the line names, the former table is over, for the fast way too.
         self.fast = None;
+        self.tails.clear();
         if let Some(Open { tabs: _, kind, at: _ }) = self.open.take() {
             let reason = format!("the table `{}` has no COMMIT before this one begins", kind.name());
             self.ledger.gap(start, end, reason);
@@ -288,13 +322,14 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         self.declare(&tabs, name, action, start..end, builtin);
     }
 
-    /// What stands after the policy: counters, which the real program reads as far as it can.
+    /// What stands after the policy: counters, or what the real program passes over.
     fn counters(&mut self, rest: Range<usize>) {
         let text = &self.text[rest.clone()];
         let trimmed = text.trim_ascii();
-        if trimmed.starts_with(b"[") {
+        let what = if trimmed.starts_with(b"[") { "counters" } else { "ignored by iptables-restore" };
+        if !trimmed.is_empty() {
             let start = rest.start + (text.len() - text.trim_ascii_start().len());
-            self.ledger.claim(start, start + trimmed.len(), Disposition::Inert("counters"));
+            self.ledger.claim(start, start + trimmed.len(), Disposition::Inert(what));
         }
     }
 
@@ -371,8 +406,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             }
             refused |= meant.refused;
             if meant.no_mac {
-                let (count, _) = self.no_macs.get_or_insert((0, start..end));
-                *count += 1;
+                self.no_mac(start..end);
             }
             let found = std::mem::take(&mut meant.claims);
             match &mut claims {
@@ -437,16 +471,24 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 .gaps
                 .push((span, "the nat table is not for filtering: iptables refuses DROP in it".to_owned()));
         }
-        let known = self.known.take().map(|line| (line.rule, line.rules));
-        let made = self.ruleset.rule(self.reading, Spot { tab, chain: id, position, at: span }, meant, known);
-        if known.is_some() {
-            if let Some(earlier) = &mut self.earlier {
-                earlier.advance();
-            }
-        } else if let (Some((rule, rules)), Some(fast)) = (made, &self.fast) {
-            let context = fast.context | NOTED;
-            self.note(at.start, at.end, context, rule, rules);
-        }
+        let text_decides = !meant.refused
+            && position.is_none()
+            && meant.beside.is_none()
+            && meant.writes.is_empty()
+            && meant.sets.is_empty();
+        let leads = match &meant.verdict {
+            Verdict::Jump(name) | Verdict::Goto(name) => Some(self.reading.store.symbol(&name.text)),
+            Verdict::Action(_) | Verdict::Elsewhere(_) | Verdict::Any(_) => None,
+        };
+        let on = |wanted: Field| {
+            let terms = meant.conditions.iter().flatten();
+            terms.filter(|term| matches!(term, Term::Address(field, _, _) if *field == wanted)).count()
+        };
+        let (addresses, no_mac) = ((on(Field::Source), on(Field::Destination)), meant.no_mac);
+        let made = self.ruleset.rule(self.reading, Spot { tab, chain: id, position, at: span }, meant);
+        self.made = made
+            .filter(|_| text_decides)
+            .map(|(rule, rules)| Made { rule, rules, leads, no_mac, addresses });
     }
 
     /// The chain a rule goes to; it must have been declared.

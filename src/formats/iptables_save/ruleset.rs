@@ -238,14 +238,13 @@ impl<'t> Ruleset<'t> {
         }
     }
 
-    /// Makes the rules of a line and puts them into their chain; `known`: they are these already. What it made, if the
-    /// same text is the same rules wherever it stands.
+    /// Makes the rules of a line and puts them into their chain. What it made, if the same text is the same rules
+    /// wherever it stands.
     pub(super) fn rule(
         &mut self,
         reading: &mut Reading<'_>,
         spot: Spot,
         meant: Meant<'t>,
-        known: Option<(RuleId, u32)>,
     ) -> Option<(RuleId, u32)> {
         let Spot { tab, chain, position: _, at } = spot;
         let Meant {
@@ -314,12 +313,6 @@ impl<'t> Ruleset<'t> {
             self.place(spot, &[id]);
             return None;
         }
-        if let Some((first, count)) = known.filter(|_| !placed) {
-            let rules: Vec<RuleId> = first.and_next(count).collect();
-            self.list(reading.store, &conditions, &rules, at);
-            self.place(spot, &rules);
-            return None;
-        }
         let rules = self.make(reading.store, tab, &conditions, &verdict, comment, at);
         self.place(spot, &rules);
         let made = rules.first().map(|first| (*first, u32::try_from(rules.len()).expect("few alternatives")));
@@ -327,13 +320,8 @@ impl<'t> Ruleset<'t> {
     }
 
     /// Lists the opaque conditions of rules that are made already.
-    fn list(&mut self, store: &mut Store, conditions: &[Vec<Term>], rules: &[RuleId], at: Span) {
-        for term in conditions.iter().flatten() {
-            if let Term::Opaque(unknown) = term {
-                self.opaque(store, &unknown.text, within(at, &unknown.at));
-            }
-        }
-        for literal in rules.iter().flat_map(|rule| store.literals(*rule)) {
+    pub(super) fn list(&mut self, store: &Store, rules: impl Iterator<Item = RuleId>, at: Span) {
+        for literal in rules.flat_map(|rule| store.literals(rule)) {
             if self.known.insert(literal.opaque) {
                 self.opaques.push((literal.opaque, at));
             }

@@ -286,8 +286,18 @@ pub(super) fn states(word: &Word<'_>, translations: bool) -> Result<States, Stri
 
 /// The flag bytes that have exactly `wanted` of the flags in `mask`.
 pub(super) fn tcp_flags(mask: &Word<'_>, wanted: &Word<'_>) -> Result<Set, String> {
-    let (mask, wanted) = (flags(mask)?, flags(wanted)?);
-    Ok((0..=255u8).filter(|byte| byte & mask == wanted).map(u128::from).collect())
+    Ok(flag_bytes(flags(mask)?, flags(wanted)?))
+}
+
+/// The bytes that are `wanted` under `mask`.
+pub(super) fn flag_bytes(mask: u8, wanted: u8) -> Set {
+    if wanted & !mask != 0 {
+        return Set::empty();
+    }
+    // The fillings of the bits that are not asked for, in order.
+    let free = !mask;
+    let fillings = std::iter::successors(Some(0u8), |last| Some(last.wrapping_sub(free) & free).filter(|n| *n != 0));
+    fillings.map(|filling| u128::from(wanted | filling)).collect()
 }
 
 fn flags(word: &Word<'_>) -> Result<u8, String> {

@@ -1,0 +1,92 @@
+//! What lines say after their addresses: many differ from an earlier one in nothing else.
+
+use crate::formats::Disposition;
+use crate::model::{RuleId, Symbol};
+use std::ops::Range;
+
+/// Ends of lines of one table that were understood already. A cache: what falls out of it is read anew.
+#[derive(Debug, Default)]
+pub(super) struct Tails<'t> {
+    slots: Vec<Option<Tail<'t>>>,
+    notes: Vec<(Range<usize>, Disposition)>,
+}
+
+/// The end of a line, and what the line was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tail<'t> {
+    pub(super) text: &'t [u8],
+    /// What stood before it, as far as that matters: which addresses, and which kind of chain.
+    pub(super) after: u16,
+    /// It has an opaque condition.
+    pub(super) opaque: bool,
+    /// It holds a MAC address that is not one.
+    pub(super) no_mac: bool,
+    /// The line's only rule.
+    pub(super) rule: RuleId,
+    /// The chain that it leads to, which is declared.
+    pub(super) leads: Option<Symbol>,
+    notes: (u32, u32),
+}
+
+/// A power of two.
+const SLOTS: usize = 2048;
+/// Tails with many notes are rare.
+const MOST_NOTES: usize = 1 << 16;
+
+impl<'t> Tails<'t> {
+    /// Forgets all: another table is open.
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.notes.clear();
+    }
+
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], after: u16) -> Option<&Tail<'t>> {
+        let slot = slot(text);
+        let is = |tail: &&Tail<'_>| tail.after == after && tail.text == text;
+        let one = self.slots.get(slot)?.as_ref().filter(is);
+        one.or_else(|| self.slots.get(slot ^ 1)?.as_ref().filter(is))
+    }
+
+    /// Keeps the end of a line; `notes`: what is not modelled, from the first byte of `text` on.
+    pub(super) fn keep(
+        &mut self,
+        text: &'t [u8],
+        after: u16,
+        rule: RuleId,
+        leads: Option<Symbol>,
+        (opaque, no_mac): (bool, bool),
+        notes: impl IntoIterator<Item = (Range<usize>, Disposition)>,
+    ) {
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, None);
+        }
+        let narrow = |n: usize| u32::try_from(n).expect("few notes");
+        let first = self.notes.len();
+        self.notes.extend(notes);
+        if self.notes.len() > MOST_NOTES {
+            return self.clear();
+        }
+        let notes = (narrow(first), narrow(self.notes.len()));
+        let first = slot(text);
+        let slot = if self.slots[first].is_some() && self.slots[first ^ 1].is_none() { first ^ 1 } else { first };
+        self.slots[slot] = Some(Tail { text, after, opaque, no_mac, rule, leads, notes });
+    }
+
+    #[inline]
+    pub(super) fn notes(&self, tail: &Tail<'_>) -> &[(Range<usize>, Disposition)] {
+        &self.notes[tail.notes.0 as usize..tail.notes.1 as usize]
+    }
+}
+
+#[inline]
+/// Where a tail is kept. A bad choice costs time only, so no secret is mixed in.
+fn slot(text: &[u8]) -> usize {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = text.as_chunks::<8>();
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    let hash = words.iter().fold(text.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let hash = mix(hash, last);
+    usize::try_from(hash >> 32).expect("32 bits") & (SLOTS - 1)
+}
