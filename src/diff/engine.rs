@@ -8,7 +8,7 @@ use super::regions::{Changed, changed_regions};
 use super::slice::{self, Place, Slice};
 use super::stream::{self, Few};
 use super::{Change, Delta, Found, Sided};
-use crate::model::{Action, Families, Literal, Probe, RuleId, Stage, Store};
+use crate::model::{Action, Families, Literal, Probe, Ranges, RuleId, Stage, Store};
 use crate::net::{Family, Field, Region};
 use std::cmp::Reverse;
 
@@ -295,7 +295,7 @@ impl Problem<'_> {
         let mut rules: Vec<RuleId> = self.first.1.all().chain(self.second.1.all()).collect();
         rules.sort_unstable();
         rules.dedup();
-        let start = rules.len() * 64 + 20_000;
+        let start = rules.len() * 64 + 20_000 + 4 * self.intervals(&rules);
         let wide = if searched.is_some() { &ORDERS[1..2] } else { &ORDERS[..] };
         for order in wide {
             if let Some(found) = self.diagram(&rules, order, start, effort) {
@@ -317,6 +317,16 @@ impl Problem<'_> {
             }
         }
         searched.unwrap_or_default()
+    }
+
+    /// How many intervals the large sets of rules have: a diagram has an edge for each.
+    fn intervals(&self, rules: &[RuleId]) -> usize {
+        let ranges = rules.iter().flat_map(|rule| self.store.ranges(*rule, self.region.family()));
+        let large = ranges.filter_map(|(_, ranges)| match ranges {
+            Ranges::Many(all) if all.len() > 64 => Some(all.len()),
+            Ranges::Many(_) | Ranges::One(..) => None,
+        });
+        large.sum()
     }
 
     /// By cover search; `None` if it is too hard.

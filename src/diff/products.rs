@@ -95,45 +95,50 @@ impl Products {
         let width = self.last.len();
         let count = self.len();
         let row = |n: u32| &self.rows[n as usize * width..(n as usize + 1) * width];
-        // Rows that are equal but for `level` have equal hashes: sorted by hash they stand together.
-        let mut hashed: Vec<(u64, u32)> = (0..narrow(count))
-            .map(|n| {
-                let others = (0..).zip(row(n)).filter(|(column, _)| *column != level);
-                (others.fold(self.seed, |hash, (_, set)| (hash.rotate_left(23) ^ u64::from(*set)).wrapping_mul(MIX)), n)
-            })
-            .collect();
-        hashed.sort_unstable();
         let same = |a: u32, b: u32| {
             let (a, b) = (row(a), row(b));
             a[..level] == b[..level] && a[level + 1..] == b[level + 1..]
         };
-        if !hashed.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return;
-        }
-        let mut groups: Vec<(u32, Vec<u32>)> = Vec::new();
-        for run in hashed.chunk_by(|a, b| a.0 == b.0) {
-            let begin = groups.len();
-            for (_, n) in run {
-                match groups[begin..].iter_mut().find(|(leader, _)| same(*leader, *n)) {
-                    Some((_, members)) => members.push(row(*n)[level]),
-                    None => groups.push((*n, vec![row(*n)[level]])),
+        // Rows that are equal but for `level` meet in one slot; the first of them leads.
+        let mask = (count * 2).next_power_of_two() - 1;
+        let mut slots: Vec<Option<u32>> = vec![None; mask + 1];
+        let mut groups: Vec<(u32, Vec<u32>)> = Vec::with_capacity(count);
+        for n in 0..narrow(count) {
+            let others = row(n).iter().enumerate().filter(|(column, _)| *column != level);
+            let hash =
+                others.fold(self.seed, |hash, (_, set)| (hash.rotate_left(23) ^ u64::from(*set)).wrapping_mul(MIX));
+            let mut slot = (hash >> 32) as usize & mask;
+            loop {
+                match slots[slot].map(|group| &mut groups[group as usize]) {
+                    Some((leader, members)) if same(*leader, n) => {
+                        members.push(row(n)[level]);
+                        break;
+                    }
+                    Some(_) => slot = (slot + 1) & mask,
+                    None => {
+                        slots[slot] = Some(narrow(groups.len()));
+                        groups.push((n, Vec::new()));
+                        break;
+                    }
                 }
             }
         }
-        groups.sort_unstable_by_key(|(leader, _)| *leader);
+        if groups.len() == count {
+            return;
+        }
         let mut rows = Vec::with_capacity(groups.len() * width);
-        for (leader, members) in groups {
+        for (leader, mut members) in groups {
             let start = rows.len();
             rows.extend_from_slice(&self.rows[leader as usize * width..(leader as usize + 1) * width]);
-            rows[start + level] = self.union(level, &members);
+            if !members.is_empty() {
+                members.push(rows[start + level]);
+                rows[start + level] = self.union(level, &members);
+            }
         }
         self.rows = rows;
     }
 
     fn union(&mut self, level: usize, group: &[u32]) -> u32 {
-        if let [only] = group {
-            return *only;
-        }
         if group.contains(&ANY) {
             return ANY;
         }

@@ -164,7 +164,7 @@ impl Levels {
             let (mut region, mut conditions) = (region.clone(), Vec::new());
             for (level, set) in product {
                 match known.entry((level, set)).or_insert_with(|| self.values(level, products.ranks(set))) {
-                    Values::Field(field, set) => region.restrict(*field, set),
+                    Values::Field(field, set) => region.narrow_to(*field, set),
                     Values::Opaque(literal) => conditions.push(*literal),
                 }
             }

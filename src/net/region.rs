@@ -43,12 +43,22 @@ impl Region {
 
     /// Keeps the part in which `field` is in `set`.
     pub fn restrict(&mut self, field: Field, set: &Set) {
-        if *set == field.all(self.family) {
-            return;
+        let max = field.max(self.family);
+        match (set.ranges(), self.sets.binary_search_by_key(&field, |(f, _)| *f)) {
+            ([(0, last)], _) if *last == max => {}
+            (_, Ok(n)) => self.sets[n].1 = self.sets[n].1.intersection(set),
+            ([.., (_, last)], Err(n)) if *last > max => {
+                self.sets.insert(n, (field, set.intersection(&field.all(self.family))));
+            }
+            (_, Err(n)) => self.sets.insert(n, (field, set.clone())),
         }
+    }
+
+    /// The region with `set`, some of the values that it allows, for `field`.
+    pub fn narrow_to(&mut self, field: Field, set: &Set) {
         match self.sets.binary_search_by_key(&field, |(f, _)| *f) {
-            Ok(n) => self.sets[n].1 = self.sets[n].1.intersection(set),
-            Err(n) => self.sets.insert(n, (field, set.intersection(&field.all(self.family)))),
+            Ok(n) => self.sets[n].1 = set.clone(),
+            Err(_) => self.restrict(field, set),
         }
     }
 
@@ -67,11 +77,21 @@ impl Region {
         for (field, set) in &self.sets {
             let max = Field::max(*field, self.family);
             let ranges = |set: &Set| set.ranges().len().min(set.complement(max).ranges().len());
-            let wider = known.get(*field).map(|all| set.union(&all.complement(max)));
-            match wider {
-                Some(wider) if wider == field.all(self.family) => {}
-                Some(wider) if ranges(&wider) < ranges(set) => sets.push((*field, wider)),
-                Some(_) | None => sets.push((*field, set.clone())),
+            let others = known.get(*field).map(|all| all.complement(max)).unwrap_or_default();
+            // What does not touch the set cannot make it simpler.
+            let touches = |(first, last): &(u128, u128)| {
+                let next = set.ranges().partition_point(|(_, end)| *end < first.saturating_sub(1));
+                set.ranges().get(next).is_some_and(|(start, _)| *start <= last.saturating_add(1))
+            };
+            if !others.ranges().iter().any(touches) {
+                sets.push((*field, set.clone()));
+                continue;
+            }
+            let wider = set.union(&others);
+            match ranges(&wider) {
+                _ if wider == field.all(self.family) => {}
+                fewer if fewer < ranges(set) => sets.push((*field, wider)),
+                _ => sets.push((*field, set.clone())),
             }
         }
         Self { family: self.family, sets }

@@ -1,29 +1,31 @@
 use std::fmt;
+use std::sync::Arc;
 
 /// An exact set of values of one field: sorted, disjoint, non-adjacent closed intervals.
 ///
 /// Every field's values are unsigned numbers of at most 128 bits ([`super::Field`] says how), so one type
-/// serves addresses, ports, protocols and interface names.
+/// serves addresses, ports, protocols and interface names. Copies share their intervals: a difference repeats few sets
+/// many times.
 #[derive(Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
-pub struct Set(Vec<(u128, u128)>);
+pub struct Set(Arc<Vec<(u128, u128)>>);
 
 impl Set {
     /// The set without a value.
     #[must_use]
-    pub const fn empty() -> Self {
-        Self(Vec::new())
+    pub fn empty() -> Self {
+        Self::default()
     }
 
     /// All values from `first` to `last`, both included; empty when `first > last`.
     #[must_use]
     pub fn range(first: u128, last: u128) -> Self {
-        if first <= last { Self(vec![(first, last)]) } else { Self::empty() }
+        if first <= last { Self(Arc::new(vec![(first, last)])) } else { Self::empty() }
     }
 
     /// One value.
     #[must_use]
     pub fn point(value: u128) -> Self {
-        Self(vec![(value, value)])
+        Self(Arc::new(vec![(value, value)]))
     }
 
     /// The union of intervals in any order; those with `first > last` are empty and add nothing.
@@ -40,7 +42,7 @@ impl Set {
                 Some(_) | None => out.push((first, last)),
             }
         }
-        Self(out)
+        Self(Arc::new(out))
     }
 
     /// The intervals, sorted, disjoint, with at least one missing value between two of them.
@@ -123,13 +125,13 @@ impl Set {
                 j += 1;
             }
         }
-        Self(out)
+        Self(Arc::new(out))
     }
 
     /// The values in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self::from_ranges(self.0.iter().chain(&other.0).copied())
+        Self::from_ranges(self.0.iter().chain(other.0.iter()).copied())
     }
 
     /// The values from 0 to `max` that are not in the set.
@@ -137,7 +139,7 @@ impl Set {
     pub fn complement(&self, max: u128) -> Self {
         let mut out = Vec::with_capacity(self.0.len() + 1);
         let mut next = Some(0);
-        for (first, last) in &self.0 {
+        for (first, last) in self.0.iter() {
             if let Some(start) = next.filter(|start| start < first) {
                 out.push((start, first - 1));
             }
@@ -146,7 +148,7 @@ impl Set {
         if let Some(start) = next.filter(|start| *start <= max) {
             out.push((start, max));
         }
-        let mut out = Self(out);
+        let mut out = Self(Arc::new(out));
         if out.0.last().is_some_and(|(_, last)| *last > max) {
             out = out.intersection(&Self::range(0, max));
         }
@@ -173,7 +175,7 @@ pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
     let (mut mine, mut theirs) = (a.next(), b.next());
     loop {
         match (mine, theirs) {
-            (None, None) => return Set(out),
+            (None, None) => return Set(Arc::new(out)),
             (Some(x), Some(y)) if x == y => (mine, theirs) = (a.next(), b.next()),
             (Some(x), y) if y.is_none_or(|y| x.1 < y.0) => {
                 put(x.0, x.1);
@@ -191,7 +193,7 @@ pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
                 mine = if x.1 == shared { a.next() } else { Some((shared + 1, x.1)) };
                 theirs = if y.1 == shared { b.next() } else { Some((shared + 1, y.1)) };
             }
-            (Some(_), None) | (None, Some(_)) => return Set(out),
+            (Some(_), None) | (None, Some(_)) => return Set(Arc::new(out)),
         }
     }
 }
@@ -199,7 +201,7 @@ pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
 impl fmt::Debug for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_set();
-        for (first, last) in &self.0 {
+        for (first, last) in self.0.iter() {
             if first == last {
                 list.entry(first);
             } else {

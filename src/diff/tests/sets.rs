@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::span;
-use crate::model::{Action, ChainId, Configuration, Draft, Families, Filter, Snapshot, Stage, Store, Table, TableId};
+use crate::model::{Action, Configuration, Draft, Families, Filter, Snapshot, Stage, Store, Table, TableId};
 use crate::net::{Field, Set};
 
 const COUNT: u128 = 100_000;
@@ -13,8 +13,8 @@ fn addresses(without: &[u128], with: &[u128]) -> Set {
     all.chain(with.iter().copied()).collect()
 }
 
-/// A filter of which the third rule accepts from these sources, to these ports, what the second has not denied.
-fn snapshot(store: &mut Store, sources: &Set, destinations: &Set) -> Snapshot {
+/// A filter that accepts ssh, denies telnet to `destinations`, and accepts all else from `sources` to anywhere else.
+fn snapshot(store: &mut Store, sources: Option<&Set>, destinations: &Set) -> Snapshot {
     let mut table = Table::new("filter");
     let chain = table.chain(store.symbol(b"INPUT"));
     let families = Families::only(Family::Ipv4);
@@ -23,10 +23,13 @@ fn snapshot(store: &mut Store, sources: &Set, destinations: &Set) -> Snapshot {
     let mut second = Draft::new(families);
     second.addresses(Field::Destination, Family::Ipv4, destinations);
     second.destination_port(23, 23);
-    let mut third = Draft::new(families);
-    third.addresses(Field::Source, Family::Ipv4, sources);
-    third.addresses(Field::Destination, Family::Ipv4, &destinations.complement(u32::MAX.into()));
-    for (draft, action) in [(first, Action::Accept), (second, Action::Deny), (third, Action::Accept)] {
+    let third = sources.map(|sources| {
+        let mut third = Draft::new(families);
+        third.addresses(Field::Source, Family::Ipv4, sources);
+        third.addresses(Field::Destination, Family::Ipv4, &destinations.complement(u32::MAX.into()));
+        (third, Action::Accept)
+    });
+    for (draft, action) in [(first, Action::Accept), (second, Action::Deny)].into_iter().chain(third) {
         let rule = store.rule(draft, action);
         table.chains[0].push(rule, span());
     }
@@ -39,26 +42,43 @@ fn snapshot(store: &mut Store, sources: &Set, destinations: &Set) -> Snapshot {
     Snapshot::new(vec![configuration], Vec::new())
 }
 
+/// What a third rule for these sources decides.
+fn decided(sources: &Set, destinations: &Set) -> Found {
+    let region = Region::all(Family::Ipv4)
+        .with(Field::Source, sources)
+        .with(Field::Destination, &destinations.complement(u32::MAX.into()))
+        .with(Field::DestinationPort, &Set::point(22).complement(65535));
+    Found { deltas: vec![Delta { region, conditions: Vec::new() }], complete: true }
+}
+
+/// What becomes of the filter: newly allowed and newly denied.
+fn difference(base: Snapshot, head: Snapshot, store: Store) -> [Found; 2] {
+    let mut difference = compare(&Change::new(base, head, store));
+    let mut filters = difference.configurations.remove(0).filters;
+    assert_eq!(filters.len(), 1);
+    let filter = filters.remove(0);
+    [filter.newly_allowed, filter.newly_denied]
+}
+
 #[test]
 fn only_the_elements_that_changed_are_the_difference() {
     let mut store = Store::default();
     let destinations = addresses(&[], &[]);
-    let base = snapshot(&mut store, &addresses(&[], &[4 * COUNT + 9]), &destinations);
-    let head = snapshot(&mut store, &addresses(&[5, 70_000], &[3, 9]), &destinations);
-    let change = Change::new(base, head, store);
-    assert_eq!(change.base.configurations()[0].filters[0].stages[0].chain, ChainId(0));
-    let difference = compare(&change);
-    let [filter] = difference.configurations[0].filters.as_slice() else { panic!("one filter differs") };
-    let ssh = Set::point(22).complement(65535);
-    let from = |sources: &[u128]| {
-        let sources: Set = sources.iter().copied().collect();
-        let others = destinations.complement(u32::MAX.into());
-        Region::all(Family::Ipv4)
-            .with(Field::Source, &sources)
-            .with(Field::Destination, &others)
-            .with(Field::DestinationPort, &ssh)
-    };
-    let only = |region| Found { deltas: vec![Delta { region, conditions: Vec::new() }], complete: true };
-    assert_eq!(filter.newly_allowed, only(from(&[3, 9])));
-    assert_eq!(filter.newly_denied, only(from(&[22, 280_002, 4 * COUNT + 9])));
+    let base = snapshot(&mut store, Some(&addresses(&[], &[4 * COUNT + 9])), &destinations);
+    let head = snapshot(&mut store, Some(&addresses(&[5, 70_000], &[3, 9])), &destinations);
+    let [gained, lost] = difference(base, head, store);
+    // 2 and 3 are one interval now, 22 and 280,002 are gone.
+    assert_eq!(gained, decided(&[3, 9].into_iter().collect(), &destinations));
+    assert_eq!(lost, decided(&[22, 280_002, 4 * COUNT + 9].into_iter().collect(), &destinations));
+}
+
+#[test]
+fn a_rule_with_large_sets_is_added_exactly() {
+    let mut store = Store::default();
+    let (sources, destinations) = (addresses(&[7], &[]), addresses(&[], &[]));
+    let base = snapshot(&mut store, None, &destinations);
+    let head = snapshot(&mut store, Some(&sources), &destinations);
+    let [gained, lost] = difference(base, head, store);
+    assert_eq!(gained, decided(&sources, &destinations));
+    assert_eq!(lost, Found::NONE);
 }
