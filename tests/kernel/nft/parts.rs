@@ -145,7 +145,15 @@ fn count_damaged(name: &str, rules: &str, verdict: &Verdict, tally: &mut Tally) 
 /// Compares the rules that are loaded with what the kernel lists.
 fn trips(name: &str, rules: &str, world: &World, tally: &mut Tally) -> Result<(), String> {
     for (json, format) in [(false, "text"), (true, "JSON")] {
-        match round_trip::compared(rules, &world.listing(json)?) {
+        let listing = match world.listing(json) {
+            Err(message) if message.contains("Assertion") => {
+                tally.add("skipped", 1);
+                tally.add(&format!("nft round trip/{format}: nft crashes"), 1);
+                continue;
+            }
+            listing => listing?,
+        };
+        match round_trip::compared(rules, &listing) {
             Trip::Same => {
                 tally.add("passed", 1);
                 tally.add(&format!("nft round trip/{format}: the same"), 1);

@@ -1,7 +1,7 @@
 //! Whether the model of a file is the model of what the kernel holds after loading it, as text and as JSON.
 
 use crate::compare::read;
-use portcullis::diff::{Change, compare};
+use portcullis::diff::{Change, Delta, compare};
 use portcullis::model::{Snapshot, Store};
 use portcullis::net::{Family, Field, Region, Set};
 use portcullis::text::SourceMap;
@@ -42,6 +42,9 @@ pub(crate) fn compared(file: &str, listing: &str) -> Trip {
             for (what, found) in [("newly allowed", &filter.newly_allowed), ("newly denied", &filter.newly_denied)] {
                 if !found.deltas.is_empty() && found.deltas.iter().all(|delta| is_foreign(&delta.region)) {
                     less = Some("ICMP of one family in packets of the other");
+                } else if !found.deltas.is_empty() && found.deltas.iter().all(|delta| reads_marks(&change.store, delta))
+                {
+                    less = Some("the words of rules that lead to a mark");
                 } else if let Some(delta) = found.deltas.first() {
                     lines.push(format!(
                         "{}: {what}: {:?}",
@@ -96,6 +99,12 @@ pub(crate) fn compared(file: &str, listing: &str) -> Trip {
         Some(why) => Trip::Less(why),
         None => Trip::Same,
     }
+}
+
+/// Whether it depends on a mark. Such a condition is another one where the rules that lead to writing it are written in
+/// other words, such as `meta l4proto udplite th dport 22`, which is listed as `udplite dport 22`.
+fn reads_marks(store: &Store, delta: &Delta) -> bool {
+    delta.conditions.iter().any(|literal| store.opaque_text(literal.opaque).contains("[marks "))
 }
 
 /// Whether the region is of packets that hold the ICMP of the other family. `meta l4proto icmp icmp type 8` is about

@@ -107,7 +107,7 @@ impl Part {
 
     /// The packets that have it so.
     pub(super) fn is(&self, wanted: &Wanted, at: Span) -> Any {
-        let Selector { kind: _, reads, needs, needs_if_not, text: _, drawn: _ } = &self.selector;
+        let Selector { kind: _, reads, needs, needs_if_not, text: _, drawn: _, behind } = &self.selector;
         let mut any = match reads {
             _ if self.scattered => self.opaque(wanted, &Truth::Packet, true, at),
             Reads::Opaque { truth, absent } => self.opaque(wanted, truth, *absent, at),
@@ -150,7 +150,22 @@ impl Part {
         if wanted.negated {
             any = and(any, needs_if_not);
         }
-        and(any, needs)
+        let any = and(any, needs);
+        if *behind { self.also_in_data(any, wanted, at) } else { any }
+    }
+
+    /// Linux takes the data of a later fragment for the header that is not in it, for fields of up to four bytes
+    /// (nf_tables_core.c, `nft_payload_fast_eval`), and finds none for others (nft_payload.c): it may be so or not.
+    fn also_in_data(&self, any: Any, wanted: &Wanted, at: Span) -> Any {
+        let fragment = |later| Term::field(Field::LaterFragment, Set::point(later));
+        let mut data = self.clone();
+        data.selector.text = format!("data of a later fragment as {}", self.selector.text);
+        data.selector.reads = Reads::Opaque { truth: Truth::Packet, absent: true };
+        let needs = self.selector.needs.iter().filter(|term| !matches!(term, Term::Field(Field::DestinationPort, _)));
+        let needs: All = needs.cloned().chain([fragment(1)]).collect();
+        let mut out = and(any, &[fragment(0)]);
+        out.extend(and(data.opaque(wanted, &Truth::Packet, true, at), &needs));
+        out
     }
 
     /// A field of the model, and beside it names that only the host can resolve.

@@ -4,8 +4,8 @@
 //! chains of a hook become its filter (`hooks`). What is more than filtering is an object (`objects`).
 //!
 //! Packets are whole datagrams here, as in other formats: where connection tracking is loaded Linux puts fragments together
-//! before any hook. Only where a ruleset asks for fragments, matches on ports, flags and ICMP types demand that the packet is
-//! not a later one.
+//! before any hook. Only where a ruleset asks for fragments there are later ones, and what matches on ports, flags and ICMP
+//! types say of their data is not known.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -177,7 +177,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
     /// Rules about frames and ARP: packets of the model do not come there, or are not decided there alone.
     fn unmodelled(&self, table: usize, number: usize, chain: &'r Chain<'t>, account: &mut Account) {
         for placed in &chain.rules {
-            let meant = rules::lower(self.env(table, number), &placed.rule, &mut Account::default());
+            let meant = rules::lower(self.env(table, number), &placed.rule, account);
             for (at, claim) in meant.claims {
                 match claim {
                     Ok(Disposition::Inert(why)) => account.claim(at, Disposition::Inert(why)),

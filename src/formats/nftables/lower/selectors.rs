@@ -23,6 +23,8 @@ pub(super) struct Selector {
     pub(super) text: String,
     /// How many numbers are drawn from, and the first of them.
     pub(super) drawn: Option<(u64, u64)>,
+    /// It lies behind the header of IP, where later fragments have data, and there may be such fragments.
+    pub(super) behind: bool,
 }
 
 /// How what it reads stands in the model.
@@ -63,7 +65,15 @@ pub(super) enum Reads {
 pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result<Selector, String> {
     let text = super::text::expression(expression);
     let plain = |kind, reads| {
-        Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not: Vec::new(), text: text.clone(), drawn: None })
+        Ok(Selector {
+            kind,
+            reads,
+            needs: Vec::new(),
+            needs_if_not: Vec::new(),
+            text: text.clone(),
+            drawn: None,
+            behind: false,
+        })
     };
     let opaque = |kind, truth, absent| plain(kind, Reads::Opaque { truth, absent });
     match &expression.kind {
@@ -90,6 +100,7 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
                 needs_if_not: Vec::new(),
                 text,
                 drawn: None,
+                behind: false,
             })
         }
         Kind::TcpOption { option: _, field } => match field {
@@ -116,17 +127,33 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
             };
             let needs = vec![Term::Families(Families::only(Family::Ipv4))];
             let reads = Reads::Opaque { truth: Truth::Packet, absent: field.is_some() };
-            Ok(Selector { kind, reads, needs, needs_if_not: Vec::new(), text, drawn: None })
+            Ok(Selector { kind, reads, needs, needs_if_not: Vec::new(), text, drawn: None, behind: false })
         }
         Kind::SctpChunk { chunk: _, field } => {
             let kind = if field.is_some() { Type::Integer(32) } else { Type::Named(&types::BOOLEAN) };
             let reads = Reads::Opaque { truth: Truth::Packet, absent: field.is_some() };
-            Ok(Selector { kind, reads, needs: vec![is_protocol(132)], needs_if_not: Vec::new(), text, drawn: None })
+            Ok(Selector {
+                kind,
+                reads,
+                needs: vec![is_protocol(132)],
+                needs_if_not: Vec::new(),
+                text,
+                drawn: None,
+                behind: false,
+            })
         }
         Kind::DccpOption(_) => {
             let reads = Reads::Opaque { truth: Truth::Packet, absent: false };
             let kind = Type::Named(&types::BOOLEAN);
-            Ok(Selector { kind, reads, needs: vec![is_protocol(33)], needs_if_not: Vec::new(), text, drawn: None })
+            Ok(Selector {
+                kind,
+                reads,
+                needs: vec![is_protocol(33)],
+                needs_if_not: Vec::new(),
+                text,
+                drawn: None,
+                behind: false,
+            })
         }
         Kind::Rt(key) => match key {
             RtKey::Classid => opaque(Type::Realm, Truth::Packet, true),
@@ -222,7 +249,7 @@ fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
         MetaKey::Day => (Type::Named(&types::DAY), packet),
         MetaKey::Secmark => (Type::Integer(32), packet),
     };
-    Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not: Vec::new(), text, drawn: None })
+    Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not: Vec::new(), text, drawn: None, behind: false })
 }
 
 fn ct(key: CtKey, direction: Option<CtDirection>, text: String, context: &Context) -> Result<Selector, String> {
@@ -235,7 +262,15 @@ fn ct(key: CtKey, direction: Option<CtDirection>, text: String, context: &Contex
             let reads = Reads::Opaque { truth: Truth::Occurrence, absent: false };
             let text = "ct state before tracking".to_owned();
             let kind = Type::Named(&types::CT_STATE);
-            return Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not: Vec::new(), text, drawn: None });
+            return Ok(Selector {
+                kind,
+                reads,
+                needs: Vec::new(),
+                needs_if_not: Vec::new(),
+                text,
+                drawn: None,
+                behind: false,
+            });
         }
         CtKey::State => (Type::Named(&types::CT_STATE), Reads::States),
         CtKey::Direction => (Type::Named(&types::CT_DIRECTION), Reads::Direction),
@@ -264,7 +299,7 @@ fn ct(key: CtKey, direction: Option<CtDirection>, text: String, context: &Contex
         CtKey::Secmark | CtKey::Id => (Type::Integer(32), packet),
     };
     let needs_if_not = if key == CtKey::State { Vec::new() } else { vec![is_tracked()] };
-    Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not, text, drawn: None })
+    Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not, text, drawn: None, behind: false })
 }
 
 /// Conditions on the connection fail for packets that have none (nft_ct.c, `nft_ct_get_eval`).
@@ -373,10 +408,8 @@ fn payload(field: HeaderField, text: String, context: &Context) -> Result<Select
         let values = types.iter().map(|number| (u128::from(*number) << 8, u128::from(*number) << 8 | 255));
         needs.push(Term::field(Field::DestinationPort, Set::from_ranges(values)));
     }
-    if context.fragments && is_transport(header) {
-        needs.push(Term::field(Field::LaterFragment, Set::point(0)));
-    }
-    Ok(Selector { kind, reads, needs, needs_if_not: Vec::new(), text, drawn: None })
+    let behind = context.fragments && is_transport(header);
+    Ok(Selector { kind, reads, needs, needs_if_not: Vec::new(), text, drawn: None, behind })
 }
 
 /// The ICMP types whose messages have the field; nft asks for one of them first.
@@ -418,16 +451,14 @@ const fn is_transport(header: Header) -> bool {
 }
 
 fn port_of_any(field: Field, kind: Type, text: String, context: &Context) -> Result<Selector, String> {
-    let mut needs = Vec::new();
-    if context.fragments {
-        needs.push(Term::field(Field::LaterFragment, Set::point(0)));
-    }
     let text = if text.starts_with('@') {
         (if field == Field::SourcePort { "th sport" } else { "th dport" }).to_owned()
     } else {
         text
     };
-    Ok(Selector { kind, reads: Reads::AnyPort(field), needs, needs_if_not: Vec::new(), text, drawn: None })
+    let behind = context.fragments;
+    let needs = Vec::new();
+    Ok(Selector { kind, reads: Reads::AnyPort(field), needs, needs_if_not: Vec::new(), text, drawn: None, behind })
 }
 
 fn extension(field: ExtensionField, text: String) -> Result<Selector, String> {
@@ -459,5 +490,5 @@ fn extension(field: ExtensionField, text: String) -> Result<Selector, String> {
         _ => Reads::Opaque { truth: Truth::Packet, absent: true },
     };
     let needs = vec![Term::Families(Families::only(Family::Ipv6))];
-    Ok(Selector { kind, reads, needs, needs_if_not: Vec::new(), text, drawn: None })
+    Ok(Selector { kind, reads, needs, needs_if_not: Vec::new(), text, drawn: None, behind: false })
 }

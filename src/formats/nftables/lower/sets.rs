@@ -459,7 +459,11 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             if same && super::text::expression(other.value) != value {
                 return self.refuse(entry.at, "Could not process rule: File exists: the key has another value");
             }
-            if !same && conflict(&other.key, &entry.key) {
+            let overlaps = match (other.key.as_slice(), entry.key.as_slice()) {
+                ([other], [new]) => other.set.overlaps(&new.set),
+                (other, new) => conflict(other, new),
+            };
+            if !same && overlaps {
                 let reason = if entry.key.len() == 1 {
                     "conflicting intervals specified"
                 } else {
