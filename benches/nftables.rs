@@ -154,7 +154,7 @@ fn set(made: &Path, name: &str, order: Order, notation: Notation, changed: usize
             let elements: Vec<String> = networks.iter().map(|n| format!("{}/24", address(n))).collect();
             format!(
                 "table inet filter {{\n\tset blocked {{\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\telements = {{ {} }}\n\t}}\n\n\tchain input {{\n\t\ttype filter hook input priority filter; policy accept;\n\t\tip saddr @blocked drop\n\t}}\n}}\n",
-                elements.join(",\n\t\t\t     ")
+                elements.join(",\n")
             )
         }
         Notation::Json => {

@@ -53,6 +53,11 @@ pub static INCIDENTS: &[Incident] = &[
         stopped_by: &["critical-ports", "deletion-limit", "empty-input", "protected-rules"],
         files: "portcullis.yaml", "nodes/node-a.rules", "nodes/node-b.rules",
     },
+    incident! {
+        "exoscale-nft", by: &["discovery-sync"],
+        stopped_by: &["critical-ports", "empty-input", "protected-rules"],
+        files: "portcullis.yaml", "nodes/node-a.nft", "nodes/node-b.nft",
+    },
 ];
 
 impl Incident {

@@ -32,7 +32,11 @@ fn its_generated_parts_are_up_to_date() {
         format!("| [`{0}`](policies/{0}.md) | {summary} |\n", check.id)
     });
     let checks = format!("| check | reports |\n|---|---|\n{}", rows.collect::<String>());
+    let old_and_new = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migration");
+    let ran = portcullis(&old_and_new, &[], &["diff", "rules.v4", "ruleset.nft"]);
+    let migration = format!("```text\n$ portcullis diff rules.v4 ruleset.nft\n{}```\n", ran.out);
     let wanted = with(&with(&readme(), "example", &example), "checks", &checks);
+    let wanted = with(&wanted, "migration", &migration);
     crate::blessed::compare(&path(), &wanted);
 }
 

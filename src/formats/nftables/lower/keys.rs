@@ -38,6 +38,7 @@ pub(super) fn key(part: &Part, value: &str) -> Option<String> {
             Some((low, high)) => format!("-m length --length {low}:{high}"),
             None => format!("-m length --length {value}"),
         },
+        ("rt type", _) => format!("-m rt --rt-type {}", one_number(value)?),
         ("ether saddr", _) => format!("-m mac --mac-source {}", value.to_uppercase()),
         ("ct status", _) => match value {
             "snat" | "dnat" => format!("-m conntrack --ctstate {}", value.to_uppercase()),

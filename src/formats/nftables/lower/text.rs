@@ -14,7 +14,8 @@ pub(super) fn expression(expression: &Expression<'_>) -> String {
     match &expression.kind {
         Kind::Variable(_, value) => show(value),
         Kind::Word(word) => self::word(word),
-        Kind::Quoted(word) => types::quoted(word),
+        // Quotes change no meaning, and JSON has none.
+        Kind::Quoted(word) => escape(word),
         Kind::Prefix(base, length) => format!("{}/{}", show(base), show(length)),
         Kind::Range(low, high) => format!("{}-{}", show(low), show(high)),
         Kind::Wildcard => "*".to_owned(),

@@ -33,6 +33,7 @@ pub(super) fn run<'t>(transactions: Vec<Vec<Command<'t>>>, ruleset: &mut Ruleset
                 // It is said once what became of the command.
                 program.account.claim(whole, Disposition::Modelled);
                 program.account.gap(at, reason);
+                program.removes = true;
             }
         }
         program.flushes.end_transaction();
@@ -51,7 +52,7 @@ struct Program<'r, 't> {
     flushes: Flushes,
     /// Where every rule stands that was added at some time.
     added: Vec<Span>,
-    /// Whether something was taken away.
+    /// Whether something was taken away, or refused.
     removes: bool,
 }
 
@@ -228,7 +229,7 @@ impl<'t> Program<'_, 't> {
         let chains = self.ruleset.tables.iter().flat_map(|table| table.chains.iter());
         let there: HashSet<Span> = chains.flat_map(|chain| chain.rules.iter()).map(|placed| placed.rule.at).collect();
         for at in self.added.iter().filter(|at| !there.contains(at)) {
-            self.account.claim(*at, Disposition::Inert("taken away again"));
+            self.account.claim(*at, Disposition::Inert("not in the ruleset at the end"));
         }
     }
 
