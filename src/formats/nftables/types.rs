@@ -30,6 +30,10 @@ pub(super) enum Type {
     Realm,
     /// A traffic class: `major:minor` in hexadecimal digits.
     Class,
+    /// A time of day in seconds.
+    Hour,
+    /// A point in time in nanoseconds.
+    Time,
     /// Text: helpers, operating systems, times, control groups.
     Text,
     /// Connection labels, which are names on the host.
@@ -111,8 +115,8 @@ impl Type {
             b"realm" => Self::Realm,
             b"ct_label" => Self::Label,
             b"classid" => Self::Class,
-            b"hour" => Self::Integer(32),
-            b"time" => Self::Integer(64),
+            b"hour" => Self::Hour,
+            b"time" => Self::Time,
             b"cgroupsv2" => Self::Text,
             b"verdict" => Self::Verdict,
             _ => Self::Named(NAMED.iter().find(|known| known.name.as_bytes() == name)?),
@@ -137,6 +141,8 @@ impl Type {
             Self::DeviceGroup => "devgroup name".to_owned(),
             Self::Realm => "routing realm".to_owned(),
             Self::Class => "TC classid".to_owned(),
+            Self::Hour => "Hour of day of packet reception".to_owned(),
+            Self::Time => "Relative time of packet reception".to_owned(),
             Self::Text => "string".to_owned(),
             Self::Label => "conntrack label".to_owned(),
             Self::Verdict => "netfilter verdict".to_owned(),
@@ -157,7 +163,9 @@ impl Type {
             | Self::DeviceGroup
             | Self::Realm
             | Self::Class
+            | Self::Hour
             | Self::Verdict => 32,
+            Self::Time => 64,
             Self::Named(named) => named.bits,
             Self::Integer(bits) => bits,
         };
@@ -182,6 +190,8 @@ impl Type {
             | Self::DeviceGroup
             | Self::Realm
             | Self::Class
+            | Self::Hour
+            | Self::Time
             | Self::Text
             | Self::Verdict => false,
         }
@@ -225,8 +235,17 @@ impl Type {
             },
             Self::Named(named) => match names::value(named.words, word) {
                 Some(value) => point(value.into()),
+                None if *named == DAY && number(text).is_some_and(|value| value > 6) => {
+                    Err(format!("Value {text} exceeds valid range 0-6"))
+                }
                 None => numeric("Value too large").unwrap_or_else(|| Err(format!("Could not parse {}", named.title))),
             },
+            Self::Hour => numeric("Value too large")
+                .or_else(|| hour(text).map(point))
+                .unwrap_or_else(|| Err("wrong time format".to_owned())),
+            Self::Time => numeric("Value too large")
+                .or_else(|| time(text).map(point))
+                .unwrap_or_else(|| Err("Cannot parse date".to_owned())),
             Self::Integer(_) => {
                 numeric("Value too large").unwrap_or_else(|| Err(format!("Could not parse {}", self.title())))
             }
@@ -270,6 +289,8 @@ impl Type {
             | Self::Group
             | Self::DeviceGroup
             | Self::Realm
+            | Self::Hour
+            | Self::Time
             | Self::Text
             | Self::Label
             | Self::Verdict => value.to_string(),
@@ -312,6 +333,33 @@ fn names_with_prefix(first: u128, last: u128) -> Option<String> {
     let name = Interface(first).name();
     let all = Interface::with_prefix(&name)?;
     (all.ranges() == [(first, last)]).then(|| format!("\"{}*\"", escape(&name)))
+}
+
+/// `10:00` or `10:00:30`, in the time zone of whoever loads it.
+fn hour(text: &str) -> Option<u128> {
+    let mut parts = text.split(':').map(|part| part.parse::<u128>().ok());
+    let (hours, minutes) = (parts.next()??, parts.next()??);
+    let seconds = parts.next().unwrap_or(Some(0))?;
+    let fits = hours < 24 && minutes < 60 && seconds < 60 && parts.next().is_none();
+    fits.then_some(hours * 3600 + minutes * 60 + seconds)
+}
+
+/// `2026-01-31`, perhaps with a time of day, in the time zone of whoever loads it.
+fn time(text: &str) -> Option<u128> {
+    let (date, clock) = text.split_once(' ').unwrap_or((text, "0:0"));
+    let mut parts = date.split('-').map(|part| part.parse::<u128>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1970..=2554).contains(&year)
+        || !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || parts.next().is_some()
+    {
+        return None;
+    }
+    // Days since 1970 in the civil calendar; years begin in March, so that the day that is not always there is the last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    Some(((days - 719_468) * 86_400 + hour(clock)?) * 1_000_000_000)
 }
 
 /// A traffic class as tc(8) writes it; without a colon it is a number.
@@ -400,6 +448,9 @@ pub(super) fn service(text: &str) -> Option<u16> {
 
 /// An interface name, `*` at its end standing for any rest; `\*` is the character.
 fn interface(word: &[u8]) -> Result<Value, String> {
+    if word.is_empty() {
+        return Err("Empty string is not allowed".to_owned());
+    }
     let too_long = || "String exceeds maximum length of 16".to_owned();
     let set = match word {
         [rest @ .., b'\\', b'*'] => {

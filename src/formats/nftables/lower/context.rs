@@ -11,6 +11,8 @@ use crate::net::Family;
 pub(super) struct Context {
     pub(super) network: Option<Family>,
     pub(super) transport: Option<u8>,
+    /// The protocol above is one of a set.
+    pub(super) some_transport: bool,
     /// The configuration asks for fragments somewhere.
     pub(super) fragments: bool,
     /// Packets are not tracked yet.
@@ -25,7 +27,7 @@ impl Context {
             syntax::Family::Ip6 => Some(Family::Ipv6),
             syntax::Family::Inet | syntax::Family::Arp | syntax::Family::Bridge | syntax::Family::Netdev => None,
         };
-        Self { network, transport: None, fragments, early }
+        Self { network, transport: None, some_transport: false, fragments, early }
     }
 
     /// The demands that nft puts before a read of that header (`payload_gen_dependency`); the error is nft's.

@@ -56,6 +56,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
                 if let Some(number) = number(Type::Protocol).and_then(|number| u8::try_from(number).ok()) {
                     self.context.transport = Some(number);
                 }
+                self.context.some_transport |= matches!(right.resolved().kind, Kind::Set(_) | Kind::SetReference(_));
             }
             Kind::Meta(syntax::MetaKey::Nfproto) => match number(Type::Named(&types::FAMILY)) {
                 Some(2) => self.context.network = Some(Family::Ipv4),
@@ -199,6 +200,8 @@ const fn is_distinct(kind: Type) -> bool {
         | Type::DeviceGroup
         | Type::Realm
         | Type::Class
+        | Type::Hour
+        | Type::Time
         | Type::Text
         | Type::Label
         | Type::Verdict => false,

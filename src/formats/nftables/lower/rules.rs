@@ -14,8 +14,7 @@ use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::Table;
 use crate::formats::nftables::syntax::{
-    self, Expression, Jump, Kind, Name, Nat, NatKind, QueueFlag, Reject, Rule, SetAction, Statement,
-    StatementKind,
+    self, Expression, Jump, Kind, Name, Nat, NatKind, QueueFlag, Reject, Rule, SetAction, Statement, StatementKind,
 };
 use crate::formats::nftables::types::{self, Type};
 use crate::model::{Action, Families};
@@ -234,6 +233,9 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             }
             S::Nat(nat) => self.nat(nat, at),
             S::Tproxy { family, address, port } => {
+                if self.context.transport.is_none() && !self.context.some_transport {
+                    return Err("Transparent proxy support requires transport protocol match".to_owned());
+                }
                 for value in [address, port].into_iter().flatten() {
                     self.value(value)?;
                 }
@@ -259,6 +261,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             S::Queue { number, flags } => {
                 if let Some(number) = number {
                     self.value(number)?;
+                    queue_number(number, flags)?;
                 }
                 let key = queue_key(number.as_ref(), flags).unwrap_or_else(text);
                 self.end(Verdict::Elsewhere(key, text()), text());
@@ -338,7 +341,11 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         }
     }
 
-    pub(super) fn verdict(&mut self, verdict: &'r syntax::Verdict<'t>, at: Span) -> Result<Option<Verdict<'r, 't>>, String> {
+    pub(super) fn verdict(
+        &mut self,
+        verdict: &'r syntax::Verdict<'t>,
+        at: Span,
+    ) -> Result<Option<Verdict<'r, 't>>, String> {
         let chain = |name: &'r Name<'t>| match self.env.table.chain(&name.text) {
             Some(chain) if chain.base.is_some() => Err(SAID.to_owned()),
             Some(_) => Ok(name),
@@ -486,4 +493,17 @@ fn queue_key(number: Option<&Expression<'_>>, flags: &[QueueFlag]) -> Option<Str
         key.push_str(" --queue-bypass");
     }
     (!flags.contains(&QueueFlag::Fanout)).then_some(key)
+}
+
+/// Refuses what cannot be the number of a queue.
+fn queue_number(number: &Expression<'_>, flags: &[QueueFlag]) -> Result<(), String> {
+    let one = |number: &Expression<'_>| values::number(number, Type::Integer(16)).map(drop);
+    match &number.resolved().kind {
+        Kind::Word(_) if flags.contains(&QueueFlag::Fanout) => {
+            Err("fanout requires a range to be specified".to_owned())
+        }
+        Kind::Word(_) => one(number),
+        Kind::Range(first, last) => one(first).and_then(|()| one(last)),
+        _ => Ok(()),
+    }
 }

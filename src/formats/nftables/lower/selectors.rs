@@ -161,6 +161,8 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
                 Err("cannot determine ip protocol version, use \"ip nexthop\" or \"ip6 nexthop\" instead".to_owned())
             }
             RtKey::Nexthop => opaque(Type::Address(context.network.unwrap_or(Family::Ipv4)), Truth::Packet, true),
+            RtKey::IpNexthop if context.network == Some(Family::Ipv6) => Err("ip nexthop will not match".to_owned()),
+            RtKey::Ip6Nexthop if context.network == Some(Family::Ipv4) => Err("ip6 nexthop will not match".to_owned()),
             RtKey::IpNexthop => opaque(Type::Address(Family::Ipv4), Truth::Packet, true),
             RtKey::Ip6Nexthop => opaque(Type::Address(Family::Ipv6), Truth::Packet, true),
             RtKey::Mtu => opaque(Type::Integer(16), Truth::Packet, true),
@@ -224,7 +226,8 @@ fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
         MetaKey::Nfproto => (Type::Named(&types::FAMILY), Reads::Family),
         MetaKey::L4proto => (Type::Protocol, Reads::Protocol),
         MetaKey::Priority => (Type::Class, packet),
-        MetaKey::Cgroup | MetaKey::Cpu | MetaKey::Hour => (Type::Integer(32), packet),
+        MetaKey::Cgroup | MetaKey::Cpu => (Type::Integer(32), packet),
+        MetaKey::Hour => (Type::Hour, packet),
         MetaKey::Random => (Type::Integer(32), opaque(Truth::Occurrence, false)),
         MetaKey::Mark => (Type::Mark, opaque(Truth::Marks, false)),
         MetaKey::Iif => (Type::InterfaceNumber, Reads::Interface(Field::Input)),
@@ -245,7 +248,7 @@ fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
         MetaKey::Ibrpvid => (Type::Integer(16), opaque(Truth::Packet, true)),
         MetaKey::Ibrvproto => (Type::Named(&types::ETHER_TYPE), opaque(Truth::Packet, true)),
         MetaKey::Ibrhwaddr => (Type::Ethernet, opaque(Truth::Packet, true)),
-        MetaKey::Time => (Type::Integer(64), packet),
+        MetaKey::Time => (Type::Time, packet),
         MetaKey::Day => (Type::Named(&types::DAY), packet),
         MetaKey::Secmark => (Type::Integer(32), packet),
     };
