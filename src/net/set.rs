@@ -45,6 +45,21 @@ impl Set {
         Self(Arc::new(out))
     }
 
+    /// The same for intervals that come sorted by where they begin, none of them empty; in one pass.
+    #[must_use]
+    pub fn from_sorted(ranges: impl IntoIterator<Item = (u128, u128)>) -> Self {
+        let ranges = ranges.into_iter();
+        let mut out: Vec<(u128, u128)> = Vec::with_capacity(ranges.size_hint().0);
+        for (first, last) in ranges {
+            debug_assert!(first <= last && out.last().is_none_or(|before| before.0 <= first), "sorted");
+            match out.last_mut() {
+                Some(previous) if first <= previous.1.saturating_add(1) => previous.1 = previous.1.max(last),
+                Some(_) | None => out.push((first, last)),
+            }
+        }
+        Self(out)
+    }
+
     /// The intervals, sorted, disjoint, with at least one missing value between two of them.
     #[must_use]
     pub fn ranges(&self) -> &[(u128, u128)] {
@@ -242,6 +257,7 @@ mod tests {
         #[test]
         fn the_algebra_agrees_with_bit_masks((a, x) in sets(), (b, y) in sets()) {
             prop_assert_eq!(mask(&a), x);
+            prop_assert_eq!(&Set::from_sorted(a.ranges().iter().copied()), &a);
             prop_assert_eq!(mask(&a.union(&b)), x | y);
             prop_assert_eq!(mask(&a.intersection(&b)), x & y);
             prop_assert_eq!(mask(&a.difference(&b)), x & !y);

@@ -318,6 +318,17 @@ impl Part {
             // What is not there does not differ: this is no negation of the other.
             return vec![vec![self.literal(&format!("!= {}", values.show(kind)), truth, true, at)]];
         }
+        // `& flag` compared with nothing, or with the flag, is a question about the flag.
+        if kind.is_flags() && !self.is_plain() && !self.scattered && self.xor == 0 && values.names.is_empty() {
+            let plain = Self { and: kind.largest(), ..self.clone() };
+            let is = |value| *values.set == Set::point(value);
+            if is(0) {
+                return plain.has_flags(self.and, !negated, at);
+            }
+            if is(self.and) && self.and.is_power_of_two() {
+                return plain.has_flags(self.and, *negated, at);
+            }
+        }
         let (mut texts, names) = self.shown(values);
         texts.extend(names);
         if texts.len() > MOST_LITERALS {
@@ -339,6 +350,8 @@ impl Part {
         for (first, last) in values.set.ranges() {
             if last - first < MOST_SINGLE {
                 ranges.extend((*first..=*last).map(|value| kind.show(value)));
+            } else if *last == kind.largest() && matches!(kind, Type::Integer(_) | Type::Mark | Type::Service) {
+                ranges.push(format!(">= {}", kind.show(*first)));
             } else {
                 ranges.push(kind.show_set(&Set::range(*first, *last)));
             }

@@ -8,7 +8,7 @@ use crate::formats::nftables::types::{self, Type};
 /// The text of the same condition in an `iptables-save` file; `None`: there is none.
 pub(super) fn key(part: &Part, value: &str) -> Option<String> {
     let Reads::Opaque { truth, absent: _ } = &part.selector.reads else { return None };
-    if part.scattered || part.xor != 0 || value.contains('{') || value.starts_with("!=") {
+    if part.scattered || part.xor != 0 || value.contains('{') || value.starts_with(['!', '>']) {
         return None;
     }
     let plain = part.is_plain();

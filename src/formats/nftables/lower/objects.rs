@@ -40,6 +40,12 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
             let mut devices: Vec<String> = flowtable.devices.iter().map(|device| device.show()).collect();
             devices.sort_unstable();
             let mut content = format!("devices {{ {} }}", devices.join(", "));
+            if let Some((hook, priority)) = &flowtable.hook {
+                let named = priority.name.as_deref();
+                let named = named.and_then(|name| crate::formats::nftables::names::priority(Family::Netdev, &hook.text, name));
+                let number = i64::from(named.unwrap_or_default()).saturating_add(priority.offset);
+                write!(content, " hook {} priority {number}", hook.show()).expect("writing to a String");
+            }
             if flowtable.offload {
                 content.push_str(" flags offload");
             }
@@ -165,6 +171,10 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
         }
         Some(SetData::Objects(kind)) => write!(content, " : {}", kind.keyword()).expect("writing to a String"),
         None => {}
+    }
+    // Listings give dynamic sets the usual size.
+    if let Some(size) = head.size.filter(|size| *size != 65535) {
+        write!(content, " size {size}").expect("writing to a String");
     }
     if let Some(timeout) = head.timeout {
         write!(content, " timeout {timeout}ms").expect("writing to a String");

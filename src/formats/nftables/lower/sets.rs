@@ -270,12 +270,17 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             Type::Address(crate::net::Family::Ipv4) => {
                 refuse(&mut ipv6.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv6 address"));
                 refuse(&mut numbers.iter().map(|p| (p.at, p.length)), mismatch(kind, "integer"));
-                self.ranges(ipv4, at, u128::from)
+                self.ranges(
+                    ipv4,
+                    at,
+                    |first, last| u64::from(first) << 32 | u64::from(last),
+                    |key| ((key >> 32).into(), (key & u64::from(u32::MAX)).into()),
+                )
             }
             Type::Address(crate::net::Family::Ipv6) => {
                 refuse(&mut ipv4.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv4 address"));
                 refuse(&mut numbers.iter().map(|p| (p.at, p.length)), mismatch(kind, "integer"));
-                self.ranges(ipv6, at, |value| value)
+                self.ranges(ipv6, at, |first, last| (first, last), |key| key)
             }
             Type::Interface | Type::InterfaceNumber | Type::Text | Type::Ethernet | Type::Label => {
                 // A number can be a name.
@@ -304,44 +309,62 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                     &mut large.map(|p| (p.at, p.length)),
                     format!("Value {} exceeds valid range 0-{}", kind.title(), kind.largest()),
                 );
-                self.ranges(numbers, at, u128::from)
+                self.ranges(numbers, at, |first, last| (first, last), |(first, last)| (first.into(), last.into()))
             }
         }
     }
 
-    /// Intervals as a set; refuses what overlaps or has a form that the set cannot hold.
-    fn ranges<N: Copy + Ord>(&mut self, plain: &[Plain<N>], at: Span, wide: impl Fn(N) -> u128) -> Set {
-        let span =
-            |plain: &Plain<N>| Span { source: at.source, start: plain.at, end: plain.at + u32::from(plain.length) };
+    /// Intervals as a set; refuses what overlaps or has a form that the set cannot hold. `pack` makes two ends one value that
+    /// sorts as they do.
+    fn ranges<N: Copy + Ord, K: Copy + Ord>(
+        &mut self,
+        plain: &[Plain<N>],
+        at: Span,
+        pack: impl Fn(N, N) -> K,
+        unpack: impl Fn(K) -> (u128, u128),
+    ) -> Set {
+        let span = |plain: &Plain<N>| Span {
+            source: at.source,
+            start: plain.at,
+            end: plain.at + u32::from(plain.length),
+        };
         if !self.declared.interval {
             for one in plain.iter().filter(|one| one.form != Form::Single).take(MOST_ERRORS) {
                 self.refuse(span(one), needs_interval(one.form));
             }
         }
-        for one in plain.iter().filter(|one| one.first > one.last).take(MOST_ERRORS) {
-            self.refuse(span(one), "Range has zero or negative size");
+        let mut keys = Vec::with_capacity(plain.len());
+        let mut backwards = 0;
+        for one in plain {
+            if one.first <= one.last {
+                keys.push(pack(one.first, one.last));
+            } else if backwards < MOST_ERRORS {
+                backwards += 1;
+                self.refuse(span(one), "Range has zero or negative size");
+            }
+        }
+        if !keys.is_sorted() {
+            keys.sort_unstable();
         }
         if self.declared.interval && !self.declared.auto_merge {
-            let mut places: Vec<&Plain<N>> = plain.iter().collect();
-            if !places.is_sorted_by_key(|one| (one.first, std::cmp::Reverse(one.last))) {
-                places.sort_by_key(|one| (one.first, std::cmp::Reverse(one.last)));
+            let mut conflicts = Vec::new();
+            let mut before: Option<(K, u128)> = None;
+            for key in &keys {
+                let (first, last) = unpack(*key);
+                if let Some((other, end)) = before
+                    && first <= end
+                    && other != *key
+                    && conflicts.len() < MOST_ERRORS
+                {
+                    conflicts.push(*key);
+                }
+                before = Some((*key, before.map_or(last, |(_, end)| end.max(last))));
             }
-            let mut reported = 0;
-            let mut widest: Option<&Plain<N>> = None;
-            for one in places {
-                if let Some(before) = widest.filter(|before| one.first <= before.last) {
-                    let same = before.first == one.first && before.last == one.last;
-                    if !same && reported < MOST_ERRORS {
-                        reported += 1;
-                        self.refuse(span(one), "conflicting intervals specified");
-                    }
-                }
-                if widest.is_none_or(|before| one.last > before.last) {
-                    widest = Some(one);
-                }
+            for one in conflicts.iter().filter_map(|key| plain.iter().find(|one| pack(one.first, one.last) == *key)) {
+                self.refuse(span(one), "conflicting intervals specified");
             }
         }
-        Set::from_ranges(plain.iter().map(|one| (wide(one.first), wide(one.last))))
+        Set::from_sorted(keys.into_iter().map(unpack))
     }
 
     fn element(&mut self, element: &'r Element<'t>) {

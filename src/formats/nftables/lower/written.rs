@@ -80,21 +80,30 @@ impl Digests {
 
 /// 64 bits of a digest, in hexadecimal.
 pub(super) fn short_digest(text: &str) -> String {
-    let hash = Sha256::digest(text);
-    hash.iter().take(8).fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String");
-        out
-    })
+    hexadecimal(&Sha256::digest(text))
 }
 
 /// The same of many intervals.
 pub(super) fn digest_of_ranges(ranges: &[(u128, u128)]) -> String {
+    // Narrow numbers are hashed narrow: there may be a million.
+    let narrow = ranges.last().is_none_or(|(_, last)| u32::try_from(*last).is_ok());
     let mut hash = Sha256::new();
-    for (first, last) in ranges {
-        hash.update(first.to_be_bytes());
-        hash.update(last.to_be_bytes());
+    let mut bytes = Vec::with_capacity(1 << 16);
+    for chunk in ranges.chunks(1 << 11) {
+        bytes.clear();
+        for end in chunk.iter().flat_map(|(first, last)| [first, last]) {
+            match u32::try_from(*end) {
+                Ok(end) if narrow => bytes.extend_from_slice(&end.to_be_bytes()),
+                Ok(_) | Err(_) => bytes.extend_from_slice(&end.to_be_bytes()),
+            }
+        }
+        hash.update(&bytes);
     }
-    hash.finalize().iter().take(8).fold(String::new(), |mut out, byte| {
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(hash: &[u8]) -> String {
+    hash.iter().take(8).fold(String::new(), |mut out, byte| {
         write!(out, "{byte:02x}").expect("writing to a String");
         out
     })
