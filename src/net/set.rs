@@ -57,7 +57,7 @@ impl Set {
                 Some(_) | None => out.push((first, last)),
             }
         }
-        Self(out)
+        Self(Arc::new(out))
     }
 
     /// The intervals, sorted, disjoint, with at least one missing value between two of them.
