@@ -370,12 +370,17 @@ impl<'r, 't> Reader<'_, 'r, 't> {
     fn element(&mut self, element: &'r Element<'t>) {
         let Element { at, key, options, value } = element;
         let mut sure = !self.declared.timeout && !self.declared.limited;
+        let mut time = None;
         for option in options {
             match option {
                 ElementOption::Timeout(Some(_)) if !self.declared.may_time_out => {
                     self.refuse(*at, "Could not process rule: the set has no `flags timeout`");
                 }
-                ElementOption::Timeout(Some(_)) | ElementOption::Expires(_) => sure = false,
+                ElementOption::Timeout(Some(given)) => {
+                    sure = false;
+                    time = Some(*given);
+                }
+                ElementOption::Expires(_) => sure = false,
                 ElementOption::Timeout(None) => sure = !self.declared.limited,
                 ElementOption::Comment(_) => {}
                 ElementOption::Statement(statement) => sure &= !decides(&statement.kind),
@@ -392,7 +397,9 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             shown.push_str(" : ");
             shown.push_str(&shown_value(value, &self.data));
         }
-        if !sure {
+        if let Some(time) = time {
+            shown.push_str(&format!(" timeout {time}ms"));
+        } else if !sure {
             shown.push_str(" (for a time)");
         }
         match (value, self.declared.map) {
@@ -406,6 +413,9 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                 if let [kind] = self.contents.kinds[..] {
                     let Some(values) = parts.into_iter().next() else { return };
                     self.check_single(key, &values, kind, *at);
+                    if time.is_some() {
+                        self.contents.shown.push(shown);
+                    }
                     let into = if sure { &mut self.contents.sure } else { &mut self.contents.unsure };
                     into.add(values);
                 } else {

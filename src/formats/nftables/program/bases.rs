@@ -1,5 +1,6 @@
 //! Which base chains there can be.
 
+use super::super::names;
 use super::super::syntax::{Base, Family};
 use crate::text::Span;
 
@@ -59,35 +60,12 @@ pub(super) fn same(family: Family, known: &Base<'_>, base: &Base<'_>) -> bool {
 
 /// The priority as a number; names that stand for no number here are told apart by themselves.
 fn level<'b>(family: Family, base: &'b Base<'_>) -> (i64, &'b [u8]) {
-    let bridge = family == Family::Bridge;
-    let number = match base.priority.name.as_deref() {
-        None => 0,
-        Some(b"raw") => -300,
-        Some(b"mangle") => -150,
-        Some(b"dstnat") => {
-            if bridge {
-                -300
-            } else {
-                -100
-            }
-        }
-        Some(b"filter") => {
-            if bridge {
-                -200
-            } else {
-                0
-            }
-        }
-        Some(b"security") => 50,
-        Some(b"srcnat") => {
-            if bridge {
-                300
-            } else {
-                100
-            }
-        }
-        Some(b"out") => 100,
-        Some(other) => return (base.priority.offset, other),
-    };
-    (base.priority.offset.saturating_add(number), b"")
+    let offset = base.priority.offset;
+    match base.priority.name.as_deref() {
+        None => (offset, b""),
+        Some(name) => match names::priority(family, &base.hook.text, name) {
+            Some(number) => (offset.saturating_add(number.into()), b""),
+            None => (offset, name),
+        },
+    }
 }
