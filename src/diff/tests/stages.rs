@@ -80,7 +80,11 @@ fn versions() -> impl Strategy<Value = [Version; 2]> {
                         _ => &mut head.stages[stage].2,
                     };
                     let at = at.min(rules.len());
-                    if kind < 6 || at == rules.len() { rules.insert(at, plan) } else { drop(rules.remove(at)) }
+                    if kind < 6 || at == rules.len() {
+                        rules.insert(at, plan);
+                    } else {
+                        rules.remove(at);
+                    }
                 }
             }
         }
