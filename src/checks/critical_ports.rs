@@ -5,7 +5,7 @@ use crate::facts::MissingFact;
 use crate::net::{Region, State};
 use crate::policy::{Flows, Networks, Services, keys};
 
-declare_check! { id: "critical-ports", since: "0.1.0", level: Block, settings: CriticalPorts }
+declare_check! { id: "critical-ports", since: "0.1.0", level: Block, settings: CriticalPorts, alone: Named }
 
 keys! {
     struct CriticalPorts {
@@ -26,7 +26,9 @@ impl Check for CriticalPorts {
         let always = always.unwrap_or(false);
         let flows = Flows { from: from.as_ref(), to: to.as_ref(), services: Some(services) };
         let question = if always { Question::Denied(Side::Head) } else { Question::NewlyDenied };
-        for pair in report.scope().filters(cx) {
+        // What was so before is not known of one side alone.
+        let asked = always || !cx.change.is_alone();
+        for pair in report.scope().filters(cx).into_iter().filter(|_| asked) {
             let verb = |certain| match (always, certain) {
                 (false, true) => "can no longer pass",
                 (false, false) => "may no longer be able to pass",

@@ -7,7 +7,7 @@ use crate::policy::{Pattern, keys, words};
 use crate::text::Span;
 use std::collections::HashSet;
 
-declare_check! { id: "default-action", since: "0.1.0", level: Block, settings: DefaultAction }
+declare_check! { id: "default-action", since: "0.1.0", level: Block, settings: DefaultAction, alone: Named }
 
 keys! {
     struct DefaultAction {

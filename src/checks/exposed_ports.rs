@@ -5,7 +5,7 @@ use crate::facts::MissingFact;
 use crate::net::State;
 use crate::policy::{Exceptions, Flows, Networks, Services, keys};
 
-declare_check! { id: "exposed-ports", since: "0.1.0", level: Block, settings: ExposedPorts }
+declare_check! { id: "exposed-ports", since: "0.1.0", level: Block, settings: ExposedPorts, alone: Named }
 
 keys! {
     struct ExposedPorts {
@@ -33,7 +33,9 @@ impl Check for ExposedPorts {
         }
         let forbidden: Vec<_> = forbidden.into_iter().map(|region| in_states(region, &REACHING)).collect();
         for pair in report.scope().filters(cx) {
-            let (question, verb) = if pair.base.is_none() {
+            let (question, verb) = if cx.change.is_alone() {
+                (Question::Allowed(Side::Head), ["passes", "may pass"])
+            } else if pair.base.is_none() {
                 (Question::Allowed(Side::Head), ["passes the new filter", "may pass the new filter"])
             } else {
                 (Question::NewlyAllowed, ["can newly pass", "may newly be able to pass"])

@@ -3,6 +3,7 @@
 //! A check is pure: it reads a change, the policy and facts, and says what is wrong, why and what to do.
 //! Knows nothing of formats, reports, files or networks.
 
+mod news;
 mod questions;
 mod rules;
 mod schema;
@@ -37,17 +38,22 @@ checks! {
     policy_changes,
     protected_ranges,
     protected_rules,
+    redundant_rules,
+    separate_flush,
+    shadowed_rules,
+    undefined_references,
     unreadable,
 }
 
 /// Declares one check: its id is the file's name, its page is `policies/<id>.md`.
 macro_rules! declare_check {
-    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(,)?) => {
+    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(, alone: $alone:ident)? $(,)?) => {
         pub(super) static DECLARATION: $crate::checks::Declaration = $crate::checks::Declaration {
             id: $id,
             since: $since,
             level: $crate::checks::Level::$level,
             always: false $(|| $always)?,
+            alone: [$($crate::checks::Alone::$alone,)? $crate::checks::Alone::Never][0],
             page: include_str!(concat!("../../policies/", $id, ".md")),
             configure: |node, reader| {
                 <$settings as $crate::policy::Read>::read(node, reader)
@@ -71,12 +77,25 @@ pub struct Declaration {
     pub level: Level,
     /// Whether it runs even where no policy names it; then its level can only be raised.
     pub always: bool,
+    /// Whether it can be asked about one side.
+    pub alone: Alone,
     /// Its page.
     pub page: &'static str,
     /// Reads its settings.
     pub configure: fn(&Node, &mut Reader<'_>) -> Option<Box<dyn Check>>,
     /// The schema of its settings.
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+}
+
+/// Whether a check can be asked about one side, without a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// It is about changes.
+    Never,
+    /// Where a policy names it.
+    Named,
+    /// Whether a policy names it or not.
+    Always,
 }
 
 /// A configured check. Pure: it reads the context and nothing else.
@@ -133,6 +152,8 @@ pub struct Finding {
     pub witness: Option<Witness>,
     /// Where it is to be seen.
     pub location: Option<(Side, Span)>,
+    /// Other places that have to do with it, the weightiest first, and what each is to it: `by`, `instead` …
+    pub related: Vec<(&'static str, Side, Span)>,
     /// The line of the policy that demands it.
     pub policy: Option<Span>,
     /// The approvals that it needs at level [`Level::Approve`], if the policy says; else one of anyone.
@@ -208,19 +229,41 @@ pub fn configure(policy: &Policy) -> Result<Vec<Configured>, Vec<PolicyError>> {
     for declaration in CHECKS.iter().filter(|declaration| declaration.always) {
         if configured.iter().all(|check| check.declaration.id != declaration.id) {
             let empty = Node { span: policy.root.span, kind: crate::policy::Kind::Map(Vec::new()) };
-            let check = (declaration.configure)(&empty, &mut reader);
-            configured.extend(check.map(|check| Configured {
-                declaration,
-                check,
-                level: declaration.level,
-                name: None,
-                within: Scope::everything(),
-                approvals: None,
-                at: None,
-            }));
+            configured.extend(unnamed(declaration, &empty, &mut reader));
         }
     }
     if reader.problems.is_empty() { Ok(configured) } else { Err(sorted(reader.problems)) }
+}
+
+/// Of some checks those that can be asked about one side, those that need no policy added; and the ids of the others.
+#[must_use]
+pub fn alone(mut configured: Vec<Configured>, policy: &Policy) -> (Vec<Configured>, Vec<&'static str>) {
+    let left: Vec<_> = configured.extract_if(.., |check| check.declaration.alone == Alone::Never).collect();
+    let mut left: Vec<&'static str> = left.iter().map(|check| check.declaration.id).collect();
+    left.sort_unstable();
+    left.dedup();
+    let mut reader = Reader::new(&policy.names);
+    let empty = Node { span: policy.root.span, kind: crate::policy::Kind::Map(Vec::new()) };
+    for declaration in CHECKS.iter().filter(|declaration| declaration.alone == Alone::Always) {
+        if configured.iter().all(|check| check.declaration.id != declaration.id) {
+            configured.extend(unnamed(declaration, &empty, &mut reader));
+        }
+    }
+    (configured, left)
+}
+
+/// What only warns blocks.
+pub fn deny_warnings(configured: &mut [Configured]) {
+    for check in configured.iter_mut().filter(|check| check.level == Level::Warn) {
+        check.level = Level::Block;
+    }
+}
+
+/// A check as it is where no policy names it.
+fn unnamed(declaration: &'static Declaration, empty: &Node, reader: &mut Reader<'_>) -> Option<Configured> {
+    let check = (declaration.configure)(empty, reader)?;
+    let (level, within) = (declaration.level, Scope::everything());
+    Some(Configured { declaration, check, level, name: None, within, approvals: None, at: None })
 }
 
 fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
@@ -309,6 +352,7 @@ impl Report<'_> {
             flow: None,
             witness: None,
             location: None,
+            related: Vec::new(),
             policy: self.focus.or(*at),
             approvals: approvals.clone(),
         });

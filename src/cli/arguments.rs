@@ -12,6 +12,7 @@ Exit codes: 0 pass, 1 blocked or approval missing, 2 usage or policy error, 3 un
 Examples:
   portcullis demo                              replay known incidents and see how they are stopped
   portcullis check                             judge what you are about to commit
+  portcullis lint --path rules.v4              find rules that never apply, and the like
   portcullis diff old.rules new.rules          see exactly what differs, in packets
   portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22'")]
 pub struct Arguments {
@@ -26,6 +27,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Check(Check),
+    Lint(Lint),
     Diff(Diff),
     Trace(Trace),
     Parse(Parse),
@@ -102,6 +104,39 @@ pub(super) struct SideArguments {
     /// What is proposed: a commit, branch or tag [default with --base: HEAD]
     #[arg(long, value_name = "REV", requires = "base")]
     pub(super) head: Option<String>,
+}
+
+/// Look for what is wrong on one side alone: rules that never apply, names that nothing declares and so on
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every check that needs no change to look at is asked: those of the policy that can be, and those that always apply
+(shadowed-rules, redundant-rules, separate-flush, undefined-references, unreadable). Exits 0 when nothing blocks,
+1 when something does, 2 for an error of usage or policy, 3 when something could not be found out.
+
+Examples:
+  portcullis lint                               the work tree, with its portcullis.yaml
+  portcullis lint --rev origin/main             a commit, branch or tag
+  portcullis lint --path rules.v4               one file, without git and policy
+  portcullis lint --path hosts/ --output json   every file of a folder
+  portcullis lint --deny-warnings               also warnings end in exit code 1")]
+pub(super) struct Lint {
+    /// Look at this commit, branch or tag instead of the work tree
+    #[arg(long, value_name = "REV", conflicts_with = "path")]
+    pub(super) rev: Option<String>,
+    /// Look at this file or folder, without git
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(super) path: Option<PathBuf>,
+    /// The policy: a path in the side that is looked at; with --path a file [default with --path: none]
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// The format of the files, where it cannot be told from them
+    #[arg(long, value_name = "FORMAT", value_parser = format_named, requires = "path", conflicts_with = "policy")]
+    pub(super) format: Option<FormatId>,
+    /// Let findings block that only warn
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
 }
 
 /// Show exactly what differs between two configurations, in packets

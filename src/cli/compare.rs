@@ -28,10 +28,8 @@ pub(super) fn run(arguments: &Diff, surroundings: &Surroundings, streams: &mut S
                 .answer(&arguments.outputs, code, &|output, style| (output.comparison)(&nothing, &sources, style));
         }
     };
-    if !left.is_empty() {
-        let more = if left.len() > 5 { " …" } else { "" };
-        let names: Vec<&str> = left.iter().map(String::as_str).take(5).collect();
-        streams.say(&format!("note: left out, of no known format: {}{more}", names.join(", ")));
+    if let Some(note) = judge::left_out(&left) {
+        streams.say(&note);
     }
     let code = comparison.exit_code();
     streams.answer(&arguments.outputs, code, &|output, style| (output.comparison)(&comparison, &sources, style))

@@ -125,7 +125,7 @@ pub(super) fn load(file: &File, sources: &mut SourceMap) -> Result<Policy, Vec<D
     policy::load(id, sources, &format_ids()).map_err(policy_doubts)
 }
 
-fn format_ids() -> Vec<&'static str> {
+pub(super) fn format_ids() -> Vec<&'static str> {
     FORMATS.iter().map(|format| format.id()).collect()
 }
 
@@ -218,7 +218,7 @@ pub(super) fn policy_file(base: &Side, path: &PolicyPath) -> Result<File, Vec<Do
     }
 }
 
-fn policy_origin(file: &File, base: &Side, path: &PolicyPath) -> PolicyOrigin {
+pub(super) fn policy_origin(file: &File, base: &Side, path: &PolicyPath) -> PolicyOrigin {
     let revision = match path {
         PolicyPath::InBase(_) => base.revision().map(ToOwned::to_owned),
         PolicyPath::File(_) => None,
@@ -229,6 +229,18 @@ fn policy_origin(file: &File, base: &Side, path: &PolicyPath) -> PolicyOrigin {
         out
     });
     PolicyOrigin { path: escape(&file.name), revision, sha256 }
+}
+
+/// An empty text, for what has no file.
+pub(super) fn nothing(sources: &mut SourceMap) -> SourceId {
+    sources.add(b"", Vec::new()).expect("nothing is not too large")
+}
+
+/// Says which files were left out.
+pub(super) fn left_out(left: &[String]) -> Option<String> {
+    let more = if left.len() > 5 { " …" } else { "" };
+    let names: Vec<&str> = left.iter().map(String::as_str).take(5).collect();
+    (!left.is_empty()).then(|| format!("note: left out, of no known format: {}{more}", names.join(", ")))
 }
 
 /// Takes a file in.
@@ -243,7 +255,7 @@ pub(super) fn add(sources: &mut SourceMap, file: &File) -> Result<SourceId, Vec<
     })
 }
 
-fn policy_doubts(errors: Vec<PolicyError>) -> Vec<Doubt> {
+pub(super) fn policy_doubts(errors: Vec<PolicyError>) -> Vec<Doubt> {
     let doubt =
         |error: &PolicyError| Doubt { at: Some((LocationSide::Policy, error.at())), ..doubt(Cause::Policy, error) };
     errors.iter().map(doubt).collect()

@@ -10,6 +10,7 @@ mod compare;
 mod demo;
 mod explain;
 mod judge;
+mod lint;
 mod output;
 mod parse;
 mod progress;
@@ -44,6 +45,7 @@ pub fn run(
     streams.quiet = quiet;
     match command {
         Command::Check(check) => check::run(&check, surroundings, &mut streams),
+        Command::Lint(lint) => lint::run(&lint, surroundings, &mut streams),
         Command::Diff(diff) => compare::run(&diff, surroundings, &mut streams),
         Command::Trace(trace) => trace::run(&trace, surroundings, &mut streams),
         Command::Explain { check } => explain::run(check.as_deref(), &mut streams),

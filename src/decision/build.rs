@@ -1,7 +1,7 @@
 use super::report::{
     Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
     DoubtReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, ObjectReport, ObjectsReport,
-    Origin, Outcome, Report, Stats, VERSION, WitnessReport,
+    Origin, Outcome, RelatedReport, Report, Stats, VERSION, WitnessReport,
 };
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
@@ -15,6 +15,8 @@ use std::fmt::Write as _;
 
 /// How many rules of one filter and side are listed as causes.
 const CAUSES: usize = 100;
+/// How many other places of a finding are listed.
+const RELATED: usize = 20;
 /// How many characters of a gap are quoted.
 const QUOTED: usize = 200;
 
@@ -22,7 +24,7 @@ const QUOTED: usize = 200;
 pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let Case { change, difference, findings, doubts, base, head, policy, names } = case;
     let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new() };
-    if policy.is_none() && doubts.is_empty() {
+    if policy.is_none() && doubts.is_empty() && !change.is_alone() {
         builder.doubt(Doubt {
             cause: Cause::Policy,
             message: "there is no policy to hold the change against".to_owned(),
@@ -204,6 +206,7 @@ impl<'c> Builder<'c> {
             flow,
             witness,
             location,
+            related,
             policy,
             approvals,
         } = finding;
@@ -226,11 +229,16 @@ impl<'c> Builder<'c> {
             flow,
             witness: witness.map(|witness| self.witness(&witness)),
             location: location.map(|(side, span)| self.location(self::side(side), span)),
+            related: related.iter().take(RELATED).map(|related| self.related(*related)).collect(),
             policy_location: policy.map(|span| self.location(LocationSide::Policy, span)),
             fingerprint,
             approvals: needed(level, approvals),
             waiver: None,
         }
+    }
+
+    fn related(&self, (what, side, span): (&'static str, Side, Span)) -> RelatedReport {
+        RelatedReport { what: what.to_owned(), location: self.location(self::side(side), span) }
     }
 
     fn witness(&self, witness: &Witness) -> WitnessReport {

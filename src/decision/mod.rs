@@ -11,7 +11,7 @@ mod walk;
 pub use report::{
     Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
     DoubtReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, NotCounted, ObjectReport,
-    ObjectsReport, Origin, Outcome, PolicyOrigin, Report, Stats, SummaryLine, VERSION, WitnessReport,
+    ObjectsReport, Origin, Outcome, PolicyOrigin, RelatedReport, Report, Stats, SummaryLine, VERSION, WitnessReport,
 };
 
 pub use walk::{HopReport, Walk, WalkedSide, walk};
@@ -37,7 +37,7 @@ pub struct Case<'c> {
     pub base: Origin,
     /// Where head was read from.
     pub head: Origin,
-    /// The policy that was used; `None` where none could be read, which is a doubt by itself.
+    /// The policy that was used; `None` where none could be read, which is a doubt by itself unless there is no base.
     pub policy: Option<PolicyOrigin>,
     /// The policy's names for networks and services.
     pub names: &'c dyn Naming,

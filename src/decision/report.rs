@@ -74,10 +74,25 @@ pub enum Outcome {
 /// Where one side was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Origin {
-    /// The kind of source: `git` (a commit), `merge` (a commit merged into base), `index`, `work-tree` or `files`.
+    /// The kind of source: `git` (a commit), `merge` (a commit merged into base), `index`, `work-tree` or `files`;
+    /// `none`: there is no such side, because head was looked at for itself (`lint`).
     pub source: String,
     /// The commit, where there is one; the path for files.
     pub revision: Option<String>,
+}
+
+impl Origin {
+    /// No side.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { source: "none".to_owned(), revision: None }
+    }
+
+    /// Whether there is no such side.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.source == "none"
+    }
 }
 
 /// Which policy was used.
@@ -239,6 +254,8 @@ pub struct FindingReport {
     pub witness: Option<WitnessReport>,
     /// Where it is to be seen.
     pub location: Option<Location>,
+    /// Other places that have to do with it, the weightiest first.
+    pub related: Vec<RelatedReport>,
     /// The line of the policy that demands it.
     pub policy_location: Option<Location>,
     /// The SHA-256 of the check, configuration, filter and packets, in hexadecimal. The same finding keeps it
@@ -248,6 +265,15 @@ pub struct FindingReport {
     pub approvals: Approvals,
     /// The waiver that accepts the finding.
     pub waiver: Option<String>,
+}
+
+/// A place that has to do with a finding.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RelatedReport {
+    /// What it is to it: `by` (takes its packets), `instead` (decides them as well), `besides` …
+    pub what: String,
+    /// Where it is.
+    pub location: Location,
 }
 
 /// How much a check weighs in the policy.

@@ -1,6 +1,7 @@
 use super::slice::Place;
 use super::windows::{Window, windows};
-use crate::model::{Chain, Configuration, Filter, Snapshot, Store, Symbol, TableId};
+use super::shadow::{Worth, worth};
+use crate::model::{Action, Chain, Configuration, Filter, Snapshot, Store, Symbol, TableId};
 use foldhash::quality::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -23,7 +24,11 @@ pub struct Change {
     pub head: Snapshot,
     /// The rules, sets and names of both.
     pub store: Store,
+    /// There is no base: head is looked at for itself.
+    alone: bool,
     aligned: OnceLock<HashMap<String, Vec<ChainPair>, RandomState>>,
+    /// For each side, by the name of the configuration.
+    worths: [OnceLock<HashMap<String, OnceLock<Worth>, RandomState>>; 2],
 }
 
 /// A chain of either side with its counterpart, by the names of table and chain, and where their rules differ.
@@ -83,7 +88,51 @@ impl Change {
     /// Both sides, read with the same store.
     #[must_use]
     pub fn new(base: Snapshot, head: Snapshot, store: Store) -> Self {
-        Self { base, head, store, aligned: OnceLock::new() }
+        Self { base, head, store, alone: false, aligned: OnceLock::new(), worths: Default::default() }
+    }
+
+    /// One side that is looked at for itself, as head; base is empty.
+    #[must_use]
+    pub fn alone(head: Snapshot, store: Store) -> Self {
+        Self { alone: true, ..Self::new(Snapshot::default(), head, store) }
+    }
+
+    /// Whether there is no base, because only one side was asked about.
+    #[must_use]
+    pub const fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// What the lines of a configuration are worth on one side; `None`: the side has no such configuration. Computed
+    /// once.
+    #[must_use]
+    pub fn worth(&self, side: Side, configuration: &str) -> Option<&Worth> {
+        let (snapshot, known) = match side {
+            Side::Base => (&self.base, &self.worths[0]),
+            Side::Head => (&self.head, &self.worths[1]),
+        };
+        let all = snapshot.configurations();
+        let known = known.get_or_init(|| all.iter().map(|c| (c.name.clone(), OnceLock::new())).collect());
+        let configuration = all.iter().find(|other| other.name == configuration)?;
+        Some(known.get(&configuration.name)?.get_or_init(|| worth(&self.store, configuration)))
+    }
+
+    /// Whether the rules of a configuration, or what its base chains do otherwise, are the same on both sides, line by
+    /// line.
+    #[must_use]
+    pub fn same_rules(&self, configuration: &str) -> bool {
+        let find = |snapshot: &'_ Snapshot| snapshot.configurations().iter().position(|c| c.name == configuration);
+        let (Some(base), Some(head)) = (find(&self.base), find(&self.head)) else { return false };
+        let (base, head) = (&self.base.configurations()[base], &self.head.configurations()[head]);
+        let ends = |configuration: &Configuration| -> Vec<(String, Vec<(String, Vec<u8>, bool)>)> {
+            let stage = |stage: &crate::model::Stage| {
+                let table = configuration.table(stage.table);
+                let chain = self.store.name(table.get(stage.chain).name).to_vec();
+                (table.name.clone(), chain, stage.otherwise == Action::Deny)
+            };
+            configuration.filters.iter().map(|f| (f.id.clone(), f.stages.iter().map(stage).collect())).collect()
+        };
+        ends(base) == ends(head) && self.chain_pairs(configuration).iter().all(|pair| pair.windows.is_empty())
     }
 
     /// Every configuration of either side with its counterpart, sorted by name. One that only one side has is

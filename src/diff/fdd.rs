@@ -7,7 +7,7 @@
 
 use super::products::{ANY, Products};
 use foldhash::quality::RandomState;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::rc::Rc;
 
@@ -127,6 +127,11 @@ impl Diagram {
         self.edges.len()
     }
 
+    /// So many edges more may be made.
+    pub(super) fn allow(&mut self, more: usize) {
+        self.budget = self.edges.len().saturating_add(more);
+    }
+
     /// The function that is `inside` where the rank of `level` is in `ranks`, else undecided. `level` must be above
     /// every level of `inside`; `ranks` are sorted and disjoint.
     pub(super) fn test(&mut self, level: u32, ranks: &[(u32, u32)], inside: Node) -> Result<Node, Exhausted> {
@@ -221,6 +226,60 @@ impl Diagram {
         };
         let complete = !listing.leads(root) || listing.list(root);
         (listing.out, complete)
+    }
+
+    /// A point of `set` at which `function` is `wanted`, as a rank for each level; `None`: there is none, or it was not
+    /// found in `steps`. `next` gives numbers below another one, by which it is chosen.
+    pub(super) fn find(
+        &self,
+        (set, function, wanted): (Node, Node, Node),
+        steps: usize,
+        next: &mut dyn FnMut(u32) -> u32,
+    ) -> Option<Vec<u32>> {
+        let mut point: Vec<u32> = self.last.iter().map(|last| next(last.saturating_add(1))).collect();
+        let mut without = HashSet::default();
+        self.find_in(set, function, wanted, &mut Finding { point: &mut point, without: &mut without, steps, next })
+            .then_some(point)
+    }
+
+    fn find_in(&self, set: Node, function: Node, wanted: Node, finding: &mut Finding<'_>) -> bool {
+        if set == UNDECIDED || is_constant(function) && function != wanted {
+            return false;
+        }
+        let (f, g) = (self.at(set), self.at(function));
+        let level = f.level.min(g.level);
+        if level == u32::MAX {
+            return true;
+        }
+        if finding.without.len() >= finding.steps || finding.without.contains(&(set, function)) {
+            return false;
+        }
+        let mut parts: Vec<(u32, u32, Node, Node)> = Vec::new();
+        let (mut i, mut j, mut first) = (0, 0, 0);
+        loop {
+            let (f_last, f_child) = if f.level == level { self.edge(f, i) } else { (u32::MAX, set) };
+            let (g_last, g_child) = if g.level == level { self.edge(g, j) } else { (u32::MAX, function) };
+            let last = f_last.min(g_last);
+            if f_child != UNDECIDED {
+                parts.push((first, last, f_child, g_child));
+            }
+            if last == self.last[level as usize] {
+                break;
+            }
+            first = last + 1;
+            i += u32::from(f_last == last);
+            j += u32::from(g_last == last);
+        }
+        let start = (finding.next)(u32::try_from(parts.len()).unwrap_or(u32::MAX)) as usize;
+        for n in (start..parts.len()).chain(0..start.min(parts.len())) {
+            let (first, last, set, function) = parts[n];
+            if self.find_in(set, function, wanted, finding) {
+                finding.point[level as usize] = first + (finding.next)(last - first + 1);
+                return true;
+            }
+        }
+        finding.without.insert((set, function));
+        false
     }
 
     /// How many points, of all there are, a function is decided for; `weights` are the shares that each rank has of its
@@ -392,6 +451,15 @@ fn shortcut(op: Op, first: Node, second: Node) -> Option<Node> {
             (a, b) => (a < TERMINALS && b < TERMINALS).then_some(OTHER),
         },
     }
+}
+
+/// A search for a point.
+struct Finding<'f> {
+    point: &'f mut [u32],
+    /// Pairs of functions that have none.
+    without: &'f mut HashSet<(Node, Node), RandomState>,
+    steps: usize,
+    next: &'f mut dyn FnMut(u32) -> u32,
 }
 
 /// A walk over all paths to one terminal, children that are equal taken together.

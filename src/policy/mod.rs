@@ -72,6 +72,16 @@ pub struct PolicyConfiguration {
     pub format: Option<String>,
 }
 
+impl Policy {
+    /// The policy of those who have none: it names nothing and demands nothing. `source` is an empty text.
+    #[must_use]
+    pub fn none(source: SourceId) -> Self {
+        let root = Node { span: Span { source, start: 0, end: 0 }, kind: Kind::Map(Vec::new()) };
+        let (configurations, entries, bots) = (Vec::new(), Vec::new(), Vec::new());
+        Self { source, configurations, names: Names::default(), entries, bots, root }
+    }
+}
+
 impl Naming for Policy {
     fn network(&self, family: Family, set: &Set) -> Option<&str> {
         self.names.network(family, set)

@@ -77,10 +77,7 @@ impl Sides {
     /// There is no repository, no commit or no work tree there, or it cannot be trusted.
     pub fn work_tree(place: &Place, base: &str) -> Result<Self, SourceError> {
         let repository = Rc::new(git::open(&place.folder)?);
-        let base = Side::commit(&repository, base)?;
-        let root = repository.workdir().ok_or(SourceError::NoWorkTree)?.to_owned();
-        let index = git::index(&repository, place.index_file.as_deref())?;
-        let head = Side { kind: "work-tree", revision: None, root: Root::WorkTree { root, index } };
+        let (base, head) = (Side::commit(&repository, base)?, Side::checked_out(&repository, place)?);
         Ok(Self { base, head, authors: git::user(&repository) })
     }
 
@@ -267,6 +264,28 @@ impl Side {
             .map_err(|why| SourceError::NoSuchPath { path: path.display().to_string(), why: why.to_string() })?;
         let one = One { path: file, name, kind, repository: None };
         Ok(Self { kind: "files", revision: Some(path.display().to_string()), root: Root::One(Box::new(one)) })
+    }
+
+    /// The work tree of the repository around `place`, untracked files included.
+    ///
+    /// # Errors
+    /// There is no repository or no work tree there, or it cannot be trusted.
+    pub fn work_tree(place: &Place) -> Result<Self, SourceError> {
+        Self::checked_out(&Rc::new(git::open(&place.folder)?), place)
+    }
+
+    /// A commit, branch or tag of the repository around `place`.
+    ///
+    /// # Errors
+    /// There is no repository or no such revision there, or it cannot be trusted.
+    pub fn revision_of(place: &Place, revision: &str) -> Result<Self, SourceError> {
+        Self::commit(&Rc::new(git::open(&place.folder)?), revision)
+    }
+
+    fn checked_out(repository: &Rc<Repository>, place: &Place) -> Result<Self, SourceError> {
+        let root = repository.workdir().ok_or(SourceError::NoWorkTree)?.to_owned();
+        let index = git::index(repository, place.index_file.as_deref())?;
+        Ok(Self { kind: "work-tree", revision: None, root: Root::WorkTree { root, index } })
     }
 
     fn commit(repository: &Rc<Repository>, revision: &str) -> Result<Self, SourceError> {

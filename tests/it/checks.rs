@@ -350,3 +350,19 @@ fn thousands_of_chains_that_call_one_another_are_judged() {
     let found: Vec<&str> = findings(policy, base, &head).iter().map(|finding| finding.check).collect();
     assert_eq!(found, ["exposed-ports"]);
 }
+
+#[test]
+fn a_shadowed_rule_is_the_doing_of_the_change_that_brings_it_or_what_shadows_it() {
+    let rule = "-A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j ACCEPT";
+    let broad = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT";
+    let told = |keys: &str, base: &[&str], head: &[&str]| {
+        let text = policy(&format!("  - {{check: shadowed-rules{keys}}}"));
+        findings(&text, &rules(base), &rules(head)).len()
+    };
+    assert_eq!(told("", &[broad], &[broad, rule]), 1);
+    assert_eq!(told("", &[rule], &[broad, rule]), 1);
+    assert_eq!(told("", &[broad, rule], &[API, broad, rule]), 0);
+    assert_eq!(told("", &[broad, rule], &[broad, rule, rule]), 1);
+    assert_eq!(told(", all: true", &[broad, rule], &[broad, rule]), 1);
+    assert_eq!(told(", in: [edge/forward]", &[broad], &[broad, rule]), 0);
+}

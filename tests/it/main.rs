@@ -9,6 +9,7 @@ mod flow;
 mod git;
 mod incidents;
 mod iptables;
+mod lint;
 mod nftables;
 mod nftables_corpus;
 mod pairs;

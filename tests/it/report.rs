@@ -228,6 +228,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
             flow: None,
             witness: None,
             location: Some((Side::Head, Span { source, start, end: start + 40 })),
+            related: Vec::new(),
             policy: None,
             approvals: None,
         }

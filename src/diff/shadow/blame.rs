@@ -1,13 +1,13 @@
 //! Who is to blame: the lines that take another line's packets, and those that stand in for it.
 
 use super::super::Sided;
-use super::super::fdd::{ACCEPT, Node, Op, UNDECIDED};
+use super::super::fdd::{ACCEPT, DENY, Node, Op, UNDECIDED};
 use super::super::slice::Place;
-use super::lines::{LineNumber, Lines};
+use super::lines::{self, LineNumber, Lines};
 use super::program::{Program, TooMuch};
 use super::{Cause, goes_on};
 use crate::model::{Action, Filter, RuleId, Store};
-use crate::net::{Family, Region, Set};
+use crate::net::{Family, Region};
 use crate::text::Span;
 
 /// Blockers that are named; the others are counted.
@@ -24,7 +24,6 @@ const MOST_LINES: usize = 100_000_000;
 pub(super) struct Blame<'b, 'c> {
     store: &'b Store,
     lines: &'b Lines<'c>,
-    none: Vec<bool>,
     left: usize,
 }
 
@@ -36,12 +35,13 @@ struct Way {
 
 impl<'b, 'c> Blame<'b, 'c> {
     pub(super) fn new(store: &'b Store, lines: &'b Lines<'c>) -> Self {
-        Self { store, lines, none: vec![false; lines.all.len()], left: MOST_LINES }
+        Self { store, lines, left: MOST_LINES }
     }
 
     /// Whether no packet at all can match a line.
     pub(super) fn contradicts(&self, line: LineNumber) -> bool {
-        let never = |rule: &RuleId| Family::ALL.into_iter().all(|family| self.matched(*rule, family).is_none());
+        let never =
+            |rule: &RuleId| Family::ALL.into_iter().all(|family| lines::matched(self.store, *rule, family).is_none());
         self.lines.rules(line).iter().all(never)
     }
 
@@ -107,18 +107,6 @@ impl<'b, 'c> Blame<'b, 'c> {
         last && self.lines.rules(line).iter().all(open)
     }
 
-    /// The packets of a family that a rule matches, opaque conditions aside; `None`: none.
-    fn matched(&self, rule: RuleId, family: Family) -> Option<Region> {
-        if !self.store.get(rule).families().contains(family) {
-            return None;
-        }
-        let mut region = Region::all(family);
-        for (field, ranges) in self.store.ranges(rule, family) {
-            region.restrict(field, &Set::from_ranges(ranges.iter()));
-        }
-        (!region.is_empty()).then_some(region)
-    }
-
     /// Where the packets of a line could come to it: filters, with what its rules match of their packets.
     fn contexts(&self, line: LineNumber) -> Vec<(Sided<'c>, Region)> {
         let configuration = self.lines.configuration;
@@ -127,7 +115,8 @@ impl<'b, 'c> Blame<'b, 'c> {
         let mut out = Vec::new();
         for filter in configuration.filters.iter().filter(mine) {
             for domain in &filter.domain {
-                let rules = self.lines.rules(line).iter().filter_map(|rule| self.matched(*rule, domain.family()));
+                let rules =
+                    self.lines.rules(line).iter().filter_map(|rule| lines::matched(self.store, *rule, domain.family()));
                 let regions = rules.filter_map(|region| region.intersection(domain));
                 out.extend(regions.map(|region| (Sided { configuration, filter }, region)));
             }
@@ -149,7 +138,10 @@ impl<'b, 'c> Blame<'b, 'c> {
 
     fn program<'r>(&'r mut self, sided: Sided<'c>, region: &'r Region) -> Result<Program<'r, 'c>, TooMuch> {
         self.left = self.left.checked_sub(self.lines.all.len()).ok_or(TooMuch)?;
-        Program::new(self.store, sided, self.lines, region, &self.none, 0, EDGES)
+        let mut program = Program::new(self.store, sided, self.lines, region, 0, EDGES)?;
+        let version = program.version(&vec![false; self.lines.all.len()])?;
+        program.prepare(&version);
+        Ok(program)
     }
 
     /// `None`: nothing leads there with such packets.
@@ -217,12 +209,22 @@ impl<'b, 'c> Blame<'b, 'c> {
                 takers.push((other, same));
             }
         }
-        let (named, _) = cover(&mut program, &mut left, takers)?;
-        let mut out: Vec<Span> = named.into_iter().take(FEW).map(|n| lines.all[n].origin).collect();
-        if left != UNDECIDED {
-            out.extend(sided.filter.stages.get(way.stage).and_then(|stage| stage.otherwise_at));
+        // One that takes all of them, or the default action, says more than many that take a part each.
+        for (other, takes) in &takers {
+            if program.compiler.diagram.apply(Op::Unless, *takes, left)? == UNDECIDED {
+                return Ok(vec![lines.all[*other].origin]);
+            }
         }
-        Ok(out)
+        let stage = sided.filter.stages.get(way.stage);
+        let default = if stage.is_some_and(|stage| stage.otherwise == Action::Deny) { DENY } else { ACCEPT };
+        let at = stage.and_then(|stage| stage.otherwise_at);
+        if let Some(at) = at
+            && program.compiler.diagram.apply(Op::Clash, own, default)? == UNDECIDED
+        {
+            return Ok(vec![at]);
+        }
+        let (named, _) = cover(&mut program, &mut left, takers)?;
+        Ok(named.into_iter().take(FEW).map(|n| lines.all[n].origin).collect())
     }
 }
 
@@ -231,7 +233,7 @@ fn way(program: &Program<'_, '_>, sided: Sided<'_>, place: Place) -> Option<Way>
     let mut calls = Vec::new();
     let mut at = place;
     loop {
-        let of = program.calls(at)?;
+        let of = program.chain(at)?;
         match of.callers.first() {
             Some((caller, line)) if calls.len() <= program.order.len() => {
                 calls.push((*caller, *line));

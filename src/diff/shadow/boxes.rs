@@ -5,11 +5,11 @@ use super::super::Sided;
 use super::super::cover::{Cube, Cubes, Piece, Steps, TooHard, includes, meet, touch, uncovered};
 use super::super::engine::ORDERS;
 use super::super::flat::Frame;
-use super::super::slice::Place;
 use super::lines::{LineNumber, Lines};
 use super::program::Fact;
 use crate::model::{Action, Probe, RuleId, Store};
 use crate::net::Region;
+use std::ops::Range;
 
 /// Steps of one configuration, about 5 ns each.
 pub(super) const STEPS: u64 = 1_000_000_000;
@@ -20,111 +20,168 @@ const LONG: usize = 1000;
 /// Points of a box that are tried before anything is proved.
 const POINTS: usize = 24;
 
-/// A filter that is one list of lines that accept or deny.
-pub(super) struct Flat<'f> {
-    store: &'f Store,
-    region: &'f Region,
-    lines: Vec<Entry>,
-    otherwise: bool,
+/// A filter that is one list of lines that accept or deny, in boxes.
+pub(super) struct Flat {
+    list: List,
+    tree: Tree,
+    /// The boxes of each line, by the number it has in the list.
+    own: Vec<Range<usize>>,
+    /// The numbers that the lines have elsewhere.
+    lines: Range<LineNumber>,
 }
 
-struct Entry {
-    line: LineNumber,
-    rules: Vec<RuleId>,
-    /// `None`: it goes on to the next.
-    allows: Option<bool>,
-}
-
-/// The base chains that packets of a region run through, and what they call.
-pub(super) fn places(store: &Store, sided: Sided<'_>, lines: &Lines<'_>, region: &Region) -> Vec<Place> {
-    let stages = sided.filter.stages.iter().filter(|stage| stage.families.contains(region.family()));
-    let mut out: Vec<Place> = stages.map(|stage| (stage.table, stage.chain)).collect();
-    let mut next = 0;
-    while let Some(place) = out.get(next).copied() {
-        next += 1;
-        for rule in lines.of(place).flat_map(|line| lines.rules(line)) {
-            if let Action::Jump(name) | Action::Goto(name) = store.get(*rule).action() {
-                let callee = sided.configuration.table(place.0).find(name).map(|chain| (place.0, chain));
-                out.extend(callee.filter(|callee| !out.contains(callee)));
-            }
-        }
-    }
-    out
-}
-
-impl<'f> Flat<'f> {
-    /// The filter as a flat list, if that is what it is in this region.
-    pub(super) fn of(
-        store: &'f Store,
-        sided: Sided<'_>,
-        lines: &Lines<'_>,
-        region: &'f Region,
-        without: &[bool],
-    ) -> Option<Self> {
+impl Flat {
+    /// The filter as a flat list, if that is what it is in this region, and boxes can say it.
+    pub(super) fn of(store: &Store, sided: Sided<'_>, lines: &Lines<'_>, region: &Region) -> Option<Self> {
         let probe = Probe::new(region);
-        let mut out: Option<Self> = None;
+        let mut only = None;
         for stage in sided.filter.stages.iter().filter(|stage| stage.families.contains(region.family())) {
             let of_chain = lines.of((stage.table, stage.chain));
-            let otherwise = stage.otherwise != Action::Deny;
-            if otherwise && of_chain.is_empty() {
-                continue;
-            }
-            let mut entries = Vec::with_capacity(of_chain.len());
-            for line in of_chain {
-                let rules = lines.rules(line).iter().copied().filter(|rule| store.overlaps(*rule, &probe));
-                let rules: Vec<RuleId> = rules.filter(|_| !without[line]).collect();
-                let mut does = rules.iter().map(|rule| store.get(*rule).action());
-                let first = does.next();
-                if first.is_some_and(|first| does.any(|action| action != first)) {
-                    return None;
-                }
-                let allows = match first {
-                    Some(Action::Accept) => Some(true),
-                    Some(Action::Deny) => Some(false),
-                    Some(Action::Continue) | None => None,
-                    Some(Action::Return | Action::Jump(_) | Action::Goto(_)) => return None,
-                };
-                entries.push(Entry { line, rules, allows });
-            }
-            if out.replace(Self { store, region, lines: entries, otherwise }).is_some() {
+            let idle = stage.otherwise != Action::Deny && of_chain.is_empty();
+            if !idle && only.replace((of_chain, stage.otherwise != Action::Deny)).is_some() {
                 return None;
             }
         }
-        out
-    }
-
-    pub(super) fn is_long(&self) -> bool {
-        self.lines.len() > LONG
-    }
-
-    /// Finds out about every line.
-    pub(super) fn facts(&self, steps: &mut u64, facts: &mut [Fact]) -> Result<(), TooHard> {
-        let rules = self.lines.iter().flat_map(|entry| entry.rules.iter().copied());
-        let frame = Frame::new(self.store, self.region, rules, &ORDERS[1]);
+        let (of_chain, otherwise) = only?;
+        let mut entries: Vec<(Vec<RuleId>, Option<bool>)> = Vec::with_capacity(of_chain.len());
+        for line in of_chain.clone() {
+            let rules = lines.rules(line).iter().copied().filter(|rule| store.overlaps(*rule, &probe));
+            let rules: Vec<RuleId> = rules.collect();
+            let mut does = rules.iter().map(|rule| store.get(*rule).action());
+            let first = does.next();
+            if first.is_some_and(|first| does.any(|action| action != first)) {
+                return None;
+            }
+            let allows = match first {
+                Some(Action::Accept) => Some(true),
+                Some(Action::Deny) => Some(false),
+                Some(Action::Continue) | None => None,
+                Some(Action::Return | Action::Jump(_) | Action::Goto(_)) => return None,
+            };
+            entries.push((rules, allows));
+        }
+        let all = entries.iter().flat_map(|(rules, _)| rules.iter().copied());
+        let frame = Frame::new(store, region, all, &ORDERS[1]);
         let whole = frame.whole();
-        let mut list =
-            List { cubes: Cubes::new(whole.len(), self.lines.len()), boxes: Vec::new(), otherwise: self.otherwise };
-        let mut own: Vec<std::ops::Range<usize>> = Vec::with_capacity(self.lines.len());
+        let mut list = List { cubes: Cubes::new(whole.len(), entries.len()), boxes: Vec::new(), otherwise };
+        let mut own = Vec::with_capacity(entries.len());
         let mut numbers = Vec::new();
-        for (n, entry) in self.lines.iter().enumerate() {
+        for (line, (rules, allows)) in entries.into_iter().enumerate() {
             let start = list.boxes.len();
             numbers.clear();
-            for rule in &entry.rules {
-                frame.boxes(self.store, self.region, *rule, &mut list.cubes, &mut numbers)?;
+            for rule in rules {
+                frame.boxes(store, region, rule, &mut list.cubes, &mut numbers).ok()?;
             }
-            list.boxes.extend(numbers.iter().map(|number| Rule { number: *number, line: n, allows: entry.allows }));
+            list.boxes.extend(numbers.iter().map(|number| Rule { number: *number, line, allows }));
             own.push(start..list.boxes.len());
         }
         let tree = Tree::new(&list, &whole);
-        for (n, entry) in self.lines.iter().enumerate() {
-            let mut line = Steps(LINE.min(*steps));
-            let given = line.0;
-            let fact = list.line(&tree, n, own[n].clone(), &mut line);
-            *steps -= given - line.0;
-            facts[entry.line] = Fact { entered: true, ..fact };
-        }
-        Ok(())
+        Some(Self { list, tree, own, lines: of_chain })
     }
+
+    pub(super) fn is_long(&self) -> bool {
+        self.own.len() > LONG
+    }
+
+    /// Finds out which lines packets come to.
+    pub(super) fn facts(&self, steps: &mut u64, facts: &mut [Fact]) {
+        for (n, own) in self.own.iter().enumerate() {
+            let mut left = Steps(LINE.min(*steps));
+            let given = left.0;
+            let hit = self.hit(n, own.clone(), &mut left);
+            *steps -= given - left.0;
+            let decides = own.clone().next().is_some_and(|first| self.list.boxes[first].allows.is_some());
+            let (hit, open) = (hit == Some(true), hit.is_none());
+            facts[self.lines.start + n] = Fact { entered: true, hit, decides, open };
+        }
+    }
+
+    /// Whether a packet would have another answer without a line and without those that are gone; `None`: it could not
+    /// be found out.
+    pub(super) fn needed(&self, line: LineNumber, gone: &dyn Fn(LineNumber) -> bool, steps: &mut u64) -> Option<bool> {
+        let n = line.checked_sub(self.lines.start)?;
+        let own = self.own.get(n)?.clone();
+        let kept = |n: usize| !gone(self.lines.start + n);
+        let mut left = Steps(LINE.min(*steps));
+        let given = left.0;
+        let needed = self.need(n, own, &kept, &mut left);
+        *steps -= given - left.0;
+        needed
+    }
+
+    fn hit(&self, line: usize, own: Range<usize>, steps: &mut Steps) -> Option<bool> {
+        let mut open = false;
+        for at in own {
+            let cube = self.list.cube(at);
+            let free = |point: &[u32], steps: &mut Steps| {
+                self.tree.first(&self.list, point, &|n| n < line, steps).is_none().then_some(())
+            };
+            if points(cube, at, steps, free).is_some() {
+                return Some(true);
+            }
+            match self.list.proof(&self.tree, cube, line, steps) {
+                Ok(false) => {}
+                Ok(true) => return Some(true),
+                Err(TooHard) => open = true,
+            }
+        }
+        if open { None } else { Some(false) }
+    }
+
+    fn need(&self, line: usize, own: Range<usize>, kept: &dyn Fn(usize) -> bool, steps: &mut Steps) -> Option<bool> {
+        let mut open = false;
+        for at in own {
+            let (cube, Some(allows)) = (self.list.cube(at), self.list.boxes[at].allows) else { continue };
+            let shows = |point: &[u32], steps: &mut Steps| {
+                if self.tree.first(&self.list, point, &|n| n < line, steps).is_some() {
+                    return None;
+                }
+                let next = self.tree.first(&self.list, point, &|n| n > line && kept(n), steps);
+                let instead = next.and_then(|n| self.list.boxes[n].allows).unwrap_or(self.list.otherwise);
+                (instead != allows).then_some(())
+            };
+            if points(cube, at, steps, shows).is_some() {
+                return Some(true);
+            }
+            match self.list.missed(&self.tree, (line, cube, allows), kept, steps) {
+                Ok(false) => {}
+                Ok(true) => return Some(true),
+                Err(TooHard) => open = true,
+            }
+        }
+        if open { None } else { Some(false) }
+    }
+}
+
+/// Tries some points of a box.
+fn points<T>(
+    cube: &Cube,
+    seed: usize,
+    steps: &mut Steps,
+    mut ask: impl FnMut(&[u32], &mut Steps) -> Option<T>,
+) -> Option<T> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (seed as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    let mut point: Vec<u32> = Vec::with_capacity(cube.len());
+    for round in 0..POINTS {
+        point.clear();
+        for (first, last) in cube {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            point.push(match (round, state >> 62) {
+                (0, _) | (2.., 0) => *first,
+                (1, _) | (2.., 1) => *last,
+                _ => {
+                    let offset = (state & 0xffff_ffff) % (u64::from(last - first) + 1);
+                    u32::try_from(u64::from(*first) + offset).unwrap_or(*last)
+                }
+            });
+        }
+        if let Some(found) = ask(&point, steps) {
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// A box of a line.
@@ -147,150 +204,59 @@ impl List {
         self.cubes.get(self.boxes[n].number)
     }
 
-    fn line(&self, tree: &Tree, n: usize, own: std::ops::Range<usize>, steps: &mut Steps) -> Fact {
-        let mut fact = Fact::default();
-        let Some(first) = own.clone().next() else { return fact };
-        let allows = self.boxes[first].allows;
-        fact.decides = allows.is_some();
-        for at in own.clone() {
-            self.points(tree, (n, at), allows, &mut fact, steps);
+    /// Whether something of a box of a line is left by those before it.
+    fn proof(&self, tree: &Tree, cube: &Cube, line: usize, steps: &mut Steps) -> Result<bool, TooHard> {
+        let touching = tree.touching(self, cube, &|n| n < line, steps)?;
+        if touching.iter().any(|n| includes(self.cube(*n), cube)) {
+            return Ok(false);
         }
-        for at in own.clone() {
-            if fact.hit && (fact.needed || allows.is_none()) {
-                break;
-            }
-            if steps.0 == 0 {
-                (fact.hit_open, fact.need_open) = (!fact.hit, true);
-                break;
-            }
-            let Some(touching) = tree.touching(self, self.cube(at), steps) else {
-                (fact.hit_open, fact.need_open) = (!fact.hit, true);
-                break;
-            };
-            match self.proof(&touching, (n, at), allows, steps) {
-                Proof::Never => {}
-                Proof::Idle => fact.hit = true,
-                Proof::Needed => (fact.hit, fact.needed) = (true, true),
-                Proof::Open { hit } => {
-                    fact.hit |= hit;
-                    (fact.hit_open, fact.need_open) = (!hit, true);
-                }
-            }
-        }
-        if fact.hit {
-            fact.hit_open = false;
-        }
-        if fact.needed || allows.is_none() {
-            fact.need_open = false;
-        }
-        fact
+        let before: Vec<u32> = touching.into_iter().map(|n| self.boxes[n].number).collect();
+        Ok(uncovered(&self.cubes, cube, &before, steps)?.is_some())
     }
 
-    /// Some points of a box may show already that packets come to it and need it.
-    fn points(
+    /// Whether a packet that a box of a line decides would be decided otherwise by those behind it that are kept.
+    fn missed(
         &self,
         tree: &Tree,
-        (line, at): (usize, usize),
-        allows: Option<bool>,
-        fact: &mut Fact,
+        (line, cube, allows): (usize, &Cube, bool),
+        kept: &dyn Fn(usize) -> bool,
         steps: &mut Steps,
-    ) {
-        let cube = self.cube(at);
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (at as u64).wrapping_mul(0x2545_f491_4f6c_dd1d);
-        let mut point: Vec<u32> = Vec::with_capacity(cube.len());
-        for round in 0..POINTS {
-            point.clear();
-            for (first, last) in cube {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                point.push(match (round, state >> 62) {
-                    (0, _) | (2.., 0) => *first,
-                    (1, _) | (2.., 1) => *last,
-                    _ => {
-                        let offset = (state & 0xffff_ffff) % (u64::from(last - first) + 1);
-                        u32::try_from(u64::from(*first) + offset).unwrap_or(*last)
-                    }
-                });
-            }
-            if tree.first(self, &point, 0, steps).is_some_and(|n| self.boxes[n].line < line) {
-                continue;
-            }
-            fact.hit = true;
-            let Some(allows) = allows else { return };
-            let next = tree.first(self, &point, line + 1, steps);
-            let instead = next.and_then(|n| self.boxes[n].allows).unwrap_or(self.otherwise);
-            if instead != allows {
-                fact.needed = true;
-                return;
-            }
-        }
-    }
-
-    /// The same by cover search. `touching`: the boxes that touch it, in order.
-    fn proof(&self, touching: &[usize], (line, at): (usize, usize), allows: Option<bool>, steps: &mut Steps) -> Proof {
-        let cube = self.cube(at);
-        let decides = |n: &&usize| self.boxes[**n].allows.is_some();
+    ) -> Result<bool, TooHard> {
+        let touching = tree.touching(self, cube, &|n| n < line || (n > line && kept(n)), steps)?;
         let split = touching.partition_point(|n| self.boxes[*n].line < line);
-        let after = split + touching[split..].partition_point(|n| self.boxes[*n].line <= line);
-        let mut blockers: Vec<u32> = Vec::new();
-        for n in touching[..split].iter().filter(decides) {
-            if includes(self.cube(*n), cube) {
-                return Proof::Never;
-            }
-            blockers.push(self.boxes[*n].number);
+        let mut blockers: Vec<u32> = touching[..split].iter().map(|n| self.boxes[*n].number).collect();
+        if touching[..split].iter().any(|n| includes(self.cube(*n), cube)) {
+            return Ok(false);
         }
-        let half = steps.0 / 2;
-        let hit = match steps.part(half, |steps| uncovered(&self.cubes, cube, &blockers, steps)) {
-            Ok(None) => return Proof::Never,
-            Ok(Some(_)) => true,
-            Err(TooHard) => false,
-        };
-        let Some(allows) = allows else { return if hit { Proof::Idle } else { Proof::Open { hit } } };
         // Where a later line decides the same way, nothing behind it is met.
-        let mut opposite: Vec<(Piece, usize)> = Vec::new();
+        let mut pieces: Vec<(Piece, usize)> = Vec::new();
         let mut otherwise = self.otherwise;
-        for n in touching[after..].iter().filter(decides) {
+        for n in &touching[split..] {
             let other = self.cube(*n);
             if self.boxes[*n].allows == Some(allows) {
                 blockers.push(self.boxes[*n].number);
             } else {
-                opposite.push((meet(cube, other), blockers.len()));
+                pieces.push((meet(cube, other), blockers.len()));
             }
             if includes(other, cube) {
                 otherwise = allows;
                 break;
             }
         }
-        let mut open = false;
-        let mut pieces = opposite;
         if otherwise != allows {
             pieces.push((cube.to_vec(), blockers.len()));
         }
+        let mut open = false;
         let part = (steps.0 / (pieces.len() as u64 + 1)).max(1);
         for (piece, before) in &pieces {
             match steps.part(part, |steps| uncovered(&self.cubes, piece, &blockers[..*before], steps)) {
-                Ok(Some(_)) => return Proof::Needed,
+                Ok(Some(_)) => return Ok(true),
                 Ok(None) => {}
                 Err(TooHard) => open = true,
             }
         }
-        match (hit, open) {
-            (true, false) => Proof::Idle,
-            // Nothing that it decides is decided otherwise without it, if it decides anything.
-            (false, false) | (_, true) => Proof::Open { hit },
-        }
+        if open { Err(TooHard) } else { Ok(false) }
     }
-}
-
-enum Proof {
-    Never,
-    /// Packets come to it, and do not need it.
-    Idle,
-    Needed,
-    Open {
-        hit: bool,
-    },
 }
 
 /// A tree of boxes within boxes.
@@ -375,14 +341,14 @@ impl Tree {
         number
     }
 
-    /// The first box of line `from` or later that decides and holds a point.
-    fn first(&self, list: &List, point: &[u32], from: usize, steps: &mut Steps) -> Option<usize> {
+    /// The first box, among those of wanted lines, that decides and holds a point.
+    fn first(&self, list: &List, point: &[u32], wanted: &dyn Fn(usize) -> bool, steps: &mut Steps) -> Option<usize> {
         let mut best: Option<usize> = None;
         let mut stack = vec![0];
         while let Some(n) = stack.pop() {
             let Some(node) = self.nodes.get(n) else { continue };
             let late = best.is_some_and(|best| list.boxes[best].line <= node.lines.0);
-            if late || node.lines.1 < from || !holds(&node.hull, point) {
+            if late || !holds(&node.hull, point) {
                 continue;
             }
             steps.0 = steps.0.saturating_sub(1);
@@ -396,7 +362,7 @@ impl Tree {
             for n in &self.order[node.range.0..node.range.1] {
                 let rule = &list.boxes[*n];
                 let better = best.is_none_or(|best| *n < best);
-                if rule.line >= from && better && rule.allows.is_some() && holds(list.cube(*n), point) {
+                if better && rule.allows.is_some() && wanted(rule.line) && holds(list.cube(*n), point) {
                     best = Some(*n);
                 }
             }
@@ -404,8 +370,14 @@ impl Tree {
         best
     }
 
-    /// The boxes that touch a box, in order; `None`: too many.
-    fn touching(&self, list: &List, cube: &Cube, steps: &mut Steps) -> Option<Vec<usize>> {
+    /// The boxes, among those of wanted lines that decide, that touch a box, in order.
+    fn touching(
+        &self,
+        list: &List,
+        cube: &Cube,
+        wanted: &dyn Fn(usize) -> bool,
+        steps: &mut Steps,
+    ) -> Result<Vec<usize>, TooHard> {
         let mut out = Vec::new();
         let mut stack = vec![0];
         while let Some(n) = stack.pop() {
@@ -413,15 +385,19 @@ impl Tree {
             if !touch(&node.hull, cube) {
                 continue;
             }
-            steps.0 = steps.0.checked_sub(1)?;
-            if node.children == (0, 0) {
-                out.extend(self.order[node.range.0..node.range.1].iter().filter(|n| touch(list.cube(**n), cube)));
-            } else {
+            steps.0 = steps.0.checked_sub(1).ok_or(TooHard)?;
+            if node.children != (0, 0) {
                 stack.extend([node.children.0, node.children.1]);
+                continue;
             }
+            let boxes = self.order[node.range.0..node.range.1].iter().copied();
+            out.extend(boxes.filter(|n| {
+                let rule = &list.boxes[*n];
+                rule.allows.is_some() && wanted(rule.line) && touch(list.cube(*n), cube)
+            }));
         }
         out.sort_unstable();
-        Some(out)
+        Ok(out)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The rules of a configuration as its author sees them: lines, each one rule or several alternatives.
 
+use super::super::Sided;
 use super::super::slice::Place;
-use crate::model::{Action, ChainId, Configuration, Filter, RuleId, Store, TableId};
+use crate::model::{Action, ChainId, Configuration, RuleId, Store, TableId};
+use crate::net::{Family, Region, Set};
 use crate::text::Span;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
@@ -34,7 +36,7 @@ impl<'c> Lines<'c> {
     pub(super) fn new(store: &Store, configuration: &'c Configuration) -> Self {
         let mut out = Self { configuration, all: Vec::new(), chains: HashMap::default() };
         for filter in &configuration.filters {
-            for place in reachable(store, configuration, filter) {
+            for place in chains(store, Sided { configuration, filter }) {
                 out.add(place);
             }
         }
@@ -76,8 +78,10 @@ impl<'c> Lines<'c> {
     }
 }
 
-/// Every chain that packets of a filter can be sent to, callers not necessarily first.
-fn reachable(store: &Store, configuration: &Configuration, filter: &Filter) -> Vec<Place> {
+/// Every chain that packets of a filter can be sent to.
+#[must_use]
+pub fn chains(store: &Store, sided: Sided<'_>) -> Vec<(TableId, ChainId)> {
+    let Sided { configuration, filter } = sided;
     let mut out: Vec<Place> = Vec::new();
     let mut seen: HashMap<Place, (), RandomState> = HashMap::default();
     let mut stack: Vec<Place> = filter.stages.iter().rev().map(|stage| (stage.table, stage.chain)).collect();
@@ -94,4 +98,16 @@ fn reachable(store: &Store, configuration: &Configuration, filter: &Filter) -> V
         }
     }
     out
+}
+
+/// The packets of a family that a rule matches, opaque conditions aside; `None`: none.
+pub(super) fn matched(store: &Store, rule: RuleId, family: Family) -> Option<Region> {
+    if !store.get(rule).families().contains(family) {
+        return None;
+    }
+    let mut region = Region::all(family);
+    for (field, ranges) in store.ranges(rule, family) {
+        region.restrict(field, &Set::from_ranges(ranges.iter()));
+    }
+    (!region.is_empty()).then_some(region)
 }

@@ -10,18 +10,20 @@ mod lines;
 mod program;
 #[cfg(test)]
 mod tests;
+mod walk;
 
-pub use lines::Line;
+pub use lines::{Line, chains};
 
 use super::Sided;
-use super::engine::ORDERS;
-use super::fdd::{Op, SAME};
-use crate::model::{Action, Configuration, Store};
+use super::fdd::{ACCEPT, DENY, Node};
+use crate::model::{Action, ChainId, Configuration, Store, TableId};
 use crate::net::Region;
 use crate::text::Span;
 use blame::Blame;
+use boxes::Flat;
 use lines::{LineNumber, Lines};
-use program::{Fact, Program, TooMuch};
+use program::{Decided, Fact, Program, TooMuch, Version};
+use walk::Walk;
 
 /// What the lines of a configuration are worth.
 #[derive(Debug, Default)]
@@ -79,33 +81,42 @@ pub struct Redundant {
 const EDGES: usize = 60_000_000;
 /// Edges of one diagram, 8 bytes each.
 const MOST_EDGES: usize = 16_000_000;
+/// Packets of a line, of each answer, that are tried before anything is proved.
+const POINTS: usize = 4;
 
 /// Finds out what the lines of a configuration are worth.
 #[must_use]
 pub fn worth(store: &Store, configuration: &Configuration) -> Worth {
     let lines = Lines::new(store, configuration);
-    let mut search = Search { store, lines: &lines, edges: EDGES, steps: boxes::STEPS };
-    let mut facts = search.facts(&vec![false; lines.all.len()]);
-    let shadowed: Vec<bool> = facts.iter().map(|fact| !fact.hit && !fact.hit_open).collect();
-    let candidate = |facts: &[Fact], n: LineNumber| {
-        let Fact { hit, needed, need_open, hit_open, .. } = facts[n];
-        hit && !needed && !need_open && !hit_open && lines.acts(store, n)
-    };
-    let some = (0..facts.len()).any(|n| candidate(&facts, n));
-    if some && shadowed.iter().any(|shadowed| *shadowed) {
+    let mut search = Search::new(store, &lines);
+    let facts = search.facts();
+    let shadowed: Vec<bool> = facts.iter().map(|fact| !fact.hit && !fact.open).collect();
+    let mut need_open = vec![false; facts.len()];
+    let mut redundant = vec![false; facts.len()];
+    let nothing = vec![false; facts.len()];
+    for n in (0..facts.len()).filter(|n| facts[*n].hit && lines.acts(store, *n)) {
+        let needed = search.needed(n, Stand::Whole, &nothing);
+        (redundant[n], need_open[n]) = (needed == Some(false), needed.is_none());
+    }
+    if redundant.iter().any(|redundant| *redundant) && shadowed.iter().any(|shadowed| *shadowed) {
         // A line that only a shadowed one stands in for is not to be removed.
-        for (fact, again) in facts.iter_mut().zip(search.facts(&shadowed)) {
-            fact.needed |= again.needed;
-            fact.need_open |= again.need_open || again.hit_open;
+        search.reduce(&shadowed);
+        for n in (0..facts.len()).filter(|n| redundant[*n]).collect::<Vec<_>>() {
+            let needed = search.needed(n, Stand::Reduced, &shadowed);
+            (redundant[n], need_open[n]) = (needed == Some(false), needed.is_none());
         }
     }
-    let redundant: Vec<bool> = (0..facts.len()).map(|n| candidate(&facts, n)).collect();
-    let all: Vec<bool> = shadowed.iter().zip(&redundant).map(|(a, b)| *a || *b).collect();
-    let together = !redundant.iter().any(|redundant| *redundant) || search.same_without(&all);
+    // One after the other they can go together if each can go where those before it are gone.
+    let mut gone = shadowed.clone();
+    let mut together = true;
+    for n in (0..facts.len()).rev().filter(|n| redundant[*n]) {
+        gone[n] = search.needed(n, Stand::Going, &gone) == Some(false);
+        together &= gone[n];
+    }
     let mut blame = Blame::new(store, &lines);
     let mut out = Worth { together, ..Worth::default() };
     for (n, line) in lines.all.iter().enumerate() {
-        let Fact { entered, hit_open, need_open, decides, .. } = facts[n];
+        let Fact { entered, open, decides, .. } = facts[n];
         if shadowed[n] {
             // What stands in a chain that nothing comes to is not blamed for it, unless it could not apply anywhere.
             let cause = if blame.contradicts(n) { Some(Cause::Contradiction) } else { entered.then(|| blame.cause(n)) };
@@ -113,103 +124,212 @@ pub fn worth(store: &Store, configuration: &Configuration) -> Worth {
         } else if redundant[n] {
             let (instead, effects, closing) = (blame.instead(n), blame.effects(n), blame.closing(n));
             out.redundant.push(Redundant { line: line.clone(), instead, effects, decides, closing });
-        } else if hit_open {
+        } else if open && !facts[n].hit {
             out.open.push(line.clone());
-        } else if need_open && lines.acts(store, n) {
+        } else if need_open[n] {
             out.need_open.push(line.clone());
         }
     }
     out
 }
 
+/// Of which program it is asked what a line is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    /// As it stands.
+    Whole,
+    /// Without the shadowed lines.
+    Reduced,
+    /// Without those, and where every line goes that is found not to be needed.
+    Going,
+}
+
+/// A filter in one of its regions.
+struct Context<'s, 'c> {
+    sided: Sided<'c>,
+    region: &'c Region,
+    /// The chains that its packets can be sent to.
+    places: Vec<(TableId, ChainId)>,
+    /// Lines that a packet was seen to need.
+    needed: Vec<bool>,
+    means: Means<'s, 'c>,
+}
+
+/// By what a filter is looked at.
+enum Means<'s, 'c> {
+    /// As a list of boxes.
+    Flat(Box<Flat>),
+    /// With a diagram of the whole, and what it does as it stands and without some lines.
+    Diagram(Box<(Program<'s, 'c>, Version, Version)>),
+    /// It is too hard.
+    Nothing,
+}
+
 struct Search<'s, 'c> {
     store: &'s Store,
     lines: &'s Lines<'c>,
-    edges: usize,
+    contexts: Vec<Context<'s, 'c>>,
     steps: u64,
 }
 
-impl<'c> Search<'_, 'c> {
-    /// What is so of each line at some filter, without those that are taken away.
-    fn facts(&mut self, without: &[bool]) -> Vec<Fact> {
-        let mut facts = vec![Fact::default(); self.lines.all.len()];
-        for filter in &self.lines.configuration.filters {
-            let sided = Sided { configuration: self.lines.configuration, filter };
+impl<'s, 'c: 's> Search<'s, 'c> {
+    fn new(store: &'s Store, lines: &'s Lines<'c>) -> Self {
+        let configuration = lines.configuration;
+        let mut contexts = Vec::new();
+        for filter in &configuration.filters {
+            let sided = Sided { configuration, filter };
             for region in filter.domain.iter().filter(|region| !region.is_empty()) {
-                for (all, new) in facts.iter_mut().zip(self.at(sided, region, without)) {
-                    all.add(new);
+                let (places, needed) = (chains(store, sided), vec![false; lines.all.len()]);
+                contexts.push(Context { sided, region, places, needed, means: Means::Nothing });
+            }
+        }
+        Self { store, lines, contexts, steps: boxes::STEPS }
+    }
+
+    /// What is so of each line at some filter.
+    fn facts(&mut self) -> Vec<Fact> {
+        let mut all = vec![Fact::default(); self.lines.all.len()];
+        let mut edges = EDGES;
+        let (store, lines) = (self.store, self.lines);
+        for context in &mut self.contexts {
+            for (fact, new) in all.iter_mut().zip(context.facts(store, lines, &mut edges, &mut self.steps)) {
+                fact.add(new);
+            }
+        }
+        all
+    }
+
+    /// From now on lines are gone in the reduced program.
+    fn reduce(&mut self, gone: &[bool]) {
+        for context in &mut self.contexts {
+            if let Means::Diagram(diagram) = &mut context.means {
+                let (program, _, reduced) = &mut **diagram;
+                match program.version(gone) {
+                    Ok(version) => *reduced = version,
+                    Err(TooMuch) => context.means = Means::Nothing,
+                }
+            }
+        }
+    }
+
+    /// Whether some packet would have another answer without a line, and without those that are gone, which change no
+    /// answer; `None`: it could not be found out.
+    fn needed(&mut self, line: LineNumber, stand: Stand, gone: &[bool]) -> Option<bool> {
+        let mut open = false;
+        for context in &mut self.contexts {
+            if context.needed[line] {
+                return Some(true);
+            }
+            let needed = match &mut context.means {
+                Means::Flat(flat) => flat.needed(line, &|other| gone[other], &mut self.steps),
+                Means::Diagram(diagram) => {
+                    let (program, whole, reduced) = &mut **diagram;
+                    let version = if stand == Stand::Whole { whole } else { reduced };
+                    let there = program.chain(self.lines.place(line)).is_some();
+                    if there {
+                        program.same_without(version, line, stand == Stand::Going).ok().map(|same| !same)
+                    } else {
+                        Some(false)
+                    }
+                }
+                Means::Nothing if context.places.contains(&self.lines.place(line)) => None,
+                Means::Nothing => Some(false),
+            };
+            match needed {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => open = true,
+            }
+        }
+        if open { None } else { Some(false) }
+    }
+}
+
+impl<'s, 'c: 's> Context<'s, 'c> {
+    fn facts(&mut self, store: &'s Store, lines: &'s Lines<'c>, edges: &mut usize, steps: &mut u64) -> Vec<Fact> {
+        let count = lines.all.len();
+        let none = || vec![Fact::default(); count];
+        let (sided, region) = (self.sided, self.region);
+        let mut flat = Flat::of(store, sided, lines, region);
+        if let Some(long) = flat.take_if(|flat| flat.is_long()) {
+            let mut facts = none();
+            long.facts(steps, &mut facts);
+            self.means = Means::Flat(Box::new(long));
+            return facts;
+        }
+        let first = (count * 400 + 200_000).min(MOST_EDGES);
+        let attempts = [(0, first), (1, first), (2, first), (0, MOST_EDGES), (1, MOST_EDGES)];
+        for (order, most) in attempts {
+            let mut facts = none();
+            let Ok(mut program) = Program::new(store, sided, lines, region, order, most.min(*edges)) else { break };
+            let met = self.met(&mut program, store, lines, &mut facts);
+            *edges -= program.compiler.diagram.spent().min(*edges);
+            if let Ok(version) = met {
+                program.compiler.diagram.allow(MOST_EDGES);
+                self.means = Means::Diagram(Box::new((program, version.clone(), version)));
+                return facts;
+            }
+        }
+        let mut facts = none();
+        match flat {
+            Some(flat) => {
+                flat.facts(steps, &mut facts);
+                self.means = Means::Flat(Box::new(flat));
+            }
+            None => {
+                for place in &self.places {
+                    for fact in &mut facts[lines.of(*place)] {
+                        *fact = Fact { entered: true, open: true, ..*fact };
+                    }
                 }
             }
         }
         facts
     }
 
-    fn at(&mut self, sided: Sided<'c>, region: &Region, without: &[bool]) -> Vec<Fact> {
-        let none = || vec![Fact::default(); self.lines.all.len()];
-        let mut facts = none();
-        let (store, lines) = (self.store, self.lines);
-        if let Some(flat) = boxes::Flat::of(store, sided, lines, region, without)
-            && flat.is_long()
-            && flat.facts(&mut self.steps, &mut facts).is_ok()
-        {
-            return facts;
-        }
-        let count = lines.all.len();
-        let first = count * 200 + 200_000;
-        let attempts =
-            [(0, first), (1, first), (2, first), (0, first * 16), (1, first * 16), (0, MOST_EDGES), (1, MOST_EDGES)];
-        for (order, edges) in attempts.into_iter().filter(|(_, edges)| *edges <= MOST_EDGES.max(first)) {
-            let budget = edges.min(self.edges);
-            let mut facts = none();
-            let program = Program::new(store, sided, lines, region, without, order, budget);
-            let (done, spent) = match program {
-                Ok(mut program) => (program.facts(&mut facts), program.compiler.diagram.spent()),
-                Err(TooMuch) => (Err(TooMuch), budget),
-            };
-            self.edges -= spent.min(self.edges);
-            if done.is_ok() {
-                return facts;
+    /// Which lines packets come to, and which of them a few packets show to be needed.
+    fn met(
+        &mut self,
+        program: &mut Program<'s, 'c>,
+        store: &Store,
+        lines: &Lines<'c>,
+        facts: &mut [Fact],
+    ) -> Result<Version, TooMuch> {
+        let version = program.version(&vec![false; lines.all.len()])?;
+        program.prepare(&version);
+        let walk = Walk { store, lines, sided: self.sided };
+        let mut needed = vec![false; lines.all.len()];
+        let mut met = |program: &Program<'_, '_>, line: LineNumber, decided: Decided| {
+            if !needed[line] && lines.acts(store, line) {
+                needed[line] = is_missed(&walk, program, (line, decided), version.total);
             }
-        }
-        let mut facts = none();
-        let flat = boxes::Flat::of(store, sided, lines, region, without);
-        if flat.is_some_and(|flat| flat.facts(&mut self.steps, &mut facts).is_ok()) {
-            return facts;
-        }
-        for place in boxes::places(store, sided, lines, region) {
-            for fact in &mut facts[lines.of(place)] {
-                *fact = Fact { entered: true, hit_open: true, need_open: true, ..*fact };
-            }
-        }
-        facts
+        };
+        program.facts(facts, &mut met)?;
+        self.needed = needed;
+        Ok(version)
     }
+}
 
-    /// Whether all filters do the same without some lines.
-    fn same_without(&mut self, without: &[bool]) -> bool {
-        let none = vec![false; without.len()];
-        self.lines.configuration.filters.iter().all(|filter| {
-            let sided = Sided { configuration: self.lines.configuration, filter };
-            let same = |region: &Region| {
-                (0..ORDERS.len()).any(|order| self.same_at(sided, region, (&none, without), order).unwrap_or(false))
-            };
-            filter.domain.iter().filter(|region| !region.is_empty()).all(same)
-        })
-    }
-
-    fn same_at(
-        &self,
-        sided: Sided<'c>,
-        region: &Region,
-        (none, without): (&[bool], &[bool]),
-        order: usize,
-    ) -> Result<bool, TooMuch> {
-        let budget = (self.lines.all.len() * 400 + 400_000).min(MOST_EDGES);
-        let mut program = Program::new(self.store, sided, self.lines, region, none, order, budget)?;
-        let with = program.total()?;
-        program.take_away(without);
-        let less = program.total()?;
-        Ok(program.compiler.diagram.apply(Op::Compare, with, less)? == SAME)
-    }
+/// Whether one of some packets that a line decides has another answer without it.
+fn is_missed(
+    walk: &Walk<'_, '_>,
+    program: &Program<'_, '_>,
+    (line, Decided { packets, passing }): (LineNumber, Decided),
+    total: Node,
+) -> bool {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (line as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    let mut next = |below: u32| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        u32::try_from((state >> 16) % u64::from(below.max(1))).unwrap_or(0)
+    };
+    let ways = [(Some(total), ACCEPT), (passing, ACCEPT), (passing, DENY), (Some(total), DENY)];
+    ways.into_iter().any(|(function, wanted)| {
+        (0..POINTS)
+            .map_while(|_| program.point((packets, function?, wanted), &mut next))
+            .any(|point| walk.allows(&point, Some(line)) != walk.allows(&point, None))
+    })
 }
 
 /// Whether a line only goes on to the next.

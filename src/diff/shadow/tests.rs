@@ -272,18 +272,17 @@ proptest! {
         let configuration = &world.snapshot.configurations()[0];
         let lines = Lines::new(&world.store, configuration);
         let sided = Sided { configuration, filter: &configuration.filters[1] };
-        let none = vec![false; lines.all.len()];
-        let flat = boxes::Flat::of(&world.store, sided, &lines, &sided.filter.domain[0], &none).expect("flat");
+        let flat = Flat::of(&world.store, sided, &lines, &sided.filter.domain[0]).expect("flat");
         let mut facts = vec![Fact::default(); lines.all.len()];
         let mut steps = u64::MAX;
-        flat.facts(&mut steps, &mut facts).expect("small");
+        flat.facts(&mut steps, &mut facts);
         let (answers, hit) = world.all(&BTreeSet::new());
-        for (line, fact) in lines.all.iter().zip(&facts) {
+        for (number, (line, fact)) in lines.all.iter().zip(&facts).enumerate() {
             let n = line.origin.start as usize;
-            let Fact { hit: met, needed, hit_open, need_open, .. } = *fact;
-            prop_assert!(!hit_open && !need_open);
-            prop_assert_eq!(met, hit.contains(&n), "{}", n);
-            prop_assert_eq!(needed, world.all(&one(n)).0 != answers, "{}", n);
+            prop_assert!(!fact.open);
+            prop_assert_eq!(fact.hit, hit.contains(&n), "{}", n);
+            let needed = flat.needed(number, &|_| false, &mut steps);
+            prop_assert_eq!(needed, Some(world.all(&one(n)).0 != answers), "{}", n);
         }
     }
 

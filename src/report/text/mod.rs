@@ -34,7 +34,7 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
         shown = reasons::findings(&mut page, &report.findings);
     }
     page.blank();
-    if !nothing_compared(report) {
+    if !nothing_compared(report) && !report.base.is_none() {
         page.line(0, &[(BOLD, "What the change does")]);
         difference::configurations(&mut page, &report.configurations, &shown);
         page.blank();
@@ -51,7 +51,12 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
         }
         None => "no policy".to_owned(),
     };
-    page.line(0, &[(DIM, &format!("base: {}; head: {}; {policy}", side(&report.base), side(&report.head)))]);
+    let sides = if report.base.is_none() {
+        side(&report.head)
+    } else {
+        format!("base: {}; head: {}", side(&report.base), side(&report.head))
+    };
+    page.line(0, &[(DIM, &format!("{sides}; {policy}"))]);
     page.finish()
 }
 

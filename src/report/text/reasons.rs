@@ -3,13 +3,15 @@
 use super::page::{BOLD, CYAN, DIM, PLAIN, Page, RED, YELLOW};
 use super::{count, differ};
 use crate::decision::{
-    Answer, AnswerReport, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide, Report,
-    WitnessReport,
+    Answer, AnswerReport, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide, RelatedReport,
+    Report, WitnessReport,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many findings of one check, and how many gaps of one side, are written out.
 const SHOWN: usize = 20;
+/// How many other places of a finding are shown.
+const RELATED: usize = 5;
 /// How many doubts of one kind are written out.
 const ALIKE: usize = 5;
 /// Where texts begin beside their labels.
@@ -42,6 +44,10 @@ pub(super) fn counts(report: &Report) -> String {
         parts.push("no finding".to_owned());
     }
     let changed = differ(&report.configurations).0.len();
+    if report.base.is_none() {
+        parts.push(format!("{} looked at", count(report.stats.configurations, "configuration")));
+        return parts.join(", ");
+    }
     parts.push(match changed {
         0 if super::nothing_compared(report) => "nothing was compared".to_owned(),
         0 => "no semantic change".to_owned(),
@@ -86,8 +92,9 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport) {
     let name = finding.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     page.line(0, &[(ink, word), (PLAIN, "  "), (BOLD, &finding.check), (PLAIN, &name)]);
     page.entry(2, (PLAIN, ""), 2, &finding.message);
-    // A message that names packets says what matters of them.
-    if let Some(flow) = finding.flow.as_ref().filter(|_| !finding.message.contains(" -> ")) {
+    // A message that names packets says what matters of them, and a rule says itself what it matches.
+    let told = finding.message.contains(" -> ") || (finding.witness.is_none() && finding.location.is_some());
+    if let Some(flow) = finding.flow.as_ref().filter(|_| !told) {
         entry(page, "flow", flow);
     }
     if let Some(witness) = &finding.witness {
@@ -97,6 +104,12 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport) {
         && !decides(finding.witness.as_ref(), location)
     {
         place(page, side(location.side), location);
+    }
+    for RelatedReport { what, location } in finding.related.iter().take(RELATED) {
+        place(page, what, location);
+    }
+    if finding.related.len() > RELATED {
+        more(page, COLUMN, finding.related.len() - RELATED, "");
     }
     if let Some(location) = &finding.policy_location {
         place(page, "policy", location);

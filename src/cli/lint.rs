@@ -1,0 +1,172 @@
+use super::arguments::Lint;
+use super::check::POLICY;
+use super::judge;
+use super::output::Streams;
+use super::progress::Progress;
+use super::surroundings::Surroundings;
+use super::wanted::{Everything, Policed};
+use crate::checks::{self, Configured, Context};
+use crate::decision::{Case, Cause, Decision, Doubt, Origin, PolicyOrigin, decide};
+use crate::diff::{Change, Difference};
+use crate::facts::Facts;
+use crate::formats;
+use crate::model::{Snapshot, Store};
+use crate::policy::{Plan, Policy, Proposal};
+use crate::source::{File, Files, Side, SourceError};
+use crate::text::SourceMap;
+
+pub(super) fn run(arguments: &Lint, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let mut sources = SourceMap::default();
+    let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
+    let side = side(arguments, surroundings).map_err(|why| vec![judge::doubt(Cause::Source, &why)]);
+    let head = side.as_ref().map_or_else(|_| Origin::default(), judge::origin);
+    let mut talk = Vec::new();
+    let mut used = None;
+    let read = side.and_then(|side| read(arguments, surroundings, &side, &mut sources, &mut used, &mut talk));
+    let decision = match read {
+        Ok(read) => {
+            progress.stage("checking");
+            judged(read, head, used, arguments.deny_warnings, &sources, &mut talk)
+        }
+        Err(doubts) => {
+            let (change, difference, findings) =
+                (Change::alone(Snapshot::default(), Store::default()), Difference::default(), Vec::new());
+            let policy = Policy::none(judge::nothing(&mut sources));
+            let case = Case {
+                change: &change,
+                difference: &difference,
+                findings,
+                doubts,
+                base: Origin::none(),
+                head,
+                policy: used,
+                names: &policy,
+            };
+            decide(case, &sources)
+        }
+    };
+    drop(progress);
+    for note in talk {
+        streams.say(&note);
+    }
+    let report = decision.report();
+    streams.answer(&arguments.outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style))
+}
+
+/// Everything that is read before anything is asked.
+struct Read {
+    policy: Policy,
+    checks: Vec<Configured>,
+    plan: Plan,
+    change: Change,
+}
+
+fn side(arguments: &Lint, surroundings: &Surroundings) -> Result<Side, SourceError> {
+    let place = surroundings.place();
+    match (&arguments.path, &arguments.rev) {
+        (Some(path), _) => Side::path(&surroundings.folder.join(path)),
+        (None, Some(revision)) => Side::revision_of(&place, revision),
+        (None, None) => Side::work_tree(&place),
+    }
+}
+
+fn read(
+    arguments: &Lint,
+    surroundings: &Surroundings,
+    side: &Side,
+    sources: &mut SourceMap,
+    used: &mut Option<PolicyOrigin>,
+    talk: &mut Vec<String>,
+) -> Result<Read, Vec<Doubt>> {
+    let Some((file, origin)) = policy_file(arguments, surroundings, side)? else {
+        let policy = Policy::none(judge::nothing(sources));
+        let files = Files { base: Vec::new(), head: side.files(&Everything).map_err(judge::source_doubts)? };
+        let ((_, inputs), left) = judge::by_file(files, arguments.format.clone(), sources)?;
+        talk.extend(judge::left_out(&left));
+        if inputs.is_empty() {
+            let message = "there is nothing to look at: no file is in a known format".to_owned();
+            let help = "name a file that is configuration, or say its format with --format".to_owned();
+            return Err(vec![Doubt { cause: Cause::MatchesNothing, message, help, at: None }]);
+        }
+        let change = alone(&inputs, sources);
+        return Ok(Read { policy, checks: Vec::new(), plan: Plan::default(), change });
+    };
+    *used = Some(origin);
+    let id = judge::add(sources, &file)?;
+    let (policy, checks) = checks::load(id, sources, &judge::format_ids()).map_err(judge::policy_doubts)?;
+    let files = side.files(&Policed(&policy)).map_err(judge::source_doubts)?;
+    let plan = judge::plan(&policy, &[], &files, sources)?;
+    let change = alone(&judge::inputs(&plan).1, sources);
+    Ok(Read { policy, checks, plan, change })
+}
+
+/// The policy, if there is to be one.
+fn policy_file(
+    arguments: &Lint,
+    surroundings: &Surroundings,
+    side: &Side,
+) -> Result<Option<(File, PolicyOrigin)>, Vec<Doubt>> {
+    let path = match (&arguments.path, &arguments.policy) {
+        (Some(_), None) => return Ok(None),
+        (Some(_), Some(file)) => judge::PolicyPath::File(surroundings.folder.join(file)),
+        (None, policy) => {
+            let path = policy.as_deref().map(|path| path.strip_prefix("./").unwrap_or(path).display().to_string());
+            let path = path.unwrap_or_else(|| POLICY.to_owned());
+            if side.file(&path).map_err(judge::source_doubts)?.is_none() {
+                let message = format!("there is no policy: no file `{path}` in {}", side.describe());
+                let help = "name it with --policy; to look at files without one, use --path FILE or --path FOLDER";
+                return Err(vec![Doubt { cause: Cause::Policy, message, help: help.to_owned(), at: None }]);
+            }
+            judge::PolicyPath::InBase(path)
+        }
+    };
+    let file = judge::policy_file(side, &path)?;
+    let origin = judge::policy_origin(&file, side, &path);
+    Ok(Some((file, origin)))
+}
+
+fn alone(inputs: &[formats::Input], sources: &SourceMap) -> Change {
+    let mut store = Store::default();
+    let (head, _, _) = formats::read(inputs, sources, &mut store, None);
+    Change::alone(head, store)
+}
+
+fn judged(
+    Read { policy, checks, plan, change }: Read,
+    head: Origin,
+    used: Option<PolicyOrigin>,
+    deny_warnings: bool,
+    sources: &SourceMap,
+    talk: &mut Vec<String>,
+) -> Decision {
+    let (mut checks, left) = checks::alone(checks, &policy);
+    if deny_warnings {
+        checks::deny_warnings(&mut checks);
+    }
+    if !left.is_empty() {
+        talk.push(format!("note: not asked, because they are about changes: {}", left.join(", ")));
+    }
+    let difference = Difference::default();
+    let facts = Facts::default();
+    let context = Context {
+        change: &change,
+        difference: &difference,
+        policy: &policy,
+        proposal: &Proposal::Outside,
+        plan: &plan,
+        facts: &facts,
+        sources,
+    };
+    let findings = checks::run(&checks, &context);
+    let case = Case {
+        change: &change,
+        difference: &difference,
+        findings,
+        doubts: Vec::new(),
+        base: Origin::none(),
+        head,
+        policy: used,
+        names: &policy,
+    };
+    decide(case, sources)
+}
