@@ -12,6 +12,7 @@ mod iptables;
 mod lint;
 mod nftables;
 mod nftables_corpus;
+mod nftables_refusals;
 mod pairs;
 mod policy;
 mod readme;
