@@ -39,11 +39,8 @@ pub(super) struct Chain<'t> {
     pub(super) at: Span,
     pub(super) base: Option<Base<'t>>,
     pub(super) policy: Option<Policy>,
-    pub(super) comment: Option<Name<'t>>,
     /// Base chains of equal priority run in the order of these numbers.
     pub(super) registered: u64,
-    /// As a listing gives it.
-    pub(super) handle: Option<u64>,
     pub(super) rules: VecDeque<Placed<'t>>,
 }
 

@@ -87,7 +87,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             let Kind::Verdict(verdict) = &entry.value.resolved().kind else { continue };
             let text = format!("{left} {}", shown_key(contents, &entry.key));
             seen.extend(any.iter().cloned());
-            match self.verdict(verdict, entry.at)? {
+            match self.verdict(verdict)? {
                 Some(verdict) => {
                     let mut conditions = self.conditions.clone();
                     conditions.push(Condition { any, text, at: entry.at });

@@ -182,7 +182,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         match &statement.kind {
             S::Match(relation, left, right) => self.relation(*relation, left, right, at),
             S::Verdict(verdict) => {
-                let verdict = self.verdict(verdict, at)?;
+                let verdict = self.verdict(verdict)?;
                 if let Some(verdict) = verdict {
                     self.end(verdict, text());
                 }
@@ -341,11 +341,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         }
     }
 
-    pub(super) fn verdict(
-        &mut self,
-        verdict: &'r syntax::Verdict<'t>,
-        at: Span,
-    ) -> Result<Option<Verdict<'r, 't>>, String> {
+    pub(super) fn verdict(&self, verdict: &'r syntax::Verdict<'t>) -> Result<Option<Verdict<'r, 't>>, String> {
         let chain = |name: &'r Name<'t>| match self.env.table.chain(&name.text) {
             Some(chain) if chain.base.is_some() => Err(SAID.to_owned()),
             Some(_) => Ok(name),
@@ -359,13 +355,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             syntax::Verdict::Goto(Jump::Chain(name)) => Verdict::Goto(chain(name)?),
             syntax::Verdict::Jump(Jump::Block(rules)) => Verdict::Block(rules, false),
             syntax::Verdict::Goto(Jump::Block(rules)) => Verdict::Block(rules, true),
-            syntax::Verdict::Queue => Verdict::Elsewhere("-j NFQUEUE --queue-num 0".to_owned(), "queue".to_owned()),
             syntax::Verdict::Continue => return Ok(None),
-            syntax::Verdict::Break => {
-                // The rule ends here, as if it did not match.
-                self.demand(Any::new(), "break".to_owned(), at);
-                return Ok(None);
-            }
         }))
     }
 

@@ -117,14 +117,14 @@ impl Look<'_, '_, '_> {
 
     fn verdict(&mut self, verdict: &Verdict<'_>, rule: usize) {
         match verdict {
-            Verdict::Drop | Verdict::Queue => self.seen.denies = true,
+            Verdict::Drop => self.seen.denies = true,
             Verdict::Jump(Jump::Chain(name)) | Verdict::Goto(Jump::Chain(name)) => {
                 self.seen.calls.push(name.text.to_vec());
             }
             Verdict::Jump(Jump::Block(rules)) | Verdict::Goto(Jump::Block(rules)) => {
                 rules.iter().for_each(|inner| self.rule(inner, rule));
             }
-            Verdict::Accept | Verdict::Continue | Verdict::Return | Verdict::Break => {}
+            Verdict::Accept | Verdict::Continue | Verdict::Return => {}
         }
     }
 

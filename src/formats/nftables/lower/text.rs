@@ -184,8 +184,6 @@ pub(super) fn verdict(verdict: &Verdict<'_>) -> String {
         Verdict::Return => "return".to_owned(),
         Verdict::Jump(chain) => format!("jump {}", to(chain)),
         Verdict::Goto(chain) => format!("goto {}", to(chain)),
-        Verdict::Break => "break".to_owned(),
-        Verdict::Queue => "queue".to_owned(),
     }
 }
 

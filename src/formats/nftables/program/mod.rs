@@ -170,7 +170,7 @@ impl<'t> Program<'_, 't> {
     }
 
     fn declare_chain(&mut self, at: Span, chain: syntax::Chain<'t>, create: bool) -> Done {
-        let syntax::Chain { path, base, policy, comment, handle } = chain;
+        let syntax::Chain { path, base, policy, comment: _, handle: _ } = chain;
         bases::check(path.family, base.as_ref())?;
         let registered = self.ruleset.registered;
         let table = self.table(path.family, &path.table)?;
@@ -200,7 +200,7 @@ impl<'t> Program<'_, 't> {
         let name = path.name;
         let key = name.text.to_vec();
         let rules = std::collections::VecDeque::new();
-        table.chains.push(&key, Chain { name, at, base, policy, comment, registered, handle, rules });
+        table.chains.push(&key, Chain { name, at, base, policy, registered, rules });
         self.ruleset.registered += u64::from(is_base);
         Ok(())
     }

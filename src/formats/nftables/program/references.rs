@@ -147,7 +147,7 @@ fn of_verdict<'r, 't>(verdict: &'r Verdict<'t>, found: Found<'_, 'r, 't>) {
                 of_rule(rule, found);
             }
         }
-        Verdict::Accept | Verdict::Drop | Verdict::Continue | Verdict::Return | Verdict::Break | Verdict::Queue => {}
+        Verdict::Accept | Verdict::Drop | Verdict::Continue | Verdict::Return => {}
     }
 }
 

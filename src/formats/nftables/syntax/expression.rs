@@ -147,10 +147,6 @@ pub(in crate::formats::nftables) enum Verdict<'t> {
     Return,
     Jump(Jump<'t>),
     Goto(Jump<'t>),
-    /// `break`, from the kernel's own list of codes.
-    Break,
-    /// `queue` as the value of an element.
-    Queue,
 }
 
 /// Where `jump` and `goto` lead.
@@ -227,10 +223,6 @@ impl<'t> Elements<'t> {
     /// How many there are.
     pub(in crate::formats::nftables) const fn len(&self) -> usize {
         self.ipv4.len() + self.ipv6.len() + self.numbers.len() + self.others.len()
-    }
-
-    pub(in crate::formats::nftables) const fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
