@@ -78,7 +78,7 @@ fn sets_take_one_line_end_beside_a_comma() {
         &set("{ 1,\n\n 2 }"),
         &[
             "3:1 syntax error: unexpected the end of the line, expecting an expression",
-            "4:4 syntax error: unexpected `}`, expecting the end of the line or `;`",
+            "4:2 syntax error: unexpected `2`, expecting `type`, `flags`, `elements` or what else a set holds",
             "6:1 syntax error: unexpected the end of the file, expecting `}`",
         ],
     );
@@ -126,11 +126,11 @@ fn a_template_and_a_fragment_are_named_as_such() {
 #[test]
 fn nothing_is_nested_without_end() {
     let deep = format!("define x = {}1{}\n", "{ ".repeat(5000), " }".repeat(5000));
-    assert_eq!(gaps(deep.as_bytes()).first().map(String::as_str), Some("1:139 nested deeper than 64 levels"));
+    assert_eq!(gaps(deep.as_bytes()).first().map(String::as_str), Some("1:142 nested deeper than 64 levels"));
     let deep = chain(&format!("  meta mark set {}1{}", "(".repeat(5000), ")".repeat(5000)));
-    assert_eq!(gaps(deep.as_bytes()).first().map(String::as_str), Some("3:80 nested deeper than 64 levels"));
+    assert_eq!(gaps(deep.as_bytes()).first().map(String::as_str), Some("3:79 nested deeper than 64 levels"));
     let long = chain(&format!("  meta mark set 1{}", " | 1".repeat(5000)));
-    assert_eq!(gaps(long.as_bytes()).first().map(String::as_str), Some("3:274 more than 64 operators in a row"));
+    assert_eq!(gaps(long.as_bytes()).first().map(String::as_str), Some("3:275 more than 64 operators in a row"));
 }
 
 #[test]

@@ -35,13 +35,26 @@ fn is_command(line: &[u8]) -> bool {
     }
 }
 
-/// Where a text has a mark of a template language, and which.
-pub(super) fn template(text: &[u8]) -> Option<(usize, usize, &'static str)> {
+/// Where a text has a mark of a template language, and which. A text that is not refused has to have a mark that is
+/// nothing else, such as `{{ name }}`.
+pub(super) fn template(text: &[u8], refused: bool) -> Option<(usize, usize, &'static str)> {
     const MARKS: [(&[u8], &str); 5] =
         [(b"{%", "Jinja"), (b"{{", "Jinja"), (b"{#", "Jinja"), (b"<%", "ERB"), (b"${", "shell or Terraform")];
+    if !refused {
+        let mut found = memchr::memmem::find_iter(text, b"{{").filter(|at| is_placeholder(&text[at + 2..]));
+        return found.next().map(|at| (at, at + 2, "Jinja"));
+    }
     let found = MARKS.iter().filter_map(|(mark, language)| {
         let at = memchr::memmem::find(text, mark)?;
         Some((at, at + mark.len(), *language))
     });
     found.min()
+}
+
+/// Whether two braces hold one name, and no elements of a set.
+fn is_placeholder(inside: &[u8]) -> bool {
+    let Some(end) = memchr::memmem::find(inside, b"}}") else { return false };
+    let name = inside[..end].trim_ascii();
+    name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+        && !name.iter().any(|byte| matches!(byte, b',' | b'\n' | b'{'))
 }

@@ -3,10 +3,12 @@
 use super::super::include::Led;
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
-    Chain, Command, Declaration, Elements, Expression, Family, Found, Kind as Expressed, Listed, Name, ObjectKind,
-    Path, Place, Verb,
+    Chain, Command, Declaration, Elements, Family, Found, Kind as Expressed, Listed, Name, ObjectKind, Path, Place,
+    Verb,
 };
-use super::{MOST_ERRORS, MOST_INCLUDED, MOST_INCLUDES, Parsed, Parser, Refusal, unquoted};
+use super::{
+    Defined, MOST_ELEMENTS, MOST_ERRORS, MOST_INCLUDED, MOST_INCLUDES, MOST_NESTED, Parsed, Parser, Refusal, unquoted,
+};
 use crate::formats::Disposition;
 use crate::text::Span;
 use std::rc::Rc;
@@ -48,7 +50,8 @@ impl<'t> Parser<'_, 't> {
     /// Notes what is wrong and goes on behind the next separator.
     pub(super) fn report(&mut self, start: Span, refusal: Refusal) {
         let Refusal { at, reason } = refusal;
-        if self.errors >= MOST_ERRORS {
+        // At the end of the file every block that is open says so.
+        if self.errors >= MOST_ERRORS || self.ended.replace(at) == Some(at) && self.peek().kind == Kind::End {
             return;
         }
         self.errors += 1;
@@ -104,7 +107,7 @@ impl<'t> Parser<'_, 't> {
                 self.advance();
                 let name = self.name()?;
                 self.expect_sign(Sign::Assign, "`=`")?;
-                let value = self.initializer()?;
+                let value = self.definition()?;
                 if self.scopes.last().is_some_and(|scope| scope.contains_key(&name.text)) {
                     let reason = format!("redefinition of symbol '{}'", name.show());
                     return Err(Box::new(Refusal { at: name.at, reason }));
@@ -116,7 +119,7 @@ impl<'t> Parser<'_, 't> {
                 self.advance();
                 let name = self.name()?;
                 self.expect_sign(Sign::Assign, "`=`")?;
-                let value = self.initializer()?;
+                let value = self.definition()?;
                 self.separator()?;
                 self.define(name, value);
             }
@@ -135,9 +138,23 @@ impl<'t> Parser<'_, 't> {
         Ok(true)
     }
 
-    fn define(&mut self, name: Name<'t>, value: Expression<'t>) {
+    /// What a variable is to stand for. Definitions in one another must not get too deep or, doubled often, too large.
+    fn definition(&mut self) -> Parsed<Defined<'t>> {
+        let start = self.here();
+        self.used = (0, 0);
+        let value = self.initializer()?;
+        let own = if let Expressed::Set(elements) = &value.kind { elements.len() } else { 1 };
+        let (depth, size) = (self.used.0 + 1, self.used.1.saturating_add(own));
+        if depth > MOST_NESTED || size > MOST_ELEMENTS {
+            let reason = "the definitions in this one are too deep or too many".to_owned();
+            return Err(Box::new(Refusal { at: self.since(start), reason }));
+        }
+        Ok(Defined { value: Rc::new(value), depth, size })
+    }
+
+    fn define(&mut self, name: Name<'t>, value: Defined<'t>) {
         if let Some(scope) = self.scopes.last_mut() {
-            scope.insert(name.text, Rc::new(value));
+            scope.insert(name.text, value);
         }
     }
 

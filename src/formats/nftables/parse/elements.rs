@@ -4,7 +4,7 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{Element, ElementOption, Elements, Expression, Form, Kind as Expressed, Plain};
-use super::{Parsed, Parser};
+use super::{MOST_ELEMENTS, Parsed, Parser};
 use std::net::Ipv6Addr;
 
 impl<'t> Parser<'_, 't> {
@@ -36,6 +36,9 @@ impl<'t> Parser<'_, 't> {
                         return Ok(found);
                     }
                     _ => {}
+                }
+                if found.others.len() >= MOST_ELEMENTS {
+                    return Err(parser.refused(format!("more than {MOST_ELEMENTS} elements")));
                 }
                 let element = parser.element()?;
                 found.others.push(element);

@@ -2,7 +2,7 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{Binary, Expression, Kind as Expressed, Name};
-use super::{Parsed, Parser, Refusal};
+use super::{Defined, Parsed, Parser, Refusal};
 use crate::text::Span;
 use std::rc::Rc;
 
@@ -192,7 +192,8 @@ impl<'t> Parser<'_, 't> {
         let start = self.here();
         self.expect_sign(Sign::At, "`{`, `@` or `$`")?;
         let name = self.name()?;
-        Ok(Expression { at: self.since(start), kind: Expressed::SetReference(name) })
+        let at = self.since(start);
+        Ok(Expression { at, kind: Expressed::SetReference(Name { text: name.text, at }) })
     }
 
     /// `$name`, with what it is defined as.
@@ -200,7 +201,7 @@ impl<'t> Parser<'_, 't> {
         let start = self.here();
         self.expect_sign(Sign::Dollar, "`$`")?;
         let name = self.name()?;
-        let Some(value) = self.defined(&name.text) else {
+        let Some(Defined { value, depth, size }) = self.defined(&name.text) else {
             let known: Vec<_> = self.scopes.iter().flatten().map(|(known, _)| crate::text::escape(known)).collect();
             let known: Vec<_> = known.iter().map(String::as_str).collect();
             let near = crate::text::suggest(&name.show(), &known);
@@ -208,7 +209,9 @@ impl<'t> Parser<'_, 't> {
             let reason = format!("unknown identifier '{}'{near}", name.show());
             return Err(Box::new(Refusal { at: name.at, reason }));
         };
+        let used = (self.used.0.max(*depth), self.used.1.saturating_add(*size));
         let kind = Expressed::Variable(name.text, Rc::clone(value));
+        self.used = used;
         Ok(Expression { at: self.since(start), kind })
     }
 

@@ -41,6 +41,9 @@ const MOST_ERRORS: usize = 10;
 /// How deep blocks, sets and parentheses may be nested.
 const MOST_NESTED: usize = 64;
 
+/// How many elements a variable may stand for.
+const MOST_ELEMENTS: usize = 1 << 24;
+
 /// How deep includes may be nested, as in nft.
 const MOST_INCLUDED: usize = 16;
 
@@ -55,9 +58,7 @@ pub(super) fn parse<'t>(file: SourceId, includes: &Includes<'t, '_>, account: &m
     parser.file();
     let Parser { commands, errors, .. } = parser;
     let text = includes.text(file);
-    if errors > 0
-        && let Some((start, end, language)) = recognise::template(text)
-    {
+    if let Some((start, end, language)) = recognise::template(text, errors > 0) {
         let rest = Disposition::Inert("part of a template");
         account.claim(span(file, 0, start), rest);
         account.gap(
@@ -120,13 +121,26 @@ struct Parser<'p, 't> {
     /// Where the token before that ends.
     last: Span,
     /// What is defined, in the block in hand and in those around it.
-    scopes: Vec<HashMap<Cow<'t, [u8]>, Rc<Expression<'t>>>>,
+    scopes: Vec<HashMap<Cow<'t, [u8]>, Defined<'t>>>,
+    /// How deep and how large what was used of variables since the last definition began.
+    used: (usize, usize),
     commands: Vec<Command<'t>>,
     errors: usize,
+    /// Where the last error was.
+    ended: Option<Span>,
     included: usize,
     nested: usize,
     /// The place of everything, if it is one.
     fixed: Option<Span>,
+}
+
+/// What a variable stands for.
+struct Defined<'t> {
+    value: Rc<Expression<'t>>,
+    /// How many definitions stand in one another.
+    depth: usize,
+    /// How many elements there are if every variable is replaced.
+    size: usize,
 }
 
 struct File<'t> {
@@ -149,8 +163,10 @@ impl<'p, 't> Parser<'p, 't> {
             ahead: None,
             last: start,
             scopes: vec![HashMap::new()],
+            used: (0, 0),
             commands: Vec::new(),
             errors: 0,
+            ended: None,
             included: 0,
             nested: 0,
             fixed: None,
@@ -405,7 +421,7 @@ impl<'p, 't> Parser<'p, 't> {
     }
 
     /// What a variable is defined as.
-    fn defined(&self, name: &[u8]) -> Option<&Rc<Expression<'t>>> {
+    fn defined(&self, name: &[u8]) -> Option<&Defined<'t>> {
         self.scopes.iter().rev().find_map(|scope| scope.get(name))
     }
 }

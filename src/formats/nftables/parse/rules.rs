@@ -2,13 +2,18 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{Jump, Rule, Statement, StatementKind, Verdict};
-use super::{Parsed, Parser};
+use super::{MOST_ELEMENTS, Parsed, Parser, Refusal};
 use crate::formats::Disposition;
 
 impl<'t> Parser<'_, 't> {
     pub(super) fn rule(&mut self) -> Parsed<Rule<'t>> {
         let start = self.here();
+        self.used = (0, 0);
         let statements = self.statement_list()?;
+        if self.used.1 > MOST_ELEMENTS {
+            let reason = format!("the variables in this rule stand for more than {MOST_ELEMENTS} elements");
+            return Err(Box::new(Refusal { at: self.since(start), reason }));
+        }
         let mut comment = None;
         if self.is(b"comment") {
             let at = self.here();

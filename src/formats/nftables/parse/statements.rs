@@ -228,7 +228,7 @@ impl<'t> Parser<'_, 't> {
             let refused = |reason: String| Box::new(Refusal { at: text.at, reason });
             let shown = crate::text::escape(name);
             let value = self.defined(name).ok_or_else(|| refused(format!("unknown identifier '{shown}'")))?;
-            match &value.resolved().kind {
+            match &value.value.resolved().kind {
                 Expressed::Word(word) | Expressed::Quoted(word) => out.extend_from_slice(word),
                 _ => return Err(refused(format!("'{shown}' is no text"))),
             }
@@ -510,8 +510,10 @@ impl<'t> Parser<'_, 't> {
         if self.is_sign(Sign::Dollar) {
             return self.variable_name("no set");
         }
+        let start = self.here();
         self.expect_sign(Sign::At, "`@`")?;
-        self.name()
+        let name = self.name()?;
+        Ok(Name { text: name.text, at: self.since(start) })
     }
 }
 
