@@ -48,7 +48,7 @@ pub(super) struct Declared {
     pub(super) auto_merge: bool,
     pub(super) map: bool,
     /// An element has a time unless it says another.
-    pub(super) timeout: bool,
+    pub(super) timeout: Option<u64>,
     pub(super) may_time_out: bool,
     pub(super) limited: bool,
     pub(super) size: Option<u64>,
@@ -59,7 +59,7 @@ impl Declared {
         interval: true,
         auto_merge: true,
         map: false,
-        timeout: false,
+        timeout: None,
         may_time_out: false,
         limited: false,
         size: None,
@@ -72,7 +72,7 @@ impl Declared {
             interval: has(SetFlag::Interval),
             auto_merge: head.auto_merge,
             map: head.map,
-            timeout: head.timeout.is_some(),
+            timeout: head.timeout,
             may_time_out: has(SetFlag::Timeout) || head.timeout.is_some(),
             limited: head.statements.iter().any(|statement| decides(&statement.kind)),
             size: head.size,
@@ -243,7 +243,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             return elements.others.iter().for_each(|element| self.element(element));
         };
         let ranges = self.plain(elements, kind, at);
-        let sure = !self.declared.timeout && !self.declared.limited;
+        let sure = self.declared.timeout.is_none() && !self.declared.limited;
         let into = if sure { &mut self.contents.sure } else { &mut self.contents.unsure };
         into.add(Values::of(ranges));
         elements.others.iter().for_each(|element| self.element(element));
@@ -369,7 +369,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
 
     fn element(&mut self, element: &'r Element<'t>) {
         let Element { at, key, options, value } = element;
-        let mut sure = !self.declared.timeout && !self.declared.limited;
+        let mut sure = self.declared.timeout.is_none() && !self.declared.limited;
         let mut time = None;
         for option in options {
             match option {
@@ -378,7 +378,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                 }
                 ElementOption::Timeout(Some(given)) => {
                     sure = false;
-                    time = Some(*given);
+                    time = Some(*given).filter(|_| self.declared.timeout != Some(*given));
                 }
                 ElementOption::Expires(_) => sure = false,
                 ElementOption::Timeout(None) => sure = !self.declared.limited,
