@@ -157,6 +157,22 @@ pub(super) struct Wide {
 impl Wide {
     pub(super) const ALL: (u128, u128) = (0, u128::MAX);
     pub(super) const ANY: Self = Self { source: Self::ALL, destination: Self::ALL };
+
+    /// The range of a field; all values if it has none.
+    pub(super) const fn of(&self, field: Field) -> (u128, u128) {
+        match field {
+            Field::Source => self.source,
+            Field::Destination => self.destination,
+            Field::Protocol
+            | Field::SourcePort
+            | Field::DestinationPort
+            | Field::Input
+            | Field::Output
+            | Field::State
+            | Field::TcpFlags
+            | Field::LaterFragment => Self::ALL,
+        }
+    }
 }
 
 /// A rule in the making. Begins as "any packet"; each call narrows it.
@@ -255,7 +271,7 @@ impl Draft {
         match (field, range) {
             (Field::State, _) => self.states(State::ALL.into_iter().filter(|s| set.contains(s.value()))),
             (Field::Protocol | Field::SourcePort | Field::DestinationPort, _)
-                if self.sets.iter().all(|(f, _)| *f != field) && (range.is_some() || self.inline(field).is_some()) =>
+                if !self.has_set(field) && (range.is_some() || self.inline(field).is_some()) =>
             {
                 let within = self.inline(field).map(|(first, last)| set.intersection(&Set::range(first, last)));
                 match (field, within.as_ref().unwrap_or(set).ranges()) {
@@ -273,9 +289,19 @@ impl Draft {
                         self.never();
                     }
                 }
-                None => self.sets.push((field, shared())),
+                None => {
+                    let (first, last) = self.wide.of(field);
+                    if !set.overlaps(&Set::range(first, last)) {
+                        self.never();
+                    }
+                    self.sets.push((field, shared()));
+                }
             },
         }
+    }
+
+    fn has_set(&self, field: Field) -> bool {
+        self.sets.iter().any(|(other, _)| *other == field)
     }
 
     /// The interval that stands inline for a field, if it is not full.
@@ -310,8 +336,8 @@ impl Draft {
         match (family, field, set.ranges()) {
             (Family::Ipv4, Field::Source, [(a, b)]) => self.ipv4_source(clamp(*a), clamp(*b)),
             (Family::Ipv4, Field::Destination, [(a, b)]) => self.ipv4_destination(clamp(*a), clamp(*b)),
-            (Family::Ipv6, Field::Source, [(a, b)]) => self.ipv6_source(*a, *b),
-            (Family::Ipv6, Field::Destination, [(a, b)]) => self.ipv6_destination(*a, *b),
+            (Family::Ipv6, Field::Source, [(a, b)]) if !self.has_set(field) => self.ipv6_source(*a, *b),
+            (Family::Ipv6, Field::Destination, [(a, b)]) if !self.has_set(field) => self.ipv6_destination(*a, *b),
             _ => self.narrow(field, set, shared),
         }
     }

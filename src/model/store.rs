@@ -95,16 +95,14 @@ impl Store {
         rule.action = action;
         let mut rare = Rare { sets: Vec::new(), literals: Vec::new(), comment };
         for (field, mut set) in sets {
-            let beside = match field {
-                Field::Source => std::mem::replace(&mut wide.source, Wide::ALL),
-                Field::Destination => std::mem::replace(&mut wide.destination, Wide::ALL),
-                _ => Wide::ALL,
-            };
+            let beside = wide.of(field);
             if beside != Wide::ALL {
                 set = Arc::new(set.intersection(&Set::range(beside.0, beside.1)));
                 if set.is_empty() {
                     rule.families = Families::NONE;
                 }
+                let merged = if field == Field::Source { &mut wide.source } else { &mut wide.destination };
+                *merged = Wide::ALL;
             }
             let id = self.set(set);
             match field {

@@ -167,7 +167,7 @@ impl<'t> File<'_, '_, 't> {
     pub(super) fn quick(&mut self, start: usize, end: usize) -> Option<usize> {
         self.unread = None;
         let line = &self.text[start..end];
-        let Some(Fast { tab: _, kind: table, family, context, chain: _ }) = self.fast else { return None };
+        let &Fast { kind: table, family, context, .. } = self.fast.as_ref()?;
         if line.len() > plain::LONGEST || !line.starts_with(b"-A ") {
             return None;
         }

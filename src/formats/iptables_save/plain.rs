@@ -53,12 +53,20 @@ impl Addresses {
     pub(super) fn demand(&self, draft: &mut Draft) {
         match *self {
             Self::Ipv4 { source, destination } => {
-                source.map(|(first, last)| draft.ipv4_source(first, last));
-                destination.map(|(first, last)| draft.ipv4_destination(first, last));
+                if let Some((first, last)) = source {
+                    draft.ipv4_source(first, last);
+                }
+                if let Some((first, last)) = destination {
+                    draft.ipv4_destination(first, last);
+                }
             }
             Self::Ipv6 { source, destination } => {
-                source.map(|(first, last)| draft.ipv6_source(first, last));
-                destination.map(|(first, last)| draft.ipv6_destination(first, last));
+                if let Some((first, last)) = source {
+                    draft.ipv6_source(first, last);
+                }
+                if let Some((first, last)) = destination {
+                    draft.ipv6_destination(first, last);
+                }
             }
         }
     }

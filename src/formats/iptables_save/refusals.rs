@@ -2,6 +2,7 @@
 
 use super::extensions::{Meaning, Module, Spec};
 use super::normal;
+use super::ruleset::TableKind;
 use super::syntax::Kind;
 use super::values;
 use super::words::Word;
@@ -88,6 +89,22 @@ pub(super) fn check_condition(module: &Module, spec: &Spec, word: &Word<'_>) -> 
 pub(super) fn is_mac(text: &[u8]) -> bool {
     let bytes: Vec<_> = text.split(|b| *b == b':').collect();
     bytes.len() == 6 && bytes.iter().all(|byte| matches!(byte.len(), 1 | 2) && byte.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Some targets work in one table only (the kernel's `xt_target`, field `table`).
+pub(super) fn check_table(target: &str, table: TableKind) -> Result<(), String> {
+    let only = match target {
+        "REJECT" => TableKind::Filter,
+        "DNAT" | "SNAT" | "MASQUERADE" | "REDIRECT" | "NETMAP" => TableKind::Nat,
+        "NOTRACK" | "CT" => TableKind::Raw,
+        "TTL" | "HL" | "DSCP" | "TOS" | "ECN" | "CHECKSUM" | "TPROXY" => TableKind::Mangle,
+        _ => return Ok(()),
+    };
+    if only == table {
+        return Ok(());
+    }
+    let (here, there) = (table.name(), only.name());
+    Err(format!("`{target}` works in the table `{there}` only, and this is `{here}`: the kernel refuses the rule"))
 }
 
 /// What the real program would refuse in the value of a target's option. `protocol` is the one the rule is about; `named` the
