@@ -162,7 +162,7 @@ impl Options {
                 let files = u64::try_from(corpus::files()?.len()).map_err(|error| error.to_string())?;
                 (32, self.runs.map_or(files, |runs| runs.min(files)))
             }
-            Part::NftGenerated => (64, self.runs.unwrap_or(if self.long { 5_000 } else { 420 })),
+            Part::NftGenerated => (36, self.runs.unwrap_or(if self.long { 5_000 } else { 216 })),
             Part::NftCorpus => {
                 let files = u64::try_from(nft::corpus::files("nftables")?.len()).map_err(|error| error.to_string())?;
                 (32, self.runs.map_or(files, |runs| runs.min(files)))

@@ -432,7 +432,9 @@ fn ethernet(text: &str) -> Option<u128> {
 
 /// A name of /etc/protocols, whose aliases are mostly the same in capitals.
 pub(super) fn protocol(text: &str) -> Option<u8> {
-    protocol_number(text).or_else(|| {
+    // A word of nft's own.
+    let own = (text == "comp").then_some(108);
+    own.or_else(|| protocol_number(text)).or_else(|| {
         let lower = text.to_ascii_lowercase();
         let capitals = text.bytes().all(|b| !b.is_ascii_lowercase());
         let mixed =

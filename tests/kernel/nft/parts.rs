@@ -14,7 +14,7 @@ use crate::world::World;
 /// Random rulesets: what happens to packets, and now and then the round trip.
 pub(crate) fn generated(share: &Share, world: &mut World, tally: &mut Tally) -> Result<(), String> {
     for run in share.first..share.first + share.count {
-        let case = super::generate(share.seed + run, if share.long { 1_000 } else { 250 });
+        let case = super::generate(share.seed + run, if share.long { 1_000 } else { 500 });
         if share.count == 1 {
             println!("{}", case.rules);
         }

@@ -130,8 +130,7 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
     }
     let Lowering { env: _, account: _, context: _, conditions, mut outcomes, ended, beside, effects, writes } =
         lowering;
-    let texts = conditions.iter().map(|condition| condition.text.as_str());
-    let shown = texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+    let shown = shown(&conditions);
     let text = format!("{shown} -> {}", effects.join(" "));
     if refused {
         // nft takes nothing of the file then; whatever else is said of it, the rule may do anything.
@@ -140,6 +139,23 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
         outcomes.push(Outcome { conditions, verdict: Verdict::Action(Action::Continue) });
     }
     Meant { outcomes, beside, writes, refused, at: rule.at, conditions: shown, text, claims }
+}
+
+/// The conditions as text, without what others of them imply: nft lists `meta l4proto tcp tcp dport 22` as `tcp dport 22`.
+fn shown(conditions: &[Condition]) -> String {
+    let texts: Vec<&str> =
+        conditions.iter().map(|condition| condition.text.as_str()).filter(|text| !text.is_empty()).collect();
+    let implied = |text: &str| {
+        let header = match text {
+            "meta nfproto ipv4" | "meta protocol ip" => "ip",
+            "meta nfproto ipv6" | "meta protocol ip6" => "ip6",
+            // Alone, `icmp type` is about one family, and behind this it is about both.
+            "meta l4proto icmp" | "meta l4proto ipv6-icmp" => return None,
+            _ => text.strip_prefix("meta l4proto ")?,
+        };
+        texts.iter().find(|other| other.split_once(' ').is_some_and(|(first, _)| first == header))
+    };
+    texts.iter().copied().filter(|text| implied(text).is_none()).collect::<Vec<_>>().join(" ")
 }
 
 /// A rule in the making.
@@ -403,6 +419,11 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         }
         for value in [address, port].into_iter().flatten() {
             self.value(value)?;
+        }
+        if let (NatKind::Redirect | NatKind::Masquerade, Some(port)) = (kind, address)
+            && let Kind::Word(_) = port.resolved().kind
+        {
+            values::number(port, Type::Service)?;
         }
         if port.is_some() && !self.has_transport() {
             return Err("transport protocol mapping is only valid after transport protocol match".to_owned());

@@ -454,8 +454,17 @@ const fn is_transport(header: Header) -> bool {
 }
 
 fn port_of_any(field: Field, kind: Type, text: String, context: &Context) -> Result<Selector, String> {
-    let text = if text.starts_with('@') {
-        (if field == Field::SourcePort { "th sport" } else { "th dport" }).to_owned()
+    // Behind one protocol nft lists them as that protocol's.
+    let header = match context.transport {
+        Some(6) => "tcp",
+        Some(17) => "udp",
+        Some(33) => "dccp",
+        Some(132) => "sctp",
+        Some(136) => "udplite",
+        Some(_) | None => "th",
+    };
+    let text = if header != "th" || text.starts_with('@') {
+        format!("{header} {}", if field == Field::SourcePort { "sport" } else { "dport" })
     } else {
         text
     };

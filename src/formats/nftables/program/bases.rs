@@ -43,6 +43,20 @@ pub(super) fn check(family: Family, base: Option<&Base<'_>>) -> Result<(), (Span
         let reason = format!("no chain of type `{kind}` can be on the hook `{hook}` of {family}: nft refuses the file");
         return Err((*at, reason));
     }
+    if let Some(name) = priority.name.as_deref() {
+        let known: &[&[u8]] = match family {
+            Family::Ip | Family::Ip6 | Family::Inet => {
+                &[b"raw", b"mangle", b"dstnat", b"filter", b"security", b"srcnat"]
+            }
+            Family::Bridge => &[b"dstnat", b"filter", b"out", b"srcnat"],
+            Family::Arp | Family::Netdev => &[b"filter"],
+        };
+        if !known.contains(&name) {
+            let reason =
+                format!("`{}` is no priority of {}: nft refuses the file", crate::text::escape(name), family.keyword());
+            return Err((priority.at, reason));
+        }
+    }
     // Translations need connection tracking, which begins at -200.
     if *kind.text == *b"nat" && priority.name.is_none() && priority.offset <= -200 {
         let reason = "a chain of type nat needs a priority above -200: nft refuses the file".to_owned();
