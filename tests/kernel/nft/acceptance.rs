@@ -60,9 +60,18 @@ fn unknowable(said: &str, line: &str) -> Option<&'static str> {
         {
             "words that only a newer nft takes"
         }
+        _ if WEAK.iter().any(|part| said.contains(part)) => "what the reader is known not to refuse",
         _ => return None,
     })
 }
+
+/// What `nft` says of rules that are read nevertheless: a second `icmp` field that only messages of another type have,
+/// ports in a map behind no protocol, a protocol's ports behind a set of protocols.
+const WEAK: [&str; 3] = [
+    "incompatible icmp match",
+    "transport protocol mapping is only valid after transport protocol match",
+    "conflicting protocols specified: udp vs. tcp",
+];
 
 /// Words that nft 1.0.6 does not know, and what is said of tunnels.
 const NEWER: [&str; 7] = ["destroy", "last", "geneve", "vxlan", "gretap", "broute", "option"];
@@ -72,7 +81,13 @@ pub(crate) fn judge(world: &mut World, rules: &str) -> Verdict {
     match (world.would_load(rules), gaps.first()) {
         (Ok(()), None) => Verdict::Taken,
         (Err(_), Some(_)) => Verdict::Refused,
-        (Err(message), None) => Verdict::Read(Refusal::of(&message, rules)),
+        (Err(message), None) => {
+            let mut refusal = Refusal::of(&message, rules);
+            if ["flush chain", "flush table", "delete chain", "delete table"].iter().any(|part| rules.contains(part)) {
+                refusal.unknowable.get_or_insert("what is perhaps taken away again, which is not judged");
+            }
+            Verdict::Read(refusal)
+        }
         (Ok(()), Some((place, reason, text))) => {
             let text = text.chars().take(120).collect::<String>();
             Verdict::Unread(format!("line {}: {reason}: {text}", place.line))

@@ -13,6 +13,10 @@ pub(super) struct Context {
     pub(super) transport: Option<u8>,
     /// The protocol above is one of a set.
     pub(super) some_transport: bool,
+    /// The frame holds something that is not of a VLAN.
+    pub(super) untagged: bool,
+    /// The table is not about frames of a bridge.
+    pub(super) unbridged: bool,
     /// The configuration asks for fragments somewhere.
     pub(super) fragments: bool,
     /// Packets are not tracked yet.
@@ -27,7 +31,8 @@ impl Context {
             syntax::Family::Ip6 => Some(Family::Ipv6),
             syntax::Family::Inet | syntax::Family::Arp | syntax::Family::Bridge | syntax::Family::Netdev => None,
         };
-        Self { network, transport: None, some_transport: false, fragments, early }
+        let unbridged = table != syntax::Family::Bridge;
+        Self { network, transport: None, some_transport: false, untagged: false, unbridged, fragments, early }
     }
 
     /// The demands that nft puts before a read of that header (`payload_gen_dependency`); the error is nft's.
@@ -44,6 +49,9 @@ impl Context {
                 }
                 Some(_) | None => Ok(vec![Term::Families(Families::only(family))]),
             };
+        }
+        if header == Header::Vlan && self.untagged {
+            return Err("conflicting protocols specified: ether vs. vlan".to_owned());
         }
         let Some((protocol, of)) = protocol_of(header) else { return Ok(Vec::new()) };
         let mut needs = vec![is_protocol(protocol)];

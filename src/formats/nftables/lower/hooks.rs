@@ -31,17 +31,25 @@ impl Timing {
         for (number, table) in ruleset.tables.iter().enumerate() {
             let bases = |early| {
                 let chains = table.chains.iter().enumerate().filter(|(_, chain)| chain.base.is_some());
-                chains.filter(|(_, chain)| runs_early(table.head.family, chain) == early).map(|(chain, _)| chain).collect()
+                chains
+                    .filter(|(_, chain)| runs_early(table.head.family, chain) == early)
+                    .map(|(chain, _)| chain)
+                    .collect()
             };
             let (early, late): (Vec<usize>, Vec<usize>) = (bases(true), bases(false));
             let early = survey.reached_from(table, number, &early);
             let late = survey.reached_from(table, number, &late);
             let seen = survey.tables.get(number).map_or(&[][..], Vec::as_slice);
-            for (chain, seen) in table.chains.iter().zip(seen).zip(early.iter().zip(&late)).filter_map(|(one, both)| {
-                (*both.0 && *both.1).then_some(one)
-            }) {
+            for (chain, seen) in table
+                .chains
+                .iter()
+                .zip(seen)
+                .zip(early.iter().zip(&late))
+                .filter_map(|(one, both)| (*both.0 && *both.1).then_some(one))
+            {
                 if seen.states {
-                    let reason = "packets come here both before and after they are tracked: what `ct state` means depends on it";
+                    let reason =
+                        "packets come here both before and after they are tracked: what `ct state` means depends on it";
                     account.gap(chain.name.at, reason);
                 }
             }

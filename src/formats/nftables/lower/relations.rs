@@ -58,6 +58,11 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
                 }
                 self.context.some_transport |= matches!(right.resolved().kind, Kind::Set(_) | Kind::SetReference(_));
             }
+            Kind::Payload(syntax::Field::EtherType) => {
+                let tags = [0x8100, 0x88a8];
+                self.context.untagged |=
+                    number(Type::Named(&types::ETHER_TYPE)).is_some_and(|number| !tags.contains(&number));
+            }
             Kind::Meta(syntax::MetaKey::Nfproto) => match number(Type::Named(&types::FAMILY)) {
                 Some(2) => self.context.network = Some(Family::Ipv4),
                 Some(10) => self.context.network = Some(Family::Ipv6),

@@ -515,6 +515,12 @@ fn queue_number(number: &Expression<'_>, flags: &[QueueFlag]) -> Result<(), Stri
         }
         Kind::Word(_) => one(number),
         Kind::Range(first, last) => one(first).and_then(|()| one(last)),
+        Kind::Numgen { .. } | Kind::Jhash { .. } | Kind::Symhash { .. } if flags.contains(&QueueFlag::Fanout) => {
+            Err("fanout requires a range to be specified".to_owned())
+        }
+        Kind::Symhash { modulus, offset } if modulus.saturating_add(*offset) > 65_536 => {
+            Err("queue expression max value exceeds 65535".to_owned())
+        }
         _ => Ok(()),
     }
 }

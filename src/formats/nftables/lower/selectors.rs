@@ -78,6 +78,9 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
     let opaque = |kind, truth, absent| plain(kind, Reads::Opaque { truth, absent });
     match &expression.kind {
         Kind::Variable(_, value) => selector(value, context),
+        Kind::Meta(MetaKey::Ibrname | MetaKey::Obrname) if context.unbridged => {
+            Err("Could not process rule: Operation not supported".to_owned())
+        }
         Kind::Meta(key) => meta(*key, text),
         Kind::Ct(key, direction) => ct(*key, *direction, text, context),
         Kind::Payload(field) => payload(*field, text, context),

@@ -117,6 +117,10 @@ pub(super) fn number(expression: &Expression<'_>, kind: Type) -> Result<u128, St
         |parts: &[Expression<'_>]| parts.iter().try_fold(0, |sum, part| number(part, kind).map(|value| sum | value));
     match &expression.kind {
         Kind::Variable(_, value) => number(value, kind),
+        // Words of nft's own, which a name must be quoted to be.
+        Kind::Word(word) if kind == Type::Interface && is_protocol_word(word) => {
+            Err(format!("datatype mismatch, expected {}, expression has type Internet protocol", kind.title()))
+        }
         Kind::Word(word) | Kind::Quoted(word) => match kind.read(word)? {
             Value::Set(set) if set.len() == 1 => Ok(set.first().unwrap_or_default()),
             Value::Set(_) | Value::Name(_) => {
@@ -166,4 +170,11 @@ pub(super) fn flags(kind: Type, value: u128) -> Vec<(u128, String)> {
     };
     let bits = (0..128).map(|bit| 1u128 << bit).filter(|bit| value & bit != 0);
     bits.map(|bit| (bit, names::word(words, bit).map_or_else(|| format!("{bit:#x}"), str::to_owned))).collect()
+}
+
+/// Whether the grammar of nft takes the word for a protocol wherever a value stands.
+fn is_protocol_word(word: &[u8]) -> bool {
+    const WORDS: [&[u8]; 12] =
+        [b"tcp", b"udp", b"udplite", b"esp", b"ah", b"icmp", b"igmp", b"icmp6", b"icmpv6", b"gre", b"comp", b"sctp"];
+    WORDS.contains(&word)
 }

@@ -400,11 +400,19 @@ impl<'t> Parser<'_, 't> {
             match self.word() {
                 b"num" => {
                     self.advance();
-                    number = Some(self.statement_expression()?);
+                    let found = self.statement_expression()?;
+                    if !matches!(found.kind, Expressed::Word(_) | Expressed::Range(..) | Expressed::Variable(..)) {
+                        return Err(self.unexpected("a number or a range before it"));
+                    }
+                    number = Some(found);
                 }
                 b"to" => {
                     self.advance();
-                    number = Some(self.statement_expression()?);
+                    let found = self.statement_expression()?;
+                    if let Expressed::Meta(_) = found.kind {
+                        return Err(self.unexpected("`.` or `map`"));
+                    }
+                    number = Some(found);
                 }
                 b"flags" => {
                     self.advance();
