@@ -33,10 +33,10 @@ pub(super) fn read<'j>(source: SourceId, json: &'j Json<'j>, account: &mut Accou
     reader.document(json.root());
     let Reader { source: _, account, mut known, mut commands, listed } = reader;
     // Maps are listed before the chains to which their elements lead.
-    commands[listed.unwrap_or_default()..].sort_by_key(|command| match &command.verb {
-        Verb::Add(Declaration::Table(_)) => 0,
-        Verb::Add(Declaration::Chain(_)) => 1,
-        _ => 2,
+    commands[listed.unwrap_or_default()..].sort_by_key(|command| {
+        let table = matches!(command.verb, Verb::Add(Declaration::Table(_)));
+        let chain = matches!(command.verb, Verb::Add(Declaration::Chain(_)));
+        (!table, !chain)
     });
     known.sort_unstable_by_key(|(at, _)| (at.start, std::cmp::Reverse(at.end)));
     let Span { source, start: mut done, end } = span(source, json.root());
