@@ -61,8 +61,9 @@ fn the_policy_of_the_side_says_what_is_asked() {
     for arguments in [&["lint"][..], &["lint", "--rev", "HEAD"]] {
         let ran = portcullis(repo.folder.path(), &[], arguments);
         assert_eq!(ran.code, 1, "{}", ran.out);
-        assert!(ran.out.starts_with("BLOCKED: 1 finding blocks, 1 configuration looked at\n"), "{}", ran.out);
+        assert!(ran.out.starts_with("BLOCKED: 2 findings block, 1 configuration looked at\n"), "{}", ran.out);
         assert!(ran.out.contains("forbidden traffic passes `web/input`"), "{}", ran.out);
+        assert!(!ran.out.contains("base"), "{}", ran.out);
         assert_eq!(ran.talk, "note: not asked, because they are about changes: deletion-limit, policy-changes\n");
     }
 }

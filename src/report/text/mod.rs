@@ -26,12 +26,12 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
     let unanswered = matches!(report.decision, Outcome::Undecided | Outcome::PolicyError);
     let mut shown = BTreeSet::new();
     if !unanswered {
-        shown = reasons::findings(&mut page, &report.findings);
+        shown = reasons::findings(&mut page, report);
     }
     reasons::doubts(&mut page, &report.doubts);
     reasons::gaps(&mut page, &report.gaps);
     if unanswered {
-        shown = reasons::findings(&mut page, &report.findings);
+        shown = reasons::findings(&mut page, report);
     }
     page.blank();
     if !nothing_compared(report) && !report.base.is_none() {

@@ -57,14 +57,14 @@ pub(super) fn counts(report: &Report) -> String {
 }
 
 /// Writes the findings out. Returns the packets that were shown.
-pub(super) fn findings<'r>(page: &mut Page<'_>, findings: &'r [FindingReport]) -> BTreeSet<&'r str> {
+pub(super) fn findings<'r>(page: &mut Page<'_>, report: &'r Report) -> BTreeSet<&'r str> {
     let mut packets = BTreeSet::new();
     let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
-    for finding in findings {
+    for finding in &report.findings {
         let number = shown.entry(&finding.check).or_default();
         *number += 1;
         if *number <= SHOWN {
-            self::finding(page, finding);
+            self::finding(page, finding, report.base.is_none());
             packets.extend(finding.witness.as_ref().map(|witness| witness.packet.as_str()));
         }
     }
@@ -81,7 +81,8 @@ pub(super) fn more(page: &mut Page<'_>, indent: usize, n: usize, what: &str) {
     page.line(indent, &[(DIM, &format!("{n} more{of} (--output json lists them)"))]);
 }
 
-fn finding(page: &mut Page<'_>, finding: &FindingReport) {
+/// `alone`: there is no base that could say anything.
+fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool) {
     let (ink, word) = match finding.outcome {
         Consequence::Blocked => (RED, "blocked"),
         Consequence::NeedsApproval => (YELLOW, "needs approval"),
@@ -98,7 +99,12 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport) {
         entry(page, "flow", flow);
     }
     if let Some(witness) = &finding.witness {
-        self::witness(page, 2, witness);
+        if alone {
+            packet(page, 2, witness);
+            answer(page, 2, "head", &witness.head);
+        } else {
+            self::witness(page, 2, witness);
+        }
     }
     if let Some(location) = &finding.location
         && !decides(finding.witness.as_ref(), location)
@@ -128,13 +134,16 @@ fn decides(witness: Option<&WitnessReport>, location: &Location) -> bool {
 
 /// A packet and what both sides do with it, by which lines.
 pub(super) fn witness(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
-    let WitnessReport { packet, assumed, base, head } = witness;
-    let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
-    let column = indent + COLUMN - 2;
-    page.entry(indent, (CYAN, "packet"), column, &format!("{packet}{assumed}"));
-    for (label, answer) in [("base", base), ("head", head)] {
+    packet(page, indent, witness);
+    for (label, answer) in [("base", &witness.base), ("head", &witness.head)] {
         self::answer(page, indent, label, answer);
     }
+}
+
+fn packet(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
+    let WitnessReport { packet, assumed, base: _, head: _ } = witness;
+    let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
+    page.entry(indent, (CYAN, "packet"), indent + COLUMN - 2, &format!("{packet}{assumed}"));
 }
 
 fn answer(page: &mut Page<'_>, indent: usize, label: &str, answer: &AnswerReport) {
