@@ -81,7 +81,8 @@ pub(super) fn token(text: &[u8], mut at: usize, comment: &mut dyn FnMut(usize, u
                     let alone = alone.is_none_or(|byte| *byte == b'\n');
                     at += length + usize::from(alone);
                 }
-                None => return Token { kind: Kind::Junk, start: at, end: at + 1 },
+                // A comment ends with its line; one that has no end is none.
+                None => return Token { kind: Kind::Junk, start: at, end: text.len() },
             },
             _ => {
                 let (kind, length) = one(&text[at..]);
@@ -393,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_comment_takes_its_line_with_it_only_if_it_is_alone() {
-        assert_eq!(tokens("a # b\n # c\n\n# d"), ["a", "\n", "\n", "#", "d"]);
+        assert_eq!(tokens("a # b\n # c\n\n# d"), ["a", "\n", "\n", "# d"]);
     }
 
     #[test]

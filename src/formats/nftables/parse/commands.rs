@@ -7,7 +7,8 @@ use super::super::syntax::{
     Verb,
 };
 use super::{
-    Defined, MOST_ELEMENTS, MOST_ERRORS, MOST_INCLUDED, MOST_INCLUDES, MOST_NESTED, Parsed, Parser, Refusal, unquoted,
+    Defined, MOST_ELEMENTS, MOST_ERRORS, MOST_INCLUDED, MOST_INCLUDES, MOST_NESTED, MOST_PASSED, Parsed, Parser,
+    Refusal, unquoted,
 };
 use crate::formats::Disposition;
 use crate::text::Span;
@@ -55,8 +56,12 @@ impl<'t> Parser<'_, 't> {
             return;
         }
         self.errors += 1;
-        while !matches!(self.peek().kind, Kind::Newline | Kind::Sign(Sign::Semicolon) | Kind::End) {
+        let mut passed = 0;
+        while passed < MOST_PASSED
+            && !matches!(self.peek().kind, Kind::Newline | Kind::Sign(Sign::Semicolon) | Kind::End)
+        {
             self.advance();
+            passed += 1;
         }
         self.claim_to_here(start.start as usize, start.source);
         if start.source == at.source && start.start < at.start {
@@ -65,7 +70,8 @@ impl<'t> Parser<'_, 't> {
         let end = if self.last.source == at.source { at.end.max(self.last.end) } else { at.end };
         self.account.gap(Span { end, ..at }, reason);
         self.leave(at);
-        if self.errors == MOST_ERRORS {
+        if self.errors == MOST_ERRORS || passed == MOST_PASSED {
+            self.errors = MOST_ERRORS;
             self.give_up();
         }
     }

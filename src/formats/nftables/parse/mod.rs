@@ -38,6 +38,9 @@ type Parsed<T> = Result<T, Box<Refusal>>;
 /// As many errors as nft reports before it gives up.
 const MOST_ERRORS: usize = 10;
 
+/// How many tokens are passed over to find where a line with an error ends.
+const MOST_PASSED: usize = 1_000_000;
+
 /// How deep blocks, sets and parentheses may be nested.
 const MOST_NESTED: usize = 64;
 
@@ -387,7 +390,7 @@ impl<'p, 't> Parser<'p, 't> {
         match text {
             b"\r" => "carriage return (nft takes lines that end with LF only)".to_owned(),
             b"\0" => "NUL".to_owned(),
-            b"#" => "`#`: a comment needs a line end behind it".to_owned(),
+            [b'#', ..] => "`#`: a comment needs a line end behind it".to_owned(),
             b"\"" => "`\"`: the text in quotes has no end".to_owned(),
             _ if rest.starts_with(b"\xef\xbb\xbf") => "byte order mark".to_owned(),
             _ => {
