@@ -1,5 +1,5 @@
 use super::{Check, Context, Report, declare_check};
-use crate::diff::{Sided, Side};
+use crate::diff::{Side, Sided};
 use crate::facts::MissingFact;
 use crate::model::{Action, ChainId, Families, Stage, Store, Table};
 use crate::net::Family;

@@ -102,7 +102,8 @@ impl Check for DeletionLimit {
                 let known = groups.keys().any(|(_, name)| *name == kind.value)
                     || cx.change.head.configurations().iter().flat_map(|c| &c.objects).any(|o| o.kind == kind.value);
                 if !known {
-                    report.idle(format!("there is nothing of the kind `{}` on either side", kind.value), Some(kind.span));
+                    report
+                        .idle(format!("there is nothing of the kind `{}` on either side", kind.value), Some(kind.span));
                 }
             }
             groups.retain(|(_, name), _| kinds.iter().any(|kind| kind.value == *name));
@@ -124,8 +125,13 @@ impl Check for DeletionLimit {
                 (Some(_), Some(_)) => " by automation",
                 (Some(_), None) => " where it is not known that a person made the change",
             };
-            let message = format!("the change removes {removed} of {base} objects of the kind `{kind}` in {group}; at most {limit} may go{who}");
-            let finding = report.finding(message, "check that its input was complete; split an intended removal, or have the limit raised first");
+            let message = format!(
+                "the change removes {removed} of {base} objects of the kind `{kind}` in {group}; at most {limit} may go{who}"
+            );
+            let finding = report.finding(
+                message,
+                "check that its input was complete; split an intended removal, or have the limit raised first",
+            );
             finding.location = first.map(|span| (Side::Base, span));
         }
         Ok(())

@@ -47,7 +47,9 @@ impl Check for EmptyInput {
         }
         let known: BTreeSet<&str> = found.iter().map(|(_, collection)| collection.kind).collect();
         for kind in kinds.iter().flatten() {
-            if !known.contains(kind.value.as_str()) && !["configuration", "file", "chain", "set"].contains(&kind.value.as_str()) {
+            if !known.contains(kind.value.as_str())
+                && !["configuration", "file", "chain", "set"].contains(&kind.value.as_str())
+            {
                 report.idle(format!("nothing of the kind `{}` holds entries on base", kind.value), Some(kind.span));
             }
         }
@@ -109,7 +111,13 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
             });
             let after = before - gone.len().min(before.saturating_sub(twin.unwrap_or(0)));
             let address = rules::chain_address(base, table, chain, store);
-            out.push(Collection { kind: "chain", address, base: before, head: after, at: gone.first().map(|span| (Side::Base, *span)) });
+            out.push(Collection {
+                kind: "chain",
+                address,
+                base: before,
+                head: after,
+                at: gone.first().map(|span| (Side::Base, *span)),
+            });
         }
     }
     let there = rules::objects(head);

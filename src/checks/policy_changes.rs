@@ -1,9 +1,9 @@
 use super::{Check, Context, Report, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
+use crate::policy::{Attributes, KeyChange, Policy, PolicyError, Proposal, changes, keys};
 use crate::text::{SourceId, SourceMap, Span, lines};
 use miette::Diagnostic;
-use crate::policy::{Attributes, KeyChange, Policy, PolicyError, Proposal, changes, keys};
 
 declare_check! { id: "policy-changes", since: "0.1.0", level: Approve, settings: PolicyChanges, always: true }
 
@@ -87,20 +87,23 @@ fn block(finding: &mut super::Finding) {
 fn describe(change: &KeyChange, report: &mut Report<'_>) {
     let KeyChange { path, before, after, base, head } = change;
     let (message, help) = match (before, after) {
-        (Some(before), Some(after)) => {
-            (format!("the policy changes `{path}` from `{}` to `{}`", short(before), short(after)), weaker(path, before, after))
-        }
+        (Some(before), Some(after)) => (
+            format!("the policy changes `{path}` from `{}` to `{}`", short(before), short(after)),
+            weaker(path, before, after),
+        ),
         (Some(before), None) => (format!("the policy loses `{path}`: `{}`", short(before)), Some("weaker")),
-        (None, Some(after)) => {
-            (format!("the policy gains `{path}`: `{}`", short(after)), default_of(path).and_then(|before| weaker(path, &before, after)))
-        }
+        (None, Some(after)) => (
+            format!("the policy gains `{path}`: `{}`", short(after)),
+            default_of(path).and_then(|before| weaker(path, &before, after)),
+        ),
         (None, None) => return,
     };
     let message = match help {
         Some(word) => format!("{message} ({word})"),
         None => message,
     };
-    let finding = report.finding(message, "have somebody look who answers for the policy; it judges from the next change on");
+    let finding =
+        report.finding(message, "have somebody look who answers for the policy; it judges from the next change on");
     finding.location = head.map(|span| (Side::Head, span)).or(base.map(|span| (Side::Base, span)));
 }
 

@@ -112,7 +112,9 @@ impl Check for ProtectedRules {
                     protect(selector, within.as_deref(), cx, report);
                 }
             }
-            None if any_flow => report.idle("neither objects nor flows are named, so nothing is protected", report.at()),
+            None if any_flow => {
+                report.idle("neither objects nor flows are named, so nothing is protected", report.at())
+            }
             None => carry(&flows, cx, report),
         }
         Ok(())
@@ -263,7 +265,8 @@ fn look_after(
             let is = if certain { "is" } else { "may be" };
             let rule = text(*line, cx);
             if gone {
-                let message = format!("a protected rule is gone or narrower, and {flow} {is} {verb} now; it was {rule}");
+                let message =
+                    format!("a protected rule is gone or narrower, and {flow} {is} {verb} now; it was {rule}");
                 (message, "restore the rule")
             } else {
                 let message =

@@ -54,7 +54,8 @@ fn blank(cx: &Context<'_>, name: &str) -> bool {
 /// What was not understood on base and is not there any more: nobody can say what its going does.
 fn forgotten(cx: &Context<'_>, base: &Configuration, report: &mut Report<'_>) {
     let mine = |gap: &&Gap| gap.configuration == base.name;
-    let kept: BTreeSet<&[u8]> = cx.change.head.gaps().iter().filter(mine).map(|gap| cx.sources.slice(gap.origin)).collect();
+    let kept: BTreeSet<&[u8]> =
+        cx.change.head.gaps().iter().filter(mine).map(|gap| cx.sources.slice(gap.origin)).collect();
     for gap in cx.change.base.gaps().iter().filter(mine) {
         if kept.contains(cx.sources.slice(gap.origin)) {
             continue;

@@ -124,7 +124,7 @@ impl Change {
         let find = |snapshot: &'_ Snapshot| snapshot.configurations().iter().position(|c| c.name == configuration);
         let (Some(base), Some(head)) = (find(&self.base), find(&self.head)) else { return false };
         let (base, head) = (&self.base.configurations()[base], &self.head.configurations()[head]);
-        let ends = |configuration: &Configuration| -> Vec<(String, Vec<(String, Vec<u8>, bool)>)> {
+        let ends = |configuration: &Configuration| -> Vec<Ends> {
             let stage = |stage: &crate::model::Stage| {
                 let table = configuration.table(stage.table);
                 let chain = self.store.name(table.get(stage.chain).name).to_vec();
@@ -219,6 +219,9 @@ impl Change {
         Some((pair.base?, &pair.windows))
     }
 }
+
+/// A filter and its base chains: table, chain and whether what no rule decides is denied.
+type Ends = (String, Vec<(String, Vec<u8>, bool)>);
 
 /// On base and on head.
 pub(super) type Both<T> = (Option<T>, Option<T>);

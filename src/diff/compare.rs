@@ -18,7 +18,9 @@ pub fn compare(change: &Change) -> Difference {
         let own = filters.iter().filter(|pair| pair.configuration == present.name);
         let filters: Vec<FilterDifference> = own.filter_map(|pair| compare_filter(change, pair)).collect();
         let mut objects = objects(base, head);
-        let translated = base.zip(head).is_some_and(|(base, head)| base.format != head.format);
+        let known = |configuration: &Configuration| !configuration.format.is_empty();
+        let translated =
+            base.zip(head).is_some_and(|(base, head)| base.format != head.format && known(base) && known(head));
         if translated {
             // Each notation declares things of its own. What packets meet is compared; what is not computed of it is told.
             objects.keep(|object| object.uncomputed.is_some());

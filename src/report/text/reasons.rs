@@ -3,8 +3,8 @@
 use super::page::{BOLD, CYAN, DIM, PLAIN, Page, RED, YELLOW};
 use super::{count, differ};
 use crate::decision::{
-    Answer, AnswerReport, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide, RelatedReport,
-    Report, WitnessReport,
+    Answer, AnswerReport, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide,
+    RelatedReport, Report, WitnessReport,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
