@@ -19,6 +19,9 @@ keys! {
     }
 }
 
+/// Kinds that may be named though nothing of them holds entries yet.
+const COLLECTIONS: [&str; 6] = ["configuration", "file", "chain", "set", "map", "flowtable"];
+
 /// Something that held entries on base.
 struct Collection {
     kind: &'static str,
@@ -47,9 +50,7 @@ impl Check for EmptyInput {
         }
         let known: BTreeSet<&str> = found.iter().map(|(_, collection)| collection.kind).collect();
         for kind in kinds.iter().flatten() {
-            if !known.contains(kind.value.as_str())
-                && !["configuration", "file", "chain", "set"].contains(&kind.value.as_str())
-            {
+            if !known.contains(kind.value.as_str()) && !COLLECTIONS.contains(&kind.value.as_str()) {
                 report.idle(format!("nothing of the kind `{}` holds entries on base", kind.value), Some(kind.span));
             }
         }
