@@ -58,7 +58,7 @@ pub(crate) fn real(share: &Share, world: &mut World, tally: &mut Tally) -> Resul
         let packets = if share.long { (lines * 20).clamp(300, 10_000) } else { lines.clamp(100, 400) };
         judge(&corpus::case(real.name.clone(), rules.clone(), &names, &mut random, packets), world, tally)?;
         // A damaged one that still loads.
-        for attempt in 0..if share.long { 20 } else { 3 } {
+        for attempt in 0..if share.long { 20 } else { 2 } {
             let changed = acceptance::damaged(&mut random, &rules);
             world.clear()?;
             let name = format!("{} --seed {} damaged {attempt}", real.name, share.seed);

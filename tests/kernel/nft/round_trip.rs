@@ -126,6 +126,11 @@ fn says_less(file: &str, listing: &str) -> Option<&'static str> {
     };
     if without_devices(file).is_some_and(|file| Some(file) == without_devices(listing)) && listing.contains("{ ? }") {
         Some("the devices of chains")
+    } else if let (Some((key, rest)), Some((listed, same))) = (file.split_once(" : "), listing.split_once(" : "))
+        && rest == same
+        && key.strip_prefix(listed).is_some_and(|more| more.starts_with(" . "))
+    {
+        Some("types behind `typeof`")
     } else if file.replace(" dynamic", "") == listing {
         Some("that a set is dynamic")
     } else {

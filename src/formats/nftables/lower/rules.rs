@@ -425,6 +425,11 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         {
             values::number(port, Type::Service)?;
         }
+        if let Some(port) = port
+            && let Kind::Word(_) = port.resolved().kind
+        {
+            values::number(port, Type::Service)?;
+        }
         if port.is_some() && !self.has_transport() {
             return Err("transport protocol mapping is only valid after transport protocol match".to_owned());
         }
