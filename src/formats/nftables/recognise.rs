@@ -41,7 +41,8 @@ pub(super) fn template(text: &[u8], refused: bool) -> Option<(usize, usize, &'st
     const MARKS: [(&[u8], &str); 5] =
         [(b"{%", "Jinja"), (b"{{", "Jinja"), (b"{#", "Jinja"), (b"<%", "ERB"), (b"${", "shell or Terraform")];
     if !refused {
-        let mut found = memchr::memmem::find_iter(text, b"{{").filter(|at| is_placeholder(&text[at + 2..]));
+        let mut found = memchr::memmem::find_iter(text, b"{{")
+            .filter(|at| is_placeholder(&text[at + 2..]) && !is_comment(&text[..*at]));
         return found.next().map(|at| (at, at + 2, "Jinja"));
     }
     let found = MARKS.iter().filter_map(|(mark, language)| {
@@ -49,6 +50,12 @@ pub(super) fn template(text: &[u8], refused: bool) -> Option<(usize, usize, &'st
         Some((at, at + mark.len(), *language))
     });
     found.min()
+}
+
+/// Whether what follows is in a comment.
+fn is_comment(before: &[u8]) -> bool {
+    let line = memchr::memrchr(b'\n', before).map_or(before, |end| &before[end..]);
+    memchr::memchr(b'#', line).is_some()
 }
 
 /// Whether two braces hold one name, and no elements of a set.
