@@ -1,6 +1,6 @@
+use super::shadow::{Worth, worth};
 use super::slice::Place;
 use super::windows::{Window, windows};
-use super::shadow::{Worth, worth};
 use crate::model::{Action, Chain, Configuration, Filter, Snapshot, Store, Symbol, TableId};
 use foldhash::quality::RandomState;
 use std::collections::{BTreeMap, HashMap};

@@ -55,7 +55,8 @@ fn sources() -> Vec<File> {
     let mut paths = Vec::new();
     collect(Path::new("src"), &mut paths);
     let below = |path: &Path| path.strip_prefix("src").expect("below src").to_owned();
-    let rooms = paths.into_iter().filter(|path| below(path).components().count() > 1 && !path.ends_with("tests.rs"));
+    let is_test = |path: &Path| path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests");
+    let rooms = paths.into_iter().filter(|path| below(path).components().count() > 1 && !is_test(path));
     rooms
         .map(|path| {
             let room = below(&path).components().next().expect("a room").as_os_str().to_string_lossy().into_owned();

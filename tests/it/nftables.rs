@@ -21,6 +21,13 @@ const JSON_OTHERWISE: &[(&str, &str)] = &[];
 const TRANSLATED_OTHERWISE: &[(&str, &str)] = &[
     ("configs_ipv6_server__mailserver", "an IPv6 routing header is one condition for iptables, two for nftables"),
     ("configs_ipv6_server__nat64-router-userspace", "likewise"),
+    (
+        "PvJScorebot+Scorebot-Sysconfig/etc__iptables__iptables.rules",
+        "nftables takes what a later fragment begins with for the header, and iptables does not look at it; `-f` tells them \
+         apart",
+    ),
+    ("sns.ias.edu__eduroam_iptables-save", "likewise"),
+    ("iDigitalFlame+Arch-Sysconfig/etc__iptables__iptables.rules", "likewise"),
 ];
 
 /// Twins of nftables and iptables that differ, and why that is right.
