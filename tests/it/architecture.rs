@@ -172,12 +172,13 @@ fn lowering_has_no_wildcard_over_variants() {
 #[test]
 fn snapshots_and_decisions_are_made_in_one_place() {
     let made = |word: &str, but: &str| -> Vec<String> {
-        let files = sources().into_iter().filter(|file| file.code.contains(word) && !file.path.ends_with(but));
+        let makes = |file: &File| file.code.replace("-> Decision {", "a function that returns one").contains(word);
+        let files = sources().into_iter().filter(|file| makes(file) && !file.path.ends_with(but));
         files.map(|file| file.path.display().to_string()).collect()
     };
     assert_eq!(made("Snapshot::new(", "src/formats/mod.rs"), Vec::<String>::new());
     assert_eq!(made("Snapshot {", "src/model/snapshot.rs"), Vec::<String>::new());
-    assert_eq!(made(" Decision {\n", "src/decision/mod.rs"), ["src/cli/judge.rs"], "a function that returns one");
+    assert_eq!(made(" Decision {\n", "src/decision/mod.rs"), Vec::<String>::new());
     let snapshot = fs::read_to_string("src/model/snapshot.rs").expect("text");
     assert!(snapshot.contains("pub(crate) const fn new(configurations: Vec<Configuration>, gaps: Vec<Gap>)"));
     assert!(snapshot.contains("\n    configurations: Vec<Configuration>,\n    gaps: Vec<Gap>,\n}"));
