@@ -1,6 +1,6 @@
 //! The command line, run in this process: what is printed where, and the exit codes.
 
-use crate::git::Repo;
+use crate::git::{Item, Repo};
 use portcullis::cli::{Surroundings, run};
 use std::ffi::OsString;
 use std::path::Path;
@@ -35,11 +35,14 @@ const SHUT: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACC
 /// A repository in which those files are committed and checked out.
 fn committed(files: &[(&str, &str)]) -> Repo {
     let repo = Repo::new();
-    let items: Vec<(&[u8], &str, &[u8])> =
-        files.iter().map(|(path, text)| (path.as_bytes(), "100644", text.as_bytes())).collect();
+    let items: Vec<Item<'_>> = files.iter().map(|(path, text)| file(path, text)).collect();
     repo.commit(&[], &items);
     repo.checkout();
     repo
+}
+
+fn file<'a>(path: &'a str, text: &'a str) -> Item<'a> {
+    (path.as_bytes(), "100644", text.as_bytes())
 }
 
 fn first_line(text: &str) -> &str {
@@ -164,8 +167,6 @@ fn a05_attributes_of_judged_files_need_an_approval() {
 
 #[test]
 fn a14_diverged_branches_are_judged_as_they_will_be_merged() {
-    let file: fn(&'static str, &'static str) -> (&'static [u8], &'static str, &'static [u8]) =
-        |path, text| (path.as_bytes(), "100644", text.as_bytes());
     let (policy, web) = (file("portcullis.yaml", POLICY), file("fw/web.rules", SHUT));
     let repo = Repo::new();
     let root = repo.commit(&[], &[policy, web]);

@@ -148,13 +148,11 @@ impl<'j> Reader<'j, '_> {
     }
 
     fn create(&mut self, key: &'j str, value: Node<'j>) -> Option<Verb<'j>> {
-        match self.added(key, value, false)? {
-            Verb::Add(declaration) => Some(Verb::Create(declaration)),
-            _ => {
-                self.gap(value, "rules are added, not created");
-                None
-            }
+        if let Verb::Add(declaration) = self.added(key, value, false)? {
+            return Some(Verb::Create(declaration));
         }
+        self.gap(value, "rules are added, not created");
+        None
     }
 
     /// `listed`: handles are what the kernel gave.

@@ -415,5 +415,5 @@ fn priority_of<'t>(text: &Cow<'t, [u8]>) -> Option<(Option<Cow<'t, [u8]>>, i64)>
         (Some("-"), Some(number)) => -number.parse::<i64>().ok()?,
         _ => return None,
     };
-    words.next().is_none().then(|| (Some(Cow::Owned(name)), offset))
+    words.next().is_none().then_some((Some(Cow::Owned(name)), offset))
 }

@@ -122,20 +122,20 @@ fn of_statement<'r, 't>(kind: &'r StatementKind<'t>, found: Found<'_, 'r, 't>) {
 
 /// An object by its name, or those that a map leads to (which its elements name).
 fn of_object<'r, 't>(kind: ObjectKind, name: &'r Expression<'t>, found: Found<'_, 'r, 't>) {
-    match &name.resolved().kind {
-        Kind::Word(text) | Kind::Quoted(text) => found(Used::Object(kind, text, name.at)),
-        Kind::Map(key, map) => {
-            of_expression(key, found);
-            match &map.resolved().kind {
-                Kind::Set(elements) => {
-                    for value in elements.others.iter().filter_map(|element| element.value.as_ref()) {
-                        of_object(kind, value, found);
-                    }
-                }
-                _ => of_expression(map, found),
+    let what = &name.resolved().kind;
+    if let Kind::Word(text) | Kind::Quoted(text) = what {
+        found(Used::Object(kind, text, name.at));
+    } else if let Kind::Map(key, map) = what {
+        of_expression(key, found);
+        if let Kind::Set(elements) = &map.resolved().kind {
+            for value in elements.others.iter().filter_map(|element| element.value.as_ref()) {
+                of_object(kind, value, found);
             }
+        } else {
+            of_expression(map, found);
         }
-        _ => of_expression(name, found),
+    } else {
+        of_expression(name, found);
     }
 }
 
@@ -199,10 +199,10 @@ fn of_expression<'r, 't>(expression: &'r Expression<'t>, found: Found<'_, 'r, 't
 
 /// The statement that ends a rule before its last statement, and the one behind it, which nft refuses.
 pub(super) fn after_the_end<'r, 't>(rule: &'r Rule<'t>) -> Option<&'r Statement<'t>> {
-    let end = rule.statements.iter().position(|statement| match &statement.kind {
-        StatementKind::Verdict(verdict) => !matches!(verdict, Verdict::Continue),
-        StatementKind::Reject(_) | StatementKind::Nat(_) => true,
-        _ => false,
-    })?;
+    let ends = |statement: &Statement<'_>| {
+        matches!(&statement.kind, StatementKind::Reject(_) | StatementKind::Nat(_))
+            || matches!(&statement.kind, StatementKind::Verdict(verdict) if *verdict != Verdict::Continue)
+    };
+    let end = rule.statements.iter().position(ends)?;
     rule.statements.get(end + 1)
 }
