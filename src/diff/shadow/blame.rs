@@ -5,10 +5,11 @@ use super::super::fdd::{ACCEPT, DENY, Node, Op, UNDECIDED};
 use super::super::slice::Place;
 use super::lines::{self, LineNumber, Lines};
 use super::program::{Program, TooMuch};
-use super::{Cause, goes_on};
+use super::{Cause, chains, goes_on};
 use crate::model::{Action, Filter, RuleId, Store};
 use crate::net::{Family, Region};
 use crate::text::Span;
+use std::collections::HashSet;
 
 /// Blockers that are named; the others are counted.
 const NAMED: usize = 5;
@@ -25,6 +26,8 @@ pub(super) struct Blame<'b, 'c> {
     store: &'b Store,
     lines: &'b Lines<'c>,
     left: usize,
+    /// The chains that the packets of each filter can be sent to.
+    places: Vec<HashSet<Place>>,
 }
 
 /// One way to a line: the calls that lead there, the innermost first, and the stage it begins with.
@@ -35,7 +38,9 @@ struct Way {
 
 impl<'b, 'c> Blame<'b, 'c> {
     pub(super) fn new(store: &'b Store, lines: &'b Lines<'c>) -> Self {
-        Self { store, lines, left: MOST_LINES }
+        let filters = lines.configuration.filters.iter();
+        let places = |filter| chains(store, Sided { configuration: lines.configuration, filter }).into_iter().collect();
+        Self { store, lines, left: MOST_LINES, places: filters.map(places).collect() }
     }
 
     /// Whether no packet at all can match a line.
@@ -111,9 +116,9 @@ impl<'b, 'c> Blame<'b, 'c> {
     fn contexts(&self, line: LineNumber) -> Vec<(Sided<'c>, Region)> {
         let configuration = self.lines.configuration;
         let place = self.lines.place(line);
-        let mine = |filter: &&'c Filter| filter.stages.iter().any(|stage| stage.table == place.0);
+        let mine = |(_, places): &(&'c Filter, &HashSet<Place>)| places.contains(&place);
         let mut out = Vec::new();
-        for filter in configuration.filters.iter().filter(mine) {
+        for (filter, _) in configuration.filters.iter().zip(&self.places).filter(mine) {
             for domain in &filter.domain {
                 let rules =
                     self.lines.rules(line).iter().filter_map(|rule| lines::matched(self.store, *rule, domain.family()));
@@ -139,8 +144,7 @@ impl<'b, 'c> Blame<'b, 'c> {
     fn program<'r>(&'r mut self, sided: Sided<'c>, region: &'r Region) -> Result<Program<'r, 'c>, TooMuch> {
         self.left = self.left.checked_sub(self.lines.all.len()).ok_or(TooMuch)?;
         let mut program = Program::new(self.store, sided, self.lines, region, 0, EDGES)?;
-        let version = program.version(&vec![false; self.lines.all.len()])?;
-        program.prepare(&version);
+        program.prepare_called()?;
         Ok(program)
     }
 
@@ -157,9 +161,10 @@ impl<'b, 'c> Blame<'b, 'c> {
                 return Ok(Some(Cause::Elsewhere(lines.all[*call].origin)));
             }
         }
-        let mut earlier: Vec<LineNumber> = (lines.of(place).start..line).collect();
+        let before = |line: LineNumber| move |other: &LineNumber| *other < line;
+        let mut earlier: Vec<LineNumber> = program.touched(place).into_iter().filter(before(line)).collect();
         for (caller, call) in &way.calls {
-            earlier.extend(lines.of(*caller).start..*call);
+            earlier.extend(program.touched(*caller).into_iter().filter(before(*call)));
         }
         let mut takers: Vec<(LineNumber, Node)> = Vec::new();
         for other in earlier {
@@ -168,7 +173,9 @@ impl<'b, 'c> Blame<'b, 'c> {
         }
         // What an earlier base chain accepts comes all the same.
         let stages = &sided.filter.stages[..way.stage];
-        for other in stages.iter().flat_map(|stage| lines.of((stage.table, stage.chain))) {
+        let denying: Vec<LineNumber> =
+            stages.iter().flat_map(|stage| program.touched((stage.table, stage.chain))).collect();
+        for other in denying {
             let does = program.does(other)?;
             let decides = program.compiler.diagram.apply(Op::Called, does, UNDECIDED)?;
             takers.push((other, program.compiler.diagram.apply(Op::Clash, decides, ACCEPT)?));
@@ -194,9 +201,10 @@ impl<'b, 'c> Blame<'b, 'c> {
             let jump = program.matches(*call)?;
             left = program.compiler.diagram.apply(Op::Within, jump, left)?;
         }
-        let mut later: Vec<LineNumber> = (line + 1..lines.of(place).end).collect();
+        let after = |line: LineNumber| move |other: &LineNumber| *other > line;
+        let mut later: Vec<LineNumber> = program.touched(place).into_iter().filter(after(line)).collect();
         for (caller, call) in &way.calls {
-            later.extend(call + 1..lines.of(*caller).end);
+            later.extend(program.touched(*caller).into_iter().filter(after(*call)));
         }
         let mut takers = Vec::new();
         for other in later {

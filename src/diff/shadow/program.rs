@@ -186,6 +186,26 @@ impl<'p, 'c> Program<'p, 'c> {
         self.done.clone_from(&version.done);
     }
 
+    /// Compiles the chains that others call, which is enough to ask what single lines do.
+    pub(super) fn prepare_called(&mut self) -> Result<(), TooMuch> {
+        let mut version = Version { gone: Vec::new(), done: Done::default(), total: UNDECIDED };
+        for place in self.order.clone().into_iter().rev() {
+            if self.chains.get(&place).is_some_and(|chain| !chain.callers.is_empty()) {
+                self.compile(place, &mut version, None)?;
+            }
+        }
+        self.done = version.done;
+        Ok(())
+    }
+
+    /// The lines of a chain that can match.
+    pub(super) fn touched(&self, place: Place) -> Vec<LineNumber> {
+        let rules = self.chains.get(&place).map_or(&[][..], |chain| chain.rules.as_slice());
+        let mut lines: Vec<LineNumber> = rules.iter().map(|(line, _)| *line).collect();
+        lines.dedup();
+        lines
+    }
+
     /// What a line matches.
     pub(super) fn matches(&mut self, line: LineNumber) -> Result<Node, TooMuch> {
         let mut all = UNDECIDED;
@@ -237,7 +257,7 @@ impl<'p, 'c> Program<'p, 'c> {
 
     fn compile(&mut self, place: Place, version: &mut Version, without: Option<LineNumber>) -> Result<(), TooMuch> {
         let rules = self.chains.get(&place).map_or(&[][..], |chain| chain.rules.as_slice());
-        let kept = rules.iter().filter(|(line, _)| !version.gone[*line] && Some(*line) != without);
+        let kept = rules.iter().filter(|(line, _)| version.gone.get(*line) != Some(&true) && Some(*line) != without);
         let rules: Vec<RuleId> = kept.map(|(_, rule)| *rule).collect();
         let node = self.compiler.list(self.sided, place.0, &rules, &version.done)?;
         version.done.insert(place, Some(node));
@@ -280,8 +300,7 @@ impl<'p, 'c> Program<'p, 'c> {
         if above.len() > MOST_ABOVE {
             return Ok(None);
         }
-        let gone = vec![false; self.lines.all.len()];
-        let mut version = Version { gone, done: self.done.clone(), total: UNDECIDED };
+        let mut version = Version { gone: Vec::new(), done: self.done.clone(), total: UNDECIDED };
         version.done.insert(place, Some(UNDECIDED));
         for caller in self.order.clone().into_iter().rev().filter(|caller| *caller != place && above.contains(caller)) {
             self.compile(caller, &mut version, None)?;
