@@ -1,13 +1,13 @@
 //! What it costs to find every line that never applies or changes nothing, beside the floor: reading the bytes.
 //!
-//! `cargo bench --bench shadow` prints one row a workload: the least of several runs, wall clock on one core. The
+//! `cargo bench --bench shadow` prints one row a workload: the least of several runs, time of one core. The
 //! workloads are those of `workloads.rs`; `adversarial` are ranges at random in every field, which no structure helps.
 //! `cargo bench --bench shadow -- real` runs the rows whose name contains `real`.
 
 #[expect(dead_code, reason = "what this shares with the other benchmarks is the making of files")]
 mod measure;
 
-use measure::{Outcome, generate, say};
+use measure::{Outcome, generate, say, spent};
 use portcullis::diff::shadow::{Worth, worth};
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
@@ -26,7 +26,9 @@ fn main() -> Outcome<()> {
     }
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../workloads");
     std::fs::create_dir_all(&made)?;
-    say("times in ms, least of several runs; floor = reading the file; x = all / floor; open = lines not decided");
+    say(
+        "times in ms of one core, least of several runs; floor = reading the file; x = all / floor; open = lines not decided",
+    );
     say(&format!(
         "{:<28} {:>8} {:>8} {:>9} {:>8} {:>8} {:>9} {:>6}",
         "workload", "floor", "read", "analysis", "x", "shadowed", "redundant", "open"
@@ -103,19 +105,19 @@ fn row(name: &str, file: &Path) -> Outcome<()> {
     let mut found = Worth::default();
     let begun = Instant::now();
     for round in 0..10 {
-        let start = Instant::now();
+        let start = spent();
         let bytes = std::fs::read(file)?;
-        let floor = start.elapsed();
+        let floor = spent() - start;
         let mut sources = SourceMap::default();
         let source = sources.add(b"rules", bytes).map_err(|_| "too large")?;
         let mut store = Store::default();
         let input = [Input { name: "bench".into(), format: formats::format("iptables-save"), files: vec![source] }];
-        let start = Instant::now();
+        let start = spent();
         let (snapshot, _, _) = formats::read(&input, &sources, &mut store, None);
-        let read = start.elapsed();
-        let start = Instant::now();
+        let read = spent() - start;
+        let start = spent();
         found = snapshot.configurations().first().map(|configuration| worth(&store, configuration)).unwrap_or_default();
-        let analysis = start.elapsed();
+        let analysis = spent() - start;
         for (best, time) in best.iter_mut().zip([floor, read, analysis]) {
             *best = (*best).min(time);
         }

@@ -93,7 +93,7 @@ pub(crate) fn one(format: &str, base: &Path, head: &Path) -> Outcome<()> {
 }
 
 /// What this thread has had of a core so far: others may keep the machine busy.
-fn spent() -> Duration {
+pub(crate) fn spent() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
