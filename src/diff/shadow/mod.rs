@@ -257,7 +257,7 @@ impl<'s, 'c: 's> Context<'s, 'c> {
             self.means = Means::Flat(Box::new(long));
             return facts;
         }
-        let first = (count * 400 + 200_000).min(MOST_EDGES);
+        let first = (count * 1600 + 400_000).min(MOST_EDGES);
         let attempts = [(0, first), (1, first), (2, first), (0, MOST_EDGES), (1, MOST_EDGES)];
         for (order, most) in attempts {
             let mut facts = none();
