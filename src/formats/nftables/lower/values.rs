@@ -69,6 +69,7 @@ impl Values {
 pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, String> {
     match &expression.kind {
         Kind::Variable(_, value) => values(value, kind),
+        Kind::Word(word) if is_protocol_for_a_name(word, kind) => Err(not_a_name(kind)),
         Kind::Word(word) | Kind::Quoted(word) => Ok(match kind.read(word)? {
             Value::Set(set) => Values::of(set),
             Value::Name(name) => Values::named(name),
@@ -111,16 +112,22 @@ pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, 
     }
 }
 
+/// Whether a word is one of nft's own, which an interface must be quoted to be called.
+fn is_protocol_for_a_name(word: &[u8], kind: Type) -> bool {
+    kind == Type::Interface && is_protocol_word(word)
+}
+
+fn not_a_name(kind: Type) -> String {
+    format!("datatype mismatch, expected {}, expression has type Internet protocol", kind.title())
+}
+
 /// One number: a word, or flags and numbers put together.
 pub(super) fn number(expression: &Expression<'_>, kind: Type) -> Result<u128, String> {
     let lists =
         |parts: &[Expression<'_>]| parts.iter().try_fold(0, |sum, part| number(part, kind).map(|value| sum | value));
     match &expression.kind {
         Kind::Variable(_, value) => number(value, kind),
-        // Words of nft's own, which a name must be quoted to be.
-        Kind::Word(word) if kind == Type::Interface && is_protocol_word(word) => {
-            Err(format!("datatype mismatch, expected {}, expression has type Internet protocol", kind.title()))
-        }
+        Kind::Word(word) if is_protocol_for_a_name(word, kind) => Err(not_a_name(kind)),
         Kind::Word(word) | Kind::Quoted(word) => match kind.read(word)? {
             Value::Set(set) if set.len() == 1 => Ok(set.first().unwrap_or_default()),
             Value::Set(_) | Value::Name(_) => {
