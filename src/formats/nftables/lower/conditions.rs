@@ -416,7 +416,7 @@ pub(super) fn number(kind: Type, value: u128) -> String {
 }
 
 pub(super) fn state_bit(state: State) -> u128 {
-    names::value(names::CT_STATES, state.name().as_bytes()).unwrap_or_default().into()
+    names::value(names::CT_STATES, state.name().as_bytes()).expect("nft has a bit for every state").into()
 }
 
 /// What reading a part settles for those after it.

@@ -315,22 +315,16 @@ impl<'t> Parser<'_, 't> {
         self.expect_sign(Sign::OpenBrace, "`{`")?;
         let mut devices = Vec::new();
         loop {
-            while self.peek().kind == Kind::Newline {
-                self.advance();
-            }
+            self.pass_newlines();
             if self.is_sign(Sign::Dollar) {
                 let variable = self.variable()?;
                 devices.extend(self.device_names(&variable)?);
             } else {
                 devices.push(self.string()?);
             }
-            while self.peek().kind == Kind::Newline {
-                self.advance();
-            }
+            self.pass_newlines();
             let more = self.take_sign(Sign::Comma);
-            while self.peek().kind == Kind::Newline {
-                self.advance();
-            }
+            self.pass_newlines();
             if self.take_sign(Sign::CloseBrace) {
                 return Ok(devices);
             }

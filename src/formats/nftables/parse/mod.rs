@@ -371,6 +371,13 @@ impl<'p, 't> Parser<'p, 't> {
         u32::try_from(number).map_err(|_| self.refused(format!("{number} is too large")))
     }
 
+    /// Passes over line ends where the grammar takes any number of them.
+    fn pass_newlines(&mut self) {
+        while self.peek().kind == Kind::Newline {
+            self.advance();
+        }
+    }
+
     /// The next token is not what it should be.
     fn unexpected(&mut self, wanted: &str) -> Box<Refusal> {
         let token = self.peek();

@@ -345,19 +345,13 @@ impl<'t> Parser<'_, 't> {
         self.expect_sign(Sign::OpenBrace, "`{`")?;
         let mut states = Vec::new();
         loop {
-            while self.peek().kind == Kind::Newline {
-                self.advance();
-            }
+            self.pass_newlines();
             let state = self.name()?;
             self.expect_sign(Sign::Colon, "`:`")?;
             states.push((state, self.time_or_seconds()?));
-            while self.peek().kind == Kind::Newline {
-                self.advance();
-            }
+            self.pass_newlines();
             let more = self.take_sign(Sign::Comma);
-            while self.peek().kind == Kind::Newline {
-                self.advance();
-            }
+            self.pass_newlines();
             if self.take_sign(Sign::CloseBrace) {
                 return Ok(states);
             }
