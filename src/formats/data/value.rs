@@ -45,9 +45,8 @@ pub(in crate::formats) struct Unknown(pub(in crate::formats) Arc<str>);
 pub(in crate::formats) struct List {
     /// Those that are surely there.
     pub(in crate::formats) items: Vec<Value>,
-    /// Further ones: each stands for any number of values, none among them, that are all like it; where in the order
-    /// is not known. Empty for a list that is known as a whole.
-    pub(in crate::formats) more: Vec<Value>,
+    /// Further ones; where in the order is not known. Empty for a list that is known as a whole.
+    pub(in crate::formats) more: Vec<More>,
     /// Whether it is a set: the order means nothing, and no value is there twice.
     pub(in crate::formats) is_set: bool,
 }
@@ -58,7 +57,16 @@ pub(in crate::formats) struct Object {
     /// Those that are surely there, with different names, in the order of the text.
     pub(in crate::formats) entries: Vec<Entry>,
     /// Further ones under names that are not known and not among the entries, as in [`List::more`].
-    pub(in crate::formats) more: Vec<Value>,
+    pub(in crate::formats) more: Vec<More>,
+}
+
+/// Any number of values, none among them.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::formats) struct More {
+    /// What they are called together: equal names stand for the same values, and as many.
+    pub(in crate::formats) name: Unknown,
+    /// What is known of each of them.
+    pub(in crate::formats) like: Value,
 }
 
 /// A value by its name.
@@ -219,12 +227,13 @@ impl PartialEq for What {
 impl PartialEq for List {
     fn eq(&self, other: &Self) -> bool {
         let Self { items, more, is_set } = self;
-        let same = |a: &[Value], b: &[Value]| {
-            a.len() == b.len() && a.iter().all(|value| b.contains(value)) && b.iter().all(|value| a.contains(value))
-        };
         let items = if *is_set { same(items, &other.items) } else { *items == other.items };
         *is_set == other.is_set && items && same(more, &other.more)
     }
+}
+
+fn same<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.len() == b.len() && a.iter().all(|value| b.contains(value)) && b.iter().all(|value| a.contains(value))
 }
 
 /// The order of the entries means nothing.
@@ -232,7 +241,7 @@ impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         let Self { entries, more } = self;
         entries.len() == other.entries.len()
-            && *more == other.more
+            && same(more, &other.more)
             && entries.iter().all(|entry| other.get(&entry.name) == Some(&entry.value))
     }
 }
