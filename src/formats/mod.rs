@@ -3,6 +3,8 @@
 //! A format claims every byte it reads in a [`Ledger`]; what nobody claims becomes a gap by itself.
 //! Knows nothing of git, policy, differences or checks.
 
+mod account;
+mod cloud;
 mod data;
 mod describe;
 mod glob;
@@ -25,6 +27,7 @@ macro_rules! formats {
 }
 
 formats! {
+    cf_asg,
     iptables_save,
     nftables,
 }

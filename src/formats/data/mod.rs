@@ -10,5 +10,4 @@ mod number;
 pub(super) mod value;
 
 pub(super) use json::{Entry, Json, Kind, Node, Object, Values};
-#[expect(unused_imports, reason = "the readers of Terraform are being built on it")]
 pub(super) use number::Number;

@@ -3,7 +3,7 @@
 //! Both notations become the same commands (`syntax`), these are carried out on a ruleset (`program`), and the ruleset is
 //! turned into the model (`lower`).
 
-mod account;
+use super::account;
 mod include;
 mod json;
 mod lex;

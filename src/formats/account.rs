@@ -1,35 +1,35 @@
 //! What became of each piece of the text. Parser, program and lowering claim in any order; the ledgers of the files are
 //! filled from it at the end.
 
-use crate::formats::{Disposition, Reading};
+use super::{Disposition, Reading};
 use crate::text::{SourceId, Span};
 use std::collections::BTreeSet;
 
 /// Claims and gaps of all files of a configuration.
 #[derive(Debug, Default)]
-pub(super) struct Account {
-    pub(super) claims: Vec<(Span, Result<Disposition, String>)>,
+pub(in crate::formats) struct Account {
+    pub(in crate::formats) claims: Vec<(Span, Result<Disposition, String>)>,
 }
 
 impl Account {
     /// The text at that place was understood.
-    pub(super) fn claim(&mut self, at: Span, disposition: Disposition) {
+    pub(in crate::formats) fn claim(&mut self, at: Span, disposition: Disposition) {
         self.claims.push((at, Ok(disposition)));
     }
 
     /// The text at that place has an effect that cannot be bounded, or nft refuses it.
-    pub(super) fn gap(&mut self, at: Span, reason: impl Into<String>) {
+    pub(in crate::formats) fn gap(&mut self, at: Span, reason: impl Into<String>) {
         self.claims.push((at, Err(reason.into())));
     }
 
     /// Adds another account.
-    pub(super) fn append(&mut self, mut other: Self) {
+    pub(in crate::formats) fn append(&mut self, mut other: Self) {
         self.claims.append(&mut other.claims);
     }
 
     /// Fills the ledgers. What is inert or opaque within something that is understood is noted all the same, and a gap there
     /// is one.
-    pub(super) fn close(mut self, reading: &mut Reading<'_>) {
+    pub(in crate::formats) fn close(mut self, reading: &mut Reading<'_>) {
         self.claims.sort_by_key(|(at, _)| (at.source, at.start, std::cmp::Reverse(at.end)));
         let files: BTreeSet<SourceId> =
             reading.files().iter().copied().chain(self.claims.iter().map(|(at, _)| at.source)).collect();

@@ -1,0 +1,81 @@
+//! What a resource says besides its rules, in words that are equal exactly if nothing of it changed.
+
+use crate::formats::data::value::{Entry, List, Object, Value, What};
+use crate::text::escape;
+
+/// What a provider fills in by itself, and what is said elsewhere in the model.
+const COMPUTED: &[&str] = &[
+    "arn",
+    "id",
+    "owner_id",
+    "tags_all",
+    "region",
+    "self_link",
+    "creation_timestamp",
+    "timeouts",
+    "effective_labels",
+    "terraform_labels",
+    "all_tags",
+    "created_at",
+    "updated_at",
+];
+
+/// The arguments of a resource, without those of its rules (`without`), those that nobody wrote, and those that say
+/// what is so anyway.
+pub(super) fn of(body: &Value, without: &[&str]) -> String {
+    let Some(object) = body.object() else { return show(body) };
+    let mut parts: Vec<String> = object
+        .entries
+        .iter()
+        .filter(|entry| !without.contains(&&*entry.name) && !COMPUTED.contains(&&*entry.name) && says(&entry.value))
+        .map(|Entry { name, at: _, value }| format!("{} = {}", escape(name.as_bytes()), show(value)))
+        .collect();
+    parts.extend(object.more.iter().map(|value| format!("… = {}", show(value))));
+    parts.sort();
+    parts.join(", ")
+}
+
+/// Whether a value says anything: null, nothing in a list and `false` are what is so anyway.
+fn says(value: &Value) -> bool {
+    match &value.what {
+        What::Null | What::Truth(false) => false,
+        What::Text(text) => !text.is_empty() || value.sensitive,
+        What::Truth(true) | What::Number(_) | What::Unknown(_) => true,
+        What::List(list) => !list.items.is_empty() || !list.more.is_empty(),
+        What::Object(object) => !object.entries.is_empty() || !object.more.is_empty(),
+    }
+}
+
+/// A value in words.
+pub(super) fn show(value: &Value) -> String {
+    if value.sensitive {
+        return "(sensitive)".to_owned();
+    }
+    match &value.what {
+        What::Null => "null".to_owned(),
+        What::Truth(truth) => truth.to_string(),
+        What::Number(_) => value.as_text().map_or_else(|| "a number".to_owned(), |text| text.to_string()),
+        What::Text(text) => format!("\"{}\"", escape(text.as_bytes())),
+        What::Unknown(unknown) => format!("unknown {}", escape(unknown.0.as_bytes())),
+        What::List(list) => {
+            let List { items, more, is_set } = &**list;
+            let mut parts: Vec<String> = items.iter().map(show).collect();
+            if *is_set {
+                parts.sort();
+            }
+            parts.extend(more.iter().map(|value| format!("…{}", show(value))));
+            format!("[{}]", parts.join(", "))
+        }
+        What::Object(object) => {
+            let Object { entries, more } = &**object;
+            let mut parts: Vec<String> = entries
+                .iter()
+                .filter(|entry| !entry.value.is_null())
+                .map(|entry| format!("{} = {}", escape(entry.name.as_bytes()), show(&entry.value)))
+                .collect();
+            parts.sort();
+            parts.extend(more.iter().map(|value| format!("…{}", show(value))));
+            format!("{{{}}}", parts.join(", "))
+        }
+    }
+}

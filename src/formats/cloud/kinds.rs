@@ -1,0 +1,183 @@
+//! Types of resources that are no packet filters, or whose effect on packets is not computed.
+
+/// A type that has to do with packets and is not lowered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Other {
+    /// The word that objects of it are counted by: the type itself where it is a known one.
+    pub(super) kind: &'static str,
+    /// What to say if one changes.
+    pub(super) uncomputed: &'static str,
+}
+
+/// For types that are known by a part of their name only.
+pub(super) const UNKNOWN: &str = "resource";
+
+const BALANCED: &str = "what a load balancer does with requests is not computed";
+const ATTACHED: &str = "which hosts a firewall stands before is not computed";
+const FILTERED: &str = "what it does to packets is not computed";
+
+/// What is to be said of a type; `None`: it has nothing to do with packets.
+pub(super) fn other(kind: &str) -> Option<Other> {
+    for (kinds, uncomputed) in KNOWN {
+        if let Some(kind) = kinds.iter().find(|known| **known == kind) {
+            return Some(Other { kind, uncomputed });
+        }
+    }
+    let parts: Vec<&str> = kind.split('_').collect();
+    let has =
+        |words: &[&str]| words.iter().any(|word| parts.windows(word.split('_').count()).any(|w| w.join("_") == *word));
+    let (kind, uncomputed) = if has(BALANCING) {
+        (UNKNOWN, BALANCED)
+    } else if has(FILTERING) {
+        (UNKNOWN, FILTERED)
+    } else {
+        return None;
+    };
+    Some(Other { kind, uncomputed })
+}
+
+/// Words in the names of types of load balancers.
+const BALANCING: &[&str] = &[
+    "lb",
+    "alb",
+    "elb",
+    "nlb",
+    "loadbalancer",
+    "load_balancer",
+    "listener",
+    "forwarding_rule",
+    "url_map",
+    "backend_service",
+];
+
+/// Words in the names of types that filter packets.
+const FILTERING: &[&str] = &[
+    "firewall",
+    "security_group",
+    "securitygroup",
+    "security_groups",
+    "secgroup",
+    "network_acl",
+    "acl_rule",
+    "networkfirewall",
+    "nsg",
+    "security_rule",
+    "firewall_policy",
+    "network_policy",
+    "sg",
+    "asg",
+];
+
+static KNOWN: &[(&[&str], &str)] = &[
+    (
+        &[
+            "aws_alb",
+            "aws_alb_listener",
+            "aws_alb_listener_certificate",
+            "aws_alb_listener_rule",
+            "aws_alb_target_group",
+            "aws_alb_target_group_attachment",
+            "aws_app_cookie_stickiness_policy",
+            "aws_elb",
+            "aws_elb_attachment",
+            "aws_lb",
+            "aws_lb_cookie_stickiness_policy",
+            "aws_lb_listener",
+            "aws_lb_listener_certificate",
+            "aws_lb_listener_rule",
+            "aws_lb_ssl_negotiation_policy",
+            "aws_lb_target_group",
+            "aws_lb_target_group_attachment",
+            "aws_load_balancer_policy",
+            "aws_proxy_protocol_policy",
+            "azurerm_application_gateway",
+            "azurerm_lb",
+            "azurerm_lb_backend_address_pool",
+            "azurerm_lb_nat_pool",
+            "azurerm_lb_nat_rule",
+            "azurerm_lb_probe",
+            "azurerm_lb_rule",
+            "digitalocean_loadbalancer",
+            "exoscale_nlb",
+            "exoscale_nlb_service",
+            "google_compute_backend_bucket",
+            "google_compute_backend_service",
+            "google_compute_forwarding_rule",
+            "google_compute_global_forwarding_rule",
+            "google_compute_health_check",
+            "google_compute_http_health_check",
+            "google_compute_https_health_check",
+            "google_compute_region_backend_service",
+            "google_compute_region_health_check",
+            "google_compute_target_http_proxy",
+            "google_compute_target_https_proxy",
+            "google_compute_target_pool",
+            "google_compute_target_ssl_proxy",
+            "google_compute_target_tcp_proxy",
+            "google_compute_url_map",
+            "hcloud_load_balancer",
+            "hcloud_load_balancer_network",
+            "hcloud_load_balancer_service",
+            "hcloud_load_balancer_target",
+            "openstack_lb_listener_v2",
+            "openstack_lb_loadbalancer_v2",
+            "openstack_lb_member_v2",
+            "openstack_lb_monitor_v2",
+            "openstack_lb_pool_v2",
+            "scaleway_lb",
+            "scaleway_lb_acl",
+            "scaleway_lb_backend",
+            "scaleway_lb_certificate",
+            "scaleway_lb_frontend",
+            "scaleway_lb_ip",
+            "scaleway_lb_route",
+        ],
+        BALANCED,
+    ),
+    (
+        &[
+            "aws_network_acl_association",
+            "aws_network_interface_sg_attachment",
+            "azurerm_network_interface_security_group_association",
+            "azurerm_subnet_network_security_group_association",
+            "azurerm_network_interface_application_security_group_association",
+            "cloudfoundry_space_asgs",
+            "cloudfoundry_default_asg",
+            "cloudfoundry_security_group_space_bindings",
+            "hcloud_firewall_attachment",
+        ],
+        ATTACHED,
+    ),
+    (
+        &[
+            "aws_db_security_group",
+            "aws_elasticache_security_group",
+            "aws_networkfirewall_firewall",
+            "aws_networkfirewall_firewall_policy",
+            "aws_networkfirewall_rule_group",
+            "aws_redshift_security_group",
+            "azurerm_firewall",
+            "azurerm_firewall_application_rule_collection",
+            "azurerm_firewall_nat_rule_collection",
+            "azurerm_firewall_network_rule_collection",
+            "azurerm_firewall_policy",
+            "azurerm_firewall_policy_rule_collection_group",
+            "azurerm_mariadb_firewall_rule",
+            "azurerm_mssql_firewall_rule",
+            "azurerm_mysql_firewall_rule",
+            "azurerm_postgresql_firewall_rule",
+            "azurerm_sql_firewall_rule",
+            "digitalocean_database_firewall",
+            "google_compute_firewall_policy",
+            "google_compute_firewall_policy_rule",
+            "google_compute_network_firewall_policy",
+            "google_compute_network_firewall_policy_rule",
+            "google_compute_security_policy",
+            "openstack_compute_secgroup_v2",
+            "openstack_fw_firewall_v1",
+            "openstack_fw_policy_v1",
+            "openstack_fw_rule_v1",
+        ],
+        FILTERED,
+    ),
+];

@@ -1,0 +1,250 @@
+//! What the resources of cloud providers do to packets: security groups, network ACLs and firewalls, whatever notation
+//! they were written in.
+//!
+//! One file a provider. Each meaning is that of the provider's documentation, which is named where it is used. Knows
+//! nothing of notations: a reader hands over [`Instance`]s with evaluated arguments, and an [`Account`] for what became
+//! of those.
+
+mod attributes;
+mod aws;
+mod cloudfoundry;
+mod content;
+mod kinds;
+mod line;
+mod points;
+mod tree;
+
+pub(super) use tree::value_of;
+
+use super::account::Account;
+use super::data::value::Value;
+use super::{Disposition, Reading};
+use crate::model::{Object, Reference};
+use crate::text::{Span, escape};
+use attributes::Known;
+use line::{Condition, Line, Peer};
+use points::{Direction, Manner, Points};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A resource with its arguments, after everything in them that can be computed was.
+#[derive(Debug, Clone)]
+pub(super) struct Instance {
+    /// Its type: `aws_security_group`.
+    pub(super) kind: Arc<str>,
+    /// Its full address: `module.edge.aws_security_group.web["a"]`. Not escaped.
+    pub(super) address: Arc<str>,
+    /// Its arguments: an object.
+    pub(super) body: Value,
+    /// Where it is declared.
+    pub(super) origin: Span,
+    /// `None`: it is surely there. Otherwise the name of what decides whether it is.
+    pub(super) existence: Option<Arc<str>>,
+}
+
+/// Puts the resources of a configuration into its model. Spans of arguments that are not in the model, or change
+/// nothing, are claimed in `account` within what the reader has claimed as a whole.
+pub(super) fn lower(instances: &[Instance], reading: &mut Reading<'_>, account: &mut Account) {
+    let mut lowering = Lowering {
+        account,
+        points: Points::default(),
+        objects: Vec::new(),
+        undefined: Vec::new(),
+        index: Index::of(instances),
+        opened: BTreeSet::new(),
+    };
+    let mut rest: Vec<&Instance> = instances.iter().collect();
+    for (kinds, lower) in PROVIDERS {
+        let mut mine = Vec::new();
+        rest.retain(|instance| match kinds.iter().find(|kind| ***kind == *instance.kind) {
+            Some(kind) => {
+                mine.push((*kind, *instance));
+                false
+            }
+            None => true,
+        });
+        if !mine.is_empty() {
+            lower(&mut lowering, &mine);
+        }
+    }
+    for instance in rest {
+        lowering.other(instance);
+    }
+    let Lowering { account: _, points, mut objects, undefined, index: _, opened: _ } = lowering;
+    for object in &mut objects {
+        let rules: usize = Direction::BOTH.into_iter().map(|direction| points.count(&object.address, direction)).sum();
+        object.elements = object.elements.map(|_| rules);
+    }
+    objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
+    reading.configuration.objects.extend(objects);
+    reading.configuration.undefined.extend(undefined);
+    points.finish(&mut reading.configuration, reading.store);
+}
+
+/// Resources of one provider, each with its type.
+type Mine<'i> = [(&'static str, &'i Instance)];
+
+/// The types of each provider, and what lowers them.
+static PROVIDERS: &[(&[&str], fn(&mut Lowering<'_, '_>, &Mine<'_>))] =
+    &[(aws::KINDS, aws::lower), (cloudfoundry::KINDS, cloudfoundry::lower)];
+
+/// The model in the making.
+struct Lowering<'a, 'i> {
+    account: &'a mut Account,
+    points: Points,
+    objects: Vec<Object>,
+    undefined: Vec<Reference>,
+    index: Index<'i>,
+    /// Names that were said to be declared by nothing already.
+    opened: BTreeSet<(Span, String)>,
+}
+
+/// Where the names of resources lead.
+#[derive(Debug, Default)]
+struct Index<'i> {
+    addresses: BTreeMap<&'i str, &'i Instance>,
+    ids: BTreeMap<Arc<str>, &'i Instance>,
+    names: BTreeMap<(Arc<str>, Arc<str>), &'i Instance>,
+}
+
+impl<'i> Index<'i> {
+    fn of(instances: &'i [Instance]) -> Self {
+        let mut index = Self::default();
+        for instance in instances {
+            index.addresses.insert(&instance.address, instance);
+            let Some(body) = instance.body.object() else { continue };
+            for key in ["id", "self_link", "arn"] {
+                if let Some(id) = body.get(key).and_then(Value::as_text).filter(|id| !id.is_empty()) {
+                    index.ids.insert(id, instance);
+                }
+            }
+            if let Some(name) = body.get("name").and_then(Value::as_text) {
+                index.names.insert((Arc::clone(&instance.kind), name), instance);
+            }
+        }
+        index
+    }
+
+    /// The resource that a text names by its id, or by its name if it is of one of these types.
+    fn written(&self, text: &str, kinds: &[&str]) -> Option<&'i Instance> {
+        let named = |kind: &&str| self.names.get(&(Arc::from(*kind), Arc::from(text))).copied();
+        self.ids.get(text).copied().or_else(|| kinds.iter().find_map(named))
+    }
+
+    /// The resource of which an unknown value is an attribute: `aws_security_group.web.id`.
+    fn referred(&self, unknown: &str) -> Option<&'i Instance> {
+        let (address, _) = unknown.rsplit_once('.')?;
+        self.addresses.get(address).copied()
+    }
+
+    /// Whether one of several resources of that address is there.
+    fn has_one_of(&self, address: &str) -> bool {
+        let first = self.addresses.range(address..).map(|(known, _)| *known);
+        first.take_while(|known| known.starts_with(address)).any(|known| known[address.len()..].starts_with('['))
+    }
+}
+
+impl<'i> Lowering<'_, 'i> {
+    /// What a value is called that names a resource of one of these types: its address if it is one of this
+    /// configuration, otherwise what is written. Noted if it must be one of this configuration, and none is.
+    fn target(&mut self, known: &Known<Arc<str>>, kinds: &[&'static str], at: Span) -> String {
+        match known {
+            Known::Is(text) => match self.index.written(text, kinds) {
+                Some(instance) => instance.address.to_string(),
+                None => text.to_string(),
+            },
+            Known::Not(unknown) => {
+                if let Some(instance) = self.index.referred(unknown) {
+                    return instance.address.to_string();
+                }
+                let Some((address, _)) = unknown.rsplit_once('.') else { return unknown.clone() };
+                let of = |kind: &&&'static str| is_resource(address, kind);
+                let Some(kind) = kinds.iter().find(of) else { return unknown.clone() };
+                if !self.index.has_one_of(address) && self.opened.insert((at, address.to_owned())) {
+                    let address = escape(address.as_bytes());
+                    self.undefined.push(Reference { kind, address, origin: at });
+                }
+                address.to_owned()
+            }
+        }
+    }
+
+    #[expect(dead_code, reason = "for providers that come next")]
+    /// The resource that a value names, if it is of this configuration.
+    fn found(&self, known: &Known<Arc<str>>, kinds: &[&str]) -> Option<&'i Instance> {
+        match known {
+            Known::Is(text) => self.index.written(text, kinds),
+            Known::Not(unknown) => self.index.referred(unknown),
+        }
+    }
+
+    /// One end of a packet: members of the group that a value names.
+    fn members(&mut self, value: &Value, end: &str, kinds: &[&'static str]) -> Peer {
+        let known = match (value.as_text(), value.name_of_unknown()) {
+            (Some(text), _) if !value.sensitive => Known::Is(text),
+            (Some(_), _) => return Peer::If(Condition::new(format!("{end} is a member of a sensitive value"))),
+            (None, Some(unknown)) => Known::Not(unknown.to_owned()),
+            (None, None) => {
+                self.account.gap(value.at, "the name of a group is expected");
+                Known::Not("what is not understood".to_owned())
+            }
+        };
+        let group = self.target(&known, kinds, value.at);
+        Peer::If(Condition::new(format!("{end} is a member of {group}")))
+    }
+
+    /// A resource is there.
+    fn object(&mut self, kind: &'static str, instance: &Instance, content: String) -> &mut Object {
+        self.objects.push(points::object(kind, &instance.address, content, instance.origin));
+        self.objects.last_mut().expect("one has just been added")
+    }
+
+    /// A resource whose rules make up a decision point, which may not be there at all.
+    fn group(&mut self, kind: &'static str, instance: &Instance, rules: &[&str]) {
+        let content = content::of(&instance.body, rules);
+        self.object(kind, instance, content).elements = Some(0);
+    }
+
+    /// A resource that is a rule, or several.
+    fn rules(&mut self, kind: &'static str, instance: &Instance, of: &str, lines: &[(Direction, Line)]) {
+        let only: Vec<Line> = lines.iter().map(|(_, line)| line.clone()).collect();
+        let directions: BTreeSet<&str> = lines.iter().map(|(direction, _)| direction.name()).collect();
+        let directions: Vec<&str> = directions.into_iter().collect();
+        let meaning = points::meaning(&only);
+        let content = format!("{} {}: {meaning}", escape(of.as_bytes()), directions.join("+"));
+        self.object(kind, instance, content);
+    }
+
+    /// Adds the lines to a decision point.
+    fn add(&mut self, of: &str, manner: impl Fn(Direction) -> Manner, lines: Vec<(Direction, Line)>) {
+        for (direction, line) in lines {
+            self.points.add(of, direction, manner(direction), line);
+        }
+    }
+
+    /// A resource that no provider here knows.
+    fn other(&mut self, instance: &Instance) {
+        let Some(kinds::Other { kind, uncomputed }) = kinds::other(&instance.kind) else {
+            return self.account.claim(instance.origin, Disposition::Inert("not a firewall"));
+        };
+        let content = content::of(&instance.body, &[]);
+        let content =
+            if kind == kinds::UNKNOWN { format!("{}: {content}", escape(instance.kind.as_bytes())) } else { content };
+        self.object(kind, instance, content).uncomputed = Some(uncomputed);
+        self.account.claim(instance.origin, Disposition::Opaque("its effect is not computed"));
+    }
+}
+
+/// The condition that a resource is there, if it may not be.
+fn conditions(instance: &Instance) -> Vec<Condition> {
+    instance.existence.iter().map(|name| points::existence(name)).collect()
+}
+
+/// Whether an address is that of a managed resource of a type: `module.a.aws_security_group.web`.
+fn is_resource(address: &str, kind: &str) -> bool {
+    let mut parts = address.split('.').peekable();
+    while parts.next_if_eq(&"module").is_some() {
+        parts.next();
+    }
+    parts.next() == Some(kind) && parts.next().is_some()
+}

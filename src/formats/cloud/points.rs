@@ -1,0 +1,168 @@
+//! The decision points of a configuration in the making, and the objects beside them.
+
+use super::line::{Condition, Drawn, Line, domain};
+use crate::model::{Action, Configuration, Families, Filter, Object, Stage, Store, Table, TableId};
+use crate::net::Family;
+use crate::text::{Span, escape};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which packets a decision point sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Direction {
+    /// Those to the hosts behind it.
+    Ingress,
+    /// Those from them.
+    Egress,
+}
+
+impl Direction {
+    /// Both.
+    pub(super) const BOTH: [Self; 2] = [Self::Ingress, Self::Egress];
+
+    /// The name of the chain.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        }
+    }
+}
+
+/// What a decision point does, whatever its rules are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// Whether packets pass where it does not exist.
+    pub(super) absent: bool,
+    /// Whether packets pass that no rule decides.
+    pub(super) otherwise: bool,
+    /// Whether it tracks connections, so that only what begins one is decided.
+    pub(super) tracks: bool,
+    /// Whether the first rule that matches decides. Otherwise all rules allow, and their order means nothing.
+    pub(super) ordered: bool,
+    /// Whether it sees IPv6 packets too.
+    pub(super) ipv6: bool,
+}
+
+impl Manner {
+    /// A group of rules that allow: nothing else passes, and nothing without it; connections are tracked.
+    pub(super) const GROUP: Self = Self { absent: false, otherwise: false, tracks: true, ordered: false, ipv6: true };
+}
+
+/// A decision point.
+#[derive(Debug)]
+struct Point {
+    manner: Manner,
+    /// Where it is declared.
+    declared: Option<Span>,
+    /// Where it is said what happens otherwise.
+    otherwise_at: Option<Span>,
+    lines: Vec<Line>,
+}
+
+/// All decision points of a configuration, by the address of what they are of and the direction.
+#[derive(Debug, Default)]
+pub(super) struct Points {
+    points: BTreeMap<(String, Direction), Point>,
+}
+
+impl Points {
+    /// There is such a point. What is said first counts, except that it is declared.
+    pub(super) fn declare(&mut self, address: &str, direction: Direction, manner: Manner, at: Span) {
+        let point = self.point(address, direction, manner);
+        point.manner = manner;
+        point.declared = Some(at);
+    }
+
+    #[expect(dead_code, reason = "for providers that come next")]
+    /// Says what happens otherwise.
+    pub(super) fn otherwise(&mut self, address: &str, direction: Direction, pass: bool, at: Option<Span>) {
+        if let Some(point) = self.points.get_mut(&(escape(address.as_bytes()), direction)) {
+            point.manner.otherwise = pass;
+            point.otherwise_at = at;
+        }
+    }
+
+    /// Adds a rule, at a point that may not be declared here: then it is as `manner` says.
+    pub(super) fn add(&mut self, address: &str, direction: Direction, manner: Manner, line: Line) {
+        self.point(address, direction, manner).lines.push(line);
+    }
+
+    /// How many rules a point has.
+    pub(super) fn count(&self, address: &str, direction: Direction) -> usize {
+        self.points.get(&(escape(address.as_bytes()), direction)).map_or(0, |point| point.lines.len())
+    }
+
+    fn point(&mut self, address: &str, direction: Direction, manner: Manner) -> &mut Point {
+        let empty = || Point { manner, declared: None, otherwise_at: None, lines: Vec::new() };
+        self.points.entry((escape(address.as_bytes()), direction)).or_insert_with(empty)
+    }
+
+    /// Puts tables, chains and filters into the configuration.
+    pub(super) fn finish(self, configuration: &mut Configuration, store: &mut Store) {
+        let mut opaques: BTreeMap<_, Span> = BTreeMap::new();
+        for ((address, direction), point) in self.points {
+            let Point { manner, declared, otherwise_at, lines } = point;
+            if configuration.tables.last().is_none_or(|table| table.name != address) {
+                configuration.tables.push(Table::new(address.clone()));
+            }
+            let at = TableId(u32::try_from(configuration.tables.len() - 1).expect("fewer than 2^32 tables"));
+            let name = store.symbol(direction.name().as_bytes());
+            let table = configuration.tables.last_mut().expect("one has just been added");
+            let id = table.chain(name);
+            let chain = table.chains.last_mut().expect("it has just been made");
+            chain.declared = declared;
+            for (line, drawn) in in_order(lines, manner.ordered) {
+                let comment = line.comment.as_deref();
+                for one in &drawn {
+                    let (rule, conditions) = one.rule(comment, store);
+                    chain.push(rule, line.origin);
+                    for condition in conditions {
+                        opaques.entry(condition).or_insert(line.origin);
+                    }
+                }
+            }
+            let families = if manner.ipv6 { &Family::ALL[..] } else { &[Family::Ipv4] };
+            let otherwise = if manner.otherwise { Action::Accept } else { Action::Deny };
+            let seen = if manner.ipv6 { Families::BOTH } else { Families::only(Family::Ipv4) };
+            configuration.filters.push(Filter {
+                id: format!("{}/{address}/{}", configuration.name, direction.name()),
+                domain: domain(manner.tracks, families),
+                stages: vec![Stage { table: at, chain: id, families: seen, otherwise, otherwise_at }],
+                absent: manner.absent,
+            });
+        }
+        configuration.filters.sort_by(|a, b| a.id.cmp(&b.id));
+        configuration.opaques.extend(opaques);
+    }
+}
+
+/// The lines that match anything, each with what it is in the model. Where the order means nothing it is that of the
+/// meanings, so that what is written in another order is the same; a rule that is written twice is there once.
+fn in_order(lines: Vec<Line>, ordered: bool) -> Vec<(Line, Vec<Drawn>)> {
+    let mut all: Vec<(Line, Vec<Drawn>)> =
+        lines.into_iter().map(|line| (line.draw(), line)).map(|(d, l)| (l, d)).collect();
+    all.retain(|(_, drawn)| !drawn.is_empty());
+    if ordered {
+        all.sort_by_key(|(line, _)| line.rank);
+        return all;
+    }
+    all.sort_by(|(a, x), (b, y)| x.cmp(y).then(a.origin.cmp(&b.origin)));
+    all.dedup_by(|(_, a), (_, b)| a == b);
+    all
+}
+
+/// The meaning of some rules in words: what the object of a rule says.
+pub(super) fn meaning(lines: &[Line]) -> String {
+    let shown: BTreeSet<String> = lines.iter().flat_map(Line::draw).map(|drawn| drawn.show()).collect();
+    shown.into_iter().collect::<Vec<_>>().join("; ")
+}
+
+/// Something that is declared.
+pub(super) fn object(kind: &'static str, address: &str, content: String, origin: Span) -> Object {
+    Object { kind, address: escape(address.as_bytes()), content, elements: None, origin, uncomputed: None }
+}
+
+/// The condition that something is there at all.
+pub(super) fn existence(name: &str) -> Condition {
+    Condition::new(format!("{name} is there"))
+}
