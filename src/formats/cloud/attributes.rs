@@ -118,7 +118,8 @@ impl<'v> Attributes<'v> {
             account.gap(whole(entry), format!("the argument `{}` is not known here", escape(entry.name.as_bytes())));
         }
         if let Some(more) = object.more.first() {
-            account.gap(at, format!("it has arguments whose names are not known: `{}`", name(more)));
+            let name = escape(more.name.0.as_bytes());
+            account.gap(at, format!("it has arguments whose names are not known: `{name}`"));
         }
     }
 }
@@ -128,8 +129,8 @@ impl<'v> Attributes<'v> {
 pub(super) struct Items<'v> {
     /// Surely there.
     pub(super) there: Vec<&'v Value>,
-    /// Any number, none among them, that are like it.
-    pub(super) perhaps: Vec<&'v Value>,
+    /// Any number, none among them: what they are called together, and what is known of each.
+    pub(super) perhaps: Vec<(&'v str, &'v Value)>,
 }
 
 impl<'v> Items<'v> {
@@ -139,27 +140,31 @@ impl<'v> Items<'v> {
             What::Null => Self::default(),
             What::List(list) => {
                 let there = list.items.iter().filter(|item| !item.is_null()).collect();
-                Self { there, perhaps: list.more.iter().collect() }
+                Self { there, perhaps: list.more.iter().map(|more| (&*more.name.0, &more.like)).collect() }
             }
-            What::Unknown(_) => Self { there: Vec::new(), perhaps: vec![value] },
+            What::Unknown(unknown) => Self { there: Vec::new(), perhaps: vec![(&unknown.0, value)] },
             What::Truth(_) | What::Number(_) | What::Text(_) | What::Object(_) => {
                 Self { there: vec![value], perhaps: Vec::new() }
             }
         }
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> impl Iterator<Item = &'v Value> + use<'_, 'v> {
-        self.there.iter().chain(&self.perhaps).copied()
+    /// Whether there surely are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.there.is_empty() && self.perhaps.is_empty()
+    }
+
+    /// Those that are there, and the names of the others as values that are not known.
+    pub(super) fn all(&self) -> Vec<Value> {
+        let perhaps = self.perhaps.iter().map(|(name, like)| Value::unknown(name, like.at));
+        self.there.iter().map(|value| (*value).clone()).chain(perhaps).collect()
     }
 
     /// Each with the condition under which it is there.
     pub(super) fn with_conditions(&self, of: &str) -> Vec<(&'v Value, Option<Condition>)> {
         let surely = self.there.iter().map(|value| (*value, None));
-        let perhaps = self.perhaps.iter().map(|value| {
-            let what = if value.name_of_unknown().is_some() { name(value) } else { "more of its kind".to_owned() };
-            (*value, Some(Condition::new(format!("{of} has {what}"))))
-        });
+        let perhaps =
+            self.perhaps.iter().map(|(name, value)| (*value, Some(Condition::new(format!("{of} has one of {name}")))));
         surely.chain(perhaps).collect()
     }
 }
@@ -202,11 +207,8 @@ pub(super) fn whole(entry: &Entry) -> Span {
 ///
 /// `end` is `source` or `destination`, for conditions; `family` the only one that may be written, if there is one.
 pub(super) fn peers(items: &Items<'_>, end: &str, family: Option<Family>, account: &mut Account) -> Vec<Peer> {
-    let perhaps = items.perhaps.iter().map(|value| {
-        if value.sensitive {
-            return hidden(end, value);
-        }
-        Peer::If(Condition::new(format!("{end} is in {}", name(value))))
+    let perhaps = items.perhaps.iter().map(|(name, value)| {
+        if value.sensitive { hidden(end, value) } else { Peer::If(Condition::new(format!("{end} is in {name}"))) }
     });
     let mut out: Vec<Peer> = perhaps.collect();
     for item in &items.there {

@@ -71,7 +71,7 @@ fn rule(lowering: &mut Lowering<'_, '_>, value: &Value) -> Option<Line> {
         None => refuse(value.at, "the rule has no protocol", account),
     };
     let destination = rule.items("destination");
-    if destination.there.is_empty() && destination.perhaps.is_empty() {
+    if destination.is_empty() {
         account.gap(value.at, "the rule has no destination: Cloud Foundry refuses it");
     }
     line.destinations = destinations(&destination, account);

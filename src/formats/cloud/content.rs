@@ -1,6 +1,6 @@
 //! What a resource says besides its rules, in words that are equal exactly if nothing of it changed.
 
-use crate::formats::data::value::{Entry, List, Object, Value, What};
+use crate::formats::data::value::{Entry, List, More, Object, Value, What};
 use crate::text::escape;
 
 /// What a provider fills in by itself, and what is said elsewhere in the model.
@@ -30,7 +30,7 @@ pub(super) fn of(body: &Value, without: &[&str]) -> String {
         .filter(|entry| !without.contains(&&*entry.name) && !COMPUTED.contains(&&*entry.name) && says(&entry.value))
         .map(|Entry { name, at: _, value }| format!("{} = {}", escape(name.as_bytes()), show(value)))
         .collect();
-    parts.extend(object.more.iter().map(|value| format!("… = {}", show(value))));
+    parts.extend(object.more.iter().map(more));
     parts.sort();
     parts.join(", ")
 }
@@ -63,7 +63,7 @@ pub(super) fn show(value: &Value) -> String {
             if *is_set {
                 parts.sort();
             }
-            parts.extend(more.iter().map(|value| format!("…{}", show(value))));
+            parts.extend(more.iter().map(self::more));
             format!("[{}]", parts.join(", "))
         }
         What::Object(object) => {
@@ -74,8 +74,12 @@ pub(super) fn show(value: &Value) -> String {
                 .map(|entry| format!("{} = {}", escape(entry.name.as_bytes()), show(&entry.value)))
                 .collect();
             parts.sort();
-            parts.extend(more.iter().map(|value| format!("…{}", show(value))));
+            parts.extend(more.iter().map(self::more));
             format!("{{{}}}", parts.join(", "))
         }
     }
+}
+
+fn more(More { name, like }: &More) -> String {
+    format!("…{}: {}", escape(name.0.as_bytes()), show(like))
 }

@@ -84,9 +84,10 @@ pub(super) fn lower(instances: &[Instance], reading: &mut Reading<'_>, account: 
 /// Resources of one provider, each with its type.
 type Mine<'i> = [(&'static str, &'i Instance)];
 
-/// The types of each provider, and what lowers them.
-static PROVIDERS: &[(&[&str], fn(&mut Lowering<'_, '_>, &Mine<'_>))] =
-    &[(aws::KINDS, aws::lower), (cloudfoundry::KINDS, cloudfoundry::lower)];
+/// The types of a provider, and what lowers them.
+type Provider = (&'static [&'static str], fn(&mut Lowering<'_, '_>, &Mine<'_>));
+
+static PROVIDERS: &[Provider] = &[(aws::KINDS, aws::lower), (cloudfoundry::KINDS, cloudfoundry::lower)];
 
 /// The model in the making.
 struct Lowering<'a, 'i> {

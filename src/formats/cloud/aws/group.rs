@@ -100,10 +100,10 @@ fn many(
     let mut all = peers(&rule.items("cidr_blocks"), end, Some(Family::Ipv4), lowering.account);
     all.extend(peers(&rule.items("ipv6_cidr_blocks"), end, Some(Family::Ipv6), lowering.account));
     for list in rule.items("prefix_list_ids").all() {
-        all.extend(lists.peers(lowering, list, end));
+        all.extend(lists.peers(lowering, &list, end));
     }
     for other in rule.items(groups).all() {
-        all.push(lowering.members(other, end, GROUPS));
+        all.push(lowering.members(&other, end, GROUPS));
     }
     match rule.truth("self", lowering.account) {
         Some(Known::Is(true)) => all.extend(group.map(|group| member(end, group))),
@@ -195,10 +195,10 @@ fn single(
     let mut all = peers(&rule.items("cidr_ipv4"), end, Some(Family::Ipv4), lowering.account);
     all.extend(peers(&rule.items("cidr_ipv6"), end, Some(Family::Ipv6), lowering.account));
     for list in rule.items("prefix_list_id").all() {
-        all.extend(lists.peers(lowering, list, end));
+        all.extend(lists.peers(lowering, &list, end));
     }
     for other in rule.items("referenced_security_group_id").all() {
-        all.push(lowering.members(other, end, GROUPS));
+        all.push(lowering.members(&other, end, GROUPS));
     }
     let asked = Asked {
         protocol: rule.text("ip_protocol", lowering.account),
@@ -272,7 +272,7 @@ impl Lists {
             list.inert(&names, "not about packets", lowering.account);
             list.close(lowering.account);
             let mut all = Vec::new();
-            for entry in entries.all() {
+            for entry in &entries.there {
                 let Some(mut entry) = Attributes::open(entry, lowering.account) else { continue };
                 all.extend(peers(&entry.items("cidr"), "address", None, lowering.account));
                 entry.inert(&["description"], "a description", lowering.account);
