@@ -128,7 +128,7 @@ fn last(table: &Table, chain: ChainId, family: Family, store: &Store) -> End {
         }
         let whole = store.ranges(*rule, family).next().is_none() && store.literals(*rule).is_empty();
         match store.get(*rule).action() {
-            Action::Accept if whole => return End::Passes(Some(*origin)),
+            Action::Accept if whole => return End::Passes(Some(origin)),
             Action::Deny if whole => return End::Denies,
             Action::Return => *next = usize::MAX,
             Action::Goto(target) => {

@@ -23,12 +23,7 @@ pub(super) fn lines(configuration: &Configuration) -> impl Iterator<Item = Line<
 
 /// Every line of a chain, in order.
 pub(super) fn lines_of(chain: &Chain) -> impl Iterator<Item = Line<'_>> {
-    let mut at = 0;
-    chain.origins.chunk_by(|a, b| a == b).map(move |origins| {
-        let rules = &chain.rules[at..at + origins.len()];
-        at += origins.len();
-        Line { chain, rules, origin: origins[0] }
-    })
+    chain.origins.lines().map(|(origin, rules)| Line { chain, rules: &chain.rules[rules], origin })
 }
 
 /// The lines of `base` that head does not have, wherever it has them and however it writes them. A line that stands

@@ -105,9 +105,9 @@ fn changed_rules(change: &Change, pair: &FilterPair<'_>) -> ChangedRules {
                 let chain = sided.configuration.table(table).get(chain);
                 let range = range.0 as usize..range.1 as usize;
                 let rules = chain.rules.get(range.clone()).unwrap_or_default();
-                let origins = chain.origins.get(range).unwrap_or_default();
+                let origins = chain.origins.range(range);
                 let acts = |rule: &RuleId| store.get(*rule).action() != Action::Continue;
-                out.extend(rules.iter().zip(origins).filter(|(r, _)| acts(r)).map(|(r, at)| (store.digest(*r), *at)));
+                out.extend(rules.iter().zip(origins).filter(|(r, _)| acts(r)).map(|(r, at)| (store.digest(*r), at)));
             }
         }
     }

@@ -71,11 +71,11 @@ impl Walk<'_> {
                 continue;
             }
             let action = self.store.get(*rule).action();
-            self.hop(stage.table, here, stack.len() - 1, Some(*at), action);
+            self.hop(stage.table, here, stack.len() - 1, Some(at), action);
             match action {
                 Action::Accept | Action::Deny => {
                     let path = stack.iter().map(|frame| self.name(stage.table, frame.chain)).collect();
-                    self.trace.answer = Answer { allowed: action == Action::Accept, by: Some(*at), path };
+                    self.trace.answer = Answer { allowed: action == Action::Accept, by: Some(at), path };
                     return action == Action::Accept;
                 }
                 Action::Continue => {}

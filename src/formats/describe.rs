@@ -93,8 +93,8 @@ impl Page<'_> {
         let Chain { name, declared, rules, origins } = chain;
         let declared = declared.map_or_else(|| "not declared".to_owned(), |at| self.place(at));
         self.line(format!("\nchain {}/{} ({declared})", table.name, escape(self.store.name(*name))));
-        for (rule, origin) in rules.iter().zip(origins) {
-            self.rule(*rule, *origin);
+        for (rule, origin) in rules.iter().zip(origins.iter()) {
+            self.rule(*rule, origin);
         }
     }
 

@@ -5,6 +5,7 @@
 //! tables, chains and filters, and the gaps, i.e. what the input says and the model does not.
 
 mod object;
+mod origins;
 mod probe;
 mod reference;
 mod rule;
@@ -12,6 +13,7 @@ mod snapshot;
 mod store;
 
 pub use object::{Address, Object};
+pub use origins::Origins;
 pub use probe::{PLAIN, PlainBox, Probe};
 pub use reference::{Flush, Reference, Refill};
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};

@@ -1,4 +1,4 @@
-use super::rule::{Families, RuleId, SetId};
+use super::rule::{Families, RuleId};
 use super::store::{Ranges, Store};
 use crate::net::{Family, Field, Region, Set, State};
 
@@ -74,10 +74,7 @@ impl Store {
     #[must_use]
     pub fn plain_hull(&self, id: RuleId) -> (PlainBox, bool) {
         let rule = self.get(id);
-        let exact = rule.extra == 0
-            && rule.input == SetId::ANY
-            && rule.output == SetId::ANY
-            && rule.states + 1 == 1 << State::ALL.len();
+        let exact = rule.extra == 0 && rule.states + 1 == 1 << State::ALL.len();
         let port = |(first, last): (u16, u16)| (first.into(), last.into());
         let protocol = (rule.protocol.0.into(), rule.protocol.1.into());
         ([rule.source, rule.destination, protocol, port(rule.source_port), port(rule.destination_port)], exact)
@@ -97,7 +94,7 @@ impl Store {
         {
             return false;
         }
-        let plain = rule.extra == 0 && rule.input == SetId::ANY && rule.output == SetId::ANY;
+        let plain = rule.extra == 0;
         plain && probe.convex || self.overlaps_field_by_field(id, probe)
     }
 
@@ -113,8 +110,6 @@ impl Store {
             && rule.states & probe.states == probe.states
             && rule.families.and(probe.family) == probe.family
             && rule.extra == 0
-            && rule.input == SetId::ANY
-            && rule.output == SetId::ANY
     }
 
     fn overlaps_field_by_field(&self, id: RuleId, probe: &Probe) -> bool {

@@ -1,4 +1,5 @@
 use super::object::Object;
+use super::origins::Origins;
 use super::reference::{Flush, Reference};
 use super::rule::{Action, Families, RuleId, Symbol};
 use super::store::Store;
@@ -83,7 +84,7 @@ impl Table {
     pub fn chain(&mut self, name: Symbol) -> ChainId {
         let next = ChainId(u32::try_from(self.chains.len()).expect("fewer than 2^32 chains"));
         *self.by_name.entry(name).or_insert_with(|| {
-            self.chains.push(Chain { name, declared: None, rules: Vec::new(), origins: Vec::new() });
+            self.chains.push(Chain { name, declared: None, rules: Vec::new(), origins: Origins::default() });
             next
         })
     }
@@ -111,14 +112,22 @@ pub struct Chain {
     /// Its rules in order. One line of a file may be several (alternatives), with the same origin.
     pub rules: Vec<RuleId>,
     /// Where each rule stands; as long as `rules`.
-    pub origins: Vec<Span>,
+    pub origins: Origins,
 }
 
 impl Chain {
     /// Adds a rule at the end.
+    #[inline]
     pub fn push(&mut self, rule: RuleId, origin: Span) {
         self.rules.push(rule);
         self.origins.push(origin);
+    }
+
+    /// Puts rules before the one of that number.
+    pub fn insert(&mut self, index: usize, rules: impl IntoIterator<Item = (RuleId, Span)>) {
+        let (rules, origins): (Vec<_>, Vec<_>) = rules.into_iter().unzip();
+        self.rules.splice(index..index, rules);
+        self.origins.insert(index, origins);
     }
 }
 
@@ -168,7 +177,7 @@ impl Configuration {
     #[must_use]
     pub fn rule_count(&self) -> usize {
         let chains = self.tables.iter().flat_map(|table| &table.chains);
-        chains.map(|chain| chain.origins.chunk_by(|a, b| a == b).count()).sum()
+        chains.map(|chain| chain.origins.lines().count()).sum()
     }
 
     /// The name of a chain, safe to print.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub struct Store {
     rules: Vec<Rule>,
     extras: Vec<Extra>,
-    rare: Vec<Rare>,
+    rare: Interner<Rare>,
     sets: Interner<Arc<Set>>,
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
@@ -41,13 +41,13 @@ struct Rare {
 
 impl Default for Store {
     fn default() -> Self {
-        let mut sets = Interner::default();
-        sets.intern(Arc::new(Set::empty())); // SetId::ANY is never looked up
+        let mut rare = Interner::default();
+        rare.intern(Rare::default());
         Self {
             rules: Vec::new(),
             extras: vec![Extra::NONE],
-            rare: vec![Rare::default()],
-            sets,
+            rare,
+            sets: Interner::default(),
             symbols: Interner::default(),
             opaques: Interner::default(),
             shown: HashMap::default(),
@@ -104,29 +104,13 @@ impl Store {
                 let merged = if field == Field::Source { &mut wide.source } else { &mut wide.destination };
                 *merged = Wide::ALL;
             }
-            let id = self.set(set);
-            match field {
-                Field::Input => rule.input = id,
-                Field::Output => rule.output = id,
-                Field::Source
-                | Field::Destination
-                | Field::Protocol
-                | Field::SourcePort
-                | Field::DestinationPort
-                | Field::State
-                | Field::TcpFlags
-                | Field::LaterFragment => rare.sets.push((field, id)),
-            }
+            rare.sets.push((field, SetId(self.sets.intern(set))));
         }
         rare.sets.sort_unstable();
         literals.sort_unstable();
         rare.literals = literals;
-        let mut extra = Extra { wide, rare: 0 };
-        if rare != Rare::default() {
-            extra.rare = narrow(self.rare.len());
-            self.rare.push(rare);
-        }
-        rule.extra = self.extra(extra);
+        let rare = if rare == Rare::default() { 0 } else { self.rare.intern(rare) };
+        rule.extra = self.extra(Extra { wide, rare });
         self.add(rule)
     }
 
@@ -239,7 +223,6 @@ impl Store {
             Family::Ipv6 => (long != Wide::ALL).then_some((field, Ranges::One(long.0, long.1))),
         };
         let port = |field, (a, b): (u16, u16)| one(field, wide((a.into(), b.into()), u16::MAX.into()));
-        let set = |field, id: SetId| (id != SetId::ANY).then(|| (field, Ranges::Many(self.sets.get(id.0).ranges())));
         let states =
             (rule.states + 1 != 1 << State::ALL.len()).then(|| (Field::State, Ranges::Many(state_ranges(rule.states))));
         [
@@ -248,8 +231,6 @@ impl Store {
             one(Field::Protocol, wide((rule.protocol.0.into(), rule.protocol.1.into()), u8::MAX.into())),
             port(Field::SourcePort, rule.source_port),
             port(Field::DestinationPort, rule.destination_port),
-            set(Field::Input, rule.input),
-            set(Field::Output, rule.output),
             states,
         ]
         .into_iter()
@@ -321,16 +302,12 @@ impl Store {
         self.shown.get(&id.0).map_or_else(|| self.opaques.get(id.0).as_str(), String::as_str)
     }
 
-    fn set(&mut self, set: Arc<Set>) -> SetId {
-        SetId(self.sets.intern(set))
-    }
-
     fn wide(&self, rule: &Rule) -> Wide {
         self.extras[rule.extra as usize].wide
     }
 
     fn rare(&self, rule: &Rule) -> &Rare {
-        &self.rare[self.extras[rule.extra as usize].rare as usize]
+        self.rare.get(self.extras[rule.extra as usize].rare)
     }
 }
 

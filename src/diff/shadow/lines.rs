@@ -48,12 +48,9 @@ impl<'c> Lines<'c> {
             return;
         }
         let (table, chain) = place;
-        let (first, mut at) = (self.all.len(), 0);
-        for origins in self.configuration.table(table).get(chain).origins.chunk_by(|a, b| a == b) {
-            let rules = at..at + origins.len();
-            at = rules.end;
-            self.all.extend(origins.first().map(|origin| Line { table, chain, rules, origin: *origin }));
-        }
+        let first = self.all.len();
+        let lines = self.configuration.table(table).get(chain).origins.lines();
+        self.all.extend(lines.map(|(origin, rules)| Line { table, chain, rules, origin }));
         self.chains.insert(place, first..self.all.len());
     }
 

@@ -182,12 +182,36 @@ impl<'t> File<'_, '_, 't> {
         let (tail, after) = (end - rest.len(), addresses.given() | chain.kind);
         if let Some(found) = self.tails.find(rest, after) {
             let found = *found;
+            self.last = Some(found);
             self.end_again(&found, addresses, chain.id, start..end);
             return Some(end);
         }
         self.unread = Some(Unread { tail, after });
         let plain = plain::tail(rest, after, table, family, self.modes.fragments)?;
         self.plain(plain, addresses, chain.id, context, start..end, tail).then_some(end)
+    }
+
+    /// Reads the lines from `start` on that end as the last line did, as many as follow one another; where the line
+    /// after them begins.
+    pub(super) fn again(&mut self, start: usize) -> Option<usize> {
+        // Beside another side, each line is looked for there first.
+        let tail = self.last.filter(|_| self.earlier.is_none())?;
+        let Fast { family, chain: Some(named), .. } = *self.fast.as_ref()? else { return None };
+        let mut at = start;
+        while let Some(mut rest) = self.text.get(at..).and_then(|text| text.strip_prefix(named.prefix))
+            && let Some(addresses) = Addresses::read(&mut rest, family)
+            && addresses.given() | named.kind == tail.after
+            && let Some(after) = rest.strip_prefix(tail.text)
+            && matches!(after, [] | [b'\n', ..])
+        {
+            let end = self.text.len() - after.len();
+            if end - at > plain::LONGEST {
+                break;
+            }
+            self.end_again(&tail, addresses, named.id, at..end);
+            at = end + 1;
+        }
+        (at > start).then_some(at)
     }
 
     /// Makes the rule of a line that ends as an earlier one.

@@ -2,7 +2,7 @@
 
 use super::read::Modes;
 use super::ruleset::{Hook, Ruleset, TRACKED, TRANSLATED, Tab, TableKind};
-use super::written::{Written, leading_to, rules_text, short_digest};
+use super::written::{Written, besides, leading_to, rules_text, short_digest};
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Reference, Stage, Symbol, TableId};
 use crate::net::{Family, Field, Interface, Region, Set};
@@ -45,7 +45,7 @@ fn unknown_policies(reading: &mut Reading<'_>, ruleset: &mut Ruleset<'_>) {
                 continue;
             }
             let chain = ruleset.tabs[tab].model.get(id);
-            let at = chain.declared.or_else(|| chain.origins.first().copied()).unwrap_or(ruleset.tabs[tab].at);
+            let at = chain.declared.or_else(|| chain.origins.first()).unwrap_or(ruleset.tabs[tab].at);
             let text = format!("the policy of {}/{} is DROP", ruleset.tabs[tab].model.name, hook.chain());
             let mut draft = Draft::new(Families::only(family));
             draft.require(Literal { opaque: ruleset.opaque(reading.store, &text, at), holds: true });
@@ -104,13 +104,14 @@ fn domain(hook: Hook, family: Family, modes: Modes) -> Region {
 
 fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
     let mut objects = Vec::new();
+    let known = besides(ruleset);
     for tab in &ruleset.tabs {
         let table = &tab.model.name;
         objects.push(object("table", table.clone(), String::new(), tab.at));
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| tab.more[*chain].beside).collect();
         let leading = leading_to(tab, &holders);
         for (number, (chain, more)) in tab.model.chains.iter().zip(&tab.more).enumerate() {
-            let at = chain.declared.or_else(|| chain.origins.first().copied()).unwrap_or(tab.at);
+            let at = chain.declared.or_else(|| chain.origins.first()).unwrap_or(tab.at);
             let name = reading.store.name(chain.name);
             let content = match more.policy {
                 Some((Action::Deny, _)) => "policy DROP",
@@ -120,7 +121,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
             let mut object = object("chain", format!("{table}/{}", escape(name)), content.to_owned(), at);
             // The order of such rules counts, and no filter shows it.
             if leading.binary_search(&number).is_ok() {
-                let text = rules_text(reading, &chain.origins);
+                let text = rules_text(reading, &chain.origins, &known);
                 object.content = format!("{} rules {}", object.content, short_digest(&text)).trim_start().to_owned();
                 object.uncomputed = match tab.kind.hook(name) {
                     Some(Hook::Postrouting | Hook::Input) if tab.kind == TableKind::Nat => None,

@@ -441,35 +441,36 @@ fn ipv4(rest: &mut &[u8]) -> Option<(u32, u32)> {
 
 /// The length of `-s `.
 const OPTION: usize = 3;
-/// A power of two, and longer than `-s 255.255.255.255`.
+/// A power of two that has room for `-s ` and 16 bytes more: `255.255.255.255` and what ends it.
 const WINDOW: usize = 32;
 
-/// The address after `-s `, and where it ends.
+/// The address after `-s `, and where it ends. All 16 bytes that it may take are looked at together, since how long each
+/// number is cannot be foretold.
 #[inline]
 fn dotted(bytes: &[u8; WINDOW]) -> Option<(u32, usize)> {
-    let (first, end) = octet(bytes, OPTION)?;
-    let (second, dot) = octet(bytes, end + 1)?;
-    let (third, point) = octet(bytes, dot + 1)?;
-    let (fourth, last) = octet(bytes, point + 1)?;
-    let at = |n: usize| bytes[n % WINDOW];
-    let dotted = at(end) == b'.' && at(dot) == b'.' && at(point) == b'.';
-    dotted.then_some((first << 24 | second << 16 | third << 8 | fourth, last))
-}
-
-/// A number from 0 to 255 without leading zeros, and where it ends.
-#[inline]
-fn octet(bytes: &[u8; WINDOW], start: usize) -> Option<(u32, usize)> {
-    let digit = |n: usize| u32::from(bytes[(start + n) % WINDOW].wrapping_sub(b'0'));
-    let (first, second, third) = (digit(0), digit(1), digit(2));
-    if first > 9 {
-        return None;
+    const EACH: u128 = u128::MAX / 0xff;
+    let text = u128::from_le_bytes(*bytes[OPTION..].first_chunk()?);
+    let digits = text ^ (EACH * 0x30);
+    // A digit plus 0x76 stays below 0x80.
+    let mut stops = (((digits & (EACH * 0x7f)) + EACH * 0x76) | digits) & (EACH * 0x80);
+    let (mut address, mut start, mut good) = (0, 0, true);
+    for number in 0..4 {
+        let end = stops.trailing_zeros() / 8;
+        stops &= stops.wrapping_sub(1);
+        let length = end.wrapping_sub(start);
+        if !(1..=3).contains(&length) {
+            return None;
+        }
+        let least = [0, 10, 100][length as usize - 1];
+        // The last digit comes to stand in the third byte.
+        let three = u32::try_from(digits >> (8 * start) & 0xff_ffff).ok()? << (8 * (3 - length));
+        let value = (three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16 & 0xff);
+        let dot = number == 3 || bytes[(OPTION + end as usize) % WINDOW] == b'.';
+        good &= dot & (least <= value) & (value < 256);
+        address = address << 8 | value;
+        start = end + 1;
     }
-    if second > 9 {
-        return Some((first, start + 1));
-    }
-    let (value, end) =
-        if third > 9 { (first * 10 + second, start + 2) } else { (first * 100 + second * 10 + third, start + 3) };
-    (first > 0 && value < 256).then_some((value, end))
+    good.then_some((address, OPTION + start as usize - 1))
 }
 
 /// A number from 0 to 255 without leading zeros.

@@ -12,7 +12,7 @@ use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Spot, Tab, TableKind};
 use super::syntax::{self, Command};
-use super::tails::Tails;
+use super::tails::{Tail, Tails};
 use super::words::Word;
 use crate::formats::{Disposition, Ledger, Lines, Reading};
 use crate::model::{Action, ChainId, Reference, Symbol};
@@ -55,6 +55,8 @@ pub(super) struct File<'r, 'a, 't> {
     pub(super) fast: Option<Fast<'t>>,
     /// Ends of lines of the open table.
     pub(super) tails: Tails<'t>,
+    /// The one with which the last line ended that ended as one before.
+    pub(super) last: Option<Tail<'t>>,
     /// The line in hand ends as others may.
     pub(super) unread: Option<Unread>,
     /// What the general way made of it.
@@ -106,6 +108,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             noted: None,
             fast: None,
             tails: Tails::default(),
+            last: None,
             unread: None,
             made: None,
             ledger,
@@ -125,7 +128,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 at = end + 1;
                 continue;
             }
-            if let Some(next) = self.simple(at) {
+            if let Some(next) = self.simple(at).or_else(|| self.again(at)) {
                 at = next;
                 continue;
             }
@@ -224,6 +227,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         // Whatever the line names, the former table is over, for the fast way too.
         self.fast = None;
         self.tails.clear();
+        self.last = None;
         if let Some(Open { tabs: _, kind, at: _ }) = self.open.take() {
             let reason = format!("the table `{}` has no COMMIT before this one begins", kind.name());
             self.ledger.gap(start, end, reason);

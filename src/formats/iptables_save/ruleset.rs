@@ -213,7 +213,7 @@ impl<'t> Ruleset<'t> {
             Some(position) => {
                 settle(chain, more);
                 more.inserted += 1;
-                let lines: Vec<usize> = starts(&chain.origins);
+                let lines: Vec<usize> = chain.origins.lines().map(|(_, rules)| rules.start).collect();
                 let index = match lines.get(position - 1) {
                     Some(index) => *index,
                     None if lines.len() == position - 1 => chain.rules.len(),
@@ -232,8 +232,7 @@ impl<'t> Ruleset<'t> {
                     self.gaps.push((at, format!("more than {MOST_INSERTS} positions in one chain are not followed")));
                     return;
                 }
-                chain.rules.splice(index..index, rules.iter().copied());
-                chain.origins.splice(index..index, rules.iter().map(|_| at));
+                chain.insert(index, rules.iter().map(|rule| (*rule, at)));
             }
         }
     }
@@ -493,7 +492,7 @@ impl<'t> Ruleset<'t> {
                 let chain_in = &mut model.chains[chain];
                 let rules = std::mem::take(&mut chain_in.rules);
                 let origins = std::mem::take(&mut chain_in.origins);
-                for (rule, origin) in rules.into_iter().zip(origins) {
+                for (rule, origin) in rules.into_iter().zip(origins.iter()) {
                     let Some(Later { conditions, verdict, comment, at }) = later.get(&rule) else {
                         self.tabs[tab].model.chains[chain].push(rule, origin);
                         continue;
@@ -562,11 +561,5 @@ fn settle(chain: &mut crate::model::Chain, more: &mut More<'_>) {
         return;
     }
     let front = std::mem::take(&mut more.front);
-    chain.rules.splice(0..0, front.iter().rev().map(|(rule, _)| *rule));
-    chain.origins.splice(0..0, front.iter().rev().map(|(_, at)| *at));
-}
-
-/// Where each line's rules begin.
-fn starts(origins: &[Span]) -> Vec<usize> {
-    (0..origins.len()).filter(|n| *n == 0 || origins[*n] != origins[*n - 1]).collect()
+    chain.insert(0, front.into_iter().rev());
 }

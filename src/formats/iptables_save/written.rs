@@ -14,7 +14,7 @@ use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Tab};
 use crate::formats::Reading;
-use crate::model::Symbol;
+use crate::model::{Origins, Symbol};
 use crate::net::Family;
 use crate::text::{Span, escape};
 use foldhash::quality::RandomState;
@@ -31,10 +31,11 @@ impl Written {
         let mut digests = BTreeMap::new();
         let waits = ruleset.tabs.iter().flat_map(|tab| &tab.more).any(|more| !more.later.is_empty());
         if waits {
+            let known = besides(ruleset);
             for tab in &ruleset.tabs {
                 for (truth, of, _) in tab.more.iter().flat_map(|more| &more.writes) {
                     let key = (tab.family, *truth, of.clone());
-                    let made = |key: &(Family, Truth, String)| digest(reading, ruleset, key);
+                    let made = |key: &(Family, Truth, String)| digest(reading, ruleset, &known, key);
                     digests.entry(key).or_insert_with_key(made);
                 }
             }
@@ -70,7 +71,7 @@ const fn word(truth: Truth) -> &'static str {
     }
 }
 
-fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, key: &(Family, Truth, String)) -> String {
+fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: &(Family, Truth, String)) -> String {
     let (family, truth, of) = key;
     let mut parts: Vec<String> = Vec::new();
     for tab in ruleset.tabs.iter().filter(|tab| tab.family == *family) {
@@ -82,12 +83,12 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, key: &(Family, Truth, St
         };
         for chain in if outlives { holders } else { leading_to(tab, &holders) } {
             let mut text = format!("{}/{}\n", tab.model.name, escape(reading.store.name(tab.model.chains[chain].name)));
-            let lines: Vec<Span> = if outlives {
+            let lines: Origins = if outlives {
                 writes(chain).map(|(_, _, at)| *at).collect()
             } else {
                 tab.model.chains[chain].origins.clone()
             };
-            text.push_str(&rules_text(reading, &lines));
+            text.push_str(&rules_text(reading, &lines, known));
             parts.push(text);
         }
     }
@@ -95,12 +96,25 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, key: &(Family, Truth, St
     short_digest(&parts.concat())
 }
 
+/// Rules whose normalised text is known, by their places.
+type Known<'r> = HashMap<Span, &'r str, RandomState>;
+
+/// The rules that are objects too.
+pub(super) fn besides<'r>(ruleset: &'r Ruleset<'_>) -> Known<'r> {
+    ruleset.objects.iter().filter(|object| object.kind != "set").map(|object| (object.origin, &*object.content)).collect()
+}
+
 /// The rules at these places in their normalised text, one a line.
-pub(super) fn rules_text(reading: &Reading<'_>, lines: &[Span]) -> String {
+pub(super) fn rules_text(reading: &Reading<'_>, lines: &Origins, known: &Known<'_>) -> String {
     let mut text = String::new();
-    for at in lines.chunk_by(|a, b| a == b).filter_map(<[Span]>::first) {
-        let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
-        text.push_str(&normal::rule(&command));
+    for (at, _) in lines.lines() {
+        match known.get(&at) {
+            Some(rule) => text.push_str(rule),
+            None => {
+                let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
+                text.push_str(&normal::rule(&command));
+            }
+        }
         text.push('\n');
     }
     text

@@ -189,8 +189,7 @@ fn only_first_packets(
     errors.restrict(Field::Protocol, &[1, 58].into_iter().collect());
     let rules = [others, errors].map(|draft| reading.store.rule(draft, Action::Accept));
     let chain = &mut table.chains[id.0 as usize];
-    chain.rules.splice(0..0, rules);
-    chain.origins.splice(0..0, [declared.at, declared.at]);
+    chain.insert(0, rules.map(|rule| (rule, declared.at)));
 }
 
 /// Which packets come to a hook: those that have, or do not have, the interfaces; and, where nothing asks for
