@@ -30,6 +30,7 @@ formats! {
     cf_asg,
     iptables_save,
     nftables,
+    terraform,
 }
 
 /// A configuration language.
@@ -93,12 +94,24 @@ pub struct Input {
     pub files: Vec<SourceId>,
 }
 
+/// Which side a text is read as. Most texts are of one side only, and read the same whichever it is; a Terraform plan
+/// says what is there before and what after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// What is in force before the change that the text is about.
+    Before,
+    /// What is in force after it.
+    After,
+}
+
 /// What is handed to a format: the texts of one configuration, and where the model of it is put.
 pub struct Reading<'a> {
     /// Where rules, names and opaque conditions are kept; shared by both sides.
     pub store: &'a mut Store,
     /// The configuration in the making.
     pub configuration: Configuration,
+    /// Which side is read of texts that hold both.
+    pub aspect: Aspect,
     sources: &'a SourceMap,
     files: &'a [SourceId],
     earlier: Option<&'a Memo>,
@@ -135,6 +148,11 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub fn name(&self, file: SourceId) -> &'a str {
         self.sources.name(file)
+    }
+
+    /// What stands there must not be printed.
+    pub fn hide(&self, span: Span) {
+        self.sources.hide(span);
     }
 
     /// Opens the account of a file. Close it with [`Reading::close`].
@@ -229,6 +247,18 @@ pub fn read(
     store: &mut Store,
     earlier: Option<&Memo>,
 ) -> (Snapshot, Memo, Vec<Note>) {
+    read_as(Aspect::After, inputs, sources, store, earlier)
+}
+
+/// The same for texts that may hold both sides: that one is read.
+#[must_use]
+pub fn read_as(
+    aspect: Aspect,
+    inputs: &[Input],
+    sources: &SourceMap,
+    store: &mut Store,
+    earlier: Option<&Memo>,
+) -> (Snapshot, Memo, Vec<Note>) {
     let (mut configurations, mut gaps, mut memo, mut notes) = (Vec::new(), Vec::new(), Memo::default(), Vec::new());
     for input in inputs {
         let Input { name, format, files } = input;
@@ -236,6 +266,7 @@ pub fn read(
         let mut reading = Reading {
             store,
             configuration,
+            aspect,
             sources,
             files,
             earlier,
@@ -263,6 +294,7 @@ pub fn read(
         let Reading {
             store: _,
             configuration,
+            aspect: _,
             sources: _,
             files: _,
             earlier: _,

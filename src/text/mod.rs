@@ -8,8 +8,9 @@ pub use escape::escape;
 pub use lines::{LineIndex, lines};
 pub use suggest::suggest;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Names one source text of one side of a change. Opaque: there is no way from here to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +53,8 @@ struct Source {
 pub struct SourceMap {
     sources: Vec<Source>,
     links: BTreeMap<(SourceId, Vec<u8>), Linked>,
+    /// What must not be printed. Known only once the texts are read, which is after they were taken in.
+    hidden: Mutex<BTreeMap<SourceId, Vec<(u32, u32)>>>,
 }
 
 /// What a name leads to that a text includes.
@@ -107,6 +110,28 @@ impl SourceMap {
         &self.source(id).name
     }
 
+    /// From now on the bytes of a span are printed as stars.
+    pub fn hide(&self, span: Span) {
+        let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        hidden.entry(span.source).or_default().push((span.start, span.end));
+    }
+
+    /// The bytes of a span as they may be printed.
+    fn printable(&self, span: Span) -> Cow<'_, [u8]> {
+        let bytes = self.slice(span);
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(ranges) = hidden.get(&span.source) else { return Cow::Borrowed(bytes) };
+        let mut out = Cow::Borrowed(bytes);
+        for (start, end) in ranges {
+            let (start, end) = ((*start).max(span.start), (*end).min(span.end));
+            if start < end {
+                let (start, end) = ((start - span.start) as usize, (end - span.start) as usize);
+                out.to_mut().get_mut(start..end).into_iter().flatten().for_each(|byte| *byte = b'*');
+            }
+        }
+        out
+    }
+
     /// The bytes of a span.
     #[must_use]
     pub fn slice(&self, span: Span) -> &[u8] {
@@ -116,18 +141,19 @@ impl SourceMap {
     /// The span's text on one line, safe to print.
     #[must_use]
     pub fn show(&self, span: Span) -> String {
-        escape(self.slice(span))
+        escape(&self.printable(span))
     }
 
-    /// The whole line in which a span starts, without its line ending, and where it starts.
+    /// The whole line in which a span starts, without its line ending, as it may be printed, and where it starts.
     #[must_use]
-    pub fn line_of(&self, span: Span) -> (u32, &[u8]) {
+    pub fn line_of(&self, span: Span) -> (u32, Cow<'_, [u8]>) {
         let bytes = self.bytes(span.source);
         let at = (span.start as usize).min(bytes.len());
         let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |n| n + 1);
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |n| at + n);
-        let line = &bytes[start..end];
-        (u32::try_from(start).expect("sources are smaller than 4 GiB"), line.strip_suffix(b"\r").unwrap_or(line))
+        let end = if bytes[start..end].ends_with(b"\r") { end - 1 } else { end };
+        let narrow = |n| u32::try_from(n).expect("sources are smaller than 4 GiB");
+        (narrow(start), self.printable(Span { source: span.source, start: narrow(start), end: narrow(end) }))
     }
 
     /// Line and column of a span. The first call for a source scans it once.
@@ -164,6 +190,18 @@ mod tests {
         let place = map.locate(at);
         assert_eq!((place.path.as_str(), place.line, place.column), ("a\\nb", 2, 5));
         assert_eq!((place.end_line, place.end_column), (2, 9));
-        assert_eq!(map.line_of(at), (2, "äöü here".as_bytes()));
+        assert_eq!(map.line_of(at), (2, "äöü here".as_bytes().into()));
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_printed() {
+        let mut map = SourceMap::default();
+        let id = map.add(b"plan", "a = secret\nb".into()).expect("small");
+        let at = |start, end| Span { source: id, start, end };
+        map.hide(at(4, 10));
+        assert_eq!(map.show(at(0, 12)), "a = ******\\nb");
+        assert_eq!(map.line_of(at(0, 1)), (0, b"a = ******".into()));
+        assert_eq!((map.show(at(5, 7)).as_str(), map.show(at(11, 12)).as_str()), ("**", "b"));
+        assert_eq!(map.slice(at(4, 10)), b"secret");
     }
 }

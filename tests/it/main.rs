@@ -4,6 +4,7 @@ mod architecture;
 mod blessed;
 mod checks;
 mod cli;
+mod cloud_corpus;
 mod corpus;
 mod flow;
 mod git;

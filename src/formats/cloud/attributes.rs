@@ -91,7 +91,9 @@ impl<'v> Attributes<'v> {
     /// Takes a description out, and notes that it changes nothing.
     pub(super) fn comment(&mut self, name: &str, account: &mut Account) -> Option<Arc<str>> {
         let entry = self.take(name)?;
-        account.claim(whole(entry), Disposition::Inert("a description"));
+        if super::content::says(&entry.value) {
+            account.claim(whole(entry), Disposition::Inert("a description"));
+        }
         let shown = !entry.value.sensitive;
         entry.value.as_text().filter(|text| shown && !text.is_empty())
     }
@@ -101,7 +103,7 @@ impl<'v> Attributes<'v> {
         for name in names {
             if let Some(entry) = self.object.entry(name) {
                 self.taken.insert(&entry.name);
-                if !entry.value.is_null() {
+                if super::content::says(&entry.value) {
                     account.claim(whole(entry), Disposition::Inert(why));
                 }
             }
@@ -111,8 +113,14 @@ impl<'v> Attributes<'v> {
     /// What nobody took is not known to change nothing.
     pub(super) fn close(self, account: &mut Account) {
         let Self { object, taken, at } = self;
+        for entry in object.entries.iter().filter(|entry| taken.contains(&*entry.name)) {
+            if !super::content::says(&entry.value) {
+                account.claim(whole(entry), Disposition::Inert("it says nothing"));
+            }
+        }
         for entry in object.entries.iter().filter(|entry| !taken.contains(&*entry.name)) {
             if entry.value.is_null() {
+                account.claim(whole(entry), Disposition::Inert("it says nothing"));
                 continue;
             }
             account.gap(whole(entry), format!("the argument `{}` is not known here", escape(entry.name.as_bytes())));

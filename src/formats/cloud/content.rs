@@ -36,7 +36,7 @@ pub(super) fn of(body: &Value, without: &[&str]) -> String {
 }
 
 /// Whether a value says anything: null, nothing in a list and `false` are what is so anyway.
-fn says(value: &Value) -> bool {
+pub(super) fn says(value: &Value) -> bool {
     match &value.what {
         What::Null | What::Truth(false) => false,
         What::Text(text) => !text.is_empty() || value.sensitive,

@@ -132,16 +132,24 @@ impl<'i> Index<'i> {
         self.ids.get(text).copied().or_else(|| kinds.iter().find_map(named))
     }
 
-    /// The resource of which an unknown value is an attribute: `aws_security_group.web.id`.
+    /// The resource that an unknown value is, or is an attribute of: `aws_security_group.web.id`. Where only one of several
+    /// is there, the name without its key is its name too.
     fn referred(&self, unknown: &str) -> Option<&'i Instance> {
-        let (address, _) = unknown.rsplit_once('.')?;
-        self.addresses.get(address).copied()
+        let prefix = unknown.rsplit_once('.').map(|(address, _)| address);
+        prefix.into_iter().chain([unknown]).find_map(|address| {
+            let only = match self.several(address).as_slice() {
+                [only] => Some(*only),
+                _ => None,
+            };
+            self.addresses.get(address).copied().or(only)
+        })
     }
 
-    /// Whether one of several resources of that address is there.
-    fn has_one_of(&self, address: &str) -> bool {
-        let first = self.addresses.range(address..).map(|(known, _)| *known);
-        first.take_while(|known| known.starts_with(address)).any(|known| known[address.len()..].starts_with('['))
+    /// Those of which an address without its key is the address.
+    fn several(&self, address: &str) -> Vec<&'i Instance> {
+        let first = format!("{address}[");
+        let from = self.addresses.range(&*first..);
+        from.take_while(|(known, _)| known.starts_with(&first)).map(|(_, instance)| *instance).collect()
     }
 }
 
@@ -161,7 +169,7 @@ impl<'i> Lowering<'_, 'i> {
                 let Some((address, _)) = unknown.rsplit_once('.') else { return unknown.clone() };
                 let of = |kind: &&&'static str| is_resource(address, kind);
                 let Some(kind) = kinds.iter().find(of) else { return unknown.clone() };
-                if !self.index.has_one_of(address) && self.opened.insert((at, address.to_owned())) {
+                if self.index.several(address).is_empty() && self.opened.insert((at, address.to_owned())) {
                     let address = escape(address.as_bytes());
                     self.undefined.push(Reference { kind, address, origin: at });
                 }

@@ -75,7 +75,7 @@ impl<'s> Page<'s> {
         let width = self.style.width.max(NARROWEST);
         let place = format!(" {}:{}  ", ending(&location.path, width / 3), location.line);
         let room = width.saturating_sub(indent + 1 + place.chars().count());
-        let text = location.span.map(|span| show(self.sources.line_of(span).1)).unwrap_or_default();
+        let text = location.span.map(|span| show(&self.sources.line_of(span).1)).unwrap_or_default();
         let (text, _, _) = cut("", text.trim(), "", room.max(NARROWEST / 2));
         self.line(indent, &[sign, (DIM, &place), (PLAIN, &text)]);
     }

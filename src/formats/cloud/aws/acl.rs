@@ -145,6 +145,14 @@ fn entry(
     let rank = rule.number(number, lowering.account);
     let mut line = Line::new(true, at);
     line.services = service(asked, at, lowering.account).into_iter().collect();
+    let of =
+        |numbers: &[u8]| line.services.iter().any(|service| service.protocol.is_some_and(|n| numbers.contains(&n)));
+    if !of(&[6, 17]) {
+        rule.inert(&["from_port", "to_port"], "the protocol has no ports", lowering.account);
+    }
+    if !of(&[1, 58]) {
+        rule.inert(&["icmp_type", "icmp_code"], "the protocol is not ICMP", lowering.account);
+    }
     match verb {
         Some(Known::Is(text)) if text.eq_ignore_ascii_case("allow") => {}
         Some(Known::Is(text)) if text.eq_ignore_ascii_case("deny") => line.allow = false,

@@ -132,6 +132,9 @@ fn finish(
     let mut line = Line::new(true, rule.at);
     line.comment = rule.comment("description", lowering.account);
     line.services = service(asked, rule.at, lowering.account).into_iter().collect();
+    if line.services.iter().all(|service| !matches!(service.protocol, Some(1 | 6 | 17 | 58))) {
+        rule.inert(&["from_port", "to_port"], "the protocol has no ports", lowering.account);
+    }
     if peers.is_empty() {
         lowering.account.claim(rule.at, Disposition::Inert("it names nobody, so it allows nothing"));
     }

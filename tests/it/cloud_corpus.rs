@@ -1,0 +1,128 @@
+//! Real files of cloud firewalls, beside the project: what of them is modelled, unknown or a gap. Every byte of each is accounted for.
+
+#![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
+
+use portcullis::formats::{self, Aspect, Disposition, Input};
+use portcullis::model::{Configuration, Store};
+use portcullis::text::SourceMap;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+#[derive(Default)]
+struct Table {
+    files: usize,
+    whole: usize,
+    filters: usize,
+    rules: usize,
+    resources: BTreeMap<&'static str, usize>,
+    inert: BTreeMap<&'static str, usize>,
+    unknown: BTreeMap<String, usize>,
+    gaps: BTreeMap<String, usize>,
+    wrong: Vec<String>,
+}
+
+impl Table {
+    fn of(kind: &str, format: &str) -> Option<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+        let Ok(manifest) = std::fs::read_to_string(folder.join("MANIFEST.tsv")) else {
+            eprintln!("SKIPPED: there is no corpus in {}", folder.display());
+            return None;
+        };
+        let mut table = Self::default();
+        for row in manifest.lines() {
+            let fields: Vec<&str> = row.split('\t').collect();
+            let [path, found, ..] = fields.as_slice() else { continue };
+            if *found == kind {
+                let bytes = std::fs::read(folder.join(path)).expect("a file that the manifest names");
+                table.files += 1;
+                for aspect in [Aspect::Before, Aspect::After] {
+                    table.add(path, format, bytes.clone(), aspect);
+                }
+            }
+        }
+        eprintln!("{kind}\n{table}");
+        Some(table)
+    }
+
+    fn add(&mut self, path: &str, format: &str, bytes: Vec<u8>, aspect: Aspect) {
+        let mut sources = SourceMap::default();
+        let file = sources.add(path.as_bytes(), bytes).expect("small");
+        let mut store = Store::default();
+        let input = Input { name: "aws".into(), format: formats::format(format), files: vec![file] };
+        let (snapshot, _, notes) = formats::read_as(aspect, &[input], &sources, &mut store, None);
+        let unexplained =
+            snapshot.gaps().iter().filter(|gap| gap.reason == "not understood" || gap.reason.contains("a bug"));
+        for gap in unexplained {
+            let at = sources.locate(gap.origin);
+            self.wrong.push(format!("{path}:{}:{}: {}", at.line, at.column, gap.reason));
+        }
+        if aspect == Aspect::Before {
+            return;
+        }
+        self.whole += usize::from(snapshot.gaps().is_empty());
+        for configuration in snapshot.configurations() {
+            self.filters += configuration.filters.len();
+            self.rules += Configuration::rule_count(configuration);
+            for object in &configuration.objects {
+                *self.resources.entry(object.kind).or_default() += 1;
+            }
+            for (opaque, _) in &configuration.opaques {
+                *self
+                    .unknown
+                    .entry(store.opaque_text(*opaque).split(' ').take(5).collect::<Vec<_>>().join(" "))
+                    .or_default() += 1;
+            }
+        }
+        for note in notes {
+            match note.disposition {
+                Disposition::Modelled => {}
+                Disposition::Inert(why) | Disposition::Opaque(why) => *self.inert.entry(why).or_default() += 1,
+            }
+        }
+        for gap in snapshot.gaps() {
+            let parts = gap.reason.split('`').enumerate();
+            let reason: String = parts.map(|(n, part)| if n % 2 == 0 { part } else { "…" }).collect();
+            if std::env::var_os("PORTCULLIS_GAPS").is_some() {
+                let at = sources.locate(gap.origin);
+                let text: String = sources.show(gap.origin).chars().take(100).collect();
+                eprintln!("{path}:{}: {}: {text}", at.line, gap.reason);
+            }
+            *self.gaps.entry(reason).or_default() += 1;
+        }
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { files, whole, filters, rules, resources, inert, unknown, gaps, wrong: _ } = self;
+        writeln!(f, "{files} files, {whole} without a gap, {filters} filters, {rules} rules")?;
+        writeln!(f, "resources: {}", listed(resources))?;
+        writeln!(f, "inert: {}", listed(inert))?;
+        writeln!(f, "unknown: {}", listed(unknown))?;
+        writeln!(f, "gaps: {}", listed(gaps))
+    }
+}
+
+/// The most frequent first.
+fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, usize>) -> String {
+    let mut all: Vec<(&K, &usize)> = counts.iter().collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let mut out = all.iter().map(|(_, count)| **count).sum::<usize>().to_string();
+    for (what, count) in all.iter().take(40) {
+        write!(out, "\n  {count:>6} {what}").expect("writing to a String");
+    }
+    out
+}
+
+#[test]
+fn real_plans_are_read() {
+    let Some(table) = Table::of("terraform-plan", "terraform") else { return };
+    assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+}
+
+#[test]
+fn real_security_groups_of_cloud_foundry_are_read() {
+    let Some(table) = Table::of("cf-asg", "cf-asg") else { return };
+    assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+}
