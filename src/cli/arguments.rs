@@ -76,6 +76,7 @@ Examples:
   portcullis check --base origin/main                HEAD against a branch
   portcullis check --base v1 --head v2               two commits
   portcullis check --old before/ --new after/        two folders, with before/portcullis.yaml
+  portcullis check --plan plan.json                  a Terraform plan (`terraform show -json`), which has both sides
   portcullis check --output text --output json=report.json")]
 pub(super) struct Check {
     #[command(flatten)]
@@ -86,7 +87,16 @@ pub(super) struct Check {
     /// What is proposed: a file or folder, without git
     #[arg(long, value_name = "PATH", requires = "old")]
     pub(super) new: Option<PathBuf>,
-    /// The policy: a path in the base side; with --old and --new a file
+    /// A Terraform plan as JSON: what is there before and after it. The policy comes from git, or is given by --policy
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["old", "staged"])]
+    pub(super) plan: Option<PathBuf>,
+    /// Which configuration of the policy the plan is of, where several are Terraform
+    #[arg(long, value_name = "NAME", requires = "plan")]
+    pub(super) configuration: Option<String>,
+    /// How old the plan may be: 90m, 24h, 7d; an older one, or one that does not say, is undecided
+    #[arg(long, value_name = "AGE", requires = "plan", value_parser = crate::facts::parse_age)]
+    pub(super) max_age: Option<std::time::Duration>,
+    /// The policy: a path in the base side; with --old and --new, or --plan, a file
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Option<PathBuf>,
     #[command(flatten)]

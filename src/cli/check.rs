@@ -1,6 +1,7 @@
 use super::arguments::Check;
 use super::judge::{self, Judged, PolicyPath};
 use super::output::Streams;
+use super::planned::PlanFile;
 use super::progress::Progress;
 use super::surroundings::Surroundings;
 use crate::source::{Sides, SourceError};
@@ -11,7 +12,14 @@ pub(super) const POLICY: &str = "portcullis.yaml";
 pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
     let Judged { decision, sources } = match sides(check, surroundings) {
-        Ok(sides) => judge::judge(&sides, &policy(check, surroundings), &progress),
+        Ok(sides) => {
+            let plan = check.plan.as_ref().map(|path| PlanFile {
+                path: surroundings.folder.join(path),
+                configuration: check.configuration.clone(),
+                max_age: check.max_age,
+            });
+            judge::judge(&sides, &policy(check, surroundings), plan.as_ref(), &progress)
+        }
         Err(why) => judge::refuse(&why),
     };
     drop(progress);
@@ -23,6 +31,10 @@ fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceErro
     let place = surroundings.place();
     if let (Some(old), Some(new)) = (&check.old, &check.new) {
         return Sides::paths(&surroundings.folder.join(old), &surroundings.folder.join(new));
+    }
+    if let (Some(plan), Some(_)) = (&check.plan, &check.policy) {
+        let plan = surroundings.folder.join(plan);
+        return Sides::paths(&plan, &plan);
     }
     let (staged, base, head) = (check.sides.staged, &check.sides.base, &check.sides.head);
     match base {
@@ -36,7 +48,7 @@ fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceErro
 }
 
 fn policy(check: &Check, surroundings: &Surroundings) -> PolicyPath {
-    match (&check.policy, &check.old) {
+    match (&check.policy, check.old.as_ref().or(check.plan.as_ref())) {
         (Some(path), Some(_)) => PolicyPath::File(surroundings.folder.join(path)),
         (Some(path), None) => {
             let path = path.strip_prefix("./").unwrap_or(path);

@@ -1,12 +1,13 @@
 use super::arguments::FormatId;
 use super::closure;
+use super::planned::{self, PlanFile};
 use super::progress::Progress;
 use super::wanted::{Everything, Policed};
 use crate::checks::{self, Configured, Context};
 use crate::decision::{Case, Cause, Decision, Doubt, LocationSide, Origin, PolicyOrigin, decide};
 use crate::diff::{self, Change, Difference};
 use crate::facts::Facts;
-use crate::formats::{self, FORMATS, Input};
+use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
 use crate::policy::{self, Plan, Policy, PolicyError, Proposal};
@@ -43,11 +44,16 @@ struct Read {
 }
 
 /// Judges a change. What cannot be read becomes a doubt of the decision, never a missing part.
-pub(super) fn judge(sides: &Sides, path: &PolicyPath, progress: &Progress) -> Judged {
+///
+/// With a Terraform plan, that is what is judged: both sides are in it, and `sides` are where the policy comes from.
+pub(super) fn judge(sides: &Sides, path: &PolicyPath, plan: Option<&PlanFile>, progress: &Progress) -> Judged {
     let mut sources = SourceMap::default();
-    let (base, head) = (origin(&sides.base), origin(&sides.head));
+    let (base, head) = match plan {
+        None => (origin(&sides.base), origin(&sides.head)),
+        Some(_) => (planned::origin(), planned::origin()),
+    };
     let mut used = None;
-    let decision = match read(sides, path, &mut sources, &mut used) {
+    let decision = match read(sides, path, plan, &mut sources, &mut used) {
         Ok(Read { policy, checks, proposal, plan, change }) => {
             progress.stage("comparing");
             let difference = diff::compare(&change);
@@ -96,6 +102,7 @@ fn undecided(
 fn read(
     sides: &Sides,
     path: &PolicyPath,
+    plan: Option<&PlanFile>,
     sources: &mut SourceMap,
     used: &mut Option<PolicyOrigin>,
 ) -> Result<Read, Vec<Doubt>> {
@@ -111,8 +118,12 @@ fn read(
             Proposal::read(&policy, head, sources, &format_ids())
         }
     };
+    if let Some(plan) = plan {
+        let (plan, change) = plan.read(&policy, sources)?;
+        return Ok(Read { policy, checks, proposal, plan, change });
+    }
     let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;
-    let plan = plan(&policy, &base, &head, sources)?;
+    let plan = self::plan(&policy, &base, &head, sources)?;
     let mut inputs = inputs(&plan);
     closure::of_sides(sides, &mut inputs, sources)?;
     let change = both(&inputs, sources);
@@ -181,9 +192,14 @@ pub(super) fn by_file(
 }
 
 /// Reads both sides.
-pub(super) fn both((base, head): &Inputs, sources: &SourceMap) -> Change {
+pub(super) fn both(inputs: &Inputs, sources: &SourceMap) -> Change {
+    both_as(Aspect::After, inputs, sources)
+}
+
+/// The same where the texts of base hold both sides: that one is read of them.
+pub(super) fn both_as(aspect: Aspect, (base, head): &Inputs, sources: &SourceMap) -> Change {
     let mut store = Store::default();
-    let (base, memo, _): (Snapshot, _, _) = formats::read(base, sources, &mut store, None);
+    let (base, memo, _): (Snapshot, _, _) = formats::read_as(aspect, base, sources, &mut store, None);
     let (head, _, _) = formats::read(head, sources, &mut store, Some(&memo));
     Change::new(base, head, store)
 }

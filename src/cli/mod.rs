@@ -13,6 +13,7 @@ mod judge;
 mod lint;
 mod output;
 mod parse;
+mod planned;
 mod progress;
 mod surroundings;
 mod trace;

@@ -1,6 +1,10 @@
 //! What is true outside the configuration: who made the change. Every fact may be unknown, and what is unknown never
 //! helps a pass.
 
+mod clock;
+
+pub use clock::{Age, age, parse_age, show_age};
+
 /// The facts of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {

@@ -311,6 +311,12 @@ pub fn read_as(
     (Snapshot::new(configurations, gaps), memo, notes)
 }
 
+/// When a text says that it was made, as it says it: plans of Terraform do.
+#[must_use]
+pub fn made_at(text: &[u8]) -> Option<String> {
+    terraform::made_at(text)
+}
+
 /// The format of an input, if it is given or one recognises its files.
 #[must_use]
 pub fn format_of(input: &Input, sources: &SourceMap) -> Option<&'static dyn Format> {

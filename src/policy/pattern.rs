@@ -58,10 +58,10 @@ impl Pattern {
         fits && (self.deep || ends.len() <= self.folders.len())
     }
 
-    /// Whether it is the pattern of this name.
+    /// Whether it is the pattern of this name, or the name itself: addresses such as `web[0]` have brackets in them.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
-        self.regex.is_match(name)
+        self.text.as_bytes() == name || self.regex.is_match(name)
     }
 
     /// Whether it is the pattern of this name or of a folder that the name is in: `edge` for `edge/input`.

@@ -15,6 +15,7 @@ mod nftables;
 mod nftables_corpus;
 mod nftables_refusals;
 mod pairs;
+mod plan;
 mod policy;
 mod readme;
 mod report;

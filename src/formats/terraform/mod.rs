@@ -8,6 +8,8 @@ use super::account::Account;
 use super::{Format, Reading};
 use crate::text::Span;
 
+pub(super) use plan::made_at;
+
 pub(super) static FORMAT: Terraform = Terraform;
 
 pub(super) struct Terraform;

@@ -29,7 +29,8 @@ impl<'j> Merge<'_, 'j> {
         for Entry { name, key, value } in values.close() {
             let (unknown, mark) = (take(&mut unknowns, name), take(&mut marks, name));
             let mut path = vec![Step::Key(name)];
-            let value = self.merge(value, unknown, mark, &mut path).hidden(all_sensitive);
+            let mark = if all_sensitive { sensitive } else { mark };
+            let value = self.merge(value, unknown, mark, &mut path);
             entries.push(Named { name: name.into(), at: self.span(key), value });
         }
         for Entry { name, key, value } in unknowns.map(Opened::close).unwrap_or_default() {
@@ -72,7 +73,8 @@ impl<'j> Merge<'_, 'j> {
                     path.push(Step::Item(n));
                     let next =
                         |list: &mut Option<crate::formats::data::Values<'j>>| list.as_mut().and_then(Iterator::next);
-                    items.push(self.merge(item, next(&mut unknowns), next(&mut marks), path));
+                    let mark = if is_true(sensitive) { sensitive } else { next(&mut marks) };
+                    items.push(self.merge(item, next(&mut unknowns), mark, path));
                     path.pop();
                 }
                 for (n, left) in unknowns.into_iter().flatten().enumerate().filter(|(_, left)| is_true(Some(*left))) {
@@ -87,6 +89,7 @@ impl<'j> Merge<'_, 'j> {
                 let mut entries = Vec::new();
                 for Entry { name, key, value } in value.object().map(Opened::close).unwrap_or_default() {
                     let (unknown, mark) = (take(&mut unknowns, name), take(&mut marks, name));
+                    let mark = if is_true(sensitive) { sensitive } else { mark };
                     path.push(Step::Key(name));
                     let value = self.merge(value, unknown, mark, path);
                     path.pop();

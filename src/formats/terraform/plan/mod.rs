@@ -26,6 +26,12 @@ pub(super) fn recognises(text: &[u8]) -> bool {
         && (has("\"format_version\"") || has("\"terraform_version\"") || has("\"configuration\""))
 }
 
+/// When a plan was made: "`timestamp` … in RFC 3339 format".
+pub(in crate::formats) fn made_at(text: &[u8]) -> Option<String> {
+    let json = Json::read(text).ok()?;
+    json.root().object()?.take("timestamp")?.text().map(ToOwned::to_owned)
+}
+
 /// Reads the side of a plan that is asked for.
 pub(super) fn read(file: SourceId, reading: &mut Reading<'_>) {
     let mut account = Account::default();
@@ -191,7 +197,10 @@ impl<'j> Reader<'j, '_> {
             | [Some("delete"), Some("create")]
             | [Some("create"), Some("delete")] => false,
             [Some("forget")] | [Some("create"), Some("forget")] => true,
-            _ => return self.gap(node, "what is done is not known here"),
+            _ => {
+                self.gap(node, "what is done is not known here");
+                false
+            }
         };
         let parts = ["before", "after", "after_unknown", "before_sensitive", "after_sensitive"];
         let entries = parts.map(|key| change.take_entry(key));

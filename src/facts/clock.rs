@@ -1,0 +1,98 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long ago something was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// So long.
+    Past(Duration),
+    /// It is yet to come, by more than clocks may differ.
+    Future,
+}
+
+/// How far two clocks may be apart.
+const SKEW: u64 = 300;
+
+/// How long ago an instant was that is written in UTC as RFC 3339 has it: `2026-11-20T08:00:00Z`. `None`: it is not.
+#[must_use]
+pub fn age(instant: &str) -> Option<Age> {
+    let then = seconds(instant)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+    Some(match now.checked_sub(then) {
+        Some(past) => Age::Past(Duration::from_secs(past)),
+        None if then - now <= SKEW => Age::Past(Duration::ZERO),
+        None => Age::Future,
+    })
+}
+
+/// Reads a length of time: `90m`, `24h`, `7d`, `30s`.
+///
+/// # Errors
+/// A sentence that says how it is written.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a length of time: write 90m, 24h or 7d");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A length of time in the largest unit that says it roughly: `3 hours`.
+#[must_use]
+pub fn show_age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    let (number, unit) = match seconds {
+        0..120 => (seconds, "seconds"),
+        120..7200 => (seconds / 60, "minutes"),
+        7200..172_800 => (seconds / 3600, "hours"),
+        _ => (seconds / 86400, "days"),
+    };
+    format!("{number} {unit}")
+}
+
+/// Seconds since 1970.
+fn seconds(instant: &str) -> Option<u64> {
+    let (date, time) = instant.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, separator: char| -> Option<[u64; 3]> {
+        let parts: Vec<u64> = text.split(separator).map(|part| part.parse().ok()).collect::<Option<_>>()?;
+        parts.try_into().ok()
+    };
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(time.split('.').next()?, ':')?;
+    let right = (1970..10000).contains(&year) && (1..13).contains(&month) && (1..32).contains(&day);
+    if !right || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // Years begin in March here, so that the leap day is their last.
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let since = days.checked_sub(719_468)?;
+    Some(since * 86400 + hour * 3600 + minute * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_seconds_since_1970() {
+        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(seconds("2000-02-29T12:00:00Z"), Some(951_825_600));
+        assert_eq!(seconds("2026-11-20T08:00:01.5Z"), Some(1_795_161_601));
+        assert_eq!(seconds("2026-11-20T08:00:00+01:00"), None);
+        assert_eq!(seconds("2026-13-20T08:00:00Z"), None);
+    }
+
+    #[test]
+    fn ages_are_read_and_shown() {
+        assert_eq!(parse_age("90m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(show_age(Duration::from_secs(5400)), "90 minutes");
+        assert!(parse_age("7").is_err() && parse_age("d").is_err() && parse_age("-1h").is_err());
+        assert_eq!(age("9999-01-01T00:00:00Z"), Some(Age::Future));
+    }
+}

@@ -1,0 +1,109 @@
+//! Terraform plans: both sides in one file.
+
+use crate::cli::{Ran, portcullis};
+use tempfile::TempDir;
+
+const POLICY: &str = "version: 1
+configurations:
+  aws: {files: [\"*.tf\"], format: terraform}
+checks:
+  - {check: exposed-ports, from: internet, services: [ssh]}
+  - {check: protected-rules, objects: [\"aws/aws_security_group.web[0]\"]}
+networks: {internet: any}
+";
+
+/// A plan with one security group and what becomes of it.
+fn plan(actions: &str, before: &str, after: &str, more: &str) -> String {
+    format!(
+        r#"{{"format_version": "1.2", {more} "resource_changes": [{{"address": "aws_security_group.web[0]", "mode": "managed",
+        "type": "aws_security_group", "name": "web", "index": 0, "change": {{"actions": [{actions}], "before": {before},
+        "after": {after}, "after_unknown": {{"id": true}}}}}}]}}"#
+    )
+}
+
+fn group(cidr: &str) -> String {
+    format!(
+        r#"{{"id": "sg-1", "ingress": [{{"protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": [{cidr}]}}]}}"#
+    )
+}
+
+fn check(plan: &str, more: &[&str]) -> Ran {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("portcullis.yaml"), POLICY).expect("written");
+    std::fs::write(folder.path().join("plan.json"), plan).expect("written");
+    let arguments = ["check", "--plan", "plan.json", "--policy", "portcullis.yaml"];
+    portcullis(folder.path(), &[], &[&arguments, more].concat())
+}
+
+#[test]
+fn a_plan_that_changes_nothing_passes() {
+    let same = group("\"10.0.0.0/8\"");
+    let ran = check(&plan("\"no-op\"", &same, &same, ""), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
+fn a_port_that_a_plan_opens_is_found() {
+    let ran = check(&plan("\"update\"", &group("\"10.0.0.0/8\""), &group("\"0.0.0.0/1\", \"128.0.0.0/1\""), ""), &[]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let said = "forbidden traffic can newly pass `aws/aws_security_group.web[0]/ingress`";
+    assert!(ran.out.contains(said), "{}", ran.out);
+}
+
+#[test]
+fn a_protected_group_that_a_plan_deletes_is_found_and_one_that_it_forgets_is_not() {
+    let there = group("\"10.0.0.0/8\"");
+    assert_eq!(check(&plan("\"delete\"", &there, "null", ""), &[]).code, 1);
+    assert_eq!(check(&plan("\"forget\"", &there, "null", ""), &[]).code, 0);
+}
+
+#[test]
+fn a_replaced_group_is_the_same_group() {
+    let (old, new) = (group("\"10.0.0.0/8\""), group("\"10.0.0.0/9\", \"10.128.0.0/9\""));
+    assert_eq!(check(&plan("\"delete\", \"create\"", &old, &new, ""), &[]).code, 0);
+}
+
+#[test]
+fn a_plan_that_is_not_whole_is_undecided() {
+    let same = group("\"10.0.0.0/8\"");
+    for more in ["\"errored\": true,", "\"complete\": false,", "\"deferred_changes\": [{}],", "\"something\": 1,"] {
+        assert_eq!(check(&plan("\"no-op\"", &same, &same, more), &[]).code, 3, "{more}");
+    }
+    assert_eq!(check(&plan("\"no-op\"", &same, &same, "").replace("1.2", "2.0"), &[]).code, 3);
+    assert_eq!(check("{\"format_version\": \"1.2\", \"resource_changes\": [", &[]).code, 3);
+    assert_eq!(check(&plan("\"reboot\"", &same, &same, ""), &[]).code, 3);
+}
+
+#[test]
+fn an_old_plan_is_undecided() {
+    let same = group("\"10.0.0.0/8\"");
+    let made = |when: &str| plan("\"no-op\"", &same, &same, &format!("\"timestamp\": \"{when}\","));
+    assert_eq!(check(&made("2020-01-01T00:00:00Z"), &["--max-age", "24h"]).code, 3);
+    assert_eq!(check(&made("9000-01-01T00:00:00Z"), &["--max-age", "24h"]).code, 3);
+    assert_eq!(check(&made("yesterday"), &["--max-age", "24h"]).code, 3);
+    assert_eq!(check(&plan("\"no-op\"", &same, &same, ""), &["--max-age", "24h"]).code, 3);
+    assert_eq!(check(&made("2020-01-01T00:00:00Z"), &["--max-age", "90000d"]).code, 0);
+    assert_eq!(check(&made("2020-01-01T00:00:00Z"), &["--max-age", "soon"]).code, 2);
+}
+
+#[test]
+fn what_is_sensitive_is_printed_nowhere() {
+    let (old, new) = (group("\"10.99.0.0/16\""), group("\"10.98.0.0/16\""));
+    let text = plan("\"update\"", &old, &new, "").replace(
+        "\"after_unknown\"",
+        r#""before_sensitive": {"ingress": true}, "after_sensitive": {"ingress": [{"cidr_blocks": [true]}]}, "after_unknown""#,
+    );
+    for output in ["text", "json"] {
+        let ran = check(&text, &["--output", output]);
+        assert_ne!(ran.code, 0, "another value that nobody may see may open anything: {}", ran.out);
+        assert!(!ran.out.contains("10.99") && !ran.out.contains("10.98"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_policy_with_several_terraform_configurations_must_be_told_which_one_the_plan_is_of() {
+    let same = group("\"10.0.0.0/8\"");
+    let ran = check(&plan("\"no-op\"", &same, &same, ""), &["--configuration", "asw"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.out.contains("did you mean `aws`"), "{}", ran.out);
+}
