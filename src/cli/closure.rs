@@ -63,7 +63,7 @@ impl Closure<'_> {
         let path = self.path(main);
         let mut pending = vec![main];
         while let Some(file) = pending.pop() {
-            for include in format.includes(&path, self.sources.bytes(file)) {
+            for include in format.includes(&path, &self.path(file), self.sources.bytes(file)) {
                 if self.sources.linked(main, &include.name).is_some() {
                     continue;
                 }

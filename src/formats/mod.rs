@@ -42,9 +42,9 @@ pub trait Format: Sync {
     /// policy does not name the format.
     fn recognises(&self, name: &str, text: &[u8]) -> bool;
 
-    /// What a text includes, given the name of the main file that is read (its path, escaped). Names that are not
-    /// really included do no harm.
-    fn includes(&self, _main: &str, _text: &[u8]) -> Vec<Include> {
+    /// What the text of a file includes, given the names of the main file that is read and of the file itself (their
+    /// paths, escaped). Names that are not really included do no harm.
+    fn includes(&self, _main: &str, _file: &str, _text: &[u8]) -> Vec<Include> {
         Vec::new()
     }
 

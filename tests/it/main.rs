@@ -19,3 +19,4 @@ mod plan;
 mod policy;
 mod readme;
 mod report;
+mod terraform_corpus;

@@ -70,7 +70,7 @@ const NAME: &str = "host";
 pub(crate) fn read(sources: &mut SourceMap, store: &mut Store, rules: &str, format: &str) -> (Snapshot, Vec<Note>) {
     let file = sources.add(b"rules", rules.into()).expect("rules are smaller than 4 GiB");
     let format = formats::format(format);
-    for include in format.map(|format| format.includes("rules", rules.as_bytes())).unwrap_or_default() {
+    for include in format.map(|format| format.includes("rules", "rules", rules.as_bytes())).unwrap_or_default() {
         sources.link(file, &include.name, Linked { texts: Vec::new(), within: true });
     }
     let input = Input { name: NAME.to_owned(), format, files: vec![file] };

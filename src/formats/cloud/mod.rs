@@ -81,6 +81,11 @@ pub(super) fn lower(instances: &[Instance], reading: &mut Reading<'_>, account: 
     points.finish(&mut reading.configuration, reading.store);
 }
 
+/// Whether resources of a type have to do with packets: what others say need not be computed.
+pub(super) fn matters(kind: &str) -> bool {
+    PROVIDERS.iter().any(|(kinds, _)| kinds.contains(&kind)) || kinds::other(kind).is_some()
+}
+
 /// Resources of one provider, each with its type.
 type Mine<'i> = [(&'static str, &'i Instance)];
 

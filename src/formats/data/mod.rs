@@ -4,9 +4,7 @@
 //! written, depth is limited. Knows nothing of what a tree means.
 
 mod json;
-#[expect(dead_code, reason = "the readers of Terraform are being built on it")]
 mod number;
-#[expect(dead_code, reason = "the readers of Terraform are being built on it")]
 pub(super) mod value;
 
 pub(super) use json::{Entry, Json, Kind, Node, Object, Values};

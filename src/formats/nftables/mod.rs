@@ -36,7 +36,7 @@ impl Format for Nftables {
         json::recognises(text) || recognise::is_text(name, text)
     }
 
-    fn includes(&self, main: &str, text: &[u8]) -> Vec<Include> {
+    fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
         if recognise::is_json(text) { Vec::new() } else { include::names(main, text) }
     }
 

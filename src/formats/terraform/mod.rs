@@ -1,12 +1,30 @@
-//! Terraform, in two notations: the configuration language, and the JSON of a plan (`terraform show -json`).
+//! Terraform in two notations: configurations, without Terraform, and the JSON of a plan (`terraform show -json`).
 //!
 //! Both end in resource instances with evaluated arguments, which `cloud` puts into the model.
+//!
+//! Files become syntax (`parse`), the files of a folder a module (`declared`), what Terraform refuses of that is said
+//! (`check`), and its resources are computed as often as they are there (`world`, `eval`, `functions`). What they mean
+//! is said by the lowering of cloud resources, which knows nothing of Terraform.
+//!
+//! All folders of a configuration are modules: those that a `module` block of another one calls are read as it calls
+//! them, all others are roots of their own. A root takes its values from `terraform.tfvars` and `*.auto.tfvars` of its
+//! folder, then from the other `*.tfvars` files of the configuration, in order; variables that none of them sets have
+//! their defaults. Values from the environment or the command line are not known.
 
+mod account;
+mod check;
+mod declared;
+mod eval;
+mod functions;
+mod includes;
+mod parse;
 mod plan;
+mod read;
+mod syntax;
+mod types;
+mod world;
 
-use super::account::Account;
-use super::{Format, Reading};
-use crate::text::Span;
+use super::{Format, Include, Reading};
 
 pub(super) use plan::made_at;
 
@@ -19,21 +37,18 @@ impl Format for Terraform {
         "terraform"
     }
 
-    fn recognises(&self, _name: &str, text: &[u8]) -> bool {
-        plan::recognises(text)
+    fn recognises(&self, name: &str, text: &[u8]) -> bool {
+        plan::recognises(text) || [".tf", ".tf.json", ".tfvars", ".tfvars.json"].iter().any(|end| name.ends_with(end))
+    }
+
+    fn includes(&self, _main: &str, file: &str, text: &[u8]) -> Vec<Include> {
+        includes::of(file, text)
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
         match reading.files() {
             [file] if plan::recognises(reading.text(*file)) => plan::read(*file, reading),
-            files => {
-                let mut account = Account::default();
-                for file in files {
-                    let all = Span { source: *file, start: 0, end: super::end_of(reading.text(*file)) };
-                    account.gap(all, "not one plan as `terraform show -json` prints it");
-                }
-                account.close(reading);
-            }
+            _ => read::read(reading),
         }
     }
 }

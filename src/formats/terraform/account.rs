@@ -1,0 +1,114 @@
+//! What became of the text of a file.
+
+use super::parse::File;
+use super::syntax::{Block, Body};
+use super::world::World;
+use crate::formats::Disposition;
+use crate::formats::account::Account;
+use crate::formats::cloud;
+use crate::text::Span;
+use std::collections::BTreeSet;
+
+/// Accounts for a file; `there` are the blocks of which there are instances.
+pub(super) fn claim(file: &File, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, account: &mut Account) {
+    let File { body, comments } = file;
+    for comment in comments {
+        account.claim(*comment, Disposition::Inert("comment"));
+    }
+    for argument in &body.arguments {
+        // It is refused.
+        account.claim(argument.at, Disposition::Modelled);
+    }
+    for block in &body.blocks {
+        top(block, world, is_root, there, account);
+    }
+}
+
+fn top(block: &Block, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, account: &mut Account) {
+    let Block { kind, body, at, .. } = block;
+    let disposition = match &**kind {
+        "resource" => {
+            let relevant = block.labels.first().is_some_and(|(kind, _)| cloud::matters(kind));
+            if !relevant {
+                Disposition::Inert("not a firewall")
+            } else if there.contains(at) {
+                meta(body, account);
+                Disposition::Modelled
+            } else {
+                Disposition::Inert("there is no instance of it")
+            }
+        }
+        "module" => {
+            for name in ["version", "providers", "depends_on"] {
+                note(body, name, Disposition::Inert("says nothing of packets"), account);
+            }
+            if there.contains(at) { Disposition::Modelled } else { Disposition::Inert("there is no instance of it") }
+        }
+        "locals" => {
+            for argument in &body.arguments {
+                let used = world.is_used(argument.at);
+                account.claim(argument.at, if used { Disposition::Modelled } else { Disposition::Inert("not used") });
+            }
+            Disposition::Modelled
+        }
+        "variable" if world.is_used(*at) => {
+            for name in ["description", "ephemeral"] {
+                note(body, name, Disposition::Inert("says nothing of packets"), account);
+            }
+            for name in ["type", "nullable", "sensitive"] {
+                note(body, name, Disposition::Opaque("what values it takes"), account);
+            }
+            for validation in body.blocks_of("validation") {
+                account.claim(validation.at, Disposition::Opaque("what values it takes"));
+            }
+            Disposition::Modelled
+        }
+        "output" if world.is_used(*at) => {
+            for name in ["description", "depends_on", "ephemeral", "sensitive"] {
+                note(body, name, Disposition::Inert("says nothing of packets"), account);
+            }
+            for precondition in body.blocks_of("precondition") {
+                account.claim(precondition.at, Disposition::Opaque("what values it takes"));
+            }
+            Disposition::Modelled
+        }
+        "output" if is_root => Disposition::Inert("output"),
+        "variable" | "output" => Disposition::Inert("not used"),
+        "data" if world.is_used(*at) => Disposition::Opaque("what a data source finds"),
+        "data" => Disposition::Inert("not used"),
+        "ephemeral" => Disposition::Inert("nothing lasting"),
+        "provider" | "terraform" | "check" | "action" => Disposition::Inert("no resource"),
+        "moved" => Disposition::Inert("says what an address was before"),
+        "import" => Disposition::Inert("takes over what is there already"),
+        "removed" => {
+            let kept = body.blocks_of("lifecycle").filter_map(|block| block.body.argument("destroy"));
+            if kept.into_iter().any(|destroy| destroy.value.literal_truth() != Some(true)) {
+                account.gap(*at, "what is removed here stays as it is, without being declared any more");
+            }
+            Disposition::Inert("says what to do with what is declared no more")
+        }
+        // It is refused.
+        _ => Disposition::Modelled,
+    };
+    account.claim(*at, disposition);
+}
+
+/// What every resource may say besides its own arguments.
+fn meta(body: &Body, account: &mut Account) {
+    note(body, "depends_on", Disposition::Inert("the order of changes"), account);
+    note(body, "provider", Disposition::Opaque("which account or region"), account);
+    for block in body.blocks_of("lifecycle") {
+        account.claim(block.at, Disposition::Inert("how it is changed"));
+    }
+    for kind in ["provisioner", "connection"] {
+        for block in body.blocks_of(kind) {
+            account.claim(block.at, Disposition::Opaque("commands that are run"));
+        }
+    }
+}
+
+fn note(body: &Body, name: &str, disposition: Disposition, account: &mut Account) {
+    if let Some(argument) = body.argument(name) {
+        account.claim(argument.at, disposition);
+    }
+}

@@ -1,0 +1,241 @@
+//! What expressions are worth. Whatever is not written down is unknown under its name, and what is computed from it is
+//! unknown under the name of the computation; a mistake in the configuration is a [`Failure`].
+
+mod operators;
+mod paths;
+mod repeat;
+mod show;
+mod templates;
+
+pub(super) use operators::equal;
+pub(super) use paths::address_of_key;
+pub(super) use repeat::{Item, items_of};
+pub(super) use show::{more, show, show_all, unknown_of};
+
+use super::functions;
+use super::syntax::{Call, Expr, Key, Kind, Start};
+use super::types;
+use super::world::{Module, World};
+use crate::formats::data::value::{Entry, Object, Value, What};
+use crate::text::Span;
+use std::sync::Arc;
+
+/// How deep evaluations may stand in one another.
+const DEEPEST: u32 = 400;
+
+/// Terraform refuses the configuration: where, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure(Box<(Span, String)>);
+
+impl Failure {
+    pub(super) fn new(at: Span, reason: impl Into<String>) -> Self {
+        Self(Box::new((at, reason.into())))
+    }
+
+    pub(super) const fn at(&self) -> Span {
+        self.0.0
+    }
+
+    pub(super) fn reason(&self) -> &str {
+        &self.0.1
+    }
+}
+
+/// A value, or why there is none.
+pub(super) type Evaluated = Result<Value, Failure>;
+
+/// The names that stand for values at one place: those that a `for` gives, `each`, `count` and the like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'s> {
+    pub(super) names: &'s [(&'s str, Value)],
+    pub(super) outer: Option<&'s Self>,
+}
+
+impl<'s> Scope<'s> {
+    /// No names.
+    pub(super) const NONE: Self = Self { names: &[], outer: None };
+
+    pub(super) fn find(&self, name: &str) -> Option<&Value> {
+        let found = self.names.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value).or_else(|| self.outer?.find(name))
+    }
+
+    /// Further names inside of these.
+    const fn with<'i>(&'i self, names: &'i [(&'i str, Value)]) -> Scope<'i>
+    where
+        's: 'i,
+    {
+        Scope { names, outer: Some(self) }
+    }
+}
+
+/// Where an expression is evaluated.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'c, 'm> {
+    pub(super) world: &'c World<'m>,
+    pub(super) module: &'c Module<'m>,
+    pub(super) scope: &'c Scope<'c>,
+}
+
+impl<'c, 'm> Context<'c, 'm> {
+    /// The same with further names.
+    fn with<'i>(&'i self, scope: &'i Scope<'i>) -> Context<'i, 'm>
+    where
+        'c: 'i,
+    {
+        Context { world: self.world, module: self.module, scope }
+    }
+
+    /// The value of an expression.
+    ///
+    /// # Errors
+    /// Terraform refuses it.
+    pub(super) fn eval(&self, expr: &'m Expr) -> Evaluated {
+        if let Kind::Literal(value) = &expr.kind {
+            return Ok(value.clone());
+        }
+        let depth = &self.world.depth;
+        if depth.get() > DEEPEST {
+            return Err(Failure::new(expr.at, "values are computed from one another too deeply to be followed"));
+        }
+        depth.set(depth.get() + 1);
+        let found = self.eval_kind(expr);
+        depth.set(depth.get() - 1);
+        found
+    }
+
+    fn eval_kind(&self, expr: &'m Expr) -> Evaluated {
+        let at = expr.at;
+        match &expr.kind {
+            Kind::Literal(value) => Ok(value.clone()),
+            Kind::Tuple(items) => {
+                let items = items.iter().map(|item| self.eval(item)).collect::<Result<Vec<_>, _>>()?;
+                Ok(Value::of_list(items, at))
+            }
+            Kind::Object(items) => self.object(items, at),
+            Kind::Template(parts) => self.template(parts, at),
+            Kind::Path(start, steps) => match &**start {
+                Start::Name(name) => self.path(name, steps, at),
+                Start::Expr(start) => self.steps(self.eval(start)?, steps, at),
+            },
+            Kind::Conditional(parts) => self.conditional(parts, at),
+            Kind::Call(call) => self.call(call, at),
+            Kind::Not(of) => operators::not(&self.eval(of)?, at),
+            Kind::Minus(of) => operators::minus(&self.eval(of)?, at),
+            Kind::Binary(operator, sides) => self.binary(*operator, sides, at),
+            Kind::For(of) => self.repeated(of, at),
+        }
+    }
+
+    /// Object constructors: the last one of equal keys counts, and a key is a text (Terraform language: types and values).
+    fn object(&self, items: &'m [(Key, Expr)], at: Span) -> Evaluated {
+        let (mut object, mut hidden) = (Object::default(), false);
+        for (key, value) in items {
+            let value = self.eval(value)?;
+            let name: Arc<str> = match key {
+                Key::Name(name, _) => Arc::clone(name),
+                Key::Computed(expr) => {
+                    let name = self.eval(expr)?;
+                    hidden |= name.sensitive;
+                    match (name.as_text(), name.name_of_unknown()) {
+                        (Some(text), _) => text,
+                        (None, Some(_)) => {
+                            let name = format!("{} = {}", show(&name), show(&value));
+                            object.more.push(more(&name, value));
+                            continue;
+                        }
+                        (None, None) => return Err(Failure::new(expr.at, "the key of an object has to be a text")),
+                    }
+                }
+            };
+            object.put(Entry { name, at: key.at(), value });
+        }
+        Ok(Value::new(What::Object(Arc::new(object)), at).hidden(hidden))
+    }
+
+    fn conditional(&self, [condition, then, otherwise]: &'m [Expr; 3], at: Span) -> Evaluated {
+        let condition = self.eval(condition)?;
+        let Some(truth) = condition.as_truth() else {
+            if condition.name_of_unknown().is_none() {
+                return Err(Failure::new(condition.at, "a condition has to be true or false"));
+            }
+            // Terraform computes both sides then, but a mistake in one that is never taken is none of it.
+            return match (self.eval(then), self.eval(otherwise)) {
+                (Ok(then), Ok(otherwise)) => Ok(operators::either(&condition, &then, &otherwise, at)),
+                (Ok(one), Err(_)) | (Err(_), Ok(one)) => {
+                    Ok(unknown_of(&format!("{} ? {}", show(&condition), show(&one)), &[&condition, &one], at))
+                }
+                (Err(failure), Err(_)) => Err(failure),
+            };
+        };
+        let (taken, other) = if truth { (then, otherwise) } else { (otherwise, then) };
+        let value = self.eval(taken)?;
+        // Both sides have one type: a number beside a text is a text.
+        let beside_text = matches!(&other.kind, Kind::Literal(Value { what: What::Text(_), .. }));
+        let value = match value.as_text() {
+            Some(text) if beside_text => Value { what: What::Text(text), ..value },
+            Some(_) | None => value,
+        };
+        // A list beside a set is a set. A mistake in what is not taken is none.
+        let value = match value.list() {
+            Some(list) if !list.is_set && !matches!(other.kind, Kind::Literal(_)) => match self.eval(other) {
+                Ok(other) if other.list().is_some_and(|other| other.is_set) => {
+                    Value { what: types::set_of(list.items.clone(), list.more.clone()), ..value }
+                }
+                Ok(_) | Err(_) => value,
+            },
+            Some(_) | None => value,
+        };
+        Ok(value.hidden(condition.sensitive))
+    }
+
+    fn call(&self, call: &'m Call, at: Span) -> Evaluated {
+        let Call { name, arguments, spread } = call;
+        match &**name {
+            // What fails in these is no mistake (functions: `try`, `can`).
+            "try" => {
+                let mut last = Failure::new(at, "`try` needs an argument");
+                for argument in arguments {
+                    match self.eval(argument) {
+                        Ok(value) => return Ok(value),
+                        Err(failure) => last = failure,
+                    }
+                }
+                return Err(last);
+            }
+            "can" => {
+                let [argument] = &arguments[..] else { return Err(Failure::new(at, "`can` takes one argument")) };
+                return Ok(match self.eval(argument) {
+                    Ok(value) if value.is_known() => Value::new(What::Truth(true), at),
+                    Ok(value) => unknown_of(&format!("can({})", show(&value)), &[&value], at),
+                    Err(_) => Value::new(What::Truth(false), at),
+                });
+            }
+            _ => {}
+        }
+        let mut values = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            values.push(self.eval(argument)?);
+        }
+        if *spread && let Some(last) = values.pop() {
+            match &last.what {
+                What::List(list) if list.more.is_empty() => values.extend(list.items.iter().cloned()),
+                What::Unknown(_) | What::List(_) => {
+                    values.push(last);
+                    let shown: Vec<String> = values.iter().map(show).collect();
+                    let used: Vec<&Value> = values.iter().collect();
+                    return Ok(unknown_of(&format!("{name}({}...)", shown.join(", ")), &used, at));
+                }
+                What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::Object(_) => {
+                    return Err(Failure::new(last.at, "only a list can be spread to arguments"));
+                }
+            }
+        }
+        functions::call(self, name, &values, at)
+    }
+
+    /// A piece of text of the side: the path is from the folder of the root module.
+    pub(super) fn file(&self, path: &str) -> Option<(crate::text::SourceId, &'m str)> {
+        self.world.file(path)
+    }
+}

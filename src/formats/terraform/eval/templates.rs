@@ -1,0 +1,108 @@
+//! Text with expressions in it (Terraform language: strings and templates).
+
+use super::operators::truth_of;
+use super::repeat::{Item, items_of};
+use super::show::{show, unknown_of};
+use super::{Context, Evaluated, Failure, Scope};
+use crate::formats::data::value::{Value, What};
+use crate::formats::terraform::syntax::Part;
+use crate::text::Span;
+
+/// A text in the making.
+#[derive(Default)]
+struct Text {
+    /// As far as it is known.
+    plain: String,
+    /// The name of it, in which what is not known stands as `${name}`.
+    named: String,
+    unknown: bool,
+    hidden: bool,
+}
+
+impl<'m> Context<'_, 'm> {
+    pub(super) fn template(&self, parts: &'m [Part], at: Span) -> Evaluated {
+        // A single expression between quotes is what it is, not a text.
+        if let [Part::Value(expr)] = parts {
+            return Ok(Value { at, ..self.eval(expr)? });
+        }
+        let mut text = Text::default();
+        self.parts(parts, &mut text)?;
+        let Text { plain, named, unknown, hidden } = text;
+        if unknown {
+            return Ok(unknown_of(&format!("\"{named}\""), &[], at).hidden(hidden));
+        }
+        Ok(Value::of_text(&plain, at).hidden(hidden))
+    }
+
+    fn parts(&self, parts: &'m [Part], text: &mut Text) -> Result<(), Failure> {
+        for part in parts {
+            match part {
+                Part::Text(plain) => {
+                    text.plain.push_str(plain);
+                    text.named.push_str(plain);
+                }
+                Part::Value(expr) => {
+                    let value = self.eval(expr)?;
+                    text.hidden |= value.sensitive;
+                    match (value.as_text(), &value.what) {
+                        (Some(plain), _) => {
+                            text.plain.push_str(&plain);
+                            // In the name of an unknown text it must not stand.
+                            text.named.push_str(&if value.sensitive { show(&value) } else { plain.to_string() });
+                        }
+                        (None, What::Unknown(_) | What::Number(_)) => text.unknown(&value),
+                        (None, What::Null | What::Truth(_) | What::Text(_) | What::List(_) | What::Object(_)) => {
+                            return Err(Failure::new(
+                                expr.at,
+                                "only a text, a number or a truth can be part of a text",
+                            ));
+                        }
+                    }
+                }
+                Part::If(part) => {
+                    let condition = self.eval(&part.condition)?;
+                    text.hidden |= condition.sensitive;
+                    match truth_of(&condition)? {
+                        Some(true) => self.parts(&part.then, text)?,
+                        Some(false) => self.parts(&part.otherwise, text)?,
+                        None => {
+                            text.named.push_str("%{ if }");
+                            text.unknown(&condition);
+                            self.parts(&part.then, text)?;
+                            text.named.push_str("%{ else }");
+                            self.parts(&part.otherwise, text)?;
+                            text.named.push_str("%{ endif }");
+                        }
+                    }
+                }
+                Part::For(part) => {
+                    let collection = self.eval(&part.collection)?;
+                    text.hidden |= collection.sensitive;
+                    let items = items_of(&collection, part.collection.at)?;
+                    for Item { key, value, name } in items {
+                        if let Some(name) = name {
+                            text.unknown = true;
+                            text.named.push_str("%{ for ");
+                            text.named.push_str(&name);
+                            text.named.push_str(" }");
+                        }
+                        let key_name = part.key.as_deref().map(|name| (name, key));
+                        let names: Vec<(&str, Value)> = key_name.into_iter().chain([(&*part.value, value)]).collect();
+                        let scope: Scope<'_> = self.scope.with(&names);
+                        self.with(&scope).parts(&part.body, text)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Text {
+    fn unknown(&mut self, value: &Value) {
+        self.unknown = true;
+        self.named.push_str("${");
+        self.named.push_str(&show(value));
+        self.named.push('}');
+    }
+}

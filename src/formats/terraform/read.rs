@@ -1,0 +1,305 @@
+//! The files of a configuration to the instances of its resources.
+
+use super::account;
+use super::check::{self, Checked};
+use super::declared::{Declared, Source};
+use super::eval::{self, Context, Failure, Scope};
+use super::parse::{self, File};
+use super::syntax::{Block, Body, Kind};
+use super::world::{Module, World, both};
+use crate::formats::account::Account;
+use crate::formats::cloud::{self, Instance};
+use crate::formats::data::value::{Value, What};
+use crate::formats::{Disposition, Reading};
+use crate::model::Object;
+use crate::text::{SourceId, Span, escape};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// How many instances a configuration may have.
+const MOST_INSTANCES: usize = 2_000_000;
+
+/// The files of a configuration, by what they are.
+#[derive(Default)]
+struct Parsed {
+    /// `*.tf`
+    modules: Vec<(SourceId, File)>,
+    /// `*.tfvars`
+    values: Vec<(SourceId, File)>,
+}
+
+pub(super) fn read<'a>(reading: &mut Reading<'a>) {
+    let mut account = Account::default();
+    let files = files(reading);
+    let by_path: HashMap<&'a str, SourceId> = files.iter().map(|file| (reading.name(*file), *file)).collect();
+    let parsed = parse_all(reading, &files, &mut account);
+    let mut refused = Vec::new();
+    let mut folders: BTreeMap<String, Vec<&Body>> = BTreeMap::new();
+    for (file, File { body, comments: _ }) in &parsed.modules {
+        folders.entry(folder_of(reading.name(*file)).to_owned()).or_default().push(body);
+    }
+    let mut modules: BTreeMap<String, Declared<'_>> = BTreeMap::new();
+    for (folder, bodies) in &folders {
+        modules.insert(folder.clone(), Declared::of(folder, bodies.iter().copied(), &mut refused));
+    }
+    let roots = roots(&modules);
+    assign(reading, &parsed.values, &roots, &mut modules, &mut refused, &mut account);
+    let mut checked = Checked { refused, ..Checked::default() };
+    for (folder, declared) in &modules {
+        let bodies = folders.get(folder).into_iter().flatten().copied();
+        check::module(declared, bodies, &modules, &mut checked);
+    }
+    let file = |path: &str| {
+        let source = *by_path.get(path)?;
+        // What is not UTF-8 is no text to Terraform either.
+        std::str::from_utf8(reading.text(source)).ok().map(|text| (source, text))
+    };
+    let world = World::new(&modules, &file);
+    let mut out = Out::default();
+    for folder in &roots {
+        if let Some(declared) = modules.get(folder) {
+            out.module(&world, &world.root(declared), &mut account);
+        }
+    }
+    for failure in &checked.refused {
+        world.refuse(failure);
+    }
+    out.data(&world);
+    let is_root = |folder: &str| roots.contains(folder);
+    for (file, parsed) in &parsed.modules {
+        let root = is_root(folder_of(reading.name(*file)));
+        account::claim(parsed, &world, root, &out.there, &mut account);
+    }
+    for (at, reason) in world.failures() {
+        account.gap(at, reason);
+    }
+    let Out { instances, objects, there: _ } = out;
+    reading.configuration.undefined.extend(checked.undefined);
+    reading.configuration.objects.extend(objects);
+    cloud::lower(&instances, reading, &mut account);
+    reading.configuration.undefined.sort_by(|a, b| (a.origin, &a.address).cmp(&(b.origin, &b.address)));
+    reading.configuration.undefined.dedup();
+    account.close(reading);
+}
+
+/// The files of the configuration and what they include, each once.
+fn files(reading: &Reading<'_>) -> Vec<SourceId> {
+    let mut known = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    let all = reading.files().iter().flat_map(|file| [*file].into_iter().chain(reading.included(*file)));
+    all.filter(|file| known.insert(*file) && names.insert(reading.name(*file))).collect()
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -> Parsed {
+    let mut parsed = Parsed::default();
+    let main: BTreeSet<SourceId> = reading.files().iter().copied().collect();
+    for file in files {
+        let (name, text) = (reading.name(*file), reading.text(*file));
+        let end = u32::try_from(text.len()).expect("sources are smaller than 4 GiB");
+        let all = Span { source: *file, start: 0, end };
+        let is_module = name.ends_with(".tf");
+        if !is_module && !name.ends_with(".tfvars") {
+            // A file that a function reads is part of what the function gives.
+            if main.contains(file) || name.ends_with(".json") {
+                account.gap(all, "only `.tf` and `.tfvars` files are read");
+            }
+            continue;
+        }
+        let bare = file_name(name);
+        if is_module && (bare == "override.tf" || bare.ends_with("_override.tf")) {
+            account.gap(all, "an override file: what it changes in other files is not computed");
+            continue;
+        }
+        match parse::file(*file, text) {
+            Ok(found) if is_module => parsed.modules.push((*file, found)),
+            Ok(found) => parsed.values.push((*file, found)),
+            Err(refused) => {
+                account.claim(all, Disposition::Inert("not read"));
+                for parse::Refused { at, reason } in refused {
+                    account.gap(at, reason);
+                }
+            }
+        }
+    }
+    parsed
+}
+
+/// The folders that no module calls.
+fn roots(modules: &BTreeMap<String, Declared<'_>>) -> BTreeSet<String> {
+    let mut called = BTreeSet::new();
+    for declared in modules.values() {
+        for block in declared.modules.values() {
+            if let Source::Local(folder) = declared.source_of(block)
+                && folder != declared.folder
+            {
+                called.insert(folder);
+            }
+        }
+    }
+    let mut roots: BTreeSet<String> = modules.keys().filter(|folder| !called.contains(*folder)).cloned().collect();
+    // Modules that call one another in a circle are refused where they are called.
+    if roots.is_empty() {
+        roots.extend(modules.keys().cloned());
+    }
+    roots
+}
+
+/// Gives the variables of the roots the values that files assign to them.
+fn assign<'p>(
+    reading: &Reading<'_>,
+    values: &'p [(SourceId, File)],
+    roots: &BTreeSet<String>,
+    modules: &mut BTreeMap<String, Declared<'p>>,
+    refused: &mut Vec<Failure>,
+    account: &mut Account,
+) {
+    let place = |file: &SourceId| {
+        let path = reading.name(*file);
+        let (folder, name) = (folder_of(path), file_name(path));
+        let order = match name {
+            "terraform.tfvars" => 0,
+            name if name.ends_with(".auto.tfvars") => 1,
+            _ => 2,
+        };
+        (order, folder, name)
+    };
+    // Automatic ones in the order of their names, then the others in the order in which they are given.
+    let mut ordered: Vec<&(SourceId, File)> = values.iter().collect();
+    ordered.sort_by_key(|(file, _)| {
+        let (order, folder, name) = place(file);
+        (order, if order < 2 { (folder, name) } else { ("", "") })
+    });
+    let mut used = BTreeSet::new();
+    for (file, File { body, comments }) in &ordered {
+        let (order, folder, _) = place(file);
+        for comment in comments {
+            account.claim(*comment, Disposition::Inert("comment"));
+        }
+        for block in &body.blocks {
+            refused.push(Failure::new(block.at, "files of values have no blocks"));
+        }
+        for argument in &body.arguments {
+            let Kind::Literal(value) = &argument.value.kind else {
+                refused.push(Failure::new(argument.at, "files of values hold values that are written out"));
+                continue;
+            };
+            for root in roots.iter().filter(|root| order == 2 || **root == folder) {
+                let Some(declared) = modules.get_mut(root) else { continue };
+                if let Some((name, _)) = declared.variables.get_key_value(&*argument.name) {
+                    let name = *name;
+                    declared.assigned.insert(name, value.clone());
+                    used.insert(argument.at);
+                }
+            }
+        }
+    }
+    for (_, File { body, comments: _ }) in ordered {
+        for argument in &body.arguments {
+            let inert = Disposition::Inert("no variable of that name");
+            account.claim(argument.at, if used.contains(&argument.at) { Disposition::Modelled } else { inert });
+        }
+    }
+}
+
+/// What the modules come to.
+#[derive(Default)]
+struct Out {
+    instances: Vec<Instance>,
+    objects: Vec<Object>,
+    /// The resources of which there are instances.
+    there: BTreeSet<Span>,
+}
+
+impl Out {
+    fn module<'m>(&mut self, world: &World<'m>, module: &Rc<Module<'m>>, account: &mut Account) {
+        for block in module.declared.in_order.iter().copied() {
+            self.resource(world, module, block);
+        }
+        for (name, block) in &module.declared.modules {
+            match module.declared.source_of(block) {
+                Source::Local(_) | Source::Unsaid => {}
+                Source::Remote(source) => {
+                    let shown = escape(source.as_bytes());
+                    let reason =
+                        format!("the module `{name}` is not in these files: what `{shown}` declares is not known");
+                    account.gap(block.at, reason);
+                    self.there.insert(block.at);
+                    continue;
+                }
+            }
+            let expansion = match module.expansion(world, block) {
+                Ok(expansion) => expansion,
+                Err(failure) => {
+                    world.refuse(&failure);
+                    continue;
+                }
+            };
+            for copy in &expansion.copies {
+                match module.child(world, block, copy) {
+                    Some(child) => {
+                        self.there.insert(block.at);
+                        self.module(world, &child, account);
+                    }
+                    None => account.gap(block.at, format!("the files of the module `{name}` are not at hand")),
+                }
+            }
+        }
+    }
+
+    fn resource<'m>(&mut self, world: &World<'m>, module: &Module<'m>, block: &'m Block) {
+        let [(kind, _), (name, _)] = &block.labels[..] else { return };
+        if !cloud::matters(kind) {
+            return;
+        }
+        let expansion = match module.expansion(world, block) {
+            Ok(expansion) => expansion,
+            Err(failure) => {
+                world.refuse(&failure);
+                return;
+            }
+        };
+        for copy in &expansion.copies {
+            if self.instances.len() >= MOST_INSTANCES {
+                world.refuse(&Failure::new(block.at, "more instances of resources than can be computed"));
+                return;
+            }
+            let scope = Scope { names: &copy.names, outer: None };
+            let context = Context { world, module, scope: &scope };
+            let object = context.body(&block.body, true);
+            self.there.insert(block.at);
+            self.instances.push(Instance {
+                kind: Arc::clone(kind),
+                address: format!("{}{kind}.{name}{}", module.address, copy.key).into(),
+                body: Value::new(What::Object(Arc::new(object)), block.at),
+                origin: block.at,
+                existence: both(module.existence.as_ref(), copy.existence.as_ref()),
+            });
+        }
+    }
+
+    /// The data sources that something asked for: what they find depends on what they say.
+    fn data(&mut self, world: &World<'_>) {
+        for (address, module, block) in world.data() {
+            let context = Context { world, module: &module, scope: &Scope::NONE };
+            let object = context.body(&block.body, false);
+            let body = Value::new(What::Object(Arc::new(object)), block.at);
+            self.objects.push(Object {
+                kind: "data",
+                address: escape(address.as_bytes()),
+                content: escape(eval::show_all(&body).as_bytes()),
+                elements: None,
+                origin: block.at,
+                uncomputed: Some("what a data source finds is not known"),
+            });
+        }
+    }
+}

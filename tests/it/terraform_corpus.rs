@@ -1,0 +1,159 @@
+//! Real Terraform files of others, beside the project: each reads without a crash, and what is refused is listed.
+
+#![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
+
+use portcullis::formats::{self, Disposition, Input};
+use portcullis::model::Store;
+use portcullis::text::SourceMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Files that are no HCL: a fixture that is broken by intention, and versions of a file that were.
+const NOT_HCL: usize = 2;
+
+#[test]
+fn real_files_are_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/terraform");
+    if !root.is_dir() {
+        eprintln!("skipped: {} is not there", root.display());
+        return;
+    }
+    let mut table = Table::default();
+    for (name, files) in configurations(&root) {
+        table.read(&name, &files);
+    }
+    eprintln!("{table}");
+    assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+    assert_eq!(table.not_hcl.len(), NOT_HCL, "{}", table.not_hcl.join("\n"));
+}
+
+/// Whole folders that were kept as they are, and every other file as a configuration of its own.
+fn configurations(root: &Path) -> Vec<(String, Vec<PathBuf>)> {
+    let mut found = Vec::new();
+    for source in sorted(root) {
+        for entry in sorted(&source) {
+            let name = entry.strip_prefix(root).expect("it is below").display().to_string();
+            if entry.is_dir() {
+                let mut files = Vec::new();
+                below(&entry, &mut files);
+                found.push((name, files));
+            } else if is_module(&entry) {
+                found.push((name, vec![entry]));
+            }
+        }
+    }
+    found
+}
+
+fn below(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in sorted(folder) {
+        if entry.is_dir() {
+            below(&entry, files);
+        } else if is_module(&entry) {
+            files.push(entry);
+        }
+    }
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn is_module(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "tf")
+}
+
+#[derive(Default)]
+struct Table {
+    configurations: usize,
+    files: usize,
+    filters: usize,
+    rules: usize,
+    opaques: usize,
+    whole: usize,
+    objects: BTreeMap<&'static str, usize>,
+    gaps: BTreeMap<String, BTreeSet<String>>,
+    inert: BTreeMap<&'static str, usize>,
+    opaque: BTreeMap<&'static str, usize>,
+    not_hcl: Vec<String>,
+    wrong: Vec<String>,
+}
+
+impl Table {
+    fn read(&mut self, name: &str, paths: &[PathBuf]) {
+        let mut sources = SourceMap::default();
+        let mut files = Vec::new();
+        for path in paths {
+            let bytes = std::fs::read(path).expect("a file");
+            files.push(sources.add(path.display().to_string().as_bytes(), bytes).expect("small"));
+        }
+        self.configurations += 1;
+        self.files += files.len();
+        let mut store = Store::default();
+        let input = Input { name: "corpus".into(), format: formats::format("terraform"), files };
+        let (snapshot, _, notes) = formats::read(&[input], &sources, &mut store, None);
+        self.whole += usize::from(snapshot.gaps().is_empty());
+        for gap in snapshot.gaps() {
+            let place = sources.locate(gap.origin);
+            let shown = format!("{name}:{}: {}", place.line, gap.reason);
+            if gap.reason.starts_with("not HCL") {
+                self.not_hcl.push(shown.clone());
+            }
+            if gap.reason == "not understood" || gap.reason.contains("a bug in the reader") {
+                self.wrong.push(shown.clone());
+            }
+            self.gaps.entry(kind_of(&gap.reason)).or_default().insert(shown);
+        }
+        for note in &notes {
+            match note.disposition {
+                Disposition::Modelled => {}
+                Disposition::Inert(why) => *self.inert.entry(why).or_default() += 1,
+                Disposition::Opaque(why) => *self.opaque.entry(why).or_default() += 1,
+            }
+        }
+        for configuration in snapshot.configurations() {
+            self.filters += configuration.filters.len();
+            self.rules += configuration.rule_count();
+            self.opaques += configuration.opaques.len();
+            for object in &configuration.objects {
+                *self.objects.entry(object.kind).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// A reason without the names in it.
+fn kind_of(reason: &str) -> String {
+    let mut out = String::new();
+    for (n, piece) in reason.split('`').enumerate() {
+        out.push_str(if n % 2 == 0 { piece } else { "`…`" });
+    }
+    out
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { configurations, files, filters, rules, opaques, whole, .. } = self;
+        let mut out = format!(
+            "{files} files in {configurations} configurations, {whole} of them without a gap: {filters} filters, \
+             {rules} rules, {opaques} opaque conditions\n"
+        );
+        for (title, words) in [("inert", &self.inert), ("opaque", &self.opaque), ("objects", &self.objects)] {
+            for (word, count) in words {
+                writeln!(out, "  {title} {count:6} {word}")?;
+            }
+        }
+        for (reason, places) in &self.gaps {
+            writeln!(out, "  gap {:6} {reason}", places.len())?;
+            let most = if reason.contains("not declared") { 2 } else { 12 };
+            for place in places.iter().take(most) {
+                writeln!(out, "               {place}")?;
+            }
+        }
+        f.write_str(&out)
+    }
+}
