@@ -194,3 +194,238 @@ fn base_chains_are_of_one_kind() {
         &["3:43 jumps from here lead in circles: the kernel refuses the file"],
     );
 }
+
+/// What is refused of one rule in a chain of `inet` that has some sets: from its column on.
+#[track_caller]
+fn refused_rule(rule: &str, expected: &str) {
+    let text = format!(
+        "table inet t {{\n set s {{ type ipv4_addr; }}\n set d {{ type ipv4_addr; flags dynamic; }}\n \
+         set p {{ type inet_proto; elements = {{ tcp }} }}\n map m {{ type ipv4_addr : mark; flags dynamic; }}\n \
+         map both {{ type ipv4_addr : ipv4_addr . inet_service; }}\n chain c {{\n{rule}\n }}\n}}\n"
+    );
+    refused(&text, if expected.is_empty() { &[] } else { std::slice::from_ref(&expected) });
+}
+
+#[test]
+fn a_rule_reads_the_headers_of_one_protocol() {
+    refused_rule(
+        "meta l4proto { tcp, udp } tcp dport 22 accept",
+        "8:27 conflicting protocols specified: udp vs. tcp: nft refuses the file",
+    );
+    refused_rule(
+        "meta l4proto 99 meta l4proto tcp tcp dport 22",
+        "8:34 conflicting protocols specified: unknown vs. tcp: nft refuses the file",
+    );
+    refused_rule(
+        "ether type { ip, ip6 } ip saddr 1.1.1.1",
+        "8:24 conflicting protocols specified: ip6 vs. ip: nft refuses the file",
+    );
+    refused_rule("ip protocol { 99, tcp } tcp dport 22", "");
+    refused_rule("meta protocol ip ip6 saddr ::1", "");
+}
+
+#[test]
+fn icmp_fields_are_those_of_the_type_that_was_asked_for() {
+    refused_rule("icmp type 2 icmp mtu 5", "8:13 incompatible icmp match: rule has 2, need 3: nft refuses the file");
+    refused_rule("icmp id 1 icmp mtu 5", "8:11 incompatible icmp match: rule has 8, need 3: nft refuses the file");
+    refused_rule(
+        "icmp type { 5, 3 } icmp gateway 4",
+        "8:20 incompatible icmp match: rule has 3, need 5: nft refuses the file",
+    );
+    refused_rule(
+        "icmp id . icmp mtu { 3 . 2 }",
+        "8:1 incompatible icmp match: rule has 8, need 3: nft refuses the file",
+    );
+    refused_rule("icmp type != 2 icmp mtu 5", "");
+    refused_rule("icmp type { 3, 5 } icmp gateway 4", "");
+    refused_rule("icmpv6 type 129 icmpv6 id 3", "");
+}
+
+#[test]
+fn ports_are_translated_behind_a_protocol() {
+    let needed = "transport protocol mapping is only valid after transport protocol match: nft refuses the file";
+    refused_rule("dnat ip to 1.1.1.1:80", &format!("8:20 {needed}"));
+    refused_rule("meta l4proto @p dnat ip to 1.1.1.1:80", &format!("8:36 {needed}"));
+    refused_rule("meta l4proto != tcp dnat ip to 1.1.1.1:80", &format!("8:40 {needed}"));
+    refused_rule("dnat ip to ip saddr map { 1.1.1.1 : 2.2.2.2 . 80 }", &format!("8:12 {needed}"));
+    refused_rule("dnat ip to ip saddr map @both", &format!("8:12 {needed}"));
+    refused_rule("meta l4proto { tcp, udp } dnat ip to ip saddr map @both", "");
+    refused_rule("meta l4proto 99 dnat ip to 1.1.1.1:80", "");
+    refused_rule(
+        "meta l4proto @p tproxy to :80",
+        "8:17 Transparent proxy support requires transport protocol match: nft refuses the file",
+    );
+    refused_rule(
+        "meta l4proto { tcp, udp } reject with tcp reset",
+        "8:27 you cannot use tcp reset with this protocol: nft refuses the file",
+    );
+}
+
+#[test]
+fn what_is_written_is_of_the_type_that_it_is_written_to() {
+    refused_rule("meta mark set foo", "8:15 Could not parse packet mark: nft refuses the file");
+    refused_rule(
+        "meta mark set 0x100000000",
+        "8:15 Value 4294967296 exceeds valid range 0-4294967295: nft refuses the file",
+    );
+    refused_rule(
+        "meta mark set iifname",
+        "8:15 datatype mismatch: expected packet mark, expression has type network interface name: nft refuses the file",
+    );
+    refused_rule(
+        "ip daddr set tcp dport",
+        "8:14 datatype mismatch: expected IPv4 address, expression has type internet network service: nft refuses the file",
+    );
+    refused_rule("tcp dport set 70000", "8:15 Service out of range: nft refuses the file");
+    refused_rule("meta mark set ip dscp", "");
+    refused_rule("meta mark set ip saddr map @m", "");
+    refused_rule(
+        "meta mark set numgen inc mod 0",
+        "8:15 Could not process rule: Numerical result out of range: nft refuses the file",
+    );
+    refused_rule(
+        "meta mark set mark << 32",
+        "8:23 Left shift of 32 bits is undefined for type of 32 bits width: nft refuses the file",
+    );
+    refused_rule(
+        "tcp dport >> 16 == 3",
+        "8:1 Right shift of 16 bits is undefined for type of 16 bits width: nft refuses the file",
+    );
+    refused_rule(
+        "ct helper . ip saddr { \"ftp\" . 1.1.1.1 }",
+        "8:1 can not use variable sized data types (string) in concat expressions: nft refuses the file",
+    );
+    refused_rule("iifname \"\"", "8:9 Empty string is not allowed: nft refuses the file");
+    refused_rule("log level info group 3", "8:1 level and group are mutually exclusive: nft refuses the file");
+    refused_rule(
+        "limit rate 0/second",
+        "8:1 Could not process rule: Invalid argument: a rate of nothing: nft refuses the file",
+    );
+}
+
+#[test]
+fn rules_add_to_sets_what_the_sets_can_hold() {
+    refused_rule("add @d { ip saddr }", "");
+    refused_rule(
+        "add @d { tcp dport }",
+        "8:10 datatype mismatch: expected IPv4 address, expression has type internet network service: nft refuses the file",
+    );
+    refused_rule(
+        "add @d { ip saddr . ip daddr }",
+        "8:10 datatype mismatch: expected IPv4 address, and this has 2 parts: nft refuses the file",
+    );
+    refused_rule(
+        "add @d { ip saddr comment \"x\" }",
+        "8:10 Key expression comments are not supported: nft refuses the file",
+    );
+    refused_rule(
+        "add @s { ip saddr timeout 3m }",
+        "8:1 Could not process rule: Operation not supported: the set has no `flags timeout`: nft refuses the file",
+    );
+    refused_rule(
+        "add @m { ip saddr }",
+        "8:1 Could not process rule: Invalid argument: a map needs a value: nft refuses the file",
+    );
+    refused(
+        "table ip t {\n set i { type ipv4_addr; flags interval; }\n chain c {\n  update @i { ip saddr }\n }\n}\n",
+        &[
+            "2:6 Could not process rule: Operation not supported: rules cannot add to sets of intervals: nft refuses the file",
+        ],
+    );
+}
+
+#[test]
+fn sets_and_maps_are_declared_as_they_can_be() {
+    let set =
+        |text: &str, expected: &[&str]| refused(&format!("table ip t {{\n counter c {{ }}\n{text}\n}}\n"), expected);
+    set("map x { type ipv4_addr : foo; }", &["3:26 unknown datatype foo: nft refuses the file"]);
+    set(
+        "set x { type string; }",
+        &[
+            "3:5 unqualified type string specified in set definition. Try \"typeof expression\" instead of \"type datatype\".: \
+         nft refuses the file",
+        ],
+    );
+    set(
+        "set x { type ipv4_addr . verdict; }",
+        &["3:26 can not use variable sized data types (verdict) in concat expressions: nft refuses the file"],
+    );
+    set(
+        "map x { typeof ip saddr : 22; }",
+        &["3:27 map data type 'symbol' lacks typeof serialization: nft refuses the file"],
+    );
+    set(
+        "set x { type ipv4_addr; auto-merge; }",
+        &["3:5 auto-merge only works with interval sets: nft refuses the file"],
+    );
+    set(
+        "set x { type ipv4_addr; elements = { 1.1.1.1 counter } }",
+        &["3:46 missing statement in set declaration: nft refuses the file"],
+    );
+    set(
+        "set x { type ipv4_addr; counter; elements = { 1.1.1.1 limit rate 1/second } }",
+        &["3:55 statement mismatch, element expects limit, but set has type counter: nft refuses the file"],
+    );
+    set(
+        "map x { type inet_service : mark; elements = { 22, 23 } }",
+        &["3:48 Could not process rule: Invalid argument: an element of a map without a value: nft refuses the file"],
+    );
+    set(
+        "map x { type ipv4_addr : mark; elements = { 1.1.1.1 : foo } }",
+        &["3:55 Could not parse packet mark: nft refuses the file"],
+    );
+    set(
+        "map x { type ipv4_addr : ipv4_addr; elements = { 1.1.1.1 : 2.2.2.2-2.2.2.3 } }",
+        &["3:60 Value must be a singleton: nft refuses the file"],
+    );
+    set("map x { type ipv4_addr : interval ipv4_addr; elements = { 1.1.1.1 : 2.2.2.2-2.2.2.3 } }", &[]);
+    set(
+        "map x { type ipv4_addr : verdict; elements = { 1.1.1.1 : foo } }",
+        &["3:58 Can't parse symbolic netfilter verdict expressions: nft refuses the file"],
+    );
+    set(
+        "map x { type ipv4_addr : ipv4_addr . inet_service; elements = { 1.1.1.1 : 2.2.2.2 } }",
+        &[
+            "3:75 invalid data type, expected concatenation of (IPv4 address, internet network service): nft refuses the file",
+        ],
+    );
+    set(
+        "map x { type ipv4_addr : counter; elements = { 1.1.1.1 : \"c\", 1.1.1.2 : \"d\" } }",
+        &["3:73 there is no counter `d` in the table here: nft refuses the file"],
+    );
+}
+
+#[test]
+fn objects_say_what_they_need() {
+    let object = |text: &str, expected: &[&str]| refused(&format!("table ip t {{\n{text}\n}}\n"), expected);
+    object(
+        "ct expectation x { protocol tcp; timeout 1m; size 3; }",
+        &["2:16 missing options (a protocol, and a port, a timeout and a size above 0): nft refuses the file"],
+    );
+    object("ct expectation x { protocol tcp; dport 3; timeout 1m; size 3; }", &[]);
+    object(
+        "ct timeout x { protocol udp; policy = { established : 3 }; }",
+        &["2:41 invalid state for this protocol: nft refuses the file"],
+    );
+    object("synproxy x { mss 1460; wscale 7; timestamp sack-perm; }", &[]);
+    object(
+        "synproxy x { mss 1460; }",
+        &[
+            "2:24 syntax error: unexpected `}`, expecting `wscale`",
+            "4:1 syntax error: unexpected the end of the file, expecting `}`",
+        ],
+    );
+    object(
+        "flowtable x { hook input priority 0; devices = { lo }; }",
+        &["2:11 invalid hook input: nft refuses the file"],
+    );
+}
+
+#[test]
+fn chains_without_a_name_hold_no_other() {
+    refused_rule("jump {\n  jump {\n   accept\n  }\n }", "9:8 too many levels of nesting");
+    refused_rule(
+        "jump {\n  ip6 saddr ::1 accept accept\n }",
+        "9:24 statement after terminal statement has no effect: nft refuses the file",
+    );
+}

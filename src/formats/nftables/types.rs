@@ -113,7 +113,6 @@ impl Type {
             b"gid" => Self::Group,
             b"devgroup" => Self::DeviceGroup,
             b"realm" => Self::Realm,
-            b"ct_label" => Self::Label,
             b"classid" => Self::Class,
             b"hour" => Self::Hour,
             b"time" => Self::Time,
@@ -204,6 +203,9 @@ impl Type {
         let point = |value| Ok(Value::Set(Set::point(value)));
         let numeric = |out_of_range: &str| match number(text) {
             Some(value) if value <= self.largest() => Some(point(value)),
+            Some(value) if out_of_range.is_empty() => {
+                Some(Err(format!("Value {value} exceeds valid range 0-{}", self.largest())))
+            }
             Some(_) => Some(Err(out_of_range.to_owned())),
             None => None,
         };
@@ -238,22 +240,21 @@ impl Type {
                 None if *named == DAY && number(text).is_some_and(|value| value > 6) => {
                     Err(format!("Value {text} exceeds valid range 0-6"))
                 }
-                None => numeric("Value too large").unwrap_or_else(|| Err(format!("Could not parse {}", named.title))),
+                None => numeric("").unwrap_or_else(|| Err(format!("Could not parse {}", named.title))),
             },
-            Self::Hour => numeric("Value too large")
-                .or_else(|| hour(text).map(point))
-                .unwrap_or_else(|| Err("wrong time format".to_owned())),
-            Self::Time => numeric("Value too large")
-                .or_else(|| time(text).map(point))
-                .unwrap_or_else(|| Err("Cannot parse date".to_owned())),
-            Self::Integer(_) => {
-                numeric("Value too large").unwrap_or_else(|| Err(format!("Could not parse {}", self.title())))
+            Self::Hour => {
+                numeric("").or_else(|| hour(text).map(point)).unwrap_or_else(|| Err("wrong time format".to_owned()))
             }
-            Self::Mark => numeric("Value too large").unwrap_or_else(|| Ok(Value::Name(shown()))),
+            Self::Time => {
+                numeric("").or_else(|| time(text).map(point)).unwrap_or_else(|| Err("Cannot parse date".to_owned()))
+            }
+            Self::Integer(_) => numeric("").unwrap_or_else(|| Err(format!("Could not parse {}", self.title()))),
+            // (Names of marks are in a file of the host that hardly any host has.)
+            Self::Mark => numeric("").unwrap_or_else(|| Err("Could not parse packet mark".to_owned())),
             Self::User | Self::Group if text == "root" => point(0),
             Self::DeviceGroup if text == "default" => point(0),
             Self::User | Self::Group | Self::DeviceGroup | Self::Realm => {
-                numeric("Value too large").unwrap_or_else(|| Ok(Value::Name(shown())))
+                numeric("").unwrap_or_else(|| Ok(Value::Name(shown())))
             }
             Self::Class => class(text).map_or_else(|| Err(format!("Could not parse {}", self.title())), point),
             Self::Text | Self::Label => Ok(Value::Name(shown())),
@@ -391,14 +392,16 @@ pub(super) fn number(text: &str) -> Option<u128> {
     }
 }
 
-/// An address as inet_pton(3) reads it; in IPv4 a part may begin with zeros and stays decimal (nft hands the text to getaddrinfo(3),
-/// which reads `010` as octal).
+/// An address as inet_pton(3) reads it; nft hands IPv4 to getaddrinfo(3), which reads `010` as octal and takes a number.
 fn address(text: &str, family: Family) -> Option<u128> {
     if let Some((found, value)) = parse_address(text) {
         return (found == family).then_some(value);
     }
     if family == Family::Ipv6 {
         return None;
+    }
+    if let Some(number) = number(text) {
+        return u32::try_from(number).ok().map(u128::from);
     }
     let mut value = 0u32;
     let mut parts = 0;

@@ -1,7 +1,7 @@
 //! Relations: which packets have the values that are asked for.
 
 use super::context::Context;
-use super::selectors::{Reads, Selector, selector};
+use super::selectors::{Reads, Selector, selector, types_that_have};
 use super::terms::{All, Any, Term, Truth, Unknown, always, and, behind_mask, both};
 use super::values::{self, Values};
 use crate::formats::nftables::names;
@@ -39,6 +39,7 @@ impl Part {
         match &expression.kind {
             Kind::Variable(_, value) => Self::all_of(value, context),
             Kind::Concatenation(parts) => {
+                super::arguments::check_parts(parts)?;
                 // Each part sees what those before it have settled.
                 let mut context = context.clone();
                 let mut out = Vec::with_capacity(parts.len());
@@ -70,6 +71,7 @@ impl Part {
                     }
                     Binary::Xor => part.xor ^= values::number(right, part.selector.kind)?,
                     Binary::ShiftLeft | Binary::ShiftRight => {
+                        values::shift(*operator, right, part.selector.kind)?;
                         part.scattered = true;
                     }
                 }
@@ -423,7 +425,13 @@ pub(super) fn state_bit(state: State) -> u128 {
 pub(super) fn settle(expression: &Expression<'_>, context: &mut Context) {
     match &expression.kind {
         Kind::Variable(_, value) => settle(value, context),
-        Kind::Payload(field) => context.settle(field.header()),
+        Kind::Payload(field) => {
+            context.settle(field.header());
+            // nft asks for one of the types that have it, and keeps in mind which.
+            if context.message.is_none() {
+                context.message = types_that_have(*field).and_then(|types| types.iter().copied().find(|n| *n != 0));
+            }
+        }
         Kind::Concatenation(parts) => parts.iter().for_each(|part| settle(part, context)),
         Kind::Binary(_, left, _) => settle(left, context),
         _ => {}

@@ -10,13 +10,20 @@ use crate::net::Family;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Context {
     pub(super) network: Option<Family>,
+    /// The one protocol above, where there is one.
     pub(super) transport: Option<u8>,
-    /// The protocol above is one of a set.
-    pub(super) some_transport: bool,
+    /// Every protocol above that was named, in order, each once; `None` is one that nft has no header for.
+    pub(super) transports: Vec<Option<u8>>,
+    /// The type of ICMP messages that was named last.
+    pub(super) message: Option<u8>,
     /// The frame holds something that is not of a VLAN.
     pub(super) untagged: bool,
     /// The table is not about frames of a bridge.
     pub(super) unbridged: bool,
+    /// The table is of one family, so that nobody can ask for it.
+    pub(super) one_family: bool,
+    /// The table is about frames, where `meta protocol` says what they hold.
+    pub(super) frames: bool,
     /// The configuration asks for fragments somewhere.
     pub(super) fragments: bool,
     /// Packets are not tracked yet.
@@ -31,8 +38,15 @@ impl Context {
             syntax::Family::Ip6 => Some(Family::Ipv6),
             syntax::Family::Inet | syntax::Family::Arp | syntax::Family::Bridge | syntax::Family::Netdev => None,
         };
-        let unbridged = table != syntax::Family::Bridge;
-        Self { network, transport: None, some_transport: false, untagged: false, unbridged, fragments, early }
+        Self {
+            network,
+            unbridged: table != syntax::Family::Bridge,
+            one_family: table != syntax::Family::Inet,
+            frames: matches!(table, syntax::Family::Bridge | syntax::Family::Netdev),
+            fragments,
+            early,
+            ..Self::default()
+        }
     }
 
     /// The demands that nft puts before a read of that header (`payload_gen_dependency`); the error is nft's.
@@ -54,18 +68,24 @@ impl Context {
             return Err("conflicting protocols specified: ether vs. vlan".to_owned());
         }
         let Some((protocol, of)) = protocol_of(header) else { return Ok(Vec::new()) };
+        if let Some(other) = self.transports.iter().find(|other| **other != Some(protocol)) {
+            let name = |number| crate::net::protocol_name(number).map_or_else(|| number.to_string(), str::to_owned);
+            let other = other.map_or_else(|| "unknown".to_owned(), name);
+            return Err(format!("conflicting protocols specified: {other} vs. {}", header.keyword()));
+        }
         let mut needs = vec![is_protocol(protocol)];
-        match self.transport {
-            Some(other) if other != protocol => {
-                let name = |number| crate::net::protocol_name(number).map_or_else(|| number.to_string(), str::to_owned);
-                return Err(format!("conflicting protocols specified: {} vs. {}", name(other), header.keyword()));
-            }
-            Some(_) => {}
-            // The family is asked for only where nothing is known of either.
-            None if self.network.is_none() => needs.extend(of.map(|of| Term::Families(Families::only(of)))),
-            None => {}
+        // The family is asked for only where nothing is known of either.
+        if self.transports.is_empty() && self.network.is_none() {
+            needs.extend(of.map(|of| Term::Families(Families::only(of))));
         }
         Ok(needs)
+    }
+
+    /// A comparison with a protocol, or a read of its header.
+    pub(super) fn named(&mut self, protocol: Option<u8>) {
+        if !self.transports.contains(&protocol) {
+            self.transports.push(protocol);
+        }
     }
 
     /// What the statement that read this header has settled.
@@ -75,10 +95,11 @@ impl Context {
             Header::Ip6 => self.network = Some(Family::Ipv6),
             _ => {
                 if let Some((protocol, of)) = protocol_of(header) {
-                    if self.transport.is_none() && self.network.is_none() {
+                    if self.transports.is_empty() && self.network.is_none() {
                         self.network = of;
                     }
                     self.transport = Some(protocol);
+                    self.named(Some(protocol));
                 }
             }
         }
@@ -110,4 +131,9 @@ const fn protocol_of(header: Header) -> Option<(u8, Option<Family>)> {
         Header::Geneve | Header::Vxlan => Some((17, None)),
         Header::Ether | Header::Vlan | Header::Arp | Header::Ip | Header::Ip6 | Header::Transport => None,
     }
+}
+
+/// Whether nft knows the header that goes with the number of a protocol.
+pub(super) const fn has_header(protocol: u8) -> bool {
+    matches!(protocol, 1 | 2 | 6 | 17 | 33 | 50 | 51 | 58 | 108 | 132 | 136)
 }

@@ -1,10 +1,11 @@
 //! Maps: verdicts and values by key.
 
 use super::conditions::{Part, Wanted, boxes, settle};
+use super::declared::kinds_of;
 use super::relations::{MOST_EXCLUDED, disposition};
 use super::rules::{Condition, Lowered, Lowering, MOST_ALTERNATIVES, Outcome, Verdict};
 use super::selectors::is_tracked;
-use super::sets::{Contents, Entry, kinds_of};
+use super::sets::{Contents, Entry};
 use super::terms::{All, Any, Term, Truth, always, and};
 use super::text;
 use super::values::Values;

@@ -12,9 +12,11 @@
     reason = "expressions are of three dozen kinds; those that an arm does not name are refused, opaque or leave nothing behind"
 )]
 
+mod arguments;
 mod build;
 mod conditions;
 mod context;
+mod declared;
 mod hooks;
 mod keys;
 mod maps;
@@ -50,8 +52,13 @@ use written::Digests;
 /// element of it: rules are claimed here, everything around them where it is parsed.
 pub(super) fn lower<'t>(reading: &mut Reading<'_>, ruleset: &Ruleset<'t>, account: &mut Account) {
     let survey = Survey::of(ruleset);
-    let sets: Vec<Sets<'_, 't>> = ruleset.tables.iter().map(|table| contents(table, account)).collect();
     let dynamic = dynamic_sets(&survey);
+    for table in &ruleset.tables {
+        for set in &table.sets {
+            declared::check(set, dynamic.contains(&names::in_table(table, &set.head.path.name.text)), account);
+        }
+    }
+    let sets: Vec<Sets<'_, 't>> = ruleset.tables.iter().map(|table| contents(table, account)).collect();
     let timing = Timing::of(ruleset, &survey, account);
     let mut lowering = Lowering {
         ruleset,

@@ -42,7 +42,8 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
             let mut content = format!("devices {{ {} }}", devices.join(", "));
             if let Some((hook, priority)) = &flowtable.hook {
                 let named = priority.name.as_deref();
-                let named = named.and_then(|name| crate::formats::nftables::names::priority(Family::Netdev, &hook.text, name));
+                let named =
+                    named.and_then(|name| crate::formats::nftables::names::priority(Family::Netdev, &hook.text, name));
                 let number = i64::from(named.unwrap_or_default()).saturating_add(priority.offset);
                 write!(content, " hook {} priority {number}", hook.show()).expect("writing to a String");
             }
@@ -165,7 +166,7 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
             write!(content, " : {}", kinds.collect::<Vec<_>>().join(" . ")).expect("writing to a String");
         }
         Some(SetData::TypeOf(expression, _)) => {
-            let kinds = super::sets::types_of(expression).unwrap_or_default();
+            let kinds = super::declared::types_of(expression).unwrap_or_default();
             let kinds: Vec<String> = kinds.into_iter().map(Type::title).collect();
             write!(content, " : {}", kinds.join(" . ")).expect("writing to a String");
         }

@@ -1,13 +1,15 @@
 //! Relations: a left side, and what it must be.
 
 use super::conditions::{Part, Wanted, boxes, crowd, settle};
+use super::context::has_header;
+use super::declared::kinds_of;
 use super::rules::{Condition, Lowered, Lowering, MOST_ALTERNATIVES, SAID};
-use super::sets::{Contents, kinds_of};
+use super::sets::Contents;
 use super::terms::{All, Any, Term, Truth, and, both};
 use super::text;
 use super::values::{self, Values, values};
 use crate::formats::Disposition;
-use crate::formats::nftables::syntax::{self, CtKey, Expression, Kind, Name, Relation};
+use crate::formats::nftables::syntax::{self, CtKey, Expression, Form, Kind, Name, Relation};
 use crate::formats::nftables::types::{self, Type};
 use crate::net::{Family, Set};
 use crate::text::Span;
@@ -23,8 +25,10 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         right: &'r Expression<'t>,
         at: Span,
     ) -> Lowered {
+        self.place = Some(left.at);
         let parts = Part::all_of(left, &self.context)?;
         let target = right.resolved();
+        self.place = Some(right.at);
         let condition = match (&target.kind, relation) {
             (Kind::Set(_) | Kind::SetReference(_), Relation::Implicit | Relation::Equal) => {
                 self.member(&parts, target, false, at)?
@@ -38,6 +42,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
                 _ => return Err("Use concatenations with sets and maps, not singleton values".to_owned()),
             },
         };
+        self.place = None;
         let disposition = disposition(&condition.any, left);
         self.conditions.push(condition);
         settle(left, &mut self.context);
@@ -47,33 +52,57 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         Ok(disposition)
     }
 
-    /// What a comparison with one protocol or family settles for the statements after it.
+    /// What a comparison with protocols, families or types of messages settles for the statements after it. Of several
+    /// the last counts, except for protocols above IP, which must not contradict one another.
     fn learn(&mut self, left: &Expression<'_>, right: &Expression<'_>) {
         let number = |kind| values::number(right, kind).ok();
+        let last = |kind| named(right, kind).last().copied();
         match &left.resolved().kind {
-            Kind::Meta(syntax::MetaKey::L4proto)
-            | Kind::Payload(syntax::Field::IpProtocol | syntax::Field::Ip6Nexthdr) => {
-                if let Some(number) = number(Type::Protocol).and_then(|number| u8::try_from(number).ok()) {
-                    self.context.transport = Some(number);
+            Kind::Meta(syntax::MetaKey::L4proto) => {
+                for number in named(right, Type::Protocol) {
+                    self.context.named(u8::try_from(number).ok().filter(|number| has_header(*number)));
                 }
-                self.context.some_transport |= matches!(right.resolved().kind, Kind::Set(_) | Kind::SetReference(_));
+            }
+            Kind::Payload(syntax::Field::IpProtocol | syntax::Field::Ip6Nexthdr) => {
+                let known = named(right, Type::Protocol).into_iter().filter_map(|number| u8::try_from(number).ok());
+                known.filter(|number| has_header(*number)).for_each(|number| self.context.named(Some(number)));
+            }
+            Kind::Payload(syntax::Field::IcmpType) => self.learn_message(last(Type::Named(&types::ICMP_TYPE))),
+            Kind::Payload(syntax::Field::Icmpv6Type) => {
+                self.learn_message(last(Type::Named(&types::ICMPV6_TYPE)).filter(|number| *number != 0));
             }
             Kind::Payload(syntax::Field::EtherType) => {
                 let tags = [0x8100, 0x88a8];
-                self.context.untagged |=
-                    number(Type::Named(&types::ETHER_TYPE)).is_some_and(|number| !tags.contains(&number));
+                let kind = Type::Named(&types::ETHER_TYPE);
+                self.context.untagged |= number(kind).is_some_and(|number| !tags.contains(&number));
+                self.learn_family(last(kind), [0x0800, 0x86dd]);
             }
-            Kind::Meta(syntax::MetaKey::Nfproto) => match number(Type::Named(&types::FAMILY)) {
-                Some(2) => self.context.network = Some(Family::Ipv4),
-                Some(10) => self.context.network = Some(Family::Ipv6),
-                Some(_) | None => {}
-            },
-            Kind::Meta(syntax::MetaKey::Protocol) => match number(Type::Named(&types::ETHER_TYPE)) {
-                Some(0x0800) => self.context.network = Some(Family::Ipv4),
-                Some(0x86dd) => self.context.network = Some(Family::Ipv6),
-                Some(_) | None => {}
-            },
+            Kind::Meta(syntax::MetaKey::Nfproto) => self.learn_family(last(Type::Named(&types::FAMILY)), [2, 10]),
+            Kind::Meta(syntax::MetaKey::Protocol) if self.context.frames => {
+                self.learn_family(last(Type::Named(&types::ETHER_TYPE)), [0x0800, 0x86dd]);
+            }
             _ => {}
+        }
+        if let Kind::Meta(syntax::MetaKey::L4proto)
+        | Kind::Payload(syntax::Field::IpProtocol | syntax::Field::Ip6Nexthdr) = &left.resolved().kind
+            && let Some(number) = number(Type::Protocol).and_then(|number| u8::try_from(number).ok())
+        {
+            self.context.transport = Some(number);
+        }
+    }
+
+    /// nft takes the type 0 for 8, which asks what it answers.
+    fn learn_message(&mut self, number: Option<u128>) {
+        if let Some(number) = number.and_then(|number| u8::try_from(number).ok()) {
+            self.context.message = Some(if number == 0 { 8 } else { number });
+        }
+    }
+
+    fn learn_family(&mut self, number: Option<u128>, [four, six]: [u128; 2]) {
+        match number {
+            Some(number) if number == four => self.context.network = Some(Family::Ipv4),
+            Some(number) if number == six => self.context.network = Some(Family::Ipv6),
+            Some(_) | None => {}
         }
     }
 
@@ -186,6 +215,22 @@ const fn sign(relation: Relation) -> &'static str {
         Relation::GreaterOrEqual => ">=",
         Relation::NoneOf => "!",
     }
+}
+
+/// The single values of the right side, in the order in which they are written.
+fn named(right: &Expression<'_>, kind: Type) -> Vec<u128> {
+    let Kind::Set(elements) = &right.resolved().kind else {
+        return values::number(right, kind).ok().into_iter().collect();
+    };
+    let plain = elements.numbers.iter().filter(|plain| plain.form == Form::Single);
+    let mut found: Vec<(u32, u128)> = plain.map(|plain| (plain.at, plain.first.into())).collect();
+    for element in &elements.others {
+        if let Ok(number) = values::number(&element.key, kind) {
+            found.push((element.at.start, number));
+        }
+    }
+    found.sort_unstable();
+    found.into_iter().map(|(_, number)| number).collect()
 }
 
 /// Types that are never taken for one another.

@@ -1,5 +1,6 @@
 //! What a rule demands of a packet and does with it, statement by statement (nft(8), STATEMENTS).
 
+use super::arguments::Refused;
 use super::conditions::{Part, settle};
 use super::context::{Context, name_of};
 use super::keys;
@@ -112,6 +113,7 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
         beside: None,
         effects: Vec::new(),
         writes: false,
+        place: None,
     };
     let mut claims = Vec::with_capacity(rule.statements.len());
     let mut refused = false;
@@ -122,13 +124,19 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
             continue;
         }
         let lowered = lowering.statement(statement);
-        refused |= lowered.is_err();
-        claims.push((
-            statement.at,
-            lowered.or_else(|reason| if reason == SAID { Ok(Disposition::Modelled) } else { Err(reason) }),
-        ));
+        let place = lowering.place.take();
+        match lowered {
+            Ok(disposition) => claims.push((statement.at, Ok(disposition))),
+            Err(reason) => {
+                refused = true;
+                claims.push((statement.at, Ok(Disposition::Modelled)));
+                if reason != SAID {
+                    claims.push((place.unwrap_or(statement.at), Err(reason)));
+                }
+            }
+        }
     }
-    let Lowering { env: _, account: _, context: _, conditions, mut outcomes, ended, beside, effects, writes } =
+    let Lowering { env: _, account: _, context: _, conditions, mut outcomes, ended, beside, effects, writes, place: _ } =
         lowering;
     let shown = shown(&conditions);
     let text = format!("{shown} -> {}", effects.join(" "));
@@ -170,9 +178,21 @@ pub(super) struct Lowering<'a, 'e, 'r, 't> {
     beside: Option<Beside>,
     pub(super) effects: Vec<String>,
     writes: bool,
+    /// Where within the statement it is refused.
+    pub(super) place: Option<Span>,
 }
 
 impl<'r, 't> Lowering<'_, '_, 'r, 't> {
+    /// Keeps the place of what is refused.
+    pub(super) fn refused_at(&mut self, check: impl FnOnce(&Self) -> Result<(), Refused>) -> Result<(), String> {
+        let (at, reason) = match check(self) {
+            Ok(()) => return Ok(()),
+            Err(refused) => refused,
+        };
+        self.place = Some(at);
+        Err(reason)
+    }
+
     pub(super) fn demand(&mut self, any: Any, text: String, at: Span) {
         self.conditions.push(Condition { any, text, at });
     }
@@ -212,6 +232,9 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 Ok(Disposition::Inert("counter"))
             }
             S::Limit(limit) => {
+                if limit.rate == 0 {
+                    return Err("Could not process rule: Invalid argument: a rate of nothing".to_owned());
+                }
                 let shown = text::limit(limit);
                 let (key, shown) = match keys::limit(limit) {
                     Some(key) => (key, Some(shown)),
@@ -238,7 +261,10 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 self.here(format!("ct count {count}"), None, !over, at);
                 Ok(Disposition::Opaque("ct count"))
             }
-            S::Log(_) => {
+            S::Log(log) => {
+                if log.level.is_some() && log.group.is_some() {
+                    return Err("level and group are mutually exclusive".to_owned());
+                }
                 self.writes = true;
                 Ok(Disposition::Inert("log"))
             }
@@ -249,13 +275,26 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             }
             S::Nat(nat) => self.nat(nat, at),
             S::Tproxy { family, address, port } => {
-                if self.context.transport.is_none() && !self.context.some_transport {
+                if !self.has_transport() {
                     return Err("Transparent proxy support requires transport protocol match".to_owned());
+                }
+                let family = family.and_then(ip_family);
+                if let (Some(family), Some(known)) =
+                    (family, self.context.network.filter(|known| Some(*known) != family))
+                {
+                    let (known, family) = (name_of(known), name_of(family));
+                    return Err(format!("conflicting protocols specified: {known} vs. {family}"));
+                }
+                if let (Some(address), Some(family)) = (address, family.or(self.context.network)) {
+                    self.refused_at(|rule| rule.target(address, Type::Address(family)))?;
+                }
+                if let Some(port) = port {
+                    self.refused_at(|rule| rule.target(port, Type::Service))?;
                 }
                 for value in [address, port].into_iter().flatten() {
                     self.value(value)?;
                 }
-                if let Some(family) = family.and_then(ip_family) {
+                if let Some(family) = family {
                     self.demand(families(family), String::new(), at);
                 }
                 self.beside = Some(Beside::Translation { early: true });
@@ -284,6 +323,9 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 Ok(Disposition::Opaque("decided elsewhere"))
             }
             S::Dup { to, device } => {
+                if let (Some(to), Some(family)) = (to, self.context.network) {
+                    self.refused_at(|rule| rule.target(to, Type::Address(family)))?;
+                }
                 for value in [to, device].into_iter().flatten() {
                     self.value(value)?;
                 }
@@ -325,10 +367,11 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 self.here(format!("{} is possible", text()), None, true, at);
                 Ok(Disposition::Modelled)
             }
-            S::SetStatement { action, set, key, options: _, value, statements: _ } => {
+            S::SetStatement { action, set, key, options, value, statements: _ } => {
                 if self.env.table.set(&set.text).is_none() {
                     return Err(SAID.to_owned());
                 }
+                self.refused_at(|rule| rule.check_update(set, key, options, value.as_ref(), at))?;
                 self.writes = true;
                 self.value(key)?;
                 if let Some(value) = value {
@@ -376,11 +419,11 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
     }
 
     fn reject(&mut self, reject: &'r Reject<'t>, at: Span) -> Result<(), String> {
-        let (kind, family) = match reject {
+        let family = match reject {
             Reject::Default => return Ok(()),
             Reject::TcpReset => {
-                return match self.context.transport {
-                    Some(6) => Ok(()),
+                return match self.context.transports.last() {
+                    Some(Some(6)) => Ok(()),
                     Some(_) => Err("you cannot use tcp reset with this protocol".to_owned()),
                     None => {
                         self.demand(vec![vec![is_protocol(6)]], String::new(), at);
@@ -391,14 +434,13 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             Reject::Icmpx(code) => return values::number(code, Type::Named(&types::ICMPX_CODE)).map(|_| ()),
             Reject::Icmp(code) => {
                 values::number(code, Type::Named(&types::ICMP_CODE))?;
-                ("icmp", Family::Ipv4)
+                Family::Ipv4
             }
             Reject::Icmpv6(code) => {
                 values::number(code, Type::Named(&types::ICMPV6_CODE))?;
-                ("icmpv6", Family::Ipv6)
+                Family::Ipv6
             }
         };
-        let _ = kind;
         match self.context.network {
             Some(known) if known != family => {
                 Err(format!("conflicting protocols specified: {} vs {}", name_of(known), name_of(family)))
@@ -417,21 +459,22 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         if address.is_some() && family.is_none() {
             return Err("ip or ip6 must be specified with address for inet tables.".to_owned());
         }
-        for value in [address, port].into_iter().flatten() {
-            self.value(value)?;
+        if let Some(address) = address {
+            let target = match (kind, family) {
+                (NatKind::Snat | NatKind::Dnat, Some(family)) => Type::Address(family),
+                (NatKind::Snat | NatKind::Dnat, None) | (NatKind::Redirect | NatKind::Masquerade, _) => Type::Service,
+            };
+            self.refused_at(|rule| rule.target(address, target))?;
+            self.value(address)?;
+            if self.maps_to_several(address) {
+                self.needs_transport(address)?;
+            }
         }
-        if let (NatKind::Redirect | NatKind::Masquerade, Some(port)) = (kind, address)
-            && let Kind::Word(_) = port.resolved().kind
-        {
-            values::number(port, Type::Service)?;
-        }
-        if let Some(port) = port
-            && let Kind::Word(_) = port.resolved().kind
-        {
-            values::number(port, Type::Service)?;
-        }
-        if port.is_some() && !self.has_transport() {
-            return Err("transport protocol mapping is only valid after transport protocol match".to_owned());
+        if let Some(port) = port {
+            self.refused_at(|rule| rule.target(port, Type::Service))?;
+            // Newer versions see what a map asks for.
+            self.value(port)?;
+            self.needs_transport(port)?;
         }
         if let Some(family) = family.filter(|_| address.is_some()) {
             self.demand(families(family), String::new(), at);
@@ -445,11 +488,18 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         Ok(Disposition::Modelled)
     }
 
-    /// Whether something before has asked for a protocol.
+    /// Ports can be written only into packets of which something before has asked for the protocol.
+    fn needs_transport(&mut self, ports: &Expression<'t>) -> Result<(), String> {
+        if self.has_transport() {
+            return Ok(());
+        }
+        self.place = Some(ports.at);
+        Err("transport protocol mapping is only valid after transport protocol match".to_owned())
+    }
+
+    /// Whether something before has asked for a protocol, in a way that nft notices.
     fn has_transport(&self) -> bool {
-        let protocol = |term: &Term| matches!(term, Term::Field(crate::net::Field::Protocol, _));
-        self.context.transport.is_some()
-            || self.conditions.iter().any(|condition| condition.any.iter().flatten().any(protocol))
+        !self.context.transports.is_empty()
     }
 
     fn set(&mut self, left: &'r Expression<'t>, value: &'r Expression<'t>, statement: &'r Statement<'t>) -> Lowered {
@@ -460,6 +510,10 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             settle(left, &mut self.context);
         }
         self.writes = true;
+        if let Ok([Part { selector, .. }]) = Part::all_of(left, &self.context).as_deref() {
+            let target = selector.kind;
+            self.refused_at(|rule| rule.argument(value, target))?;
+        }
         self.value(value)?;
         let typed = Part::all_of(left, &self.context).ok().and_then(|parts| {
             let [part] = parts.as_slice() else { return None };

@@ -81,6 +81,9 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
         Kind::Meta(MetaKey::Ibrname | MetaKey::Obrname) if context.unbridged => {
             Err("Could not process rule: Operation not supported".to_owned())
         }
+        Kind::Meta(MetaKey::Nfproto) if context.one_family => {
+            Err("meta nfproto is only useful in the inet family".to_owned())
+        }
         Kind::Meta(key) => meta(*key, text),
         Kind::Ct(key, direction) => ct(*key, *direction, text, context),
         Kind::Payload(field) => payload(*field, text, context),
@@ -184,11 +187,11 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
             FibResult::Check => opaque(Type::Named(&types::BOOLEAN), Truth::Packet, false),
         },
         Kind::Numgen { incremental: _, modulus, offset } => {
-            let drawn = Some((*modulus, *offset));
+            let drawn = Some(drawn(*modulus, *offset)?);
             opaque(Type::Integer(32), Truth::Occurrence, false).map(|selector| Selector { drawn, ..selector })
         }
         Kind::Jhash { key: _, modulus, seed: _, offset } | Kind::Symhash { modulus, offset } => {
-            let drawn = Some((*modulus, *offset));
+            let drawn = Some(drawn(*modulus, *offset)?);
             opaque(Type::Integer(32), Truth::Packet, true).map(|selector| Selector { drawn, ..selector })
         }
         Kind::Ipsec { inbound: _, number: _, key } => {
@@ -218,6 +221,18 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
         | Kind::Verdict(_)
         | Kind::Exists(_) => Err(format!("`{text}` is a value, and nothing that can be compared")),
     }
+}
+
+/// How many numbers are drawn from, and the first of them; the error is the kernel's.
+fn drawn(modulus: u64, offset: u64) -> Result<(u64, u64), String> {
+    let largest = u64::from(u32::MAX);
+    if modulus == 0 || modulus > largest {
+        return Err("Could not process rule: Numerical result out of range".to_owned());
+    }
+    if offset > largest || offset + modulus - 1 > largest {
+        return Err("Could not process rule: Value too large for defined data type".to_owned());
+    }
+    Ok((modulus, offset))
 }
 
 fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
@@ -410,16 +425,24 @@ fn payload(field: HeaderField, text: String, context: &Context) -> Result<Select
         F::VxlanFlags => number(8),
     };
     let mut needs = context.needs_of(header)?;
-    if let Some(types) = types_that_have(field) {
-        let values = types.iter().map(|number| (u128::from(*number) << 8, u128::from(*number) << 8 | 255));
-        needs.push(Term::field(Field::DestinationPort, Set::from_ranges(values)));
+    match (types_that_have(field), context.message) {
+        (Some(types), Some(message)) if !types.contains(&message) => {
+            let needed = types.iter().find(|number| **number != 0).unwrap_or(&0);
+            return Err(format!("incompatible icmp match: rule has {message}, need {needed}"));
+        }
+        // Whoever has named one of them is believed.
+        (Some(_), Some(_)) | (None, _) => {}
+        (Some(types), None) => {
+            let values = types.iter().map(|number| (u128::from(*number) << 8, u128::from(*number) << 8 | 255));
+            needs.push(Term::field(Field::DestinationPort, Set::from_ranges(values)));
+        }
     }
     let behind = context.fragments && is_transport(header);
     Ok(Selector { kind, reads, needs, needs_if_not: Vec::new(), text, drawn: None, behind })
 }
 
 /// The ICMP types whose messages have the field; nft asks for one of them first.
-const fn types_that_have(field: HeaderField) -> Option<&'static [u8]> {
+pub(super) const fn types_that_have(field: HeaderField) -> Option<&'static [u8]> {
     match field {
         HeaderField::IcmpId | HeaderField::IcmpSequence => Some(&[0, 8]),
         HeaderField::IcmpGateway => Some(&[5]),
@@ -428,7 +451,7 @@ const fn types_that_have(field: HeaderField) -> Option<&'static [u8]> {
         HeaderField::Icmpv6ParameterProblem => Some(&[4]),
         HeaderField::Icmpv6PacketTooBig => Some(&[2]),
         HeaderField::Icmpv6MaxDelay => Some(&[130]),
-        HeaderField::Icmpv6Taddr => Some(&[135, 136, 137]),
+        HeaderField::Icmpv6Taddr => Some(&[135, 136, 137, 130, 131, 132]),
         HeaderField::Icmpv6Daddr => Some(&[137]),
         _ => None,
     }

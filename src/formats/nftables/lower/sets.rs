@@ -1,14 +1,12 @@
 //! What sets and maps hold, and what nft and the kernel refuse about it.
 
-use super::conditions::Part;
-use super::context::Context;
+use super::arguments::of_types;
+use super::declared::{Declared, data_kinds, decides, kinds, shown_value};
 use super::values::{Values, values};
 use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::{self, ChangeAction};
-use crate::formats::nftables::syntax::{
-    Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetData, SetFlag, SetKey, StatementKind,
-};
+use crate::formats::nftables::syntax::{Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetKey};
 use crate::formats::nftables::types::Type;
 use crate::net::Set;
 use crate::text::Span;
@@ -41,110 +39,17 @@ pub(super) struct Entry<'r, 't> {
     pub(super) at: Span,
 }
 
-/// How a set is declared, as far as its elements are concerned.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Declared {
-    pub(super) interval: bool,
-    pub(super) auto_merge: bool,
-    pub(super) map: bool,
-    /// An element has a time unless it says another.
-    pub(super) timeout: Option<u64>,
-    pub(super) may_time_out: bool,
-    pub(super) limited: bool,
-    pub(super) size: Option<u64>,
-}
-
-impl Declared {
-    pub(super) const ANONYMOUS: Self = Self {
-        interval: true,
-        auto_merge: true,
-        map: false,
-        timeout: None,
-        may_time_out: false,
-        limited: false,
-        size: None,
-    };
-
-    pub(super) fn of(set: &ruleset::Set<'_>) -> Self {
-        let head = &set.head;
-        let has = |flag| head.flags.contains(&flag);
-        Self {
-            interval: has(SetFlag::Interval),
-            auto_merge: head.auto_merge,
-            map: head.map,
-            timeout: head.timeout,
-            may_time_out: has(SetFlag::Timeout) || head.timeout.is_some(),
-            limited: head.statements.iter().any(|statement| decides(&statement.kind)),
-            size: head.size,
-        }
-    }
-}
-
-/// Whether a statement of an element can keep a packet from it.
-fn decides(statement: &StatementKind<'_>) -> bool {
-    !matches!(statement, StatementKind::Counter { .. } | StatementKind::Last(_))
-}
-
-/// The types of the keys of a set.
-pub(super) fn kinds(set: &ruleset::Set<'_>) -> Result<Vec<Type>, String> {
-    match &set.head.key {
-        Some(SetKey::Types(names)) => names
-            .iter()
-            .map(|name| Type::named(&name.text).ok_or_else(|| format!("unknown datatype {}", name.show())))
-            .collect(),
-        Some(SetKey::TypeOf(expression)) => types_of(expression),
-        None => Err("set definition does not specify key".to_owned()),
-    }
-}
-
-/// The types of what a map maps to; none for objects.
-fn data_kinds(set: &ruleset::Set<'_>) -> Vec<Type> {
-    match &set.head.data {
-        Some(SetData::Types(names, _)) => names.iter().filter_map(|name| Type::named(&name.text)).collect(),
-        Some(SetData::TypeOf(expression, _)) => types_of(expression).unwrap_or_default(),
-        Some(SetData::Objects(_)) | None => Vec::new(),
-    }
-}
-
-/// A value of a map, the same for every way of writing it.
-fn shown_value(value: &Expression<'_>, data: &[Type]) -> String {
-    let value = value.resolved();
-    let parts = match &value.kind {
-        Kind::Concatenation(parts) => parts.as_slice(),
-        _ => std::slice::from_ref(value),
-    };
-    let one = |(number, part): (usize, &Expression<'_>)| match (&part.resolved().kind, data.get(number)) {
-        (Kind::Verdict(verdict), _) => super::text::verdict(verdict),
-        (_, Some(kind)) => values(part, *kind).map_or_else(|_| super::text::expression(part), |v| v.show(*kind)),
-        (Kind::Quoted(name) | Kind::Word(name), None) => super::text::word(name),
-        (_, None) => super::text::expression(part),
-    };
-    parts.iter().enumerate().map(one).collect::<Vec<_>>().join(" . ")
-}
-
-/// The types of an expression after `typeof`.
-pub(super) fn types_of(expression: &Expression<'_>) -> Result<Vec<Type>, String> {
-    let parts = match &expression.resolved().kind {
-        Kind::Concatenation(parts) => parts.as_slice(),
-        _ => std::slice::from_ref(expression),
-    };
-    // A type does not depend on what must be settled before it is read.
-    let one = |part: &Expression<'_>| Part::all_of(part, &Context::default()).map(|parts| kinds_of(&parts));
-    parts.iter().map(one).collect::<Result<Vec<_>, _>>().map(|kinds| kinds.concat())
-}
-
-pub(super) fn kinds_of(parts: &[Part]) -> Vec<Type> {
-    parts.iter().map(|part| part.selector.kind).collect()
-}
-
 impl<'r, 't> Contents<'r, 't> {
     /// What a named set holds after everything that was done to it.
     pub(super) fn of_set(set: &'r ruleset::Set<'t>, account: &mut Account) -> Self {
         let declared = Declared::of(set);
         let kinds = match kinds(set) {
             Ok(kinds) => kinds,
+            // The declaration is refused, and so is said already, unless it is about what a type is read from.
             Err(reason) => {
-                account.gap(set.head.path.name.at, format!("{reason}: nft refuses the file"));
+                if matches!(set.head.key, Some(SetKey::TypeOf(_))) {
+                    account.gap(set.head.path.name.at, format!("{reason}: nft refuses the file"));
+                }
                 return Self::default();
             }
         };
@@ -238,6 +143,10 @@ impl<'r, 't> Reader<'_, 'r, 't> {
 
     fn add(&mut self, elements: &'r Elements<'t>, at: Span) {
         self.contents.count += elements.len();
+        if self.declared.map {
+            self.plain_without_value(elements, at);
+            return elements.others.iter().for_each(|element| self.element(element));
+        }
         let [kind] = self.contents.kinds[..] else {
             self.plain_refused(elements, at);
             return elements.others.iter().for_each(|element| self.element(element));
@@ -247,6 +156,17 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         let into = if sure { &mut self.contents.sure } else { &mut self.contents.unsure };
         into.add(Values::of(ranges));
         elements.others.iter().for_each(|element| self.element(element));
+    }
+
+    /// Elements that carry nothing carry no value.
+    fn plain_without_value(&mut self, elements: &Elements<'_>, at: Span) {
+        let Elements { ipv4, ipv6, numbers, others: _ } = elements;
+        let places = ipv4.iter().map(|one| (one.at, one.length)).chain(ipv6.iter().map(|one| (one.at, one.length)));
+        let first = places.chain(numbers.iter().map(|one| (one.at, one.length))).min();
+        if let Some((start, length)) = first {
+            let at = Span { source: at.source, start, end: start + u32::from(length) };
+            self.refuse(at, NO_VALUE);
+        }
     }
 
     /// Numbers and addresses cannot be keys of several parts.
@@ -323,11 +243,8 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         pack: impl Fn(N, N) -> K,
         unpack: impl Fn(K) -> (u128, u128),
     ) -> Set {
-        let span = |plain: &Plain<N>| Span {
-            source: at.source,
-            start: plain.at,
-            end: plain.at + u32::from(plain.length),
-        };
+        let span =
+            |plain: &Plain<N>| Span { source: at.source, start: plain.at, end: plain.at + u32::from(plain.length) };
         if !self.declared.interval {
             for one in plain.iter().filter(|one| one.form != Form::Single).take(MOST_ERRORS) {
                 self.refuse(span(one), needs_interval(one.form));
@@ -404,6 +321,11 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         }
         match (value, self.declared.map) {
             (Some(value), true) => {
+                if !self.data.is_empty()
+                    && let Err((at, reason)) = of_types(value, &self.data, self.declared.to_intervals)
+                {
+                    self.refuse(at, reason);
+                }
                 let entry = Entry { key: parts.clone(), sure, rest, value, at: *at };
                 self.check_entry(&entry);
                 self.contents.shown.push(shown);
@@ -425,7 +347,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                 }
             }
             (Some(_), false) => self.refuse(*at, "a value in a set that is no map"),
-            (None, true) => self.refuse(*at, "an element of a map without a value"),
+            (None, true) => self.refuse(*at, NO_VALUE),
         }
     }
 
@@ -590,6 +512,8 @@ fn needs_interval(form: Form) -> String {
     let what = if form == Form::Range { "range" } else { "prefix" };
     format!("You must add 'flags interval' to your set declaration if you want to add {what} elements")
 }
+
+const NO_VALUE: &str = "Could not process rule: Invalid argument: an element of a map without a value";
 
 /// More errors than this in one list are not listed.
 const MOST_ERRORS: usize = 20;

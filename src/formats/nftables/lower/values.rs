@@ -142,14 +142,8 @@ pub(super) fn number(expression: &Expression<'_>, kind: Type) -> Result<u128, St
                 Binary::And => left & number(right, kind)?,
                 Binary::Or => left | number(right, kind)?,
                 Binary::Xor => left ^ number(right, kind)?,
-                Binary::ShiftLeft => {
-                    let by = u32::try_from(number(right, Type::Integer(8))?).unwrap_or(u32::MAX);
-                    left.checked_shl(by).unwrap_or(0) & kind.largest()
-                }
-                Binary::ShiftRight => {
-                    let by = u32::try_from(number(right, Type::Integer(8))?).unwrap_or(u32::MAX);
-                    left.checked_shr(by).unwrap_or(0)
-                }
+                Binary::ShiftLeft => (left << shift(*operator, right, kind)?) & kind.largest(),
+                Binary::ShiftRight => left >> shift(*operator, right, kind)?,
             })
         }
         Kind::Set(elements) if elements.len() == 1 => {
@@ -158,6 +152,15 @@ pub(super) fn number(expression: &Expression<'_>, kind: Type) -> Result<u128, St
         }
         _ => Err(format!("`{}` is not one {}", super::text::expression(expression), kind.title())),
     }
+}
+
+/// By how many bits a value of that type is shifted.
+pub(super) fn shift(operator: Binary, right: &Expression<'_>, kind: Type) -> Result<u32, String> {
+    let by = number(right, Type::Integer(32))?;
+    let bits = 128 - kind.largest().leading_zeros();
+    let side = if operator == Binary::ShiftLeft { "Left" } else { "Right" };
+    let within = u32::try_from(by).ok().filter(|by| *by < bits);
+    within.ok_or_else(|| format!("{side} shift of {by} bits is undefined for type of {bits} bits width"))
 }
 
 /// Whether the words of a list are flags of the type.

@@ -135,6 +135,8 @@ struct Parser<'p, 't> {
     ended: Option<Span>,
     included: usize,
     nested: usize,
+    /// Within a chain without a name, which cannot hold another.
+    unnamed: bool,
     /// The place of everything, if it is one.
     fixed: Option<Span>,
 }
@@ -174,6 +176,7 @@ impl<'p, 't> Parser<'p, 't> {
             ended: None,
             included: 0,
             nested: 0,
+            unnamed: false,
             fixed: None,
         }
     }

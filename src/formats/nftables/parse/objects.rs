@@ -3,7 +3,7 @@
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
     CtExpectation, CtTimeout, Elements, Family, Flowtable, Name, Object, ObjectData, ObjectKind, Path, Set, SetData,
-    SetFlag, SetKey,
+    SetFlag, SetKey, Synproxy,
 };
 use super::expressions::Side;
 use super::{Parsed, Parser, Refusal};
@@ -94,7 +94,7 @@ impl<'t> Parser<'_, 't> {
                 *elements = Some(self.element_block()?);
                 return Ok(());
             }
-            b"auto-merge" => {
+            b"auto-merge" if !set.map => {
                 self.advance();
                 set.auto_merge = true;
                 return Ok(());
@@ -236,7 +236,7 @@ impl<'t> Parser<'_, 't> {
             ObjectKind::CtTimeout => ObjectData::CtTimeout(CtTimeout::default()),
             ObjectKind::CtExpectation => ObjectData::CtExpectation(CtExpectation::default()),
             ObjectKind::Secmark => ObjectData::Secmark(None),
-            ObjectKind::Synproxy => ObjectData::Synproxy(super::super::syntax::Synproxy::default()),
+            ObjectKind::Synproxy => ObjectData::Synproxy(Synproxy::default()),
             ObjectKind::Tunnel => return Err(self.refused("tunnels are not read".to_owned())),
         })
     }
@@ -307,14 +307,30 @@ impl<'t> Parser<'_, 't> {
             },
             ObjectData::Secmark(context) => *context = Some(self.string()?),
             ObjectData::Synproxy(synproxy) => {
-                let found = self.synproxy_options(true)?;
-                if found == super::super::syntax::Synproxy::default() {
-                    return Err(self.unexpected("`mss`"));
-                }
-                *synproxy = found;
+                *synproxy = self.synproxy_block()?;
             }
         }
         Ok(())
+    }
+
+    /// `mss 1460; wscale 7; timestamp sack-perm`, in this order, with line ends between or without.
+    fn synproxy_block(&mut self) -> Parsed<Synproxy> {
+        let mut synproxy = Synproxy::default();
+        self.expect("mss")?;
+        synproxy.mss = Some(self.number32()?);
+        self.pass_separators();
+        self.expect("wscale")?;
+        synproxy.wscale = Some(self.number32()?);
+        self.pass_separators();
+        synproxy.timestamp = self.take(b"timestamp");
+        synproxy.sack_perm = self.take(b"sack-perm") || self.take(b"sack-permitted");
+        Ok(synproxy)
+    }
+
+    fn pass_separators(&mut self) {
+        while matches!(self.peek().kind, Kind::Newline | Kind::Sign(Sign::Semicolon)) {
+            self.advance();
+        }
     }
 
     fn transport(&mut self) -> Parsed<Name<'t>> {

@@ -48,9 +48,23 @@ impl<'t> Parser<'_, 't> {
         if self.is_sign(Sign::Dollar) {
             return self.variable_name("no chain").map(Jump::Chain);
         }
-        if !self.take_sign(Sign::OpenBrace) {
+        if !self.is_sign(Sign::OpenBrace) {
             return self.name().map(Jump::Chain);
         }
+        let brace = self.here();
+        self.advance();
+        let within = std::mem::replace(&mut self.unnamed, true);
+        let rules = self.unnamed_chain();
+        self.unnamed = within;
+        if within {
+            let reason = "too many levels of nesting".to_owned();
+            return Err(Box::new(Refusal { at: brace, reason }));
+        }
+        rules.map(Jump::Block)
+    }
+
+    /// What is in the braces of a chain without a name.
+    fn unnamed_chain(&mut self) -> Parsed<Vec<Rule<'t>>> {
         let mut rules = Vec::new();
         let claims = self.fixed.is_none();
         self.nested(|parser| {
@@ -73,7 +87,7 @@ impl<'t> Parser<'_, 't> {
                 }
             }
         })?;
-        Ok(Jump::Block(rules))
+        Ok(rules)
     }
 
     /// The verdict that is next, if it is one.

@@ -361,11 +361,11 @@ impl<'t> Parser<'_, 't> {
         if self.take(b"name") {
             return Ok(StatementKind::SynproxyReference(self.statement_expression()?));
         }
-        Ok(StatementKind::Synproxy(self.synproxy_options(false)?))
+        Ok(StatementKind::Synproxy(self.synproxy_options()?))
     }
 
-    /// `mss 1460 wscale 7 timestamp sack-perm`, in a block with separators between.
-    pub(super) fn synproxy_options(&mut self, block: bool) -> Parsed<Synproxy> {
+    /// `mss 1460 wscale 7 timestamp sack-perm`.
+    fn synproxy_options(&mut self) -> Parsed<Synproxy> {
         let mut synproxy = Synproxy::default();
         loop {
             match self.word() {
@@ -384,9 +384,6 @@ impl<'t> Parser<'_, 't> {
                 b"sack-perm" | b"sack-permitted" => {
                     self.advance();
                     synproxy.sack_perm = true;
-                }
-                _ if block && matches!(self.peek().kind, Kind::Newline | Kind::Sign(Sign::Semicolon)) => {
-                    self.advance();
                 }
                 _ => return Ok(synproxy),
             }

@@ -6,6 +6,7 @@
 mod bases;
 mod flushes;
 mod jumps;
+mod objects;
 mod references;
 
 use super::account::Account;
@@ -119,6 +120,7 @@ impl<'t> Program<'_, 't> {
                 Ok(())
             }
             Declaration::Flowtable(flowtable) => {
+                objects::check_flowtable(&flowtable)?;
                 let path = &flowtable.path;
                 let table = self.table(path.family, &path.table)?;
                 if let Some(known) = table.flowtables.iter_mut().find(|known| known.path.name.text == path.name.text) {
@@ -136,6 +138,7 @@ impl<'t> Program<'_, 't> {
                 Ok(())
             }
             Declaration::Object(object) => {
+                objects::check(&object)?;
                 let path = &object.path;
                 let table = self.table(path.family, &path.table)?;
                 if table.object(object.data.kind(), &path.name.text).is_some() {
@@ -251,7 +254,13 @@ impl<'t> Program<'_, 't> {
     fn check_elements(&mut self, path: &Path<'t>, elements: &Elements<'t>) {
         let mut wrong = Vec::new();
         if let Some(table) = self.ruleset.table(path.family, &path.table.text) {
-            references::of_elements(elements, &mut |used| wrong.extend(check(table, path, used)));
+            let mut note = |used: Used<'_, '_>| wrong.extend(check(table, path, used));
+            references::of_elements(elements, &mut note);
+            if let Some(set) = table.set(&path.name.text)
+                && let Some(syntax::SetData::Objects(kind)) = set.head.data
+            {
+                references::of_objects(kind, elements, &mut note);
+            }
         }
         self.note(wrong);
     }

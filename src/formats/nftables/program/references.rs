@@ -197,12 +197,29 @@ fn of_expression<'r, 't>(expression: &'r Expression<'t>, found: Found<'_, 'r, 't
     }
 }
 
-/// The statement that ends a rule before its last statement, and the one behind it, which nft refuses.
+/// Calls `found` with the objects of that kind that keys are mapped to.
+pub(super) fn of_objects<'r, 't>(kind: ObjectKind, elements: &'r Elements<'t>, found: Found<'_, 'r, 't>) {
+    for value in elements.others.iter().filter_map(|element| element.value.as_ref()) {
+        match &value.resolved().kind {
+            Kind::Word(text) | Kind::Quoted(text) => found(Used::Object(kind, text, value.at)),
+            Kind::Verdict(_) => found(Used::Object(kind, b"a verdict", value.at)),
+            _ => {}
+        }
+    }
+}
+
+/// The statement behind the one that ends a rule, which nft refuses.
 pub(super) fn after_the_end<'r, 't>(rule: &'r Rule<'t>) -> Option<&'r Statement<'t>> {
     let ends = |statement: &Statement<'_>| {
         matches!(&statement.kind, StatementKind::Reject(_) | StatementKind::Nat(_))
             || matches!(&statement.kind, StatementKind::Verdict(verdict) if *verdict != Verdict::Continue)
     };
-    let end = rule.statements.iter().position(ends)?;
-    rule.statements.get(end + 1)
+    let end = rule.statements.iter().position(ends);
+    let block = |statement: &'r Statement<'t>| match &statement.kind {
+        StatementKind::Verdict(Verdict::Jump(Jump::Block(rules)) | Verdict::Goto(Jump::Block(rules))) => {
+            rules.iter().find_map(after_the_end)
+        }
+        _ => None,
+    };
+    end.and_then(|end| rule.statements.get(end + 1)).or_else(|| rule.statements.iter().find_map(block))
 }
