@@ -85,8 +85,10 @@ impl Check for DeletionLimit {
                 count.base += all;
                 removed.iter().for_each(|at| count.remove(*at));
             };
-            let lost: Vec<Span> = rules::lost(base, head, &cx.change.store).iter().map(|line| line.origin).collect();
-            tally("rule", base.rule_count(), &lost);
+            let there = || head.into_iter().flat_map(rules::lines);
+            let gone = rules::removed(|| rules::lines(base), there, &cx.change.store, cx.sources);
+            let gone: Vec<Span> = gone.iter().map(|line| line.origin).collect();
+            tally("rule", base.rule_count(), &gone);
             let there: BTreeSet<(&str, &str)> =
                 head.iter().flat_map(|head| &head.objects).map(|o| (o.kind, o.address.as_str())).collect();
             for object in &base.objects {

@@ -134,15 +134,17 @@ fn new(
     let mut out = Vec::new();
     for (chain, mine) in by_chain(head, lines) {
         let there = old_by_chain.get(&chain).map_or(&[][..], Vec::as_slice);
-        let mine = mine.iter().map(|n| line_of(head, lines[*n]));
-        let there = there.iter().map(|n| line_of(base, old[*n]));
-        out.extend(rules::missing(mine, there, &cx.change.store).into_iter().map(|line| line.origin));
+        let mine = || mine.iter().map(|n| line_of(head, lines[*n]));
+        let there = || there.iter().map(|n| line_of(base, old[*n]));
+        let new = rules::removed(mine, there, &cx.change.store, cx.sources);
+        out.extend(new.into_iter().map(|line| line.origin));
     }
     out
 }
 
 fn line_of<'c>(configuration: &'c Configuration, line: &shadow::Line) -> Line<'c> {
-    let chain = configuration.table(line.table).get(line.chain);
+    let table = configuration.table(line.table);
+    let chain = table.get(line.chain);
     let rules = chain.rules.get(line.rules.clone()).unwrap_or_default();
-    Line { chain, rules, origin: line.origin }
+    Line { table: &table.name, chain, rules, origin: line.origin }
 }

@@ -218,7 +218,7 @@ fn picks<'c>(
                 }
                 Selector::Text(wildcard) => wildcard.matches(cx.sources.slice(line.origin)),
             };
-            out.extend(rules::lines_of(chain).filter(mine).map(|line| Pick { place, line }));
+            out.extend(rules::lines_of(table, chain).filter(mine).map(|line| Pick { place, line }));
         }
     }
     out

@@ -2,12 +2,14 @@
 
 use crate::model::{Action, Chain, Configuration, Families, Literal, Object, RuleId, Store, Table};
 use crate::net::{Family, Field, Region, Set};
-use crate::text::Span;
+use crate::text::{SourceMap, Span};
 use std::collections::{BTreeMap, HashMap};
 
 /// One line of a chain: one rule, or several that are alternatives.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'c> {
+    /// The name of its table.
+    pub(super) table: &'c str,
     /// The chain.
     pub(super) chain: &'c Chain,
     /// Its rules.
@@ -18,12 +20,13 @@ pub(super) struct Line<'c> {
 
 /// Every line of a configuration, in order.
 pub(super) fn lines(configuration: &Configuration) -> impl Iterator<Item = Line<'_>> {
-    configuration.tables.iter().flat_map(|table| table.chains.iter().flat_map(lines_of))
+    configuration.tables.iter().flat_map(|table| table.chains.iter().flat_map(|chain| lines_of(table, chain)))
 }
 
 /// Every line of a chain, in order.
-pub(super) fn lines_of(chain: &Chain) -> impl Iterator<Item = Line<'_>> {
-    chain.origins.lines().map(|(origin, rules)| Line { chain, rules: &chain.rules[rules], origin })
+pub(super) fn lines_of<'c>(table: &'c Table, chain: &'c Chain) -> impl Iterator<Item = Line<'c>> {
+    let line = |(origin, rules)| Line { table: &table.name, chain, rules: &chain.rules[rules], origin };
+    chain.origins.lines().map(line)
 }
 
 /// The lines of `base` that head does not have, wherever it has them and however it writes them. A line that stands
@@ -32,7 +35,31 @@ pub(super) fn lost<'c>(base: &'c Configuration, head: Option<&Configuration>, st
     missing(lines(base), head.into_iter().flat_map(lines), store)
 }
 
-/// The same for some lines of each side.
+/// Those of `base` that head does not have and that do not stand there as they are written either. What a line that
+/// still stands matches may be another thing: a set that it names was changed.
+pub(super) fn removed<'c, B: Iterator<Item = Line<'c>>, H: Iterator<Item = Line<'c>>>(
+    base: impl Fn() -> B,
+    head: impl Fn() -> H,
+    store: &Store,
+    sources: &SourceMap,
+) -> Vec<Line<'c>> {
+    let mut gone = missing(base(), head(), store);
+    if gone.is_empty() {
+        return gone;
+    }
+    let written = |line: &Line<'_>| {
+        let words = sources.slice(line.origin).split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        (line.table.to_owned(), line.chain.name, words.collect::<Vec<_>>().join(&b' '))
+    };
+    let mut new: HashMap<_, usize> = HashMap::new();
+    for line in missing(head(), base(), store) {
+        *new.entry(written(&line)).or_default() += 1;
+    }
+    gone.retain(|line| !take(&mut new, &written(line)));
+    gone
+}
+
+/// The same as [`lost`] for some lines of each side.
 pub(super) fn missing<'c, 'h>(
     base: impl Iterator<Item = Line<'c>>,
     head: impl Iterator<Item = Line<'h>>,
