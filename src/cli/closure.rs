@@ -20,7 +20,11 @@ pub(super) fn of_sides(
 /// Fetches what the files of a side include.
 pub(super) fn of_side(side: &Side, inputs: &mut Vec<Input>, sources: &mut SourceMap) -> Result<(), Vec<Doubt>> {
     let around = side.around();
-    let mut closure = Closure { side: around.as_ref().unwrap_or(side), sources, known: HashMap::new() };
+    let (side, path) = match &around {
+        Some((around, path)) => (around, Some(escape(path))),
+        None => (side, None),
+    };
+    let mut closure = Closure { side, sources, known: HashMap::new(), path };
     for file in inputs.iter().flat_map(|input| &input.files) {
         closure.known.insert(closure.path(*file), *file);
     }
@@ -49,14 +53,14 @@ struct Closure<'a> {
     sources: &'a mut SourceMap,
     /// The files that were read, by their paths as they are shown.
     known: HashMap<String, SourceId>,
+    /// Where the main file is in the side, if it is a single one.
+    path: Option<String>,
 }
 
 impl Closure<'_> {
-    /// The path of a file in the side.
+    /// The path of a main file in the side.
     fn path(&self, file: SourceId) -> String {
-        let name = self.sources.name(file);
-        let name = if self.side.is_surroundings() { name.rsplit('/').next().unwrap_or(name) } else { name };
-        name.to_owned()
+        self.path.clone().unwrap_or_else(|| self.sources.name(file).to_owned())
     }
 
     fn follow(&mut self, format: &dyn formats::Format, main: SourceId) -> Result<(), Vec<Doubt>> {

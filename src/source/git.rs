@@ -118,14 +118,16 @@ pub(super) fn inside(
     if whole.is_empty() {
         return Ok(Side { kind: "git", revision, root: of_tree(tree) });
     }
-    let tree = repository.find_tree(tree).map_err(|why| damaged(&why))?;
+    let root = tree;
+    let tree = repository.find_tree(root).map_err(|why| damaged(&why))?;
     let entry = tree.get_path(Path::new(whole)).map_err(|_| missing("there is no such path in that revision"))?;
     let kind = kind_of(repository, mode(entry.filemode_raw()), entry.id());
     let root = if matches!(kind, Kind::Folder) {
         of_tree(entry.id())
     } else {
         let path = entry.name_bytes().to_vec();
-        Root::One(Box::new(One { path, name: name.into_bytes(), kind, repository: Some(Rc::clone(repository)) }))
+        let (name, repository) = (name.into_bytes(), Some(Rc::clone(repository)));
+        Root::One(Box::new(One { path, name, kind, repository, within: Some((root, whole.as_bytes().to_vec())) }))
     };
     Ok(Side { kind: "git", revision, root })
 }

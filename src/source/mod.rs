@@ -187,9 +187,6 @@ pub struct Place {
     pub index_file: Option<PathBuf>,
 }
 
-/// The kind of a side that is the folder around a file.
-const SURROUNDINGS: &str = "surroundings";
-
 /// One side of a change.
 pub struct Side {
     kind: &'static str,
@@ -212,6 +209,8 @@ struct One {
     name: Vec<u8>,
     kind: Kind,
     repository: Option<Rc<Repository>>,
+    /// The tree of the revision that it is in, and its path there.
+    within: Option<(git2::Oid, Vec<u8>)>,
 }
 
 impl Side {
@@ -262,7 +261,7 @@ impl Side {
         let name = path.as_os_str().as_encoded_bytes().to_vec();
         let kind = disk::named(path, &metadata)
             .map_err(|why| SourceError::NoSuchPath { path: path.display().to_string(), why: why.to_string() })?;
-        let one = One { path: file, name, kind, repository: None };
+        let one = One { path: file, name, kind, repository: None, within: None };
         Ok(Self { kind: "files", revision: Some(path.display().to_string()), root: Root::One(Box::new(one)) })
     }
 
@@ -306,19 +305,20 @@ impl Side {
         self.revision.as_deref()
     }
 
-    /// The folder that a single file on disk is in, for what the file includes.
+    /// What is around a single file, for what the file includes, and where the file is in it: the tree of the revision,
+    /// or the folder on disk.
     #[must_use]
-    pub fn around(&self) -> Option<Self> {
+    pub fn around(&self) -> Option<(Self, Vec<u8>)> {
         let Root::One(one) = &self.root else { return None };
-        let Kind::Disk(path) = &one.kind else { return None };
-        let folder = path.parent()?.to_owned();
-        Some(Self { kind: SURROUNDINGS, revision: None, root: Root::Folder(folder) })
-    }
-
-    /// Whether it is what is around a single file.
-    #[must_use]
-    pub fn is_surroundings(&self) -> bool {
-        self.kind == SURROUNDINGS
+        let One { path, name: _, kind, repository, within } = &**one;
+        let (root, path) = match (kind, repository, within) {
+            (Kind::Disk(disk), _, _) => (Root::Folder(disk.parent()?.to_owned()), path.clone()),
+            (_, Some(repository), Some((tree, path))) => {
+                (Root::Tree { repository: Rc::clone(repository), tree: *tree }, path.clone())
+            }
+            (_, _, _) => return None,
+        };
+        Some((Self { kind: self.kind, revision: self.revision.clone(), root }, path))
     }
 
     /// Whether it is a single file.

@@ -9,6 +9,7 @@ mod corpus;
 mod flow;
 mod git;
 mod incidents;
+mod includes;
 mod iptables;
 mod lint;
 mod nftables;

@@ -1,0 +1,148 @@
+//! What a main file of nftables includes, through the commands: from git, from folders and from a single path.
+
+use crate::cli::portcullis;
+use crate::git::{Item, Repo};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const MAIN: &str = "table inet t {\n chain input {\n  type filter hook input priority filter; policy drop;\n \
+    include \"./rules.d/*.nft\"\n }\n}\n";
+const POLICY: &str = "version: 1\nconfigurations: {fw: {files: [\"fw/main.nft\"]}}\nchecks:\n  - {check: exposed-ports, services: ssh}\n";
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("written");
+    }
+}
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    write(folder.path(), files);
+    folder
+}
+
+fn repository(files: &[(&str, &str)]) -> Repo {
+    let repo = Repo::new();
+    let items: Vec<Item<'_>> = files.iter().map(|(path, text)| (path.as_bytes(), "100644", text.as_bytes())).collect();
+    repo.commit(&[], &items);
+    repo.checkout();
+    repo
+}
+
+/// Exit code and the rules of the chain, or the gaps, that `parse` finds.
+fn parsed(folder: &Path, file: &str) -> (u8, Vec<String>) {
+    let ran = portcullis(folder, &[], &["parse", file]);
+    let text = format!("{}{}", ran.out, ran.talk);
+    let chain = text.split("chain inet t/input").nth(1).unwrap_or_default();
+    let mut lines: Vec<String> =
+        chain.lines().skip(1).take_while(|line| !line.is_empty()).map(|line| line.trim().to_owned()).collect();
+    let gaps = text.split("\ngaps\n").nth(1).unwrap_or_default();
+    lines.extend(gaps.lines().map(|line| line.trim().to_owned()));
+    (ran.code, lines)
+}
+
+#[test]
+fn a_pattern_is_read_in_the_order_of_names_without_hidden_files() {
+    let folder = folder(&[
+        ("main.nft", MAIN),
+        ("rules.d/20-b.nft", "ip saddr 192.0.2.20 accept\n"),
+        ("rules.d/100-a.nft", "ip saddr 192.0.2.100 accept\n"),
+        ("rules.d/.hidden.nft", "accept\n"),
+        ("rules.d/notes.txt", "accept\n"),
+        ("rules.d/below/30.nft", "accept\n"),
+    ]);
+    let expected =
+        ["rules.d/100-a.nft:1  accept  any 192.0.2.100 -> any", "rules.d/20-b.nft:1  accept  any 192.0.2.20 -> any"];
+    assert_eq!(parsed(folder.path(), "main.nft"), (0, expected.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn a_pattern_may_match_nothing_and_a_name_may_not() {
+    let nothing = folder(&[("main.nft", MAIN)]);
+    assert_eq!(parsed(nothing.path(), "main.nft"), (0, Vec::new()));
+    let missing = folder(&[("main.nft", &MAIN.replace("*.nft", "one.nft"))]);
+    let gap = "main.nft:4  file not found: ./rules.d/one.nft  `include \"./rules.d/one.nft\"`";
+    assert_eq!(parsed(missing.path(), "main.nft"), (3, vec![gap.to_owned()]));
+}
+
+#[test]
+fn names_lead_from_where_the_main_file_is_and_not_out_of_the_side() {
+    let nested = folder(&[
+        ("main.nft", &MAIN.replace("./rules.d/*.nft", "./a/one.nft")),
+        // From the folder of the main file, not from that of the file that includes.
+        ("a/one.nft", "include \"./a/two.nft\"\n"),
+        ("a/two.nft", "ip saddr 192.0.2.2 accept\n"),
+        ("a/a/two.nft", "ip saddr 192.0.2.3 accept\n"),
+    ]);
+    let expected = vec!["a/two.nft:1  accept  any 192.0.2.2 -> any".to_owned()];
+    assert_eq!(parsed(nested.path(), "main.nft"), (0, expected));
+    for outside in ["/etc/nftables.d/*.nft", "../x.nft", "/etc/x.nft"] {
+        let folder = folder(&[("main.nft", &MAIN.replace("./rules.d/*.nft", outside))]);
+        let gap = format!(
+            "main.nft:4  `{outside}` is outside of what is compared: what it includes is not known  `include \
+             \"{outside}\"`"
+        );
+        assert_eq!(parsed(folder.path(), "main.nft"), (3, vec![gap]), "{outside}");
+    }
+}
+
+#[test]
+fn includes_go_sixteen_files_deep() {
+    let chain = |depth: usize| {
+        let mut files = vec![("main.nft".to_owned(), "include \"./1.nft\"\n".to_owned())];
+        for n in 1..depth {
+            files.push((format!("{n}.nft"), format!("include \"./{}.nft\"\n", n + 1)));
+        }
+        files.push((format!("{depth}.nft"), "table inet t {\n chain input {\n  accept\n }\n}\n".to_owned()));
+        let folder = TempDir::new().expect("a folder");
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        write(folder.path(), &files);
+        parsed(folder.path(), "main.nft")
+    };
+    assert_eq!(chain(15).0, 0);
+    let (code, gaps) = chain(16);
+    assert_eq!(code, 3);
+    assert_eq!(gaps, ["15.nft:1  include nested too deeply, max 16 levels  `include \"./16.nft\"`"]);
+    let itself = folder(&[("main.nft", "include \"./main.nft\"\n")]);
+    assert_eq!(parsed(itself.path(), "main.nft").0, 3);
+}
+
+#[test]
+fn a_revision_and_a_path_are_compared_with_what_each_includes() {
+    let old = ("fw/rules.d/ssh.nft", "ip saddr 198.51.100.0/24 tcp dport 22 accept\n");
+    let repo = repository(&[("portcullis.yaml", POLICY), ("fw/main.nft", MAIN), old]);
+    let place = repo.folder.path();
+    assert_eq!(portcullis(place, &[], &["diff", "HEAD:fw/main.nft", "fw/main.nft"]).code, 0);
+    assert_eq!(parsed(place, "HEAD:fw/main.nft").0, 0);
+    write(place, &[("fw/rules.d/ssh.nft", "tcp dport 22 accept\n")]);
+    let ran = portcullis(place, &[], &["diff", "HEAD:fw/main.nft", "fw/main.nft"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.talk);
+    assert!(ran.out.contains("newly allowed"), "{}", ran.out);
+    let traced = |file: &str| {
+        let packet = "tcp 192.0.2.1:1024 -> 192.0.2.2:22 new";
+        let ran = portcullis(place, &[], &["trace", &format!("{file}/input"), packet]);
+        (ran.code, ran.out.contains("head: allowed"))
+    };
+    assert_eq!(traced("HEAD:fw/main.nft"), (0, false));
+    assert_eq!(traced("fw/main.nft"), (0, true));
+    // The gate notices, though the main file is the same.
+    let ran = portcullis(place, &[], &["check"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.talk);
+    assert!(ran.out.contains("exposed-ports"), "{}", ran.out);
+}
+
+#[test]
+fn folders_are_compared_with_what_their_files_include() {
+    let side = |rule: &str| folder(&[("fw/main.nft", MAIN), ("fw/rules.d/a.nft", rule), ("portcullis.yaml", POLICY)]);
+    let (old, new) = (side("tcp dport 443 accept\n"), side("tcp dport 22 accept\n"));
+    let (old, new) = (old.path().display().to_string(), new.path().display().to_string());
+    let ran = portcullis(Path::new("."), &[], &["check", "--old", &old, "--new", &new]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.talk);
+    assert!(ran.out.contains("exposed-ports"), "{}", ran.out);
+    let ran = portcullis(Path::new("."), &[], &["diff", &old, &new]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.talk);
+    assert_eq!(portcullis(Path::new("."), &[], &["diff", &old, &old]).code, 0);
+}
