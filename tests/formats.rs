@@ -145,5 +145,6 @@ fn behind_mask(text: &str, at: std::ops::Range<usize>) -> bool {
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':'))).unwrap_or(rest.len());
     let start =
         text[..at.start].rfind(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':'))).map_or(0, |n| n + 1);
-    rest[end..].starts_with('/') && start != at.start
+    let masked = rest[end..].starts_with('/') || rest[end..].starts_with("\", \"len\": ");
+    masked && start != at.start
 }

@@ -1,4 +1,4 @@
-use super::{Reader, escape};
+use super::{Handle, Reader, escape};
 use crate::formats::data::{Kind, Node, Object as Fields};
 use crate::formats::nftables::syntax::{
     Base, Chain, ChainPath, CtExpectation, CtTimeout, Declaration, Expression, Flowtable, Name, Object, ObjectData,
@@ -69,8 +69,7 @@ impl<'j> Reader<'j, '_> {
         Some(Policy { accept, at })
     }
 
-    /// `listed`: the handle is its own, and does not say where it goes.
-    pub(super) fn rule(&mut self, node: Node<'j>, listed: bool) -> Option<(ChainPath<'j>, Option<Place>, Rule<'j>)> {
+    pub(super) fn rule(&mut self, node: Node<'j>, says: Handle) -> Option<(ChainPath<'j>, Option<Place>, Rule<'j>)> {
         let mut object = self.object(node)?;
         let path = self.path(&mut object, "chain");
         let handle = self.handle(&mut object);
@@ -87,12 +86,12 @@ impl<'j> Reader<'j, '_> {
                 return None;
             }
         };
-        let place = match (handle.filter(|_| !listed), index) {
+        let place = match (handle.filter(|_| says == Handle::Place), index) {
             (Some(handle), _) => Some(Place::Handle(handle)),
             (None, Some(index)) => Some(Place::Index(self.natural(index)?)),
             (None, None) => None,
         };
-        Some((path?, place, Rule { at, statements, comment, handle: handle.filter(|_| listed) }))
+        Some((path?, place, Rule { at, statements, comment, handle: handle.filter(|_| says == Handle::Own) }))
     }
 
     /// A set or map; its elements become a command of their own.
@@ -126,6 +125,7 @@ impl<'j> Reader<'j, '_> {
             size,
             policy,
             auto_merge: auto_merge.unwrap_or_default(),
+            listed: true,
             comment,
             statements,
             handle,

@@ -58,6 +58,17 @@ pub(super) fn read<'j>(source: SourceId, json: &'j Json<'j>, account: &mut Accou
     commands
 }
 
+/// What the handle of a rule says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handle {
+    /// In a listing: what the kernel gave.
+    Own,
+    /// Of a rule that is inserted or replaced: where it goes.
+    Place,
+    /// Of a rule that is added: nothing. (nft passes over it.)
+    Nothing,
+}
+
 struct Reader<'j, 'a> {
     source: SourceId,
     account: &'a mut Account,
@@ -100,7 +111,7 @@ impl<'j> Reader<'j, '_> {
             }
             // What `list` prints is taken as if it were added.
             _ => {
-                let verb = self.added(key, value, true);
+                let verb = self.added(key, value, Handle::Own);
                 let before = self.commands.len();
                 self.command(item, verb);
                 self.listed.get_or_insert(before);
@@ -144,21 +155,20 @@ impl<'j> Reader<'j, '_> {
     }
 
     fn add(&mut self, key: &'j str, value: Node<'j>) -> Option<Verb<'j>> {
-        self.added(key, value, false)
+        self.added(key, value, Handle::Nothing)
     }
 
     fn create(&mut self, key: &'j str, value: Node<'j>) -> Option<Verb<'j>> {
-        if let Verb::Add(declaration) = self.added(key, value, false)? {
+        if let Verb::Add(declaration) = self.added(key, value, Handle::Nothing)? {
             return Some(Verb::Create(declaration));
         }
         self.gap(value, "rules are added, not created");
         None
     }
 
-    /// `listed`: handles are what the kernel gave.
-    fn added(&mut self, key: &'j str, value: Node<'j>, listed: bool) -> Option<Verb<'j>> {
+    fn added(&mut self, key: &'j str, value: Node<'j>, says: Handle) -> Option<Verb<'j>> {
         if key == "rule" {
-            let (path, place, rule) = self.rule(value, listed)?;
+            let (path, place, rule) = self.rule(value, says)?;
             return Some(Verb::AddRule(path, place, rule));
         }
         self.declaration(key, value).map(Verb::Add)
@@ -184,13 +194,13 @@ impl<'j> Reader<'j, '_> {
 
     fn insert(&mut self, key: &'j str, value: Node<'j>) -> Option<Verb<'j>> {
         self.only_rules(key, value)?;
-        let (path, place, rule) = self.rule(value, false)?;
+        let (path, place, rule) = self.rule(value, Handle::Place)?;
         Some(Verb::InsertRule(path, place, rule))
     }
 
     fn replace(&mut self, key: &'j str, value: Node<'j>) -> Option<Verb<'j>> {
         self.only_rules(key, value)?;
-        let (path, place, rule) = self.rule(value, false)?;
+        let (path, place, rule) = self.rule(value, Handle::Place)?;
         match place {
             Some(Place::Handle(handle)) => Some(Verb::ReplaceRule(path, handle, rule)),
             Some(Place::Index(_)) | None => {

@@ -68,3 +68,21 @@ fn what_is_not_known_is_a_gap_at_its_place() {
     );
     assert_eq!(told("5"), ["5: an object with one key, which says what it is, is expected"]);
 }
+
+#[test]
+fn a_handle_says_where_a_rule_is_inserted_and_nothing_where_one_is_added() {
+    let place = |verb: &str| {
+        let rule = r#"{"rule": {"family": "ip", "table": "t", "chain": "c", "handle": 3, "expr": [{"accept": null}]}}"#;
+        let text = format!(r#"{{"nftables": [{{"{verb}": {rule}}}]}}"#);
+        let mut sources = SourceMap::default();
+        let source = sources.add(b"x", text.into()).expect("small");
+        let json = Json::read(sources.bytes(source)).expect("JSON");
+        let mut commands = read(source, &json, &mut Account::default());
+        match commands.pop().expect("one").verb {
+            Verb::AddRule(_, place, rule) | Verb::InsertRule(_, place, rule) => (place, rule.handle),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(place("add"), (None, None));
+    assert_eq!(place("insert"), (Some(Place::Handle(3)), None));
+}
