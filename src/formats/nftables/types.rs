@@ -1,7 +1,7 @@
 //! The data types of nft and how it reads their values (nft(8), DATA TYPES).
 
 use super::names::{self, Words};
-use crate::net::{Family, Interface, Set, format_address, parse_address, protocol_name, protocol_number, service_port};
+use crate::net::{Family, Interface, Set, format_address, format_addresses, parse_address, protocol_name, protocol_number, service_port};
 use crate::text::escape;
 use std::fmt::Write as _;
 
@@ -307,7 +307,7 @@ impl Type {
             } else {
                 let names = names_with_prefix(*first, *last);
                 match (self, names) {
-                    (Self::Address(family), _) => prefix_or_range(family, *first, *last),
+                    (Self::Address(family), _) => format_addresses(family, *first, *last),
                     (Self::Interface | Self::InterfaceNumber, Some(names)) => names,
                     (_, _) => format!("{}-{}", self.show(*first), self.show(*last)),
                 }
@@ -317,16 +317,6 @@ impl Type {
             [one] => one.clone(),
             _ => format!("{{ {} }}", parts.join(", ")),
         }
-    }
-}
-
-fn prefix_or_range(family: Family, first: u128, last: u128) -> String {
-    let free = (first ^ last).checked_add(1).map_or(128, u128::trailing_zeros);
-    let ones = if free >= 128 { u128::MAX } else { (1 << free) - 1 };
-    if first & ones == 0 && last == first | ones {
-        format!("{}/{}", format_address(family, first), family.bits().saturating_sub(free))
-    } else {
-        format!("{}-{}", format_address(family, first), format_address(family, last))
     }
 }
 

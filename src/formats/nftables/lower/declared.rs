@@ -49,7 +49,7 @@ impl Declared {
             may_time_out: has(SetFlag::Timeout) || head.timeout.is_some(),
             limited: head.statements.iter().any(|statement| decides(&statement.kind)),
             size: head.size,
-            to_intervals: matches!(head.data, Some(SetData::Types(_, true) | SetData::TypeOf(_, true))),
+            to_intervals: head.listed || matches!(head.data, Some(SetData::Types(_, true) | SetData::TypeOf(_, true))),
         }
     }
 }
@@ -145,6 +145,9 @@ fn checked(set: &ruleset::Set<'_>, dynamic: bool) -> Result<(), (Span, String)> 
     }
     if head.statements.len() > MOST_STATEMENTS {
         return refused(name, "Could not process rule: Argument list too long: more than two statements");
+    }
+    if head.listed {
+        return Ok(());
     }
     // Connections are counted only for elements that rules add.
     let counts = head.statements.iter().any(|one| matches!(one.kind, StatementKind::ConnectionLimit { .. }));

@@ -22,6 +22,7 @@ mod keys;
 mod maps;
 mod names;
 mod objects;
+mod overlaps;
 mod relations;
 mod rules;
 mod selectors;

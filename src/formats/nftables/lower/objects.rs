@@ -6,14 +6,17 @@ use super::sets::Contents;
 use super::{Aside, Lowering, Sets, names, otherwise, statements, text};
 use crate::formats::nftables::ruleset::{self, Chain, Table};
 use crate::formats::nftables::syntax::{
-    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetKey, StatementKind, TableFlag,
+    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetFlag, SetKey, StatementKind,
+    TableFlag,
 };
 use crate::formats::nftables::types::Type;
-use crate::model::{Action, Object};
+use crate::model::{Action, Members, Object};
+use crate::net::Set;
 use crate::text::Span;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 const TRANSLATED: &str = "translated packets meet later filters with other addresses or ports, which is not computed";
 const TRACKED: &str = "the states in which later rules see the packets are not computed";
@@ -66,7 +69,7 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
 }
 
 const fn object(kind: &'static str, address: String, content: String, origin: Span) -> Object {
-    Object { kind, address, content, elements: None, origin, uncomputed: None }
+    Object { kind, address, content, elements: None, members: None, origin, uncomputed: None }
 }
 
 fn chains(lowering: &Lowering<'_, '_, '_>, number: usize, table: &Table<'_>, objects: &mut Vec<Object>) {
@@ -194,7 +197,7 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
                 shown.push(super::written::digest_of_ranges(ranges));
             } else {
                 shown.extend(ranges.iter().map(|(first, last)| {
-                    let text = kind.show_set(&crate::net::Set::range(*first, *last));
+                    let text = kind.show_set(&Set::range(*first, *last));
                     if sure { text } else { format!("{text} (for a time)") }
                 }));
             }
@@ -212,7 +215,30 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
     let kind = if head.map { "map" } else { "set" };
     let mut object = object(kind, names::in_table(table, &head.path.name.text), content, head.at);
     object.elements = Some(contents.count);
+    object.members = Some(members(head.flags.contains(&SetFlag::Interval), contents));
     object
+}
+
+/// The elements of a set, each as it reads; addresses, ports and other numbers as they are, since there may be a million.
+fn members(interval: bool, contents: &Contents<'_, '_>) -> Members {
+    let mut members = Members { single: !interval, others: contents.shown.clone(), ..Members::default() };
+    if let [kind] = contents.kinds[..] {
+        let sets = [&contents.sure, &contents.unsure];
+        match kind {
+            Type::Address(_) | Type::Service | Type::Integer(_) => {
+                members.family = if let Type::Address(family) = kind { Some(family) } else { None };
+                members.certain = Arc::clone(&contents.sure.set);
+                members.passing = Arc::clone(&contents.unsure.set);
+            }
+            _ => {
+                let ranges = sets.iter().flat_map(|values| values.set.ranges());
+                members.others.extend(ranges.map(|(first, last)| kind.show_set(&Set::range(*first, *last))));
+            }
+        }
+        members.others.extend(sets.iter().flat_map(|values| values.names.iter().cloned()));
+    }
+    members.others.sort_unstable();
+    members
 }
 
 const fn kind_of(data: &ObjectData<'_>) -> &'static str {

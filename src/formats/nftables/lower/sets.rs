@@ -2,6 +2,7 @@
 
 use super::arguments::of_types;
 use super::declared::{Declared, data_kinds, decides, kinds, shown_value};
+use super::overlaps::Boxes;
 use super::values::{Values, values};
 use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
@@ -10,6 +11,7 @@ use crate::formats::nftables::syntax::{Element, ElementOption, Elements, Express
 use crate::formats::nftables::types::Type;
 use crate::net::Set;
 use crate::text::Span;
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 /// What is in a set or map.
 #[derive(Debug, Default)]
@@ -55,7 +57,7 @@ impl<'r, 't> Contents<'r, 't> {
         };
         let mut contents = Self { kinds, ..Self::default() };
         let data = data_kinds(set);
-        let mut reading = Reader { contents: &mut contents, declared, data, account };
+        let mut reading = Reader { contents: &mut contents, declared, data, seen: Some(Seen::default()), account };
         for change in &set.changes {
             reading.account.claim(change.at, Disposition::Modelled);
             match change.action {
@@ -91,7 +93,8 @@ impl<'r, 't> Contents<'r, 't> {
     ) -> Self {
         let mut contents = Self { kinds, ..Self::default() };
         let declared = Declared { map, auto_merge: !map, ..Declared::ANONYMOUS };
-        Reader { contents: &mut contents, declared, data: Vec::new(), account }.add(elements, at);
+        Reader { contents: &mut contents, declared, data: Vec::new(), seen: Some(Seen::default()), account }
+            .add(elements, at);
         contents.finish();
         contents
     }
@@ -133,7 +136,62 @@ struct Reader<'c, 'r, 't> {
     declared: Declared,
     /// What a map maps to, if that is known.
     data: Vec<Type>,
+    /// `None`: it has to be made again from what is left.
+    seen: Option<Seen>,
     account: &'c mut Account,
+}
+
+/// Elements that were added, to tell which of later ones conflict with them.
+#[derive(Default)]
+struct Seen {
+    /// Keys of several parts.
+    boxes: Boxes,
+    /// Keys of a map, and what they are mapped to.
+    values: HashMap<Vec<Values>, String>,
+    /// Keys of one part of a map: first and last value, none of which overlap.
+    intervals: BTreeMap<u128, u128>,
+}
+
+/// Why an element of a map is refused.
+const OTHER_VALUE: &str = "Could not process rule: File exists: the key has another value";
+const OVERLAP: &str = "Could not process rule: File exists: it overlaps another element";
+
+impl Seen {
+    fn of(contents: &Contents<'_, '_>) -> Self {
+        let mut seen = Self::default();
+        // What conflicts among them was said when it was added.
+        for (key, _) in &contents.boxes {
+            seen.boxes.insert(key);
+        }
+        for entry in &contents.entries {
+            let (Ok(()) | Err(_)) = seen.entry(entry);
+        }
+        seen
+    }
+
+    /// Takes an element of a map in.
+    fn entry(&mut self, entry: &Entry<'_, '_>) -> Result<(), &'static str> {
+        if entry.rest {
+            return Ok(());
+        }
+        let value = super::text::expression(entry.value);
+        match self.values.entry(entry.key.clone()) {
+            hash_map::Entry::Occupied(known) => return if *known.get() == value { Ok(()) } else { Err(OTHER_VALUE) },
+            hash_map::Entry::Vacant(place) => drop(place.insert(value)),
+        }
+        let [part] = entry.key.as_slice() else {
+            return if self.boxes.insert(&entry.key) { Ok(()) } else { Err(OVERLAP) };
+        };
+        if !part.set.ranges().iter().all(|range| self.is_free(*range)) {
+            return Err("conflicting intervals specified");
+        }
+        self.intervals.extend(part.set.ranges().iter().copied());
+        Ok(())
+    }
+
+    fn is_free(&self, (first, last): (u128, u128)) -> bool {
+        self.intervals.range(..=last).next_back().is_none_or(|(_, end)| *end < first)
+    }
 }
 
 impl<'r, 't> Reader<'_, 'r, 't> {
@@ -384,59 +442,46 @@ impl<'r, 't> Reader<'_, 'r, 't> {
     fn check_single(&mut self, key: &Expression<'_>, values: &Values, kind: Type, at: Span) {
         let before = [&self.contents.sure.set, &self.contents.unsure.set];
         let strict = self.declared.interval && !self.declared.auto_merge && !matches!(key.kind, Kind::Wildcard);
-        if strict && self.contents.count <= MOST_COMPARED && before.iter().any(|set| set.overlaps(&values.set)) {
+        let [(first, last)] = *values.set.ranges() else { return };
+        // The range that is there at or behind the first value.
+        let meets = |set: &Set| {
+            let ranges = set.ranges();
+            ranges.get(ranges.partition_point(|range| range.1 < first)).copied().filter(|range| range.0 <= last)
+        };
+        let mut there = before.iter().filter_map(|set| meets(set)).peekable();
+        if strict && first < last && there.peek().is_some() && there.all(|range| range != (first, last)) {
             let shown = values.show(kind);
-            let same = before.iter().any(|set| set.ranges().iter().any(|range| values.set.ranges() == [*range]));
-            if !same && values.set.len() > 1 {
-                self.refuse(at, format!("conflicting intervals specified: `{shown}` overlaps another element"));
-            }
+            self.refuse(at, format!("conflicting intervals specified: `{shown}` overlaps another element"));
         }
     }
 
-    /// nft_set_pipapo.c, `nft_pipapo_insert`: neither end may lie in an element that is there, unless it is the same.
     fn check_box(&mut self, parts: &[Values], at: Span) {
-        if !self.declared.interval || self.contents.boxes.len() > MOST_COMPARED {
-            return;
-        }
-        let conflicts = |key: &[Values]| conflict(key, parts);
-        if self.contents.boxes.iter().any(|(key, _)| conflicts(key)) {
-            self.refuse(at, "Could not process rule: File exists: it overlaps another element");
+        if self.declared.interval && !self.seen().boxes.insert(parts) {
+            self.refuse(at, OVERLAP);
         }
     }
 
     fn check_entry(&mut self, entry: &Entry<'_, '_>) {
-        if self.contents.entries.len() > MOST_COMPARED || entry.rest {
-            return;
-        }
-        let value = super::text::expression(entry.value);
-        for other in self.contents.entries.iter().filter(|other| !other.rest) {
-            let same = other.key == entry.key;
-            if same && super::text::expression(other.value) != value {
-                return self.refuse(entry.at, "Could not process rule: File exists: the key has another value");
-            }
-            let overlaps = match (other.key.as_slice(), entry.key.as_slice()) {
-                ([other], [new]) => other.set.overlaps(&new.set),
-                (other, new) => conflict(other, new),
-            };
-            if !same && overlaps {
-                let reason = if entry.key.len() == 1 {
-                    "conflicting intervals specified"
-                } else {
-                    "Could not process rule: File exists: it overlaps another element"
-                };
-                return self.refuse(entry.at, reason);
-            }
+        if let Err(reason) = self.seen().entry(entry) {
+            self.refuse(entry.at, reason);
         }
     }
 
+    fn seen(&mut self) -> &mut Seen {
+        let contents = &*self.contents;
+        self.seen.get_or_insert_with(|| Seen::of(contents))
+    }
+
     fn delete(&mut self, elements: &'r Elements<'t>, must_be_there: bool, at: Span) {
+        self.seen = None;
         let mut gone = Contents { kinds: self.contents.kinds.clone(), ..Contents::default() };
         let declared = Declared { auto_merge: true, interval: true, may_time_out: true, ..self.declared };
         if self.declared.map {
             // The values need not be said.
             return self.delete_entries(elements, must_be_there, at);
         }
-        Reader { contents: &mut gone, declared, data: Vec::new(), account: self.account }.add(elements, at);
+        let seen = Some(Seen::default());
+        Reader { contents: &mut gone, declared, data: Vec::new(), seen, account: self.account }.add(elements, at);
         gone.sure.add(std::mem::take(&mut gone.unsure));
         let here = self.contents.sure.set.union(&self.contents.unsure.set);
         let names = gone.sure.names.iter().all(|name| self.contents.sure.names.contains(name));
@@ -494,16 +539,6 @@ impl<'r, 't> Reader<'_, 'r, 't> {
     }
 }
 
-/// Whether the kernel takes the second for an element that overlaps the first.
-fn conflict(key: &[Values], new: &[Values]) -> bool {
-    let ends = |end: fn(&Set) -> Option<u128>| {
-        key.iter().zip(new).all(|(old, new)| end(&new.set).is_some_and(|value| old.set.contains(value)))
-    };
-    let first = |set: &Set| set.first();
-    let last = |set: &Set| set.ranges().last().map(|range| range.1);
-    key != new && key.iter().all(|part| part.names.is_empty()) && (ends(first) || ends(last))
-}
-
 fn mismatch(kind: Type, found: &str) -> String {
     format!("datatype mismatch, expected {}, expression has type {found}", kind.title())
 }
@@ -517,5 +552,3 @@ const NO_VALUE: &str = "Could not process rule: Invalid argument: an element of 
 
 /// More errors than this in one list are not listed.
 const MOST_ERRORS: usize = 20;
-/// More elements than this are not compared pair by pair.
-const MOST_COMPARED: usize = 2_000;

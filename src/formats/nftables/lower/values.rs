@@ -7,7 +7,7 @@ use crate::net::Set;
 use std::sync::Arc;
 
 /// Values of one type: numbers, and things that only the host can tell.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Values {
     pub(super) set: Arc<Set>,
     pub(super) names: Vec<String>,

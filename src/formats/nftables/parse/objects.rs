@@ -29,6 +29,7 @@ impl<'t> Parser<'_, 't> {
             size: None,
             policy: None,
             auto_merge: false,
+            listed: false,
             comment: None,
             statements: Vec::new(),
             handle: None,

@@ -57,8 +57,8 @@ impl<'t> Parser<'_, 't> {
         let rules = self.unnamed_chain();
         self.unnamed = within;
         if within {
-            let reason = "too many levels of nesting".to_owned();
-            return Err(Box::new(Refusal { at: brace, reason }));
+            // It is read nevertheless, so that what follows it is.
+            self.account.gap(brace, "too many levels of nesting");
         }
         rules.map(Jump::Block)
     }

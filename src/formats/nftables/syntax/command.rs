@@ -162,6 +162,8 @@ pub(in crate::formats::nftables) struct Set<'t> {
     /// `memory` or `performance`.
     pub(in crate::formats::nftables) policy: Option<Name<'t>>,
     pub(in crate::formats::nftables) auto_merge: bool,
+    /// It is from JSON, in which nft leaves out that rules add to a set and that it maps to intervals.
+    pub(in crate::formats::nftables) listed: bool,
     pub(in crate::formats::nftables) comment: Option<Name<'t>>,
     /// What each element gets: `counter`, `limit …`.
     pub(in crate::formats::nftables) statements: Vec<Statement<'t>>,
