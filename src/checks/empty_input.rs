@@ -1,7 +1,7 @@
 use super::{Check, Context, Report, declare_check, rules};
 use crate::diff::Side;
 use crate::facts::MissingFact;
-use crate::model::{Chain, Configuration};
+use crate::model::{Chain, Configuration, Object};
 use crate::policy::{Pattern, Planned, Spanned, keys};
 use crate::text::{SourceId, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,8 @@ struct Collection {
     address: String,
     base: usize,
     head: usize,
+    /// What is gone of it, where that is known.
+    gone: Option<String>,
     /// Where it is to be seen.
     at: Option<(Side, Span)>,
 }
@@ -58,7 +60,7 @@ impl Check for EmptyInput {
         let allowed = |address: &str| allow.iter().flatten().any(|pattern| pattern.covers(address));
         let mut emptied: BTreeSet<String> = BTreeSet::new();
         for (configuration, collection) in found {
-            let Collection { kind, address, base, head, at } = collection;
+            let Collection { kind, address, base, head, gone, at } = collection;
             // Where a whole configuration is empty, its parts need not be listed.
             if !counted(kind) || allowed(&address) || emptied.contains(&configuration) {
                 continue;
@@ -74,7 +76,8 @@ impl Check for EmptyInput {
                     base => format!("the {kind} `{address}` held {base} entries and is empty"),
                 }
             } else if shrink.is_some_and(|shrink| lost > 0 && lost * 100 >= shrink * base) {
-                format!("the {kind} `{address}` shrinks from {base} entries to {head}")
+                let gone = gone.map(|gone| format!(": without {gone}")).unwrap_or_default();
+                format!("the {kind} `{address}` shrinks from {base} entries to {head}{gone}")
             } else {
                 continue;
             };
@@ -96,7 +99,14 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
     if before > 0 && !lost.is_empty() {
         let at = lost.first().map(|line| (Side::Base, line.origin));
         let after = before - lost.len().min(before.saturating_sub(after));
-        out.push(Collection { kind: "configuration", address: base.name.clone(), base: before, head: after, at });
+        out.push(Collection {
+            kind: "configuration",
+            address: base.name.clone(),
+            base: before,
+            head: after,
+            gone: None,
+            at,
+        });
     }
     let mut by_chain: BTreeMap<*const Chain, Vec<Span>> = BTreeMap::new();
     for line in &lost {
@@ -105,10 +115,10 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
     for table in &base.tables {
         for chain in table.chains.iter().filter(|chain| !chain.rules.is_empty()) {
             let Some(gone) = by_chain.get(&std::ptr::from_ref(chain)) else { continue };
-            let before = rules::lines_of(chain).count();
+            let before = rules::lines_of(table, chain).count();
             let twin = head.and_then(|head| {
                 let table = head.tables.iter().find(|other| other.name == table.name)?;
-                table.find(chain.name).map(|id| rules::lines_of(table.get(id)).count())
+                table.find(chain.name).map(|id| rules::lines_of(table, table.get(id)).count())
             });
             let after = before - gone.len().min(before.saturating_sub(twin.unwrap_or(0)));
             let address = rules::chain_address(base, table, chain, store);
@@ -117,6 +127,7 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
                 address,
                 base: before,
                 head: after,
+                gone: None,
                 at: gone.first().map(|span| (Side::Base, *span)),
             });
         }
@@ -128,9 +139,19 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
         let address = format!("{}/{}", base.name, object.address);
         let at = twin.map_or((Side::Base, object.origin), |twin| (Side::Head, twin.origin));
         let after = twin.and_then(|twin| twin.elements).unwrap_or(0);
-        out.push(Collection { kind: object.kind, address, base: before, head: after, at: Some(at) });
+        let gone = twin.and_then(|twin| gone(object, twin));
+        out.push(Collection { kind: object.kind, address, base: before, head: after, gone, at: Some(at) });
     }
     out
+}
+
+/// The elements that head does not have any more.
+fn gone(base: &Object, head: &Object) -> Option<String> {
+    const MOST_NAMED: usize = 5;
+    let (first, total) = base.members.as_ref()?.beyond(head.members.as_ref()?, MOST_NAMED);
+    let rest = total.saturating_sub(first.len());
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    (total > 0).then(|| format!("{}{more}", first.join(", ")))
 }
 
 /// The files of head that hold no rule, and that are new or differ from base.
@@ -146,7 +167,7 @@ fn files(cx: &Context<'_>, planned: &Planned, head: &Configuration) -> Vec<Colle
     empty
         .map(|file| {
             let at = Some((Side::Head, Span { source: *file, start: 0, end: 0 }));
-            Collection { kind: "file", address: cx.sources.name(*file).to_owned(), base: 0, head: 0, at }
+            Collection { kind: "file", address: cx.sources.name(*file).to_owned(), base: 0, head: 0, gone: None, at }
         })
         .collect()
 }

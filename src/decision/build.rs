@@ -1,7 +1,7 @@
 use super::report::{
     Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
-    DoubtReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, ObjectReport, ObjectsReport,
-    Origin, Outcome, RelatedReport, Report, Stats, VERSION, WitnessReport,
+    DoubtReport, ElementsReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, ObjectReport,
+    ObjectsReport, Origin, Outcome, RelatedReport, Report, Stats, VERSION, WitnessReport,
 };
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
@@ -182,13 +182,23 @@ impl<'c> Builder<'c> {
     }
 
     fn object(&self, object: &diff::ObjectChange) -> ObjectReport {
-        let diff::ObjectChange { kind, address, base, head, uncomputed } = object;
+        let diff::ObjectChange { kind, address, base, head, uncomputed, elements } = object;
         ObjectReport {
             kind: (*kind).to_owned(),
             address: escape(address.as_bytes()),
             base: base.map(|span| self.location(LocationSide::Base, span)),
             head: head.map(|span| self.location(LocationSide::Head, span)),
             uncomputed: uncomputed.map(str::to_owned),
+            elements: elements.as_ref().map(|elements| {
+                let diff::ElementsChange { added: (added, added_total), removed: (removed, removed_total) } = elements;
+                let list = |elements: &[String]| elements.iter().map(|one| escape(one.as_bytes())).collect();
+                ElementsReport {
+                    added: list(added),
+                    added_total: *added_total,
+                    removed: list(removed),
+                    removed_total: *removed_total,
+                }
+            }),
         }
     }
 
@@ -246,7 +256,7 @@ impl<'c> Builder<'c> {
         WitnessReport {
             packet: show_packet(packet),
             assumed: assumptions(&self.change.store, assumed),
-            base: self.answer(base),
+            base: (!self.change.is_alone()).then(|| self.answer(base)),
             head: self.answer(head),
         }
     }

@@ -227,6 +227,21 @@ pub struct ObjectReport {
     pub head: Option<Location>,
     /// What of the change is not computed, if anything is not.
     pub uncomputed: Option<String>,
+    /// The elements that differ, where it is a set or map that both sides have.
+    pub elements: Option<ElementsReport>,
+}
+
+/// The elements of a set or map that differ.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ElementsReport {
+    /// The first of those that are only on head.
+    pub added: Vec<String>,
+    /// How many are only on head.
+    pub added_total: usize,
+    /// The first of those that are only on base.
+    pub removed: Vec<String>,
+    /// How many are only on base.
+    pub removed_total: usize,
 }
 
 /// What a check found.
@@ -331,8 +346,8 @@ pub struct WitnessReport {
     pub packet: String,
     /// What was assumed of conditions that the file does not decide, e.g. `if -m recent --rcheck`.
     pub assumed: Vec<String>,
-    /// On base.
-    pub base: AnswerReport,
+    /// On base; null where only one side was asked about, as `lint` does.
+    pub base: Option<AnswerReport>,
     /// On head.
     pub head: AnswerReport,
 }

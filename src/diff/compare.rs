@@ -1,8 +1,8 @@
 use super::change::Both;
 use super::engine::{self, Program};
 use super::{
-    Change, ChangeKind, ConfigurationDifference, Difference, FilterDifference, FilterPair, Found, ObjectChange,
-    ObjectsDifference,
+    Change, ChangeKind, ConfigurationDifference, Difference, ElementsChange, FilterDifference, FilterPair, Found,
+    ObjectChange, ObjectsDifference,
 };
 use crate::model::{Action, Configuration, Object, RuleId};
 use crate::net::Family;
@@ -173,6 +173,7 @@ fn objects(base: Option<&Configuration>, head: Option<&Configuration>) -> Object
             base: old.map(|object| object.origin),
             head: new.map(|object| object.origin),
             uncomputed: object.uncomputed,
+            elements: old.zip(new).and_then(|(old, new)| elements(old, new)),
         };
         match (old, new) {
             (None, _) => out.added.push(entry),
@@ -184,4 +185,17 @@ fn objects(base: Option<&Configuration>, head: Option<&Configuration>) -> Object
         }
     }
     out
+}
+
+/// More elements than this are not named.
+const MOST_NAMED: usize = 10;
+
+/// The elements that only one side of an object holds; `None`: there are none, or they are not known.
+fn elements(old: &Object, new: &Object) -> Option<ElementsChange> {
+    let (old, new) = (old.members.as_ref()?, new.members.as_ref()?);
+    if old == new {
+        return None;
+    }
+    let change = ElementsChange { added: new.beyond(old, MOST_NAMED), removed: old.beyond(new, MOST_NAMED) };
+    (change.added.1 > 0 || change.removed.1 > 0).then_some(change)
 }

@@ -169,6 +169,17 @@ pub struct ObjectChange {
     pub head: Option<Span>,
     /// What of the change is not computed.
     pub uncomputed: Option<&'static str>,
+    /// The elements that it holds on one side only, where both sides have it and what it holds differs.
+    pub elements: Option<ElementsChange>,
+}
+
+/// The elements of a set or map that differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElementsChange {
+    /// Those only on head: the first of them, and how many they are.
+    pub added: (Vec<String>, usize),
+    /// Those only on base, likewise.
+    pub removed: (Vec<String>, usize),
 }
 
 /// Answers a question about the packets of `within` at one filter, exactly, over all truths of opaque conditions:

@@ -62,7 +62,8 @@ impl Page<'_> {
                 Refill::Nowhere => "which nothing fills again".to_owned(),
             };
             let place = self.place(*origin);
-            self.line(format!("\n{place} flushes the {kind} {address}, {refill}"));
+            let gap = if address.is_empty() { "" } else { " " };
+            self.line(format!("\n{place} flushes the {kind}{gap}{address}, {refill}"));
         }
         for Reference { kind, address, origin } in undefined {
             let place = self.place(*origin);
@@ -143,7 +144,7 @@ impl Page<'_> {
     }
 
     fn object(&mut self, object: &Object) {
-        let Object { kind, address, content, elements, origin, uncomputed } = object;
+        let Object { kind, address, content, elements, members: _, origin, uncomputed } = object;
         let place = self.place(*origin);
         let mut text = format!("  {place}  {kind} {address}");
         if let Some(count) = elements {

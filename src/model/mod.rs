@@ -12,7 +12,7 @@ mod rule;
 mod snapshot;
 mod store;
 
-pub use object::{Address, Object};
+pub use object::{Address, Members, Object};
 pub use origins::Origins;
 pub use probe::{PLAIN, PlainBox, Probe};
 pub use reference::{Flush, Reference, Refill};

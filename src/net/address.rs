@@ -39,6 +39,21 @@ pub fn format_address(family: Family, address: u128) -> String {
     }
 }
 
+/// Writes the addresses from `first` to `last`: one as itself, a block as a prefix, and others as a range.
+#[must_use]
+pub fn format_addresses(family: Family, first: u128, last: u128) -> String {
+    if first == last {
+        return format_address(family, first);
+    }
+    let free = (first ^ last).checked_add(1).map_or(128, u128::trailing_zeros);
+    let ones = if free >= 128 { u128::MAX } else { (1 << free) - 1 };
+    if first & ones == 0 && last == first | ones {
+        format!("{}/{}", format_address(family, first), family.bits().saturating_sub(free))
+    } else {
+        format!("{}-{}", format_address(family, first), format_address(family, last))
+    }
+}
+
 /// The fewest prefixes that together are the interval from `first` to `last`: address and prefix length.
 pub fn blocks(family: Family, first: u128, last: u128) -> impl Iterator<Item = (u128, u32)> {
     let mut next = (first <= last).then_some(first);

@@ -10,7 +10,7 @@ mod packet;
 mod region;
 mod set;
 
-pub use address::{blocks, format_address, parse_address, parse_addresses};
+pub use address::{blocks, format_address, format_addresses, parse_address, parse_addresses};
 pub use field::{Family, Field, State, TCP_FLAGS};
 pub use flow::{
     FlowError, Naming, NoNames, TypedPacket, parse_flow, parse_packet, show_conditions, show_either_family,

@@ -466,6 +466,7 @@ impl<'t> Ruleset<'t> {
             address: format!("{place}{gap}{conditions}{nth}"),
             content: rule.to_owned(),
             elements: None,
+            members: None,
             origin: at,
             uncomputed,
         });

@@ -4,8 +4,8 @@ use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, YELLOW};
 use super::reasons::{more, side, witness};
 use super::{count, differ};
 use crate::decision::{
-    Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, FilterReport, ObjectReport, SummaryLine,
-    WitnessReport,
+    Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, ElementsReport, FilterReport, ObjectReport,
+    SummaryLine, WitnessReport,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,13 +169,29 @@ fn objects(page: &mut Page<'_>, word: &str, objects: &[ObjectReport]) {
     let mut named: Vec<&ObjectReport> = objects.iter().filter(|object| object.kind != "rule").collect();
     named.sort_by_key(|object| object.uncomputed.is_none());
     for object in named.iter().take(OBJECTS) {
-        let ObjectReport { kind, address, base, head, uncomputed } = object;
+        let ObjectReport { kind, address, base, head, uncomputed, elements } = object;
         let place = head.as_ref().or(base.as_ref());
         let place = place.map(|l| format!("  {} {}:{}", side(l.side), l.path, l.line)).unwrap_or_default();
         let note = uncomputed.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
         page.entry(4, (PLAIN, ""), 4, &format!("{kind} {address}{place}{note}"));
+        if let Some(ElementsReport { added, added_total, removed, removed_total }) = elements {
+            for (sign, first, total) in [("-", removed, *removed_total), ("+", added, *added_total)] {
+                if total > 0 {
+                    page.entry(6, (PLAIN, sign), 8, &some_of(first, total));
+                }
+            }
+        }
     }
     if named.len() > OBJECTS {
         more(page, 4, named.len() - OBJECTS, "");
+    }
+}
+
+/// The first of some elements and how many more they are.
+fn some_of(first: &[String], total: usize) -> String {
+    let shown = first.join(", ");
+    match total.saturating_sub(first.len()) {
+        0 => shown,
+        rest => format!("{shown} and {rest} more"),
     }
 }

@@ -128,15 +128,17 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool) {
 
 /// Whether the witness shows the place already.
 fn decides(witness: Option<&WitnessReport>, location: &Location) -> bool {
-    let answers = witness.into_iter().flat_map(|witness| [&witness.base, &witness.head]);
+    let answers = witness.into_iter().flat_map(|witness| witness.base.iter().chain([&witness.head]));
     location.span.is_some() && answers.into_iter().any(|answer| answer.span == location.span)
 }
 
 /// A packet and what both sides do with it, by which lines.
 pub(super) fn witness(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
     packet(page, indent, witness);
-    for (label, answer) in [("base", &witness.base), ("head", &witness.head)] {
-        self::answer(page, indent, label, answer);
+    for (label, answer) in [("base", witness.base.as_ref()), ("head", Some(&witness.head))] {
+        if let Some(answer) = answer {
+            self::answer(page, indent, label, answer);
+        }
     }
 }
 
