@@ -159,7 +159,8 @@ pub(super) fn meaning(lines: &[Line]) -> String {
 
 /// Something that is declared.
 pub(super) fn object(kind: &'static str, address: &str, content: String, origin: Span) -> Object {
-    Object { kind, address: escape(address.as_bytes()), content, elements: None, origin, uncomputed: None }
+    let address = escape(address.as_bytes());
+    Object { kind, address, content, elements: None, members: None, origin, uncomputed: None }
 }
 
 /// The condition that something is there at all.

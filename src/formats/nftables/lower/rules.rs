@@ -131,7 +131,10 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
                 refused = true;
                 claims.push((statement.at, Ok(Disposition::Modelled)));
                 if reason != SAID {
-                    claims.push((place.unwrap_or(statement.at), Err(reason)));
+                    // From there on nothing of the statement is in the model.
+                    let rest = |place: Span| Span { end: statement.at.end.max(place.end), ..place };
+                    let at = place.filter(|place| place.source == statement.at.source).map(rest);
+                    claims.push((at.or(place).unwrap_or(statement.at), Err(reason)));
                 }
             }
         }
