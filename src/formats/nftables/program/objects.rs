@@ -57,10 +57,8 @@ pub(super) fn check_flowtable(flowtable: &Flowtable<'_>) -> Done {
 }
 
 fn is_zero(port: &Expression<'_>) -> bool {
-    match &port.resolved().kind {
-        Kind::Word(text) => std::str::from_utf8(text).ok().and_then(types::number) == Some(0),
-        _ => false,
-    }
+    let Kind::Word(text) = &port.resolved().kind else { return false };
+    std::str::from_utf8(text).ok().and_then(types::number) == Some(0)
 }
 
 /// The states that have a timeout; nothing else is tracked so than these two protocols.

@@ -200,10 +200,11 @@ fn of_expression<'r, 't>(expression: &'r Expression<'t>, found: Found<'_, 'r, 't
 /// Calls `found` with the objects of that kind that keys are mapped to.
 pub(super) fn of_objects<'r, 't>(kind: ObjectKind, elements: &'r Elements<'t>, found: Found<'_, 'r, 't>) {
     for value in elements.others.iter().filter_map(|element| element.value.as_ref()) {
-        match &value.resolved().kind {
-            Kind::Word(text) | Kind::Quoted(text) => found(Used::Object(kind, text, value.at)),
-            Kind::Verdict(_) => found(Used::Object(kind, b"a verdict", value.at)),
-            _ => {}
+        let named = &value.resolved().kind;
+        if let Kind::Word(text) | Kind::Quoted(text) = named {
+            found(Used::Object(kind, text, value.at));
+        } else if let Kind::Verdict(_) = named {
+            found(Used::Object(kind, b"a verdict", value.at));
         }
     }
 }
@@ -215,11 +216,10 @@ pub(super) fn after_the_end<'r, 't>(rule: &'r Rule<'t>) -> Option<&'r Statement<
             || matches!(&statement.kind, StatementKind::Verdict(verdict) if *verdict != Verdict::Continue)
     };
     let end = rule.statements.iter().position(ends);
-    let block = |statement: &'r Statement<'t>| match &statement.kind {
-        StatementKind::Verdict(Verdict::Jump(Jump::Block(rules)) | Verdict::Goto(Jump::Block(rules))) => {
-            rules.iter().find_map(after_the_end)
-        }
-        _ => None,
+    let block = |statement: &'r Statement<'t>| {
+        let StatementKind::Verdict(Verdict::Jump(to) | Verdict::Goto(to)) = &statement.kind else { return None };
+        let Jump::Block(rules) = to else { return None };
+        rules.iter().find_map(after_the_end)
     };
     end.and_then(|end| rule.statements.get(end + 1)).or_else(|| rule.statements.iter().find_map(block))
 }
