@@ -297,6 +297,7 @@ impl Out {
                 address: escape(address.as_bytes()),
                 content: escape(eval::show_all(&body).as_bytes()),
                 elements: None,
+                members: None,
                 origin: block.at,
                 uncomputed: Some("what a data source finds is not known"),
             });
