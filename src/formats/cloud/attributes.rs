@@ -51,12 +51,6 @@ impl<'v> Attributes<'v> {
         (!entry.value.is_null()).then_some(entry)
     }
 
-    #[expect(dead_code, reason = "for providers that come next")]
-    /// Takes a value out, unless it is null.
-    pub(super) fn value(&mut self, name: &str) -> Option<&'v Value> {
-        self.take(name).map(|entry| &entry.value)
-    }
-
     /// Takes a text out.
     pub(super) fn text(&mut self, name: &str, account: &mut Account) -> Option<Known<Arc<str>>> {
         self.take(name).map(|entry| text(entry, account))
@@ -146,6 +140,8 @@ impl<'v> Items<'v> {
     pub(super) fn of(value: &'v Value) -> Self {
         match &value.what {
             What::Null => Self::default(),
+            // As providers write a text that is not given.
+            What::Text(text) if text.is_empty() && !value.sensitive => Self::default(),
             What::List(list) => {
                 let there = list.items.iter().filter(|item| !item.is_null()).collect();
                 Self { there, perhaps: list.more.iter().map(|more| (&*more.name.0, &more.like)).collect() }

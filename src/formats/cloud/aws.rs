@@ -70,6 +70,9 @@ fn service(asked: Asked, at: Span, account: &mut Account) -> Option<Service> {
     match number {
         1 | 58 => {
             let [kind, code] = message.unwrap_or([from, to]);
+            if number == 1 && (kind.is_none() || code.is_none()) {
+                return refuse("a rule for ICMP has no type or no code".to_owned(), account);
+            }
             Some(messages(Service::of(number), kind.as_ref(), code.as_ref(), at, account))
         }
         6 | 17 => match (from, to) {

@@ -7,12 +7,20 @@
 
 mod attributes;
 mod aws;
+mod azure;
 mod cloudfoundry;
 mod content;
+mod digitalocean;
+mod exoscale;
+mod google;
+mod hetzner;
 mod kinds;
 mod line;
+mod openstack;
 mod points;
+mod scaleway;
 mod tree;
+mod words;
 
 pub(super) use tree::value_of;
 
@@ -92,7 +100,17 @@ type Mine<'i> = [(&'static str, &'i Instance)];
 /// The types of a provider, and what lowers them.
 type Provider = (&'static [&'static str], fn(&mut Lowering<'_, '_>, &Mine<'_>));
 
-static PROVIDERS: &[Provider] = &[(aws::KINDS, aws::lower), (cloudfoundry::KINDS, cloudfoundry::lower)];
+static PROVIDERS: &[Provider] = &[
+    (aws::KINDS, aws::lower),
+    (azure::KINDS, azure::lower),
+    (cloudfoundry::KINDS, cloudfoundry::lower),
+    (digitalocean::KINDS, digitalocean::lower),
+    (exoscale::KINDS, exoscale::lower),
+    (google::KINDS, google::lower),
+    (hetzner::KINDS, hetzner::lower),
+    (openstack::KINDS, openstack::lower),
+    (scaleway::KINDS, scaleway::lower),
+];
 
 /// The model in the making.
 struct Lowering<'a, 'i> {
@@ -180,15 +198,6 @@ impl<'i> Lowering<'_, 'i> {
                 }
                 address.to_owned()
             }
-        }
-    }
-
-    #[expect(dead_code, reason = "for providers that come next")]
-    /// The resource that a value names, if it is of this configuration.
-    fn found(&self, known: &Known<Arc<str>>, kinds: &[&str]) -> Option<&'i Instance> {
-        match known {
-            Known::Is(text) => self.index.written(text, kinds),
-            Known::Not(unknown) => self.index.referred(unknown),
         }
     }
 

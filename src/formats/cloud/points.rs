@@ -73,7 +73,6 @@ impl Points {
         point.declared = Some(at);
     }
 
-    #[expect(dead_code, reason = "for providers that come next")]
     /// Says what happens otherwise.
     pub(super) fn otherwise(&mut self, address: &str, direction: Direction, pass: bool, at: Option<Span>) {
         if let Some(point) = self.points.get_mut(&(escape(address.as_bytes()), direction)) {

@@ -143,6 +143,7 @@ fn entry(
     };
     let verb = rule.text(action, lowering.account);
     let rank = rule.number(number, lowering.account);
+    rule.inert(&[number], "only the order counts", lowering.account);
     let mut line = Line::new(true, at);
     line.services = service(asked, at, lowering.account).into_iter().collect();
     let of =
