@@ -27,6 +27,7 @@ macro_rules! formats {
 }
 
 formats! {
+    aws_api,
     cf_asg,
     iptables_save,
     nftables,

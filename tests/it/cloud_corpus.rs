@@ -126,3 +126,9 @@ fn real_security_groups_of_cloud_foundry_are_read() {
     let Some(table) = Table::of("cf-asg", "cf-asg") else { return };
     assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
 }
+
+#[test]
+fn real_answers_of_ec2_are_read() {
+    let Some(table) = Table::of("aws-api-json", "aws-api") else { return };
+    assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+}

@@ -1,0 +1,240 @@
+//! What `aws ec2` prints of security groups and network ACLs: `describe-security-groups`, `describe-security-group-rules`,
+//! `describe-network-acls` and `describe-prefix-lists`, as JSON.
+//!
+//! Amazon EC2 API, `SecurityGroup`, `IpPermission`, `SecurityGroupRule`, `NetworkAcl`, `PrefixList`. Each becomes the
+//! resources that Terraform would describe it by, so that a dump and a configuration mean the same.
+
+mod acl;
+mod group;
+
+use super::account::Account;
+use super::cloud::{self, Instance};
+use super::data::value::{Entry as Named, Value};
+use super::data::{Entry, Json, Kind, Node, Object};
+use super::{Disposition, Format, Reading};
+use crate::text::{SourceId, Span, escape};
+
+pub(super) static FORMAT: AwsApi = AwsApi;
+
+pub(super) struct AwsApi;
+
+/// The lists that are read.
+const LISTS: &[&str] = &["SecurityGroups", "SecurityGroupRules", "NetworkAcls", "PrefixLists"];
+/// Those of load balancers, which are not.
+const BALANCERS: &[&str] = &[
+    "LoadBalancers",
+    "LoadBalancerDescriptions",
+    "LoadBalancerListeners",
+    "LoadBalancerTargetHealth",
+    "TargetGroups",
+    "Listeners",
+];
+
+impl Format for AwsApi {
+    fn id(&self) -> &'static str {
+        "aws-api"
+    }
+
+    fn recognises(&self, _name: &str, text: &[u8]) -> bool {
+        let has = |word: &str| memchr::memmem::find(text, format!("\"{word}\"").as_bytes()).is_some();
+        let lists =
+            [("SecurityGroups", "IpPermissions"), ("SecurityGroupRules", "IsEgress"), ("NetworkAcls", "Entries")];
+        text.trim_ascii_start().first() == Some(&b'{')
+            && lists.iter().any(|(list, part)| has(list) && has(part))
+            && !has("format_version")
+            && !has("AWSTemplateFormatVersion")
+    }
+
+    fn read(&self, reading: &mut Reading<'_>) {
+        let mut account = Account::default();
+        let mut instances = Vec::new();
+        for file in reading.files() {
+            let text = reading.text(*file);
+            let whole = Span { source: *file, start: 0, end: super::end_of(text) };
+            account.claim(whole, Disposition::Modelled);
+            match Json::read(text) {
+                Err(refused) => {
+                    let at = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
+                    let span = Span { source: *file, start: at(refused.at.start), end: at(refused.at.end) };
+                    account.gap(span, format!("not JSON: {}", refused.reason));
+                }
+                Ok(json) => {
+                    Reader { source: *file, account: &mut account, instances: &mut instances }.document(json.root());
+                }
+            }
+        }
+        for (n, one) in instances.iter().enumerate() {
+            if instances.iter().take(n).any(|other| other.address == one.address) {
+                account.gap(one.origin, "it is listed already");
+            }
+        }
+        cloud::lower(&instances, reading, &mut account);
+        account.close(reading);
+    }
+}
+
+/// What answers are made of.
+struct Reader<'a> {
+    source: SourceId,
+    account: &'a mut Account,
+    instances: &'a mut Vec<Instance>,
+}
+
+impl Reader<'_> {
+    fn document(&mut self, root: Node<'_>) {
+        let Some(mut document) = root.object() else { return self.gap(root, "an object with a list is expected") };
+        // As the recorded answers of programs have it: `{"status_code": 200, "data": {…}}`.
+        if let Some(entry) = document.take_entry("status_code") {
+            if entry.value.natural() == Some(200) {
+                self.inert(&entry, "the answer is whole");
+            } else {
+                self.gap(entry.value, "the answer is that of a request that failed");
+            }
+            if let Some(data) = document.take("data") {
+                self.document(data);
+            }
+        }
+        for key in ["ResponseMetadata", "ServiceCode"] {
+            if let Some(entry) = document.take_entry(key) {
+                self.inert(&entry, "about the answer, not in it");
+            }
+        }
+        // "NextToken … the token to include in another request to get the next page".
+        if let Some(entry) = document.take_entry("NextToken") {
+            match entry.value.text() {
+                Some("") => self.inert(&entry, "it is the last page"),
+                _ if entry.value.kind() == Kind::Null => self.inert(&entry, "it is the last page"),
+                _ => self.gap(entry.value, "the list goes on in another page, which is not here"),
+            }
+        }
+        for list in LISTS {
+            let Some(entry) = document.take_entry(list) else { continue };
+            let Some(items) = entry.value.list() else {
+                self.gap(entry.value, "a list is expected");
+                continue;
+            };
+            for item in items {
+                match *list {
+                    "SecurityGroups" => self.group(item),
+                    "SecurityGroupRules" => self.rule(item),
+                    "NetworkAcls" => self.acl(item),
+                    _ => self.prefix_list(item),
+                }
+            }
+        }
+        for entry in document.close() {
+            let name = escape(entry.name.as_bytes());
+            if BALANCERS.contains(&entry.name) {
+                self.gap(entry.key, format!("`{name}` are of load balancers, which are not read yet"));
+            } else {
+                self.gap(entry.key, format!("the key `{name}` is not known here"));
+            }
+        }
+    }
+
+    /// `describe-prefix-lists`: "Cidrs - The IP address range of the AWS service".
+    fn prefix_list(&mut self, node: Node<'_>) {
+        let Some((mut list, id)) = self.opened(node, "PrefixListId") else { return };
+        let entries =
+            self.values(list.take_entry("Cidrs"), |reader, node| reader.object(node, vec![reader.named("cidr", node)]));
+        let name = list.take("PrefixListName").map(|node| self.named("name", node));
+        self.close(list);
+        let body = [Some(self.entry("entry", node, entries)), name].into_iter().flatten().collect();
+        self.instance("aws_ec2_managed_prefix_list", &id, node, body);
+    }
+
+    /// The object of a node, and the text by which it is called.
+    fn opened<'j>(&mut self, node: Node<'j>, id: &str) -> Option<(Object<'j>, String)> {
+        let mut object = self.open(node)?;
+        match object.take(id).and_then(Node::text) {
+            Some(id) => Some((object, id.to_owned())),
+            None => {
+                self.gap(node, format!("it has no `{id}`"));
+                None
+            }
+        }
+    }
+
+    fn open<'j>(&mut self, node: Node<'j>) -> Option<Object<'j>> {
+        let object = node.object();
+        if object.is_none() {
+            self.gap(node, "an object is expected");
+        }
+        object
+    }
+
+    /// The items of a list, each turned into a value.
+    fn values<'j>(
+        &mut self,
+        entry: Option<Entry<'j>>,
+        mut one: impl FnMut(&mut Self, Node<'j>) -> Value,
+    ) -> Vec<Value> {
+        let Some(entry) = entry else { return Vec::new() };
+        let Some(items) = entry.value.list() else {
+            self.gap(entry.value, "a list is expected");
+            return Vec::new();
+        };
+        let items: Vec<Value> = items.map(|item| one(self, item)).collect();
+        if items.is_empty() {
+            self.inert(&entry, "it says nothing");
+        }
+        items
+    }
+
+    fn instance(&mut self, kind: &str, id: &str, node: Node<'_>, mut body: Vec<Named>) {
+        let at = self.span(node);
+        body.push(Named { name: "id".into(), at, value: Value::of_text(id, at) });
+        let address = format!("{kind}.{id}");
+        self.instances.push(Instance {
+            kind: kind.into(),
+            address: address.into(),
+            body: Value::of_entries(body, at),
+            origin: at,
+            existence: None,
+        });
+    }
+
+    fn object(&self, node: Node<'_>, entries: Vec<Named>) -> Value {
+        Value::of_entries(entries, self.span(node))
+    }
+
+    fn entry(&self, name: &str, node: Node<'_>, items: Vec<Value>) -> Named {
+        let at = self.span(node);
+        Named { name: name.into(), at: Span { end: at.start, ..at }, value: Value::of_list(items, at) }
+    }
+
+    fn named(&self, name: &str, node: Node<'_>) -> Named {
+        let value = cloud::value_of(self.source, node);
+        let at = value.at;
+        Named { name: name.into(), at: Span { end: at.start, ..at }, value }
+    }
+
+    /// What is left of an object is not known.
+    fn close(&mut self, object: Object<'_>) {
+        for entry in object.close() {
+            self.gap(entry.key, format!("the key `{}` is not known here", escape(entry.name.as_bytes())));
+        }
+    }
+
+    fn inert_keys(&mut self, object: &mut Object<'_>, keys: &[&str], why: &'static str) {
+        for key in keys {
+            if let Some(entry) = object.take_entry(key) {
+                self.inert(&entry, why);
+            }
+        }
+    }
+
+    fn inert(&mut self, entry: &Entry<'_>, why: &'static str) {
+        let (key, value) = (self.span(entry.key), self.span(entry.value));
+        self.account.claim(Span { end: value.end, ..key }, Disposition::Inert(why));
+    }
+
+    fn gap(&mut self, node: Node<'_>, reason: impl Into<String>) {
+        self.account.gap(self.span(node), reason);
+    }
+
+    fn span(&self, node: Node<'_>) -> Span {
+        let (start, end) = node.place();
+        Span { source: self.source, start, end }
+    }
+}
