@@ -8,7 +8,7 @@ use portcullis::diff::{self, Change};
 use portcullis::facts::Facts;
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
-use portcullis::policy::{self, Plan, Proposal};
+use portcullis::policy::{self, Feeds, Plan, Proposal};
 use portcullis::report::{Style, text};
 use portcullis::text::{SourceId, SourceMap};
 use std::ops::Range;
@@ -150,18 +150,19 @@ impl Example<'_> {
         let formats: Vec<&str> = formats::FORMATS.iter().map(|format| format.id()).collect();
         let mut sources = SourceMap::default();
         let policy = sources.add(b"portcullis.yaml", self.text(self.one("policy")?).into()).map_err(|_| "too large")?;
-        let policy = policy::load(policy, &mut sources, &formats).map_err(|e| format!("{e:?}"))?;
+        let (base, head) = (self.files("base", &mut sources)?, self.files("head", &mut sources)?);
+        let feeds = feeds(&base, &head, &sources);
+        let policy = policy::load(policy, &mut sources, &formats, &feeds).map_err(|e| format!("{e:?}"))?;
         let proposal = match self.of("proposed").first() {
             None => Proposal::Unchanged,
             Some(block) => {
                 let text = self.text(block);
                 let head = (!text.is_empty()).then(|| sources.add(b"portcullis.yaml", text.into()));
                 let head = head.transpose().map_err(|_| "too large")?;
-                Proposal::read(&policy, head, &mut sources, &formats)
+                Proposal::read(&policy, head, &mut sources, &formats, &feeds)
             }
         };
         let authors = self.of("authors").first().map(|block| self.text(block).lines().map(str::to_owned).collect());
-        let (base, head) = (self.files("base", &mut sources)?, self.files("head", &mut sources)?);
         let plan = policy.plan(&by_name(&base), &by_name(&head));
         let change = change(&plan, &sources);
         let difference = diff::compare(&change);
@@ -189,6 +190,18 @@ impl Example<'_> {
         let decision = decision::decide(case, &sources);
         Ok((decision.exit_code(), text::render(decision.report(), &sources, Style::PLAIN)))
     }
+}
+
+/// Every file, since the policy may refer to it as a feed.
+fn feeds(base: &[(Vec<u8>, SourceId)], head: &[(Vec<u8>, SourceId)], sources: &SourceMap) -> Feeds {
+    let mut feeds = Feeds::default();
+    for (name, _) in base.iter().chain(head) {
+        let of = |side: &[(Vec<u8>, SourceId)]| {
+            side.iter().find(|(other, _)| other == name).map(|(_, id)| sources.bytes(*id).to_vec())
+        };
+        feeds.add(&String::from_utf8_lossy(name), of(base).as_deref(), of(head).as_deref());
+    }
+    feeds
 }
 
 fn by_name(files: &[(Vec<u8>, SourceId)]) -> Vec<(&[u8], SourceId)> {

@@ -17,7 +17,9 @@ use crate::diff::{Change, Difference, Side, Witness};
 use crate::facts::{Facts, MissingFact};
 use crate::model::Literal;
 use crate::net::Region;
-use crate::policy::{ApprovalKeys, COMMON_KEYS, Entry, Node, Plan, Policy, PolicyError, Proposal, Reader, sorted};
+use crate::policy::{
+    ApprovalKeys, COMMON_KEYS, Entry, FeedDoubt, Feeds, Node, Plan, Policy, PolicyError, Proposal, Reader, sorted,
+};
 use crate::text::{SourceId, SourceMap, Span};
 
 /// Declares the checks: one line each, which is both the module and the registration.
@@ -39,6 +41,7 @@ checks! {
     protected_ranges,
     protected_rules,
     redundant_rules,
+    required_coverage,
     separate_flush,
     shadowed_rules,
     undefined_references,
@@ -184,6 +187,8 @@ pub struct Configured {
     name: Option<String>,
     within: Scope,
     approvals: Option<ApprovalKeys>,
+    /// Why it is not known what it demands.
+    doubts: Vec<FeedDoubt>,
     /// `None`: no policy names it.
     at: Option<Span>,
 }
@@ -208,8 +213,9 @@ pub fn load(
     source: SourceId,
     sources: &mut SourceMap,
     formats: &[&str],
+    feeds: &Feeds,
 ) -> Result<(Policy, Vec<Configured>), Vec<PolicyError>> {
-    let (policy, mut problems) = crate::policy::read(source, sources, formats);
+    let (policy, mut problems) = crate::policy::read(source, sources, formats, feeds);
     let Some(policy) = policy else { return Err(sorted(problems)) };
     match configure(&policy) {
         Ok(checks) if problems.is_empty() => return Ok((policy, checks)),
@@ -263,7 +269,7 @@ pub fn deny_warnings(configured: &mut [Configured]) {
 fn unnamed(declaration: &'static Declaration, empty: &Node, reader: &mut Reader<'_>) -> Option<Configured> {
     let check = (declaration.configure)(empty, reader)?;
     let (level, within) = (declaration.level, Scope::everything());
-    Some(Configured { declaration, check, level, name: None, within, approvals: None, at: None })
+    Some(Configured { declaration, check, level, name: None, within, approvals: None, doubts: Vec::new(), at: None })
 }
 
 fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
@@ -295,6 +301,7 @@ fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
         name: name.as_ref().map(|name| name.value.clone()),
         within: Scope::of(within.as_deref()),
         approvals: approvals.clone(),
+        doubts: std::mem::take(&mut reader.doubts),
         at: Some(check.span),
     })
 }
@@ -306,6 +313,12 @@ pub fn run(checks: &[Configured], cx: &Context<'_>) -> Vec<Finding> {
     for configured in checks.iter().filter(|configured| configured.level != Level::Off) {
         let mut report = Report { configured, focus: None, findings: &mut findings };
         configured.within.report_idle(cx, &mut report);
+        for FeedDoubt { message, help, at } in &configured.doubts {
+            report.undecided(Undecided::MissingFact, message, help).policy = Some(*at);
+        }
+        if !configured.doubts.is_empty() {
+            continue;
+        }
         if let Err(missing) = configured.check.run(cx, &mut report) {
             let message = format!("it cannot be checked: {missing}");
             report.undecided(Undecided::MissingFact, message, missing.help);
@@ -339,7 +352,7 @@ impl Report<'_> {
 
     /// A finding at the level of the policy. Add to what is returned where it is and what it is about.
     pub(crate) fn finding(&mut self, message: impl Into<String>, help: impl Into<String>) -> &mut Finding {
-        let Configured { declaration, check: _, level, name, within: _, approvals, at } = self.configured;
+        let Configured { declaration, check: _, level, name, within: _, approvals, doubts: _, at } = self.configured;
         self.findings.push(Finding {
             check: declaration.id,
             name: name.clone(),

@@ -58,6 +58,10 @@ pub static INCIDENTS: &[Incident] = &[
         stopped_by: &["critical-ports", "empty-input", "protected-rules"],
         files: "portcullis.yaml", "nodes/node-a.nft", "nodes/node-b.nft",
     },
+    incident! {
+        "cloud-gov", by: &["Jo Doe"], stopped_by: &["required-coverage"],
+        files: "portcullis.yaml", "feeds/ip-ranges.json", "asg/trusted-local-networks-egress.json",
+    },
 ];
 
 impl Incident {

@@ -10,7 +10,7 @@ use crate::facts::Facts;
 use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
-use crate::policy::{self, Plan, Policy, PolicyError, Proposal};
+use crate::policy::{self, Feeds, Plan, Policy, PolicyError, Proposal};
 use crate::source::{File, Files, Problem, Side, Sides, SourceError};
 use crate::text::{SourceId, SourceMap, escape};
 use miette::Diagnostic;
@@ -109,13 +109,18 @@ fn read(
     let file = policy_file(&sides.base, path)?;
     *used = Some(policy_origin(&file, &sides.base, path));
     let id = add(sources, &file)?;
-    let (policy, checks) = checks::load(id, sources, &format_ids()).map_err(policy_doubts)?;
-    let proposal = match path {
-        PolicyPath::File(_) => Proposal::Outside,
-        PolicyPath::InBase(path) => {
-            let head = sides.head.file(path).map_err(source_doubts)?;
+    let proposed = match path {
+        PolicyPath::File(_) => None,
+        PolicyPath::InBase(path) => Some(sides.head.file(path).map_err(source_doubts)?),
+    };
+    let texts = [Some(&file), proposed.iter().flatten().next()];
+    let feeds = feeds(texts.into_iter().flatten(), &sides.base, &sides.head)?;
+    let (policy, checks) = checks::load(id, sources, &format_ids(), &feeds).map_err(policy_doubts)?;
+    let proposal = match proposed {
+        None => Proposal::Outside,
+        Some(head) => {
             let head = head.map(|file| add(sources, &file)).transpose()?;
-            Proposal::read(&policy, head, sources, &format_ids())
+            Proposal::read(&policy, head, sources, &format_ids(), &feeds)
         }
     };
     if let Some(plan) = plan {
@@ -130,10 +135,27 @@ fn read(
     Ok(Read { policy, checks, proposal, plan, change })
 }
 
-/// Reads a policy.
+/// The files that policies refer to as feeds.
+pub(super) fn feeds<'f>(
+    policies: impl Iterator<Item = &'f File>,
+    base: &Side,
+    head: &Side,
+) -> Result<Feeds, Vec<Doubt>> {
+    let mut feeds = Feeds::default();
+    let paths: BTreeSet<String> = policies.flat_map(|file| policy::feed_paths(&file.bytes)).collect();
+    for path in paths {
+        let of = |side: &Side| side.file(&path).map_err(source_doubts);
+        let (base, head) = (of(base)?, of(head)?);
+        let [base, head] = [&base, &head].map(|file| file.as_ref().map(|file| file.bytes.as_slice()));
+        feeds.add(&path, base, head);
+    }
+    Ok(feeds)
+}
+
+/// Reads a policy for its names and configurations alone.
 pub(super) fn load(file: &File, sources: &mut SourceMap) -> Result<Policy, Vec<Doubt>> {
     let id = add(sources, file)?;
-    policy::load(id, sources, &format_ids()).map_err(policy_doubts)
+    policy::load(id, sources, &format_ids(), &Feeds::default()).map_err(policy_doubts)
 }
 
 pub(super) fn format_ids() -> Vec<&'static str> {

@@ -93,7 +93,8 @@ fn read(
     };
     *used = Some(origin);
     let id = judge::add(sources, &file)?;
-    let (policy, checks) = checks::load(id, sources, &judge::format_ids()).map_err(judge::policy_doubts)?;
+    let feeds = judge::feeds([&file].into_iter(), side, side)?;
+    let (policy, checks) = checks::load(id, sources, &judge::format_ids(), &feeds).map_err(judge::policy_doubts)?;
     let files = side.files(&Policed(&policy)).map_err(judge::source_doubts)?;
     let plan = judge::plan(&policy, &[], &files, sources)?;
     let change = alone(&judge::inputs(&plan).1, sources);

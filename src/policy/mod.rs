@@ -7,6 +7,7 @@
 //! an entry can add a finding and never take one away.
 
 mod error;
+mod feed;
 mod file;
 mod names;
 mod node;
@@ -22,6 +23,7 @@ mod wildcard;
 mod yaml;
 
 pub use error::PolicyError;
+pub use feed::{FeedDoubt, Feeds, feed_paths};
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};
@@ -100,22 +102,32 @@ impl Naming for Policy {
     }
 }
 
-/// Reads a policy. `formats` are the ids that `format:` may name. The texts of the presets that it extends are added
+/// Reads a policy. `formats` are the ids that `format:` may name, `feeds` the files that [`feed_paths`] names. The texts of the presets that it extends are added
 /// to `sources`, so that findings can point at them.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load(source: SourceId, sources: &mut SourceMap, formats: &[&str]) -> Result<Policy, Vec<PolicyError>> {
-    match read(source, sources, formats) {
+pub fn load(
+    source: SourceId,
+    sources: &mut SourceMap,
+    formats: &[&str],
+    feeds: &Feeds,
+) -> Result<Policy, Vec<PolicyError>> {
+    match read(source, sources, formats, feeds) {
         (Some(policy), problems) if problems.is_empty() => Ok(policy),
         (Some(_) | None, problems) => Err(sorted(problems)),
     }
 }
 
 /// The same, with what could be read where not everything could: so that more mistakes can be found in it.
-pub(crate) fn read(source: SourceId, sources: &mut SourceMap, formats: &[&str]) -> (Option<Policy>, Vec<PolicyError>) {
+pub(crate) fn read(
+    source: SourceId,
+    sources: &mut SourceMap,
+    formats: &[&str],
+    feeds: &Feeds,
+) -> (Option<Policy>, Vec<PolicyError>) {
     let mut problems = Vec::new();
-    let policy = build(source, sources, formats, &mut problems);
+    let policy = build(source, sources, formats, feeds, &mut problems);
     (policy, problems)
 }
 
@@ -129,6 +141,7 @@ fn build(
     source: SourceId,
     sources: &mut SourceMap,
     formats: &[&str],
+    feeds: &Feeds,
     problems: &mut Vec<PolicyError>,
 ) -> Option<Policy> {
     let root = yaml::parse(source, sources.bytes(source), problems)?;
@@ -140,6 +153,7 @@ fn build(
     let File { extends, configurations, networks, services, checks, checked, people, teams, bots } = file?;
 
     let mut names = Names::default();
+    names.feeds = feeds.clone();
     for (name, _) in &networks.0 {
         names::reserved(name, false, problems);
     }

@@ -1,4 +1,5 @@
 use super::error::PolicyError;
+use super::feed::{FeedDoubt, Feeds};
 use super::node::{Kind, Node, Spanned};
 use super::reader::{Named, Read, Reader};
 use super::terms::{Networks, Services};
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 pub struct Names {
     networks: Vec<(String, Networks)>,
     services: Vec<(String, Services)>,
+    pub(super) feeds: Feeds,
 }
 
 impl Names {
@@ -35,6 +37,12 @@ impl Names {
     #[must_use]
     pub fn services(&self) -> Vec<&str> {
         self.services.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Why it is not known what the networks are that a flow names, if it is not.
+    pub(super) fn doubts_in(&self, flow: &str) -> Vec<FeedDoubt> {
+        let named = self.networks.iter().filter(|(name, _)| flow.contains(name.as_str()));
+        named.flat_map(|(_, networks)| networks.doubts().iter().cloned()).collect()
     }
 
     /// Adds the definitions of `networks:` and `services:`; they may refer to one another in any order, but not
@@ -123,7 +131,8 @@ impl Naming for Names {
     }
 
     fn addresses(&self, name: &str, family: Family) -> Option<Set> {
-        self.find_network(name).map(|networks| networks.addresses(family).clone())
+        let known = self.find_network(name).filter(|networks| networks.doubts().is_empty());
+        known.map(|networks| networks.addresses(family).clone())
     }
 
     fn ports(&self, name: &str, protocol: u8) -> Option<Set> {

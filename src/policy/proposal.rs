@@ -1,6 +1,7 @@
 //! What a change does to the policy itself.
 
 use super::error::PolicyError;
+use super::feed::Feeds;
 use super::node::{Kind, Node};
 use super::{Policy, load};
 use crate::text::{SourceId, SourceMap, Span};
@@ -26,11 +27,17 @@ pub enum Proposal {
 impl Proposal {
     /// Compares the policy that judges with head's version of the same file.
     #[must_use]
-    pub fn read(judging: &Policy, head: Option<SourceId>, sources: &mut SourceMap, formats: &[&str]) -> Self {
+    pub fn read(
+        judging: &Policy,
+        head: Option<SourceId>,
+        sources: &mut SourceMap,
+        formats: &[&str],
+        feeds: &Feeds,
+    ) -> Self {
         match head {
             None => Self::Removed,
             Some(source) if sources.bytes(source) == sources.bytes(judging.source) => Self::Unchanged,
-            Some(source) => Self::Changed { source, policy: Box::new(load(source, sources, formats)) },
+            Some(source) => Self::Changed { source, policy: Box::new(load(source, sources, formats, feeds)) },
         }
     }
 }

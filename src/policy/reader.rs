@@ -2,6 +2,7 @@
 //! errors are collected.
 
 use super::error::PolicyError;
+use super::feed::FeedDoubt;
 use super::names::Names;
 use super::node::{Kind, Node, Spanned};
 use crate::text::{Span, suggest};
@@ -14,13 +15,15 @@ pub struct Reader<'n> {
     pub problems: Vec<PolicyError>,
     /// Keys that may also stand in the next map that is opened, and are read elsewhere.
     pub elsewhere: &'static [&'static str],
+    /// Why it is not known what some networks are that were read.
+    pub doubts: Vec<FeedDoubt>,
 }
 
 impl<'n> Reader<'n> {
     /// A reader that has found nothing wrong yet.
     #[must_use]
     pub const fn new(names: &'n Names) -> Self {
-        Self { names, problems: Vec::new(), elsewhere: &[] }
+        Self { names, problems: Vec::new(), elsewhere: &[], doubts: Vec::new() }
     }
 
     /// Reports a value that cannot be.

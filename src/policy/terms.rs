@@ -1,5 +1,6 @@
 //! Sets of addresses and of services, as settings write them: a defined name, a literal, a list of them, or `any`.
 
+use super::feed::{self, FeedDoubt, FeedKeys, Selected};
 use super::node::{Kind, Node};
 use super::reader::{Read, Reader};
 use super::services::{self, WELL_KNOWN};
@@ -16,10 +17,13 @@ pub struct Networks {
     pub span: Span,
     ipv4: Set,
     ipv6: Set,
+    feeds: Vec<Selected>,
+    /// Why it is not known what they are.
+    doubts: Vec<FeedDoubt>,
 }
 
 impl Networks {
-    /// The addresses of one family.
+    /// The addresses of one family that are in force: those of feeds as base has them.
     #[must_use]
     pub const fn addresses(&self, family: Family) -> &Set {
         match family {
@@ -34,6 +38,24 @@ impl Networks {
         Family::ALL.iter().all(|family| *self.addresses(*family) == Field::Source.all(*family))
     }
 
+    /// The addresses of one family as head has them, which differ where feeds do.
+    #[must_use]
+    pub fn proposed(&self, family: Family) -> Set {
+        let feeds = self.feeds.iter().map(|feed| feed::of_family(&feed.head, family));
+        feeds.fold(self.addresses(family).clone(), |all, feed| all.union(&feed))
+    }
+
+    /// The prefixes that head's feeds publish.
+    pub fn published(&self) -> impl Iterator<Item = (Family, u128, u128)> {
+        self.feeds.iter().flat_map(|feed| feed.head.iter().copied())
+    }
+
+    /// Why it is not known what they are, if it is not.
+    #[must_use]
+    pub fn doubts(&self) -> &[FeedDoubt] {
+        &self.doubts
+    }
+
     fn add(&mut self, family: Family, set: &Set) {
         match family {
             Family::Ipv4 => self.ipv4 = self.ipv4.union(set),
@@ -44,15 +66,21 @@ impl Networks {
 
 impl Read for Networks {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let mut out = Self { text: node.show(), span: node.span, ipv4: Set::empty(), ipv6: Set::empty() };
+        let (ipv4, ipv6) = (Set::empty(), Set::empty());
+        let mut out = Self { text: node.show(), span: node.span, ipv4, ipv6, feeds: Vec::new(), doubts: Vec::new() };
         each(node, reader, |item, reader| {
             if let Kind::Map(_) = item.kind {
-                reader.refuse(
-                    item.span,
-                    "feeds are not read by this version",
-                    "write the addresses out; a feed that is not read would demand nothing",
-                );
-                return None;
+                let keys = FeedKeys::read(item, reader)?;
+                match reader.names.feeds.select(&keys, item.span, reader)? {
+                    Ok(selected) => {
+                        for family in Family::ALL {
+                            out.add(family, &feed::of_family(&selected.base, family));
+                        }
+                        out.feeds.push(selected);
+                    }
+                    Err(doubt) => out.doubts.push(doubt),
+                }
+                return Some(());
             }
             let text = reader.text(item, "a network")?;
             if text == "any" {
@@ -70,6 +98,8 @@ impl Read for Networks {
                 for family in Family::ALL {
                     out.add(family, networks.addresses(family));
                 }
+                out.feeds.extend(networks.feeds.iter().cloned());
+                out.doubts.extend(networks.doubts.iter().cloned());
             } else {
                 let mut known = reader.names.networks();
                 known.push("any");
@@ -78,6 +108,7 @@ impl Read for Networks {
             }
             Some(())
         })?;
+        reader.doubts.extend(out.doubts.iter().cloned());
         Some(out)
     }
 }
@@ -298,7 +329,10 @@ impl Read for Exceptions {
         each(node, reader, |item, reader| {
             match &item.kind {
                 Kind::Scalar { text, .. } if text.contains("->") => match parse_flow(text, reader.names) {
-                    Ok(regions) => out.extend(regions),
+                    Ok(regions) => {
+                        reader.doubts.extend(reader.names.doubts_in(text));
+                        out.extend(regions);
+                    }
                     Err(error) => {
                         let FlowError { message, at: _, help } = error;
                         reader.refuse(item.span, message, help);
