@@ -120,6 +120,10 @@ impl RequiredCoverage {
         } else {
             format!("the fewest prefixes to add are {}", named(&add))
         };
+        // What passed before says more than what never did.
+        let lately = diff::ask(cx.change, pair, &wanted, Question::NewlyDenied);
+        let (found, question) =
+            if lately.deltas.is_empty() { (found, question) } else { (lately, Question::NewlyDenied) };
         self.shown(cx, report, pair, &found, question, (message, help));
     }
 

@@ -1,5 +1,6 @@
 //! The JSON schema of the policy file, without the settings of the checks.
 
+use super::feed::FeedKeys;
 use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, TeamKeys};
 use super::node::Spanned;
 use super::pattern::Pattern;
@@ -55,11 +56,25 @@ macro_rules! one_or_many {
         }
     };
 }
-one_or_many!(
-    Networks,
-    "networks",
-    "`any`, a prefix, an address, a range of addresses, a name of `networks`, or a list of them"
-);
+
+impl JsonSchema for Networks {
+    fn schema_name() -> Cow<'static, str> {
+        "networks".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let feed = generator.subschema_for::<FeedKeys>();
+        json_schema!({
+            "description":
+                "`any`, a prefix, an address, a range of addresses, a name of `networks`, a feed, or a list of them",
+            "anyOf": [
+                {"type": "string"},
+                feed,
+                {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "string"}, feed]}},
+            ],
+        })
+    }
+}
+
 one_or_many!(
     Services,
     "services",

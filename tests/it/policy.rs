@@ -165,13 +165,18 @@ fn what_is_not_enforced_is_refused_and_not_ignored() {
             format!("6:12: `approvals` is not enforced by this version; {help}"),
         ]
     );
-    let feed = with("networks: {s3: {feed: feeds/ip-ranges.json, service: S3}}\n");
-    assert_eq!(
-        problems(feed),
-        [
-            "4:16: feeds are not read by this version; write the addresses out; a feed that is not read would demand nothing"
-        ]
-    );
+}
+
+#[test]
+fn what_a_feed_cannot_be_asked_is_refused() {
+    let feed = |keys: &str| problems(with(&format!("networks: {{s3: {{feed: a.json, {keys}}}}}\n")));
+    assert_eq!(feed("servce: S3"), ["4:31: there is no key `servce` here; did you mean `service`?"]);
+    let beside = "4:16: `pointer` cannot stand beside them; `service`, `region` and `since` are of AWS \
+                  ip-ranges.json, `pointer` is of other JSON";
+    assert_eq!(feed("pointer: /a, region: eu-west-1"), [beside]);
+    assert_eq!(feed("since: last year"), ["4:16: `since` is not a day; write it as \"2024-08-29\""]);
+    let digest = "4:16: `sha256` is not a SHA-256; write 64 hexadecimal digits, as sha256sum prints them";
+    assert_eq!(feed("sha256: abc"), [digest]);
 }
 
 #[test]
