@@ -8,6 +8,7 @@ mod cover;
 mod engine;
 mod fdd;
 mod flat;
+mod index;
 mod order;
 mod products;
 mod ranks;

@@ -8,6 +8,7 @@
 //! is to know of every changed rule, and most are done long before its end: a single wide rule takes all away.
 
 use super::cover::{self, Piece, Steps, TooHard};
+use super::index::Index;
 use super::ranks::narrow;
 use super::windows::Window;
 use super::{Delta, Found, Side};
@@ -71,7 +72,8 @@ pub(super) fn compare(
     }
     let most = if tasks.len() > MANY { most.min(FEW) } else { most };
     let mut out = Streamed { gained: Found::NONE, lost: Found::NONE, few: Vec::new(), left: Vec::new() };
-    let mut index = Index::new(&tasks);
+    let open = |task: &Task| (!task.is_done()).then_some(task.rest.sides);
+    let mut index = Index::new(&tasks.iter().map(|task| task.as_ref().and_then(open)).collect::<Vec<_>>());
     let mut met: Vec<usize> = Vec::new();
     let mut changed = numbers.into_iter();
     for (rule, side) in lists.merged() {
@@ -391,7 +393,7 @@ struct Rest {
 }
 
 /// The side of a [`Rest`] whose truth is in `protocols`.
-const PROTOCOL: usize = 2;
+pub(super) const PROTOCOL: usize = 2;
 
 /// What a box takes away from another one.
 enum Cut {
@@ -501,111 +503,4 @@ fn mask((first, last): (u32, u32)) -> [u64; 4] {
         let (low, high) = (first.max(word), last.min(word + 63));
         if low > high { 0 } else { u64::MAX >> (63 - (high - low)) << (low - word) }
     })
-}
-
-/// Finds the tasks that a rule may touch without asking each.
-struct Index {
-    /// Those that are not done, and which words of it are not zero.
-    open: Vec<u64>,
-    words: u64,
-    axes: [Axis; 3],
-}
-
-/// For each block of values of one side, the tasks that are in it.
-struct Axis {
-    side: usize,
-    /// Blocks by the upper bits of a value, the finest first.
-    grids: Vec<Grid>,
-}
-
-struct Grid {
-    shift: u32,
-    row_of: Vec<u32>,
-    rows: Vec<u64>,
-    words_of: Vec<u64>,
-}
-
-impl Index {
-    /// So many tasks can be told apart: one bit a word of 64.
-    const MOST: usize = 64 * 64;
-
-    fn new(tasks: &[Option<Task>]) -> Self {
-        let mut open = vec![0; tasks.len().div_ceil(64)];
-        for (n, _) in tasks.iter().enumerate().filter(|(_, task)| task.as_ref().is_some_and(|task| !task.is_done())) {
-            open[n / 64] |= 1 << (n % 64);
-        }
-        let axis = |side, shifts: &[u32]| Axis {
-            side,
-            grids: shifts.iter().map(|shift| Grid::new(tasks, side, *shift)).collect(),
-        };
-        Self { words: words(&open), open, axes: [axis(1, &[16, 24]), axis(0, &[16, 24]), axis(PROTOCOL, &[0])] }
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.words == 0
-    }
-
-    fn drop(&mut self, n: usize) {
-        self.open[n / 64] &= !(1 << (n % 64));
-        if self.open[n / 64] == 0 {
-            self.words &= !(1 << (n / 64));
-        }
-    }
-
-    fn each(&self, cube: &PlainBox, mut found: impl FnMut(usize)) {
-        let rows = self.axes.each_ref().map(|axis| axis.row(cube));
-        let mut left = rows.iter().flatten().fold(self.words, |left, (words, _)| left & words);
-        while left != 0 {
-            let word = left.trailing_zeros() as usize;
-            left &= left - 1;
-            let mut bits = rows.iter().flatten().fold(self.open[word], |bits, (_, row)| bits & row[word]);
-            while bits != 0 {
-                found(word * 64 + bits.trailing_zeros() as usize);
-                bits &= bits - 1;
-            }
-        }
-    }
-}
-
-impl Axis {
-    /// The tasks in the smallest block that holds a side of the box, if there is one.
-    fn row(&self, cube: &PlainBox) -> Option<(u64, &[u64])> {
-        let (first, last) = cube[self.side];
-        let grid = self.grids.iter().find(|grid| first >> grid.shift == last >> grid.shift)?;
-        let row = grid.row_of[(first >> grid.shift) as usize] as usize;
-        let width = grid.rows.len() / grid.words_of.len();
-        Some((grid.words_of[row], &grid.rows[row * width..(row + 1) * width]))
-    }
-}
-
-impl Grid {
-    fn new(tasks: &[Option<Task>], side: usize, shift: u32) -> Self {
-        let bits = if side == PROTOCOL { 8 } else { 32 };
-        let width = tasks.len().div_ceil(64).max(1);
-        let mut events: Vec<(u32, usize)> = Vec::new();
-        for (n, task) in tasks.iter().enumerate().filter_map(|(n, task)| Some((n, task.as_ref()?))) {
-            let (first, last) = task.rest.sides[side];
-            events.extend([(first >> shift, n), ((last >> shift) + 1, n)]);
-        }
-        events.sort_unstable();
-        let mut events = events.into_iter().peekable();
-        let mut out = Self { shift, row_of: Vec::new(), rows: vec![0; width], words_of: vec![0] };
-        for block in 0..1u32 << (bits - shift) {
-            if events.peek().is_some_and(|(at, _)| *at == block) {
-                let start = out.rows.len();
-                out.rows.extend_from_within(start - width..);
-                while let Some((_, n)) = events.next_if(|(at, _)| *at == block) {
-                    out.rows[start + n / 64] ^= 1 << (n % 64);
-                }
-                out.words_of.push(words(&out.rows[start..]));
-            }
-            out.row_of.push(narrow(out.words_of.len() - 1));
-        }
-        out
-    }
-}
-
-/// Which words are not zero, of at most 64.
-fn words(row: &[u64]) -> u64 {
-    row.iter().enumerate().filter(|(_, word)| **word != 0).fold(0, |words, (n, _)| words | 1 << n)
 }

@@ -9,6 +9,7 @@ mod round_trip;
 mod rules;
 mod scan;
 mod sets;
+mod statements;
 mod values;
 mod write;
 

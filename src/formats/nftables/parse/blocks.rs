@@ -312,21 +312,30 @@ impl<'t> Parser<'_, 't> {
             let variable = self.variable()?;
             return self.device_names(&variable);
         }
-        self.expect_sign(Sign::OpenBrace, "`{`")?;
         let mut devices = Vec::new();
+        self.listed(|parser| {
+            if parser.is_sign(Sign::Dollar) {
+                let variable = parser.variable()?;
+                devices.extend(parser.device_names(&variable)?);
+            } else {
+                devices.push(parser.string()?);
+            }
+            Ok(())
+        })?;
+        Ok(devices)
+    }
+
+    /// Items between braces with commas between, the last of which may be followed by one.
+    pub(super) fn listed(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        self.expect_sign(Sign::OpenBrace, "`{`")?;
         loop {
             self.pass_newlines();
-            if self.is_sign(Sign::Dollar) {
-                let variable = self.variable()?;
-                devices.extend(self.device_names(&variable)?);
-            } else {
-                devices.push(self.string()?);
-            }
+            item(self)?;
             self.pass_newlines();
             let more = self.take_sign(Sign::Comma);
             self.pass_newlines();
             if self.take_sign(Sign::CloseBrace) {
-                return Ok(devices);
+                return Ok(());
             }
             if !more {
                 return Err(self.unexpected("`,` or `}`"));

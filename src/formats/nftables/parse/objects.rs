@@ -6,7 +6,7 @@ use super::super::syntax::{
     SetFlag, SetKey, Synproxy,
 };
 use super::expressions::Side;
-use super::{Parsed, Parser, Refusal};
+use super::{Parsed, Parser};
 use crate::formats::Disposition;
 use crate::text::Span;
 
@@ -359,23 +359,13 @@ impl<'t> Parser<'_, 't> {
 
     /// `{ established: 100, close: 4s }`.
     fn timeouts(&mut self) -> Parsed<Vec<(Name<'t>, u64)>> {
-        self.expect_sign(Sign::OpenBrace, "`{`")?;
         let mut states = Vec::new();
-        loop {
-            self.pass_newlines();
-            let state = self.name()?;
-            self.expect_sign(Sign::Colon, "`:`")?;
-            states.push((state, self.time_or_seconds()?));
-            self.pass_newlines();
-            let more = self.take_sign(Sign::Comma);
-            self.pass_newlines();
-            if self.take_sign(Sign::CloseBrace) {
-                return Ok(states);
-            }
-            if !more {
-                let at = self.here();
-                return Err(Box::new(Refusal { at, reason: "syntax error: expecting `,` or `}`".to_owned() }));
-            }
-        }
+        self.listed(|parser| {
+            let state = parser.name()?;
+            parser.expect_sign(Sign::Colon, "`:`")?;
+            states.push((state, parser.time_or_seconds()?));
+            Ok(())
+        })?;
+        Ok(states)
     }
 }
