@@ -296,6 +296,8 @@ fn what_is_written_is_of_the_type_that_it_is_written_to() {
         "8:1 can not use variable sized data types (string) in concat expressions: nft refuses the file",
     );
     refused_rule("iifname \"\"", "8:9 Empty string is not allowed: nft refuses the file");
+    refused_rule("dup to 192.0.2.1", "8:1 unsupported family: nft refuses the file");
+    refused_rule("fwd to lo", "8:1 unsupported family: nft refuses the file");
     refused_rule("log level info group 3", "8:1 level and group are mutually exclusive: nft refuses the file");
     refused_rule(
         "limit rate 0/second",

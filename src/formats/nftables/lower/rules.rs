@@ -326,6 +326,12 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 Ok(Disposition::Opaque("decided elsewhere"))
             }
             S::Dup { to, device } => {
+                if matches!(
+                    self.env.table.head.family,
+                    syntax::Family::Inet | syntax::Family::Bridge | syntax::Family::Arp
+                ) {
+                    return Err("unsupported family".to_owned());
+                }
                 if let (Some(to), Some(family)) = (to, self.context.network) {
                     self.refused_at(|rule| rule.target(to, Type::Address(family)))?;
                 }
@@ -335,6 +341,9 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 Ok(Disposition::Inert("copy"))
             }
             S::Forward { family: _, to, device } => {
+                if self.env.table.head.family != syntax::Family::Netdev {
+                    return Err("unsupported family".to_owned());
+                }
                 for value in to.iter().chain([device]) {
                     self.value(value)?;
                 }
