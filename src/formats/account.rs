@@ -1,9 +1,9 @@
 //! What became of each piece of the text. Parser, program and lowering claim in any order; the ledgers of the files are
 //! filled from it at the end.
 
-use super::{Disposition, Reading};
+use super::{Disposition, Lines, Reading};
 use crate::text::{SourceId, Span};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Claims and gaps of all files of a configuration.
 #[derive(Debug, Default)]
@@ -29,7 +29,16 @@ impl Account {
 
     /// Fills the ledgers. What is inert or opaque within something that is understood is noted all the same, and a gap there
     /// is one.
-    pub(in crate::formats) fn close(mut self, reading: &mut Reading<'_>) {
+    pub(in crate::formats) fn close(self, reading: &mut Reading<'_>) {
+        self.close_and_remember(reading, BTreeMap::new());
+    }
+
+    /// The same; beside it is left behind for each file what reading the other side may take over.
+    pub(in crate::formats) fn close_and_remember(
+        mut self,
+        reading: &mut Reading<'_>,
+        mut remembered: BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)>,
+    ) {
         self.claims.sort_by_key(|(at, _)| (at.source, at.start, std::cmp::Reverse(at.end)));
         let files: BTreeSet<SourceId> =
             reading.files().iter().copied().chain(self.claims.iter().map(|(at, _)| at.source)).collect();
@@ -56,6 +65,9 @@ impl Account {
                     }
                     Err(reason) => ledger.gap(start, end, reason),
                 }
+            }
+            if let Some((lines, marked)) = remembered.remove(file) {
+                reading.remember(&ledger, lines, marked);
             }
             reading.close(ledger);
         }

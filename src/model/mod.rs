@@ -18,4 +18,4 @@ pub use probe::{PLAIN, PlainBox, Probe};
 pub use reference::{Flush, Reference, Refill};
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};
 pub use snapshot::{Chain, ChainId, Configuration, Filter, Gap, Snapshot, Stage, Table, TableId};
-pub use store::{Ranges, Store};
+pub use store::{Other, Ranges, Store};

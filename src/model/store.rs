@@ -56,6 +56,21 @@ impl Default for Store {
     }
 }
 
+/// What is otherwise in a rule that is like another ([`Store::like`]): closed ranges of a field that stand inline in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// All is as in the other.
+    Nothing,
+    /// IPv4 addresses, of the source or else the destination.
+    Ipv4(Field, u32, u32),
+    /// IPv6 addresses, likewise.
+    Ipv6(Field, u128, u128),
+    /// Ports, likewise.
+    Port(Field, u16, u16),
+    /// The comment.
+    Comment(Symbol),
+}
+
 /// The intervals of one field of a rule: one that stands inline, or a set of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ranges<'s> {
@@ -153,6 +168,31 @@ impl Store {
         let destination = destination.unwrap_or(wide.destination);
         let extra = self.extra(Extra { wide: Wide { source, destination }, rare });
         self.add(Rule { extra, ..like })
+    }
+
+    /// Another rule that is as `like`, but for these.
+    pub fn like(&mut self, like: RuleId, others: &[Other]) -> RuleId {
+        let mut rule = *self.get(like);
+        let mut extra = self.extras[rule.extra as usize];
+        for other in others {
+            match *other {
+                Other::Nothing => {}
+                Other::Ipv4(Field::Source, first, last) => rule.source = (first, last),
+                Other::Ipv4(_, first, last) => rule.destination = (first, last),
+                Other::Ipv6(Field::Source, first, last) => extra.wide.source = (first, last),
+                Other::Ipv6(_, first, last) => extra.wide.destination = (first, last),
+                Other::Port(Field::SourcePort, first, last) => rule.source_port = (first, last),
+                Other::Port(_, first, last) => rule.destination_port = (first, last),
+                Other::Comment(comment) => {
+                    let rare = Rare { comment: Some(comment), ..self.rare.get(extra.rare).clone() };
+                    extra.rare = self.rare.intern(rare);
+                }
+            }
+        }
+        if extra != self.extras[rule.extra as usize] {
+            rule.extra = self.extra(extra);
+        }
+        self.add(rule)
     }
 
     fn extra(&mut self, extra: Extra) -> u32 {

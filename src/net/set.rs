@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// An exact set of values of one field: sorted, disjoint, non-adjacent closed intervals.
@@ -6,7 +7,7 @@ use std::sync::Arc;
 /// Every field's values are unsigned numbers of at most 128 bits ([`super::Field`] says how), so one type
 /// serves addresses, ports, protocols and interface names. Copies share their intervals: a difference repeats few sets
 /// many times.
-#[derive(Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Default, PartialOrd, Ord)]
 pub struct Set(Arc<Vec<(u128, u128)>>);
 
 impl Set {
@@ -210,6 +211,17 @@ pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
             }
             (Some(_), None) | (None, Some(_)) => return Set(Arc::new(out)),
         }
+    }
+}
+
+/// Of very long lists not every interval is mixed in: a text of any size has few of them.
+impl Hash for Set {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        const LONG: usize = 1 << 16;
+        const MIXED: usize = 1 << 13;
+        let step = if self.0.len() < LONG { 1 } else { self.0.len() / MIXED };
+        self.0.len().hash(state);
+        self.0.iter().step_by(step).for_each(|range| range.hash(state));
     }
 }
 

@@ -16,6 +16,7 @@ mod lint;
 mod nftables;
 mod nftables_corpus;
 mod nftables_refusals;
+mod nftables_runs;
 mod pairs;
 mod plan;
 mod policy;

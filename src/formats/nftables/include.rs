@@ -4,7 +4,7 @@
 //! and, since 1.0.7, the folder of the main file. So it is taken to be started there, and a side to be the root of the host or
 //! to hold it in a folder.
 
-use crate::formats::{Include, Reading};
+use crate::formats::{Earlier, Include, Reading};
 use crate::text::{SourceId, escape};
 
 /// The files that can be included by a main file, and how names lead to them.
@@ -32,6 +32,11 @@ impl<'t, 'r> Includes<'t, 'r> {
 
     pub(super) fn text(&self, file: SourceId) -> &'t [u8] {
         self.reading.map(|(reading, _)| reading.text(file)).unwrap_or_default()
+    }
+
+    /// What reading the same file of the other side left behind.
+    pub(super) fn earlier(&self, file: SourceId) -> Option<Earlier<'t>> {
+        self.reading.and_then(|(reading, _)| reading.earlier(file))
     }
 
     /// What a name leads to.

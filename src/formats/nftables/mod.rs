@@ -13,6 +13,7 @@ mod parse;
 mod program;
 mod recognise;
 mod ruleset;
+mod runs;
 mod syntax;
 mod types;
 
@@ -22,6 +23,7 @@ use crate::text::Span;
 use account::Account;
 use include::Includes;
 use ruleset::Ruleset;
+use runs::Shapes;
 
 pub(super) static FORMAT: Nftables = Nftables;
 
@@ -51,7 +53,7 @@ impl Format for Nftables {
                 documents.push(None);
             }
         }
-        let mut transactions = Vec::new();
+        let (mut transactions, mut shapes) = (Vec::new(), Shapes::default());
         for (file, document) in reading.files().iter().zip(&documents) {
             let text = reading.text(*file);
             let end = u32::try_from(text.len()).expect("sources are smaller than 4 GiB");
@@ -66,14 +68,16 @@ impl Format for Nftables {
                     account.claim(Span { start: at.end, ..all }, Disposition::Inert("not read"));
                 }
                 None if text.trim_ascii().is_empty() => account.gap(all, "the file is empty"),
-                None => transactions.push(parse::parse(*file, &Includes::new(reading, *file), &mut account)),
+                None => {
+                    transactions.push(parse::parse(*file, &Includes::new(reading, *file), &mut shapes, &mut account));
+                },
             }
         }
-        let mut ruleset = Ruleset::default();
+        let mut ruleset = Ruleset { shapes, ..Ruleset::default() };
         program::run(transactions, &mut ruleset, &mut account);
         reading.configuration.flushes.append(&mut ruleset.flushes);
         reading.configuration.undefined.append(&mut ruleset.undefined);
-        lower::lower(reading, &ruleset, &mut account);
-        account.close(reading);
+        let remembered = lower::lower(reading, &ruleset, &mut account);
+        account.close_and_remember(reading, remembered);
     }
 }

@@ -3,6 +3,7 @@
 use super::syntax::{
     self, Base, Elements, Family, Flowtable, Name, Object, ObjectKind, Policy, Rule, Table as TableHead,
 };
+use super::runs::{Run, Shapes};
 use crate::model::{Flush, Reference};
 use crate::text::Span;
 use std::collections::{HashMap, VecDeque};
@@ -11,6 +12,8 @@ use std::collections::{HashMap, VecDeque};
 #[derive(Debug, Default)]
 pub(super) struct Ruleset<'t> {
     pub(super) tables: Vec<Table<'t>>,
+    /// What the runs of the chains are written in.
+    pub(super) shapes: Shapes<'t>,
     /// What was emptied on the way.
     pub(super) flushes: Vec<Flush>,
     /// Names that were used and not declared; each is a gap as well.
@@ -44,12 +47,13 @@ pub(super) struct Chain<'t> {
     pub(super) rules: VecDeque<Placed<'t>>,
 }
 
-/// A rule in its chain.
+/// What stands in a chain.
 #[derive(Debug)]
-pub(super) struct Placed<'t> {
-    /// As a listing gives it; what the kernel would give a new rule is not known.
-    pub(super) handle: Option<u64>,
-    pub(super) rule: Rule<'t>,
+pub(super) enum Placed<'t> {
+    /// A rule, and its handle as a listing gives it; what the kernel would give a new rule is not known.
+    Rule(Option<u64>, Rule<'t>),
+    /// Several, none with a handle.
+    Run(Run<'t>),
 }
 
 /// A set or map and what was done to its elements since it was made or flushed.

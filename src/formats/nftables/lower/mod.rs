@@ -23,8 +23,10 @@ mod maps;
 mod names;
 mod objects;
 mod overlaps;
+mod plain;
 mod relations;
 mod rules;
+mod runs;
 mod selectors;
 mod sets;
 mod statements;
@@ -35,23 +37,29 @@ mod values;
 mod written;
 
 use super::account::Account;
-use super::ruleset::{Chain, Ruleset, Table};
+use super::ruleset::{Chain, Placed, Ruleset, Table};
 use super::syntax::{Family, Rule};
-use crate::formats::{Disposition, Reading};
-use crate::model::{self, Action, ChainId, Families, OpaqueId, RuleId, Symbol};
-use crate::text::{Span, escape};
+use crate::formats::{Disposition, Lines, Reading};
+use crate::model::{self, Action, ChainId, Families, OpaqueId, RuleId, Store, Symbol};
+use crate::text::{SourceId, Span, escape};
 use build::Builder;
 use foldhash::quality::RandomState;
 use hooks::Timing;
 use rules::{Beside, Env, Meant, Verdict};
+use runs::{Remembered, Template};
 use sets::Contents;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use survey::Survey;
 use written::Digests;
 
 /// Puts the ruleset into the model of the configuration, and says what became of every statement, expression and set
-/// element of it: rules are claimed here, everything around them where it is parsed.
-pub(super) fn lower<'t>(reading: &mut Reading<'_>, ruleset: &Ruleset<'t>, account: &mut Account) {
+/// element of it: rules are claimed here, everything around them where it is parsed. What comes back is for reading the other
+/// side.
+pub(super) fn lower<'t>(
+    reading: &mut Reading<'_>,
+    ruleset: &Ruleset<'t>,
+    account: &mut Account,
+) -> BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)> {
     let survey = Survey::of(ruleset);
     let dynamic = dynamic_sets(&survey);
     for table in &ruleset.tables {
@@ -72,6 +80,8 @@ pub(super) fn lower<'t>(reading: &mut Reading<'_>, ruleset: &Ruleset<'t>, accoun
         opaques: Vec::new(),
         known: HashSet::default(),
         besides: Vec::new(),
+        templates: HashMap::new(),
+        remembered: Remembered::default(),
     };
     if survey.writes {
         lowering.digests = Digests::of(ruleset, &survey, |table, chain, rule| lowering.text(table, chain, rule));
@@ -81,13 +91,14 @@ pub(super) fn lower<'t>(reading: &mut Reading<'_>, ruleset: &Ruleset<'t>, accoun
         tables.push(lowering.table(reading, number, account));
     }
     let objects = objects::objects(&lowering, &sets);
-    let Lowering { opaques, .. } = lowering;
+    let Lowering { opaques, remembered, .. } = lowering;
     let filters = hooks::filters(reading, ruleset, &survey, &mut tables, account);
     let configuration = &mut reading.configuration;
     configuration.tables = tables;
     configuration.filters = filters;
     configuration.objects = objects;
     configuration.opaques = opaques;
+    remembered.finish()
 }
 
 /// What the named sets of a table hold.
@@ -121,7 +132,13 @@ struct Lowering<'l, 'r, 't> {
     opaques: Vec<(OpaqueId, Span)>,
     known: HashSet<OpaqueId, RandomState>,
     besides: Vec<Aside>,
+    /// What rules of each shape become, for each table before and after tracking.
+    templates: HashMap<(usize, bool), Vec<Template>>,
+    remembered: Remembered,
 }
+
+/// How often each condition has stood in a chain.
+type Occurrences = HashMap<String, u32, RandomState>;
 
 /// A translation or a change of tracking.
 struct Aside {
@@ -144,11 +161,20 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         }
     }
 
-    /// A rule in one way of writing.
+    /// A rule in one way of writing; those of a run in lines.
     fn text(&self, table: usize, chain: usize, rule: usize) -> String {
-        let placed = &self.ruleset.tables[table].chains[chain].rules[rule];
-        let meant = rules::lower(self.env(table, chain), &placed.rule, &mut Account::default());
-        if meant.refused { statements::rule_text(&placed.rule) } else { meant.text }
+        let one = |rule: &Rule<'t>| {
+            let meant = rules::lower(self.env(table, chain), rule, &mut Account::default());
+            if meant.refused { statements::rule_text(rule) } else { meant.text }
+        };
+        match &self.ruleset.tables[table].chains[chain].rules[rule] {
+            Placed::Rule(_, rule) => one(rule),
+            Placed::Run(run) => {
+                let mut texts = Vec::new();
+                run.rules(|rule| texts.push(one(&rule)));
+                texts.join("\n")
+            }
+        }
     }
 
     fn table(&mut self, reading: &mut Reading<'_>, number: usize, account: &mut Account) -> model::Table {
@@ -176,7 +202,10 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             let mut occurrences = HashMap::default();
             for placed in &chain.rules {
                 let place = Place { table: number, chain: number_of_chain, id, families };
-                self.rule(reading, &mut made, place, &placed.rule, &mut occurrences, account);
+                match placed {
+                    Placed::Rule(_, rule) => self.rule(reading, &mut made, place, rule, &mut occurrences, account),
+                    Placed::Run(run) => self.run(reading, &mut made, place, run, &mut occurrences, account),
+                }
             }
         }
         made
@@ -184,14 +213,20 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
 
     /// Rules about frames and ARP: packets of the model do not come there, or are not decided there alone.
     fn unmodelled(&self, table: usize, number: usize, chain: &'r Chain<'t>, account: &mut Account) {
-        for placed in &chain.rules {
-            let meant = rules::lower(self.env(table, number), &placed.rule, account);
+        let one = |rule: &Rule<'t>, account: &mut Account| {
+            let meant = rules::lower(self.env(table, number), rule, account);
             for (at, claim) in meant.claims {
                 match claim {
                     Ok(Disposition::Inert(why)) => account.claim(at, Disposition::Inert(why)),
                     Ok(_) => account.claim(at, Disposition::Inert("not about IP packets at a hook of theirs")),
                     Err(reason) => account.gap(at, reason),
                 }
+            }
+        };
+        for placed in &chain.rules {
+            match placed {
+                Placed::Rule(_, rule) => one(rule, account),
+                Placed::Run(run) => run.rules(|rule| one(&rule, account)),
             }
         }
     }
@@ -201,8 +236,8 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         reading: &mut Reading<'_>,
         made: &mut model::Table,
         place: Place,
-        rule: &'r Rule<'t>,
-        occurrences: &mut HashMap<String, u32, RandomState>,
+        rule: &Rule<'t>,
+        occurrences: &mut Occurrences,
         account: &mut Account,
     ) {
         let meant = rules::lower(self.env(place.table, place.chain), rule, account);
@@ -221,19 +256,29 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         let chain_name = made.get(place.id).name;
         let blocks = self.blocks(reading, made, place, &meant, chain_name, account);
         let shown = format!("{}/{}", self.names[place.table], escape(reading.store.name(chain_name)));
-        let mut builder = Builder {
-            store: reading.store,
-            digests: &self.digests,
-            opaques: &mut self.opaques,
-            known: &mut self.known,
-            families: place.families,
-            place: &shown,
-            occurrences,
-        };
+        let mut builder = self.builder(reading.store, place, &shown, occurrences);
         let rules: Vec<RuleId> = builder.rules(&meant, comment, |_, number| blocks[number]);
         let chain = &mut made.chains[place.id.0 as usize];
         for rule in rules {
             chain.push(rule, meant.at);
+        }
+    }
+
+    fn builder<'b>(
+        &'b mut self,
+        store: &'b mut Store,
+        place: Place,
+        shown: &'b str,
+        occurrences: &'b mut Occurrences,
+    ) -> Builder<'b> {
+        Builder {
+            store,
+            digests: &self.digests,
+            opaques: &mut self.opaques,
+            known: &mut self.known,
+            families: place.families,
+            place: shown,
+            occurrences,
         }
     }
 
@@ -243,7 +288,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         reading: &mut Reading<'_>,
         made: &mut model::Table,
         place: Place,
-        meant: &Meant<'r, 't>,
+        meant: &Meant<'_, 't>,
         chain: Symbol,
         account: &mut Account,
     ) -> Vec<Symbol> {

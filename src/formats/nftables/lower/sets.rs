@@ -7,7 +7,7 @@ use super::values::{Values, values};
 use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::{self, ChangeAction};
-use crate::formats::nftables::syntax::{Element, ElementOption, Elements, Expression, Form, Kind, Plain, SetKey};
+use crate::formats::nftables::syntax::{Element, ElementOption, Elements, Expression, Form, Kind, SetKey};
 use crate::formats::nftables::types::Type;
 use crate::net::Set;
 use crate::text::Span;
@@ -131,9 +131,9 @@ impl<'r, 't> Contents<'r, 't> {
     }
 }
 
-struct Reader<'c, 'r, 't> {
-    contents: &'c mut Contents<'r, 't>,
-    declared: Declared,
+pub(super) struct Reader<'c, 'r, 't> {
+    pub(super) contents: &'c mut Contents<'r, 't>,
+    pub(super) declared: Declared,
     /// What a map maps to, if that is known.
     data: Vec<Type>,
     /// `None`: it has to be made again from what is left.
@@ -195,7 +195,7 @@ impl Seen {
 }
 
 impl<'r, 't> Reader<'_, 'r, 't> {
-    fn refuse(&mut self, at: Span, reason: impl std::fmt::Display) {
+    pub(super) fn refuse(&mut self, at: Span, reason: impl std::fmt::Display) {
         self.account.gap(at, format!("{reason}: nft refuses the file"));
     }
 
@@ -233,113 +233,6 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             let reason = format!("datatype mismatch, expected a concatenation of {} values", self.contents.kinds.len());
             self.refuse(at, reason);
         }
-    }
-
-    /// The elements that carry nothing else, in one pass.
-    fn plain(&mut self, elements: &Elements<'_>, kind: Type, at: Span) -> Set {
-        let Elements { ipv4, ipv6, numbers, others: _ } = elements;
-        let span = |from: u32, length: u16| Span { source: at.source, start: from, end: from + u32::from(length) };
-        let mut refuse = |places: &mut dyn Iterator<Item = (u32, u16)>, reason: String| {
-            if let Some((from, length)) = places.next() {
-                self.refuse(span(from, length), reason);
-            }
-        };
-        match kind {
-            Type::Address(crate::net::Family::Ipv4) => {
-                refuse(&mut ipv6.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv6 address"));
-                refuse(&mut numbers.iter().map(|p| (p.at, p.length)), mismatch(kind, "integer"));
-                self.ranges(
-                    ipv4,
-                    at,
-                    |first, last| u64::from(first) << 32 | u64::from(last),
-                    |key| ((key >> 32).into(), (key & u64::from(u32::MAX)).into()),
-                )
-            }
-            Type::Address(crate::net::Family::Ipv6) => {
-                refuse(&mut ipv4.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv4 address"));
-                refuse(&mut numbers.iter().map(|p| (p.at, p.length)), mismatch(kind, "integer"));
-                self.ranges(ipv6, at, |first, last| (first, last), |key| key)
-            }
-            Type::Interface | Type::InterfaceNumber | Type::Text | Type::Ethernet | Type::Label => {
-                // A number can be a name.
-                refuse(&mut ipv4.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv4 address"));
-                refuse(&mut ipv6.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv6 address"));
-                let mut set = Set::empty();
-                for plain in numbers {
-                    match kind.read(plain.first.to_string().as_bytes()) {
-                        Ok(crate::formats::nftables::types::Value::Set(one)) if plain.first == plain.last => {
-                            set = set.union(&one);
-                        }
-                        Ok(crate::formats::nftables::types::Value::Name(name)) if plain.first == plain.last => {
-                            self.contents.sure.names.push(name);
-                        }
-                        Ok(_) => self.refuse(span(plain.at, plain.length), "a range of names"),
-                        Err(reason) => self.refuse(span(plain.at, plain.length), reason),
-                    }
-                }
-                set
-            }
-            _ => {
-                refuse(&mut ipv4.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv4 address"));
-                refuse(&mut ipv6.iter().map(|p| (p.at, p.length)), mismatch(kind, "IPv6 address"));
-                let large = numbers.iter().filter(|plain| u128::from(plain.first.max(plain.last)) > kind.largest());
-                refuse(
-                    &mut large.map(|p| (p.at, p.length)),
-                    format!("Value {} exceeds valid range 0-{}", kind.title(), kind.largest()),
-                );
-                self.ranges(numbers, at, |first, last| (first, last), |(first, last)| (first.into(), last.into()))
-            }
-        }
-    }
-
-    /// Intervals as a set; refuses what overlaps or has a form that the set cannot hold. `pack` makes two ends one value that
-    /// sorts as they do.
-    fn ranges<N: Copy + Ord, K: Copy + Ord>(
-        &mut self,
-        plain: &[Plain<N>],
-        at: Span,
-        pack: impl Fn(N, N) -> K,
-        unpack: impl Fn(K) -> (u128, u128),
-    ) -> Set {
-        let span =
-            |plain: &Plain<N>| Span { source: at.source, start: plain.at, end: plain.at + u32::from(plain.length) };
-        if !self.declared.interval {
-            for one in plain.iter().filter(|one| one.form != Form::Single).take(MOST_ERRORS) {
-                self.refuse(span(one), needs_interval(one.form));
-            }
-        }
-        let mut keys = Vec::with_capacity(plain.len());
-        let mut backwards = 0;
-        for one in plain {
-            if one.first <= one.last {
-                keys.push(pack(one.first, one.last));
-            } else if backwards < MOST_ERRORS {
-                backwards += 1;
-                self.refuse(span(one), "Range has zero or negative size");
-            }
-        }
-        if !keys.is_sorted() {
-            keys.sort_unstable();
-        }
-        if self.declared.interval && !self.declared.auto_merge {
-            let mut conflicts = Vec::new();
-            let mut before: Option<(K, u128)> = None;
-            for key in &keys {
-                let (first, last) = unpack(*key);
-                if let Some((other, end)) = before
-                    && first <= end
-                    && other != *key
-                    && conflicts.len() < MOST_ERRORS
-                {
-                    conflicts.push(*key);
-                }
-                before = Some((*key, before.map_or(last, |(_, end)| end.max(last))));
-            }
-            for one in conflicts.iter().filter_map(|key| plain.iter().find(|one| pack(one.first, one.last) == *key)) {
-                self.refuse(span(one), "conflicting intervals specified");
-            }
-        }
-        Set::from_sorted(keys.into_iter().map(unpack))
     }
 
     fn element(&mut self, element: &'r Element<'t>) {
@@ -539,16 +432,9 @@ impl<'r, 't> Reader<'_, 'r, 't> {
     }
 }
 
-fn mismatch(kind: Type, found: &str) -> String {
-    format!("datatype mismatch, expected {}, expression has type {found}", kind.title())
-}
-
-fn needs_interval(form: Form) -> String {
+pub(super) fn needs_interval(form: Form) -> String {
     let what = if form == Form::Range { "range" } else { "prefix" };
     format!("You must add 'flags interval' to your set declaration if you want to add {what} elements")
 }
 
 const NO_VALUE: &str = "Could not process rule: Invalid argument: an element of a map without a value";
-
-/// More errors than this in one list are not listed.
-const MOST_ERRORS: usize = 20;

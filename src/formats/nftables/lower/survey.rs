@@ -1,7 +1,8 @@
 //! A first look at all rules: what they write that others read, what leads where, and what asks for fragments.
 
 use super::terms::Truth;
-use crate::formats::nftables::ruleset::{Chain, Ruleset, Table};
+use crate::formats::nftables::ruleset::{Chain, Placed, Ruleset, Table};
+use crate::formats::nftables::runs::Shapes;
 use crate::formats::nftables::syntax::{
     CtKey, Expression, ExtensionField, Field, Jump, Kind, MetaKey, Rule, SetData, Statement, StatementKind, Verdict,
 };
@@ -40,7 +41,7 @@ impl Survey {
             for chain in &table.chains {
                 let mut seen = Seen::default();
                 let mut look = Look { table, seen: &mut seen, fragments: false };
-                look.chain(chain);
+                look.chain(chain, &ruleset.shapes);
                 survey.fragments |= look.fragments;
                 survey.writes |= !seen.writes.is_empty();
                 survey.beside |= seen.beside;
@@ -97,9 +98,12 @@ struct Look<'s, 'r, 't> {
 }
 
 impl Look<'_, '_, '_> {
-    fn chain(&mut self, chain: &Chain<'_>) {
+    fn chain(&mut self, chain: &Chain<'_>, shapes: &Shapes<'_>) {
         for (number, placed) in chain.rules.iter().enumerate() {
-            self.rule(&placed.rule, number);
+            match placed {
+                Placed::Rule(_, rule) => self.rule(rule, number),
+                Placed::Run(run) => run.shapes.iter().for_each(|shape| self.rule(&shapes.get(*shape).rule, number)),
+            }
         }
     }
 

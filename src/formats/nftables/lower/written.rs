@@ -91,11 +91,14 @@ pub(super) fn digest_of_ranges(ranges: &[(u128, u128)]) -> String {
     let mut bytes = Vec::with_capacity(1 << 16);
     for chunk in ranges.chunks(1 << 11) {
         bytes.clear();
+        if narrow {
+            let both = |(first, last): &(u128, u128)| u64::try_from(first << 32 | last).expect("both are narrow");
+            chunk.iter().for_each(|range| bytes.extend_from_slice(&both(range).to_be_bytes()));
+            hash.update(&bytes);
+            continue;
+        }
         for end in chunk.iter().flat_map(|(first, last)| [first, last]) {
-            match u32::try_from(*end) {
-                Ok(end) if narrow => bytes.extend_from_slice(&end.to_be_bytes()),
-                Ok(_) | Err(_) => bytes.extend_from_slice(&end.to_be_bytes()),
-            }
+            bytes.extend_from_slice(&end.to_be_bytes());
         }
         hash.update(&bytes);
     }

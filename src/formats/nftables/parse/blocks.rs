@@ -2,7 +2,7 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
-    Base, Chain, Command, Declaration, Family, Kind as Expressed, Name, Path, Policy, Priority, Rule, Table, TableFlag,
+    Base, Chain, Command, Declaration, Family, Kind as Expressed, Name, Path, Policy, Priority, Table, TableFlag,
     Verb,
 };
 use super::{Parsed, Parser, Refusal};
@@ -121,18 +121,18 @@ impl<'t> Parser<'_, 't> {
     }
 
     fn table_item(&mut self, table: &mut Table<'t>, block: &mut Block<'t>) -> Parsed<()> {
+        self.count_tree()?;
         let start = self.here();
         let within = |name: Name<'t>| Path { family: table.family, table: table.name.clone(), name };
         match self.word() {
             b"chain" => {
                 self.advance();
                 let path = within(self.name()?);
-                let chain = Chain { path: path.clone(), base: None, policy: None, comment: None, handle: None };
+                let chain = Chain { path, base: None, policy: None, comment: None, handle: None };
                 let at = self.since(start);
                 let (chain, rules) = self.chain_block(chain)?;
                 block.chains.push(Command { at, verb: Verb::Add(Declaration::Chain(chain)) });
-                let added = |rule: Rule<'t>| Command { at: rule.at, verb: Verb::AddRule(path.clone(), None, rule) };
-                block.rules.extend(rules.into_iter().map(added));
+                block.rules.extend(rules);
             }
             word @ (b"set" | b"map") => {
                 self.advance();
@@ -198,15 +198,15 @@ impl<'t> Parser<'_, 't> {
         Ok(text)
     }
 
-    /// The braces of a chain.
-    pub(super) fn chain_block(&mut self, mut chain: Chain<'t>) -> Parsed<(Chain<'t>, Vec<Rule<'t>>)> {
+    /// The braces of a chain; what adds its rules is told beside it.
+    pub(super) fn chain_block(&mut self, mut chain: Chain<'t>) -> Parsed<(Chain<'t>, Vec<Command<'t>>)> {
         self.expect_sign(Sign::OpenBrace, "`{`")?;
         let mut rules = Vec::new();
         self.block(true, |parser| parser.chain_item(&mut chain, &mut rules))?;
         Ok((chain, rules))
     }
 
-    fn chain_item(&mut self, chain: &mut Chain<'t>, rules: &mut Vec<Rule<'t>>) -> Parsed<()> {
+    fn chain_item(&mut self, chain: &mut Chain<'t>, rules: &mut Vec<Command<'t>>) -> Parsed<()> {
         let start = self.here();
         match self.word() {
             b"type" => {
@@ -240,7 +240,7 @@ impl<'t> Parser<'_, 't> {
                 }
             }
             b"comment" => self.comment(start, &mut chain.comment)?,
-            _ => rules.push(self.rule()?),
+            _ => self.rules(&chain.path, rules)?,
         }
         self.separator()
     }

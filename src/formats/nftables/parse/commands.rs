@@ -7,8 +7,8 @@ use super::super::syntax::{
     Verb,
 };
 use super::{
-    Defined, MOST_ELEMENTS, MOST_ERRORS, MOST_INCLUDED, MOST_INCLUDES, MOST_NESTED, MOST_PASSED, Parsed, Parser,
-    Refusal, unquoted,
+    Defined, MOST_ELEMENTS, MOST_ERRORS, MOST_INCLUDED, MOST_INCLUDES, MOST_LINES, MOST_NESTED, MOST_PASSED,
+    MOST_TREES, Parsed, Parser, Refusal, unquoted,
 };
 use crate::formats::Disposition;
 use crate::text::Span;
@@ -41,6 +41,7 @@ impl<'t> Parser<'_, 't> {
         if self.common()? {
             return Ok(());
         }
+        self.count_tree()?;
         self.command()?;
         match self.peek().kind {
             Kind::End | Kind::Newline | Kind::Sign(Sign::Semicolon) => Ok(()),
@@ -72,12 +73,34 @@ impl<'t> Parser<'_, 't> {
         self.leave(at);
         if self.errors == MOST_ERRORS || passed == MOST_PASSED {
             self.errors = MOST_ERRORS;
-            self.give_up();
+            self.give_up_on_errors();
         }
     }
 
+    /// Refuses to read on where a text has no end of commands or rules.
+    pub(super) fn count_tree(&mut self) -> Parsed<()> {
+        self.trees += 1;
+        if self.trees <= MOST_TREES && self.lines < MOST_LINES {
+            return Ok(());
+        }
+        let reason = format!(
+            "more than {MOST_TREES} commands, rules and elements, or {MOST_LINES} rules that are much alike, up to here: \
+             the rest is not read"
+        );
+        let refusal = Box::new(Refusal { at: self.here(), reason: reason.clone() });
+        if self.errors < MOST_ERRORS {
+            self.errors = MOST_ERRORS;
+            self.give_up(reason);
+        }
+        Err(refusal)
+    }
+
+    fn give_up_on_errors(&mut self) {
+        self.give_up(format!("not read: nft gives up after {MOST_ERRORS} errors"));
+    }
+
     /// Reads nothing more.
-    fn give_up(&mut self) {
+    fn give_up(&mut self, reason: String) {
         self.ahead = None;
         while self.files.len() > 1 {
             self.claim_to(self.files.last().map_or(0, |file| file.text.len()), Disposition::Modelled);
@@ -88,7 +111,7 @@ impl<'t> Parser<'_, 't> {
             (file.at, file.claimed, file.commented) = (end, end, end);
             if start < end {
                 let at = super::span(file.source, start, end);
-                self.account.gap(at, format!("not read: nft gives up after {MOST_ERRORS} errors"));
+                self.account.gap(at, reason);
             }
         }
     }
@@ -197,7 +220,7 @@ impl<'t> Parser<'_, 't> {
                 self.account.gap(at, reason);
                 self.errors += 1;
                 if self.errors == MOST_ERRORS {
-                    self.give_up();
+                    self.give_up_on_errors();
                 }
             }
         }
@@ -292,13 +315,11 @@ impl<'t> Parser<'_, 't> {
             b"chain" => {
                 self.advance();
                 let path = self.path()?;
-                let chain = Chain { path: path.clone(), base: None, policy: None, comment: None, handle: None };
+                let chain = Chain { path, base: None, policy: None, comment: None, handle: None };
                 let (chain, rules) =
                     if self.is_sign(Sign::OpenBrace) { self.chain_block(chain)? } else { (chain, vec![]) };
                 self.push_command(start, wrap(Declaration::Chain(chain)));
-                for rule in rules {
-                    self.commands.push(Command { at: rule.at, verb: Verb::AddRule(path.clone(), None, rule) });
-                }
+                self.commands.extend(rules);
                 Ok(())
             }
             b"rule" => {

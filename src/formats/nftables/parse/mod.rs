@@ -7,7 +7,7 @@
 
 mod blocks;
 mod commands;
-mod elements;
+pub(super) mod elements;
 mod expressions;
 mod objects;
 mod primary;
@@ -21,7 +21,8 @@ use super::account::Account;
 use super::include::Includes;
 use super::lex::{self, Kind, Sign, Token};
 use super::recognise;
-use super::syntax::{Command, Expression, Name, Statement};
+use super::runs::{Blocks, Shapes};
+use super::syntax::{Command, Expression, Name, Rule, Statement};
 use crate::formats::Disposition;
 use crate::text::{SourceId, Span, escape};
 use std::borrow::Cow;
@@ -49,6 +50,12 @@ const MOST_NESTED: usize = 64;
 /// How many elements a variable may stand for.
 const MOST_ELEMENTS: usize = 1 << 24;
 
+/// How many commands, rules and elements of sets that are not plain are kept: about a gigabyte of them.
+const MOST_TREES: usize = 1_000_000;
+
+/// How many rules may stand in lines of known shapes, which take a tenth of that each.
+const MOST_LINES: usize = 4_000_000;
+
 /// How deep includes may be nested, as in nft.
 const MOST_INCLUDED: usize = 16;
 
@@ -56,9 +63,14 @@ const MOST_INCLUDED: usize = 16;
 const MOST_INCLUDES: usize = 10_000;
 
 /// The commands of a main file and of all that it includes.
-pub(super) fn parse<'t>(file: SourceId, includes: &Includes<'t, '_>, account: &mut Account) -> Vec<Command<'t>> {
+pub(super) fn parse<'t>(
+    file: SourceId,
+    includes: &Includes<'t, '_>,
+    shapes: &mut Shapes<'t>,
+    account: &mut Account,
+) -> Vec<Command<'t>> {
     let mut own = Account::default();
-    let mut parser = Parser::new(includes, &mut own, span(file, 0, 0));
+    let mut parser = Parser::new(includes, shapes, &mut own, span(file, 0, 0));
     parser.push(file);
     parser.file();
     let Parser { commands, errors, .. } = parser;
@@ -87,14 +99,14 @@ pub(super) fn parse<'t>(file: SourceId, includes: &Includes<'t, '_>, account: &m
 
 /// Whether the file is the inside of a chain or table.
 fn fragment(file: SourceId, includes: &Includes<'_, '_>) -> Option<&'static str> {
-    let mut account = Account::default();
-    let mut chain = Parser::new(includes, &mut account, span(file, 0, 0));
+    let (mut account, mut shapes) = (Account::default(), Shapes::default());
+    let mut chain = Parser::new(includes, &mut shapes, &mut account, span(file, 0, 0));
     chain.push(file);
     if chain.inside_chain() {
         return Some("rules without a chain");
     }
-    let mut account = Account::default();
-    let mut table = Parser::new(includes, &mut account, span(file, 0, 0));
+    let (mut account, mut shapes) = (Account::default(), Shapes::default());
+    let mut table = Parser::new(includes, &mut shapes, &mut account, span(file, 0, 0));
     table.push(file);
     table.inside_table().then_some("what a table holds, without the table")
 }
@@ -104,10 +116,10 @@ fn fragment(file: SourceId, includes: &Includes<'_, '_>) -> Option<&'static str>
 /// # Errors
 /// What nft would not take; the place is that of the whole text.
 pub(super) fn statements<'t>(text: &'t [u8], at: Span) -> Result<Vec<Statement<'t>>, Refusal> {
-    let (nothing, mut account) = (Includes::none(), Account::default());
-    let mut parser = Parser::new(&nothing, &mut account, at);
+    let (nothing, mut shapes, mut account) = (Includes::none(), Shapes::default(), Account::default());
+    let mut parser = Parser::new(&nothing, &mut shapes, &mut account, at);
     parser.fixed = Some(at);
-    parser.files.push(File { source: at.source, text, at: 0, claimed: 0, commented: 0 });
+    parser.files.push(File { source: at.source, text, at: 0, claimed: 0, commented: 0, earlier: None });
     let found = parser.statement_list().and_then(|found| match parser.peek().kind {
         Kind::End => Ok(found),
         _ => Err(parser.unexpected("the end")),
@@ -115,9 +127,24 @@ pub(super) fn statements<'t>(text: &'t [u8], at: Span) -> Result<Vec<Statement<'
     found.map_err(|refusal| *refusal)
 }
 
+/// The rule that stands there, alone to the end of its line, without a block around it and without variables.
+///
+/// # Errors
+/// What nft would not take.
+pub(super) fn rule(text: &[u8], at: Span) -> Result<Rule<'_>, Refusal> {
+    let (nothing, mut shapes, mut account) = (Includes::none(), Shapes::default(), Account::default());
+    let (start, end) = (at.start as usize, at.end as usize);
+    let mut parser = Parser::new(&nothing, &mut shapes, &mut account, Span { end: at.start, ..at });
+    // With the end of its line, which some tokens need.
+    let text = text.get(..=end).unwrap_or(text);
+    parser.files.push(File { source: at.source, text, at: start, claimed: start, commented: start, earlier: None });
+    parser.rule().map_err(|refusal| *refusal)
+}
+
 /// Text on its way to commands.
 struct Parser<'p, 't> {
     includes: &'p Includes<'t, 'p>,
+    shapes: &'p mut Shapes<'t>,
     account: &'p mut Account,
     /// The files that are open; each is included by the one before it.
     files: Vec<File<'t>>,
@@ -134,6 +161,10 @@ struct Parser<'p, 't> {
     /// Where the last error was.
     ended: Option<Span>,
     included: usize,
+    /// How many trees were made.
+    trees: usize,
+    /// How many rules were read by their shapes.
+    lines: usize,
     nested: usize,
     /// Within a chain without a name, which cannot hold another.
     unnamed: bool,
@@ -159,12 +190,20 @@ struct File<'t> {
     claimed: usize,
     /// Comments before this are noted.
     commented: usize,
+    /// What the other side has in this file.
+    earlier: Option<Blocks<'t>>,
 }
 
 impl<'p, 't> Parser<'p, 't> {
-    fn new(includes: &'p Includes<'t, 'p>, account: &'p mut Account, start: Span) -> Self {
+    fn new(
+        includes: &'p Includes<'t, 'p>,
+        shapes: &'p mut Shapes<'t>,
+        account: &'p mut Account,
+        start: Span,
+    ) -> Self {
         Self {
             includes,
+            shapes,
             account,
             files: Vec::new(),
             ahead: None,
@@ -175,6 +214,8 @@ impl<'p, 't> Parser<'p, 't> {
             errors: 0,
             ended: None,
             included: 0,
+            trees: 0,
+            lines: 0,
             nested: 0,
             unnamed: false,
             fixed: None,
@@ -184,7 +225,8 @@ impl<'p, 't> Parser<'p, 't> {
     fn push(&mut self, source: SourceId) {
         let text = self.includes.text(source);
         self.last = Span { source, start: 0, end: 0 };
-        self.files.push(File { source, text, at: 0, claimed: 0, commented: 0 });
+        let earlier = self.includes.earlier(source).map(Blocks::new);
+        self.files.push(File { source, text, at: 0, claimed: 0, commented: 0, earlier });
     }
 
     /// The next token. At the end of an included file it is that of the one that includes it.

@@ -1,12 +1,67 @@
 //! Rules: statements and a comment.
 
 use super::super::lex::{Kind, Sign};
-use super::super::syntax::{Jump, Rule, Statement, StatementKind, Verdict};
-use super::{MOST_ELEMENTS, Parsed, Parser, Refusal};
+use super::super::runs;
+use super::super::syntax::{ChainPath, Command, Jump, Rule, Statement, StatementKind, Verb, Verdict};
+use super::{MOST_ELEMENTS, MOST_LINES, Parsed, Parser, Refusal, span};
 use crate::formats::Disposition;
 
 impl<'t> Parser<'_, 't> {
+    /// The rule of a chain that is next, and those in the lines behind it as far as their shapes are known.
+    pub(super) fn rules(&mut self, path: &ChainPath<'t>, commands: &mut Vec<Command<'t>>) -> Parsed<()> {
+        let start = self.here();
+        if self.runs(path, commands) {
+            return Ok(());
+        }
+        self.claim_to_here(start.start as usize, start.source);
+        let before = self.account.claims.len();
+        let rule = self.rule()?;
+        let text = self.files.last().filter(|file| file.source == start.source).map(|file| file.text);
+        let rule = match text {
+            Some(text) => match self.shapes.learn(text, rule) {
+                Ok(()) => {
+                    // Read as the first of its shape: what became of it is said with the others.
+                    self.account.claims.truncate(before);
+                    self.ahead = None;
+                    if let Some(file) = self.files.last_mut() {
+                        file.at = start.start as usize;
+                    }
+                    assert!(self.runs(path, commands), "a rule is of its own shape");
+                    return Ok(());
+                }
+                Err(rule) => rule,
+            },
+            None => rule,
+        };
+        commands.push(Command { at: rule.at, verb: Verb::AddRule(path.clone(), None, rule) });
+        Ok(())
+    }
+
+    /// Takes lines of known shapes; whether there was one.
+    fn runs(&mut self, path: &ChainPath<'t>, commands: &mut Vec<Command<'t>>) -> bool {
+        let start = self.peek().start;
+        let most = MOST_LINES - self.lines;
+        let Some(file) = self.files.last_mut().filter(|_| self.fixed.is_none()) else { return false };
+        let mut comments = Vec::new();
+        let found = runs::runs(file.source, file.text, start, self.shapes, file.earlier.as_mut(), most, &mut comments);
+        let Some(end) = found.last().map(|run| run.at.end as usize) else { return false };
+        let source = file.source;
+        self.claim_to_here(start, source);
+        for comment in comments {
+            self.account.claim(span(source, comment.start, comment.end), runs::COMMENT);
+        }
+        if let Some(file) = self.files.last_mut() {
+            (file.at, file.claimed) = (end, end);
+        }
+        self.ahead = None;
+        self.last = span(source, end - 1, end);
+        self.lines += found.iter().map(runs::Run::len).sum::<usize>().min(most);
+        commands.extend(found.into_iter().map(|run| Command { at: run.at, verb: Verb::AddRun(path.clone(), run) }));
+        true
+    }
+
     pub(super) fn rule(&mut self) -> Parsed<Rule<'t>> {
+        self.count_tree()?;
         let start = self.here();
         self.used = (0, 0);
         let statements = self.statement_list()?;

@@ -11,6 +11,7 @@ mod references;
 
 use super::account::Account;
 use super::ruleset::{Chain, Change, ChangeAction, Placed, Ruleset, Set, Table};
+use super::runs::Run;
 use super::syntax::{
     self, Command, Declaration, Elements, Family, Found, Listed, Name, Path, Place, Rule, TableFlag, Verb,
 };
@@ -26,24 +27,21 @@ type Done = Result<(), (Span, String)>;
 
 /// Carries out transactions one after the other.
 pub(super) fn run<'t>(transactions: Vec<Vec<Command<'t>>>, ruleset: &mut Ruleset<'t>, account: &mut Account) {
-    let mut program = Program { ruleset, account, flushes: Flushes::default(), added: Vec::new(), removes: false };
+    let mut program = Program { ruleset, account, flushes: Flushes::default(), added: Vec::new(), runs: false, removes: false };
     for commands in transactions {
         for command in commands {
             let whole = command.at;
             if let Err((at, reason)) = program.command(whole, command.verb) {
-                // It is said once what became of the command.
-                program.account.claim(whole, Disposition::Modelled);
-                program.account.gap(at, reason);
-                program.removes = true;
+                program.refuse(whole, at, reason);
             }
         }
         program.flushes.end_transaction();
     }
     program.claim_removed();
-    let Program { ruleset, account, flushes, added: _, removes: _ } = program;
+    let Program { ruleset, account, flushes, added: _, runs: _, removes: _ } = program;
     ruleset.flushes.extend(flushes.into_list());
     for table in &ruleset.tables {
-        jumps::check(table, account);
+        jumps::check(table, &ruleset.shapes, account);
     }
 }
 
@@ -53,24 +51,35 @@ struct Program<'r, 't> {
     flushes: Flushes,
     /// Where every rule stands that was added at some time.
     added: Vec<Span>,
+    /// Whether there are runs.
+    runs: bool,
     /// Whether something was taken away, or refused.
     removes: bool,
 }
 
 impl<'t> Program<'_, 't> {
+    fn refuse(&mut self, whole: Span, at: Span, reason: String) {
+        // It is said once what became of the command.
+        self.account.claim(whole, Disposition::Modelled);
+        self.account.gap(at, reason);
+        self.removes = true;
+    }
+
     fn command(&mut self, at: Span, verb: Verb<'t>) -> Done {
         match verb {
             Verb::Add(declaration) => self.declare(at, declaration, false),
             Verb::Create(declaration) => self.declare(at, declaration, true),
             Verb::AddRule(path, place, rule) => self.add_rule(&path, place, rule, false),
+            Verb::AddRun(path, run) => self.add_run(&path, run),
             Verb::InsertRule(path, place, rule) => self.add_rule(&path, place, rule, true),
             Verb::ReplaceRule(path, handle, rule) => {
                 self.removes = true;
+                self.dissolve();
                 self.check_rule(&path, &rule);
                 let chain = self.chain(&path)?;
                 let index = index_of(chain, Place::Handle(handle), path.name.at)?;
                 if let Some(placed) = chain.rules.get_mut(index) {
-                    *placed = Placed { handle: Some(handle), rule };
+                    *placed = Placed::Rule(Some(handle), rule);
                 }
                 Ok(())
             }
@@ -209,10 +218,13 @@ impl<'t> Program<'_, 't> {
     }
 
     fn add_rule(&mut self, path: &Path<'t>, place: Option<Place>, rule: Rule<'t>, before: bool) -> Done {
+        if place.is_some() {
+            self.dissolve();
+        }
         self.check_rule(path, &rule);
         self.flushes.filled(path, false, rule.at);
         let chain = self.chain(path)?;
-        let placed = Placed { handle: rule.handle, rule };
+        let placed = Placed::Rule(rule.handle, rule);
         match place {
             None if before => chain.rules.push_front(placed),
             None => chain.rules.push_back(placed),
@@ -224,13 +236,71 @@ impl<'t> Program<'_, 't> {
         Ok(())
     }
 
+    fn add_run(&mut self, path: &Path<'t>, run: Run<'t>) -> Done {
+        let Ruleset { shapes, .. } = &*self.ruleset;
+        let Some(table) = self.ruleset.table(path.family, &path.table.text) else {
+            return self.add_one_by_one(path, &run);
+        };
+        let mut wrong = false;
+        for shape in &run.shapes {
+            let rule = &shapes.get(*shape).rule;
+            references::of_rule(rule, &mut |used| wrong |= check(table, path, used).is_some());
+            wrong |= references::after_the_end(rule).is_some();
+        }
+        if wrong || table.chain(&path.name.text).is_none() {
+            // What is wrong is said of each rule.
+            return self.add_one_by_one(path, &run);
+        }
+        self.flushes.filled(path, false, run.places().next().unwrap_or(run.at));
+        self.runs = true;
+        self.chain(path)?.rules.push_back(Placed::Run(run));
+        Ok(())
+    }
+
+    fn add_one_by_one(&mut self, path: &Path<'t>, run: &Run<'t>) -> Done {
+        let mut done = Vec::new();
+        run.rules(|rule| {
+            let at = rule.at;
+            if let Err((place, reason)) = self.add_rule(path, None, rule, false) {
+                done.push((at, place, reason));
+            }
+        });
+        for (at, place, reason) in done {
+            self.refuse(at, place, reason);
+        }
+        Ok(())
+    }
+
+    /// Turns all runs into rules, since something is to be done to single ones.
+    fn dissolve(&mut self) {
+        if !std::mem::take(&mut self.runs) {
+            return;
+        }
+        let added = &mut self.added;
+        for chain in self.ruleset.tables.iter_mut().flat_map(|table| table.chains.iter_mut()) {
+            for placed in std::mem::take(&mut chain.rules) {
+                match placed {
+                    Placed::Rule(..) => chain.rules.push_back(placed),
+                    Placed::Run(run) => run.rules(|rule| {
+                        added.push(rule.at);
+                        chain.rules.push_back(Placed::Rule(rule.handle, rule));
+                    }),
+                }
+            }
+        }
+    }
+
     /// What is not in the ruleset at the end has no meaning; the rest is claimed where its meaning is found.
     fn claim_removed(&mut self) {
         if !self.removes {
             return;
         }
         let chains = self.ruleset.tables.iter().flat_map(|table| table.chains.iter());
-        let there: HashSet<Span> = chains.flat_map(|chain| chain.rules.iter()).map(|placed| placed.rule.at).collect();
+        let rules = chains.flat_map(|chain| chain.rules.iter()).filter_map(|placed| match placed {
+            Placed::Rule(_, rule) => Some(rule.at),
+            Placed::Run(_) => None,
+        });
+        let there: HashSet<Span> = rules.collect();
         for at in self.added.iter().filter(|at| !there.contains(at)) {
             self.account.claim(*at, Disposition::Inert("not in the ruleset at the end"));
         }
@@ -274,6 +344,7 @@ impl<'t> Program<'_, 't> {
 
     fn delete(&mut self, at: Span, found: Found<'t>, must_exist: bool) -> Done {
         self.removes = true;
+        self.dissolve();
         let unless = |result: Done| if must_exist { result } else { Ok(()) };
         match found {
             Found::Table(family, name) => {
@@ -361,6 +432,7 @@ impl<'t> Program<'_, 't> {
 
     fn flush(&mut self, at: Span, listed: Listed<'t>) -> Done {
         self.removes |= !self.ruleset.tables.is_empty();
+        self.dissolve();
         match listed {
             Listed::Ruleset(family) => {
                 self.ruleset.tables.retain(|table| family.is_some_and(|family| table.head.family != family));
@@ -404,6 +476,13 @@ impl<'t> Program<'_, 't> {
     }
 }
 
+/// Whether what a rule means does not depend on what else is declared, but for the chains that it leads to.
+pub(super) fn shares_text(rule: &Rule<'_>) -> bool {
+    let mut shares = true;
+    references::of_rule(rule, &mut |used| shares &= matches!(used, Used::Chain(_)));
+    shares
+}
+
 const NO_BASE: &str = "only a base chain, with type, hook and priority, has a policy: nft refuses the file";
 
 /// What is wrong with the use of a name.
@@ -433,7 +512,11 @@ fn check(table: &Table<'_>, path: &Path<'_>, used: Used<'_, '_>) -> Option<(Opti
 fn uses(table: &Table<'_>, name: &[u8], is: impl Fn(Used<'_, '_>, &[u8]) -> bool) -> bool {
     let mut found = false;
     for placed in table.chains.iter().flat_map(|chain| &chain.rules) {
-        references::of_rule(&placed.rule, &mut |used| found |= is(used, name));
+        match placed {
+            Placed::Rule(_, rule) => references::of_rule(rule, &mut |used| found |= is(used, name)),
+            // Before anything is deleted they are dissolved.
+            Placed::Run(_) => found = true,
+        }
         if found {
             return true;
         }
@@ -452,7 +535,10 @@ fn index_of(chain: &Chain<'_>, place: Place, at: Span) -> Result<usize, (Span, S
             index.ok_or_else(|| (at, "the chain has no rule of that index: nft refuses the file".to_owned()))
         }
         Place::Handle(handle) => {
-            let index = chain.rules.iter().position(|placed| placed.handle == Some(handle));
+            let index = chain.rules.iter().position(|placed| match placed {
+                Placed::Rule(known, _) => *known == Some(handle),
+                Placed::Run(_) => false,
+            });
             index.ok_or_else(|| (at, unknown_handle(handle)))
         }
     }

@@ -1,3 +1,4 @@
+use super::super::runs::Run;
 use super::{Elements, Expression, Family, Name, Statement};
 use crate::text::Span;
 use std::borrow::Cow;
@@ -21,6 +22,8 @@ pub(in crate::formats::nftables) enum Verb<'t> {
     InsertRule(ChainPath<'t>, Option<Place>, Rule<'t>),
     /// `add rule …`: after a place, or last.
     AddRule(ChainPath<'t>, Option<Place>, Rule<'t>),
+    /// Rules that stand one to a line in a block: last.
+    AddRun(ChainPath<'t>, Run<'t>),
     /// `replace rule … handle n …`.
     ReplaceRule(ChainPath<'t>, u64, Rule<'t>),
     /// `delete …`, and `destroy …`, which need not find it.
