@@ -183,6 +183,11 @@ fn whole_processes(shared: &Path, made: &Path, wanted: &dyn Fn(&str) -> bool) ->
             translated(shared, made, "acl", "10000", "--change 10")?,
         ),
         (
+            "100,000 rules",
+            translated(shared, made, "acl", "100000", "")?,
+            translated(shared, made, "acl", "100000", "--change 10")?,
+        ),
+        (
             "a set of 1,000,000",
             set(made, name, Order::Sorted, Notation::Text, 0)?,
             set(made, name, Order::Sorted, Notation::Text, 10)?,

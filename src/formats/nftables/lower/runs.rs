@@ -61,7 +61,8 @@ impl<'r, 't> Lowering<'_, 'r, 't> {
     ) {
         let early = self.timing.is_early(place.table, place.chain);
         let family = self.ruleset.tables[place.table].head.family as u32;
-        let context = family << 2 | u32::from(self.survey.fragments) << 1 | u32::from(early);
+        let prefixed = if run.prefix.is_empty() { 0 } else { runs::PREFIXED };
+        let context = prefixed | family << 2 | u32::from(self.survey.fragments) << 1 | u32::from(early);
         let anew;
         let read = match &run.body {
             Body::Same(lines) if lines.context == context => return again(reading, made, place, run, lines, account),

@@ -240,7 +240,7 @@ impl<'t> Parser<'_, 't> {
                 }
             }
             b"comment" => self.comment(start, &mut chain.comment)?,
-            _ => self.rules(&chain.path, rules)?,
+            _ => self.rules(None, &chain.path, rules)?,
         }
         self.separator()
     }

@@ -365,6 +365,12 @@ impl<'t> Parser<'_, 't> {
 
     fn add_rule(&mut self, start: Span) -> Parsed<()> {
         let (path, place) = self.rule_place()?;
+        if place.is_none() {
+            let mut rules = Vec::new();
+            let found = self.rules(Some(start), &path, &mut rules);
+            self.commands.extend(rules);
+            return found;
+        }
         let rule = self.rule()?;
         self.push_command(start, Verb::AddRule(path, place, rule));
         Ok(())

@@ -50,8 +50,8 @@ const MOST_NESTED: usize = 64;
 /// How many elements a variable may stand for.
 const MOST_ELEMENTS: usize = 1 << 24;
 
-/// How many commands, rules and elements of sets that are not plain are kept: about a gigabyte of them.
-const MOST_TREES: usize = 1_000_000;
+/// How many commands, rules and elements of sets that are not plain are kept: some hundreds of megabytes.
+const MOST_TREES: usize = 500_000;
 
 /// How many rules may stand in lines of known shapes, which take a tenth of that each.
 const MOST_LINES: usize = 4_000_000;

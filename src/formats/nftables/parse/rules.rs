@@ -5,12 +5,19 @@ use super::super::runs;
 use super::super::syntax::{ChainPath, Command, Jump, Rule, Statement, StatementKind, Verb, Verdict};
 use super::{MOST_ELEMENTS, MOST_LINES, Parsed, Parser, Refusal, span};
 use crate::formats::Disposition;
+use crate::text::Span;
 
 impl<'t> Parser<'_, 't> {
-    /// The rule of a chain that is next, and those in the lines behind it as far as their shapes are known.
-    pub(super) fn rules(&mut self, path: &ChainPath<'t>, commands: &mut Vec<Command<'t>>) -> Parsed<()> {
+    /// The rule of a chain that is next, and those in the lines behind it as far as their shapes are known. `begun`: where the
+    /// command begins that stands before the rule, and before each in the lines behind it.
+    pub(super) fn rules(
+        &mut self,
+        begun: Option<Span>,
+        path: &ChainPath<'t>,
+        commands: &mut Vec<Command<'t>>,
+    ) -> Parsed<()> {
         let start = self.here();
-        if self.runs(path, commands) {
+        if self.runs(begun, path, commands) {
             return Ok(());
         }
         self.claim_to_here(start.start as usize, start.source);
@@ -18,7 +25,7 @@ impl<'t> Parser<'_, 't> {
         let rule = self.rule()?;
         let text = self.files.last().filter(|file| file.source == start.source).map(|file| file.text);
         let rule = match text {
-            Some(text) => match self.shapes.learn(text, rule) {
+            Some(text) if self.prefix(begun, start).is_some() => match self.shapes.learn(text, rule) {
                 Ok(()) => {
                     // Read as the first of its shape: what became of it is said with the others.
                     self.account.claims.truncate(before);
@@ -26,38 +33,58 @@ impl<'t> Parser<'_, 't> {
                     if let Some(file) = self.files.last_mut() {
                         file.at = start.start as usize;
                     }
-                    assert!(self.runs(path, commands), "a rule is of its own shape");
+                    assert!(self.runs(begun, path, commands), "a rule is of its own shape");
                     return Ok(());
                 }
                 Err(rule) => rule,
             },
-            None => rule,
+            Some(_) | None => rule,
         };
-        commands.push(Command { at: rule.at, verb: Verb::AddRule(path.clone(), None, rule) });
+        let at = begun.map_or(rule.at, |begun| self.since(begun));
+        commands.push(Command { at, verb: Verb::AddRule(path.clone(), None, rule) });
         Ok(())
     }
 
     /// Takes lines of known shapes; whether there was one.
-    fn runs(&mut self, path: &ChainPath<'t>, commands: &mut Vec<Command<'t>>) -> bool {
-        let start = self.peek().start;
+    fn runs(&mut self, begun: Option<Span>, path: &ChainPath<'t>, commands: &mut Vec<Command<'t>>) -> bool {
+        let start = self.here();
         let most = MOST_LINES - self.lines;
+        let Some(prefix) = self.prefix(begun, start) else { return false };
         let Some(file) = self.files.last_mut().filter(|_| self.fixed.is_none()) else { return false };
+        let from = runs::Start { source: file.source, text: file.text, at: start.start as usize, prefix };
         let mut comments = Vec::new();
-        let found = runs::runs(file.source, file.text, start, self.shapes, file.earlier.as_mut(), most, &mut comments);
+        let found = runs::runs(&from, self.shapes, file.earlier.as_mut(), most, &mut comments);
         let Some(end) = found.last().map(|run| run.at.end as usize) else { return false };
-        let source = file.source;
-        self.claim_to_here(start, source);
+        self.claim_to_here(from.at, from.source);
         for comment in comments {
-            self.account.claim(span(source, comment.start, comment.end), runs::COMMENT);
+            self.account.claim(span(from.source, comment.start, comment.end), runs::COMMENT);
+        }
+        if !prefix.is_empty() {
+            for place in found.iter().flat_map(runs::Run::places).skip(1) {
+                let start = place.start as usize;
+                self.account.claim(span(from.source, start - prefix.len(), start), Disposition::Modelled);
+            }
         }
         if let Some(file) = self.files.last_mut() {
             (file.at, file.claimed) = (end, end);
         }
         self.ahead = None;
-        self.last = span(source, end - 1, end);
+        self.last = span(from.source, end - 1, end);
         self.lines += found.iter().map(runs::Run::len).sum::<usize>().min(most);
-        commands.extend(found.into_iter().map(|run| Command { at: run.at, verb: Verb::AddRun(path.clone(), run) }));
+        commands.extend(found.into_iter().map(|run| {
+            let path = if prefix.is_empty() { path.clone() } else { path.moved(run.at.start - start.start) };
+            Command { at: run.at, verb: Verb::AddRun(path, run) }
+        }));
         true
+    }
+
+    /// What stands before a rule, if it means the same wherever it stands.
+    fn prefix(&self, begun: Option<Span>, start: Span) -> Option<&'t [u8]> {
+        let Some(begun) = begun else { return Some(b"") };
+        let file = self.files.last().filter(|file| file.source == start.source && begun.source == start.source)?;
+        let prefix = file.text.get(begun.start as usize..start.start as usize)?;
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'\t' | b'_' | b'-' | b'.');
+        prefix.iter().all(plain).then_some(prefix)
     }
 
     pub(super) fn rule(&mut self) -> Parsed<Rule<'t>> {

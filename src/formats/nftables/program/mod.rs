@@ -261,7 +261,8 @@ impl<'t> Program<'_, 't> {
         let mut done = Vec::new();
         run.rules(|rule| {
             let at = rule.at;
-            if let Err((place, reason)) = self.add_rule(path, None, rule, false) {
+            let path = if run.prefix.is_empty() { path.clone() } else { path.moved(at.start - run.at.start) };
+            if let Err((place, reason)) = self.add_rule(&path, None, rule, false) {
                 done.push((at, place, reason));
             }
         });

@@ -1,6 +1,6 @@
 //! Lines that the other side of a change has too.
 
-use super::Shapes;
+use super::{Shapes, next_line};
 use crate::formats::{Disposition, Earlier, Lines, Note};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
@@ -31,7 +31,13 @@ impl<'t> Blocks<'t> {
     }
 
     /// The block with which the text goes on at `at`, and the shapes in it.
-    pub(super) fn at(&mut self, text: &[u8], at: usize, shapes: &Shapes<'_>) -> Option<(Lines, Vec<u32>)> {
+    pub(super) fn at(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        prefix: &[u8],
+        shapes: &Shapes<'_>,
+    ) -> Option<(Lines, Vec<u32>)> {
         let mut number = self.next;
         if !self.is_at(number, text, at) {
             number = *self.by_line.get(line(text, at))?;
@@ -40,6 +46,11 @@ impl<'t> Blocks<'t> {
             }
         }
         let block = *self.lines.get(number)?;
+        let end = at + (block.end - block.start) as usize;
+        let second = memchr::memchr(b'\n', &text[at..end]).map(|length| next_line(text, at + length, prefix));
+        if (block.context & PREFIXED != 0) == prefix.is_empty() || second == Some(None) {
+            return None;
+        }
         // It is known what lines of a shape mean only if one was read here.
         let (first, last) = [block.start, block.end].map(|end| self.marked.partition_point(|line| *line < end)).into();
         let mut found = Vec::with_capacity(last - first);
@@ -69,6 +80,9 @@ impl<'t> Blocks<'t> {
         text.get(at + old.len()) == Some(&b'\n') && new.first_chunk::<16>() == old.first_chunk::<16>() && new == old
     }
 }
+
+/// Added to the context of lines in which something stands before the rule.
+pub(in crate::formats::nftables) const PREFIXED: u32 = 1 << 16;
 
 /// What becomes of the comment of a rule.
 pub(in crate::formats::nftables) const COMMENT: Disposition = Disposition::Inert("comment");

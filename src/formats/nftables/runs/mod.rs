@@ -6,7 +6,7 @@
 mod blocks;
 mod shapes;
 
-pub(super) use blocks::{Blocks, COMMENT, notes_of};
+pub(super) use blocks::{Blocks, COMMENT, PREFIXED, notes_of};
 pub(super) use shapes::{Hole, Shape, Shapes};
 
 use super::parse;
@@ -21,6 +21,8 @@ pub(super) struct Run<'t> {
     /// From the first byte of the first rule to the last of the last.
     pub(super) at: Span,
     pub(super) text: &'t [u8],
+    /// What stands before each rule in its line, such as `add rule ip filter input `.
+    pub(super) prefix: &'t [u8],
     /// The shapes that occur, each once.
     pub(super) shapes: Vec<u32>,
     pub(super) body: Body,
@@ -59,7 +61,7 @@ impl<'t> Run<'t> {
             let found = shapes.find(self.text, at, &mut read.values);
             let (shape, stop) = found.expect("the lines of a run are of known shapes");
             read.lines.push(Line { shape, start: narrow(at), end: narrow(stop) });
-            at = next_line(self.text, stop);
+            at = next_line(self.text, stop, self.prefix).unwrap_or(end);
         }
         read
     }
@@ -74,13 +76,13 @@ impl<'t> Run<'t> {
 
     /// Where each rule stands.
     pub(super) fn places(&self) -> impl Iterator<Item = Span> {
-        let Self { at, text, shapes: _, body: _ } = *self;
+        let Self { at, text, prefix, shapes: _, body: _ } = *self;
         let mut next = at.start as usize;
         std::iter::from_fn(move || {
             let rest = text.get(next..at.end as usize).filter(|rest| !rest.is_empty())?;
             let end = memchr::memchr(b'\n', rest).map_or(at.end as usize, |length| next + length);
             let place = span(at.source, next..end);
-            next = next_line(text, end);
+            next = next_line(text, end, prefix).unwrap_or(at.end as usize);
             Some(place)
         })
     }
@@ -96,10 +98,11 @@ pub(super) fn rule(text: &[u8], place: Span) -> Rule<'_> {
     parse::rule(text, place).expect("a rule of this shape was read before")
 }
 
-/// The first byte of the rule in the line after the one that ends there.
-fn next_line(text: &[u8], end: usize) -> usize {
-    let rest = text.get(end + 1..).unwrap_or_default();
-    end + 1 + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+/// The first byte of the rule in the line after the one that ends there, if that begins in the same way.
+fn next_line(text: &[u8], end: usize, prefix: &[u8]) -> Option<usize> {
+    let rest = text.get(end + 1..)?;
+    let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    rest[blanks..].starts_with(prefix).then_some(end + 1 + blanks + prefix.len())
 }
 
 fn span(source: SourceId, at: Range<usize>) -> Span {
@@ -110,17 +113,27 @@ fn narrow(at: usize) -> u32 {
     u32::try_from(at).expect("sources are smaller than 4 GiB")
 }
 
-/// Reads the runs that begin at `start` as far as they go; to `most` rules or some more. What the other side
+/// Where runs begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start<'t> {
+    pub(super) source: SourceId,
+    pub(super) text: &'t [u8],
+    /// The first byte of the first rule.
+    pub(super) at: usize,
+    /// What stands before each rule in its line.
+    pub(super) prefix: &'t [u8],
+}
+
+/// Reads the runs that begin there as far as they go, to `most` rules or some more. What the other side
 /// has is not read again. `comments`: where the comments of their rules stand.
 pub(super) fn runs<'t>(
-    source: SourceId,
-    text: &'t [u8],
-    start: usize,
+    from: &Start<'t>,
     shapes: &mut Shapes<'t>,
     mut earlier: Option<&mut Blocks<'t>>,
     most: usize,
     comments: &mut Vec<Range<usize>>,
 ) -> Vec<Run<'t>> {
+    let Start { source, text, at: start, prefix } = *from;
     let mut runs = Vec::new();
     let (mut read, mut seen) = (Read::default(), Vec::new());
     let close = |read: &mut Read, seen: &mut Vec<u32>, runs: &mut Vec<Run<'t>>| {
@@ -128,22 +141,25 @@ pub(super) fn runs<'t>(
             && let [.., last] = read.lines.as_slice()
         {
             let at = Span { source, start: first.start, end: last.end };
-            runs.push(Run { at, text, shapes: std::mem::take(seen), body: Body::Read(std::mem::take(read)) });
+            runs.push(Run { at, text, prefix, shapes: std::mem::take(seen), body: Body::Read(std::mem::take(read)) });
         }
     };
     let (mut at, mut count) = (start, 0);
     shapes.begin();
     while count < most {
-        if let Some((same, of)) = earlier.as_deref_mut().and_then(|earlier| earlier.at(text, at, shapes)) {
+        if let Some((same, of)) = earlier.as_deref_mut().and_then(|earlier| earlier.at(text, at, prefix, shapes)) {
             close(&mut read, &mut seen, &mut runs);
             shapes.begin();
             let end = at + (same.end - same.start) as usize;
             if let Some(earlier) = &earlier {
                 comments.extend(earlier.comments(&same, at));
             }
-            runs.push(Run { at: span(source, at..end), text, shapes: of, body: Body::Same(same) });
-            at = next_line(text, end);
+            runs.push(Run { at: span(source, at..end), text, prefix, shapes: of, body: Body::Same(same) });
             count += same.count as usize;
+            match next_line(text, end, prefix) {
+                Some(next) => at = next,
+                None => break,
+            }
             continue;
         }
         let Some((shape, stop)) = shapes.find(text, at, &mut read.values) else { break };
@@ -155,8 +171,11 @@ pub(super) fn runs<'t>(
             seen.push(shape);
         }
         read.lines.push(Line { shape, start: narrow(at), end: narrow(stop) });
-        at = next_line(text, stop);
         count += 1;
+        match next_line(text, stop, prefix) {
+            Some(next) => at = next,
+            None => break,
+        }
     }
     close(&mut read, &mut seen, &mut runs);
     runs

@@ -65,6 +65,17 @@ pub(in crate::formats::nftables) struct Path<'t> {
     pub(in crate::formats::nftables) name: Name<'t>,
 }
 
+impl Path<'_> {
+    /// The same written so many bytes further on.
+    pub(in crate::formats::nftables) fn moved(&self, by: u32) -> Self {
+        let mut moved = self.clone();
+        for name in [&mut moved.table, &mut moved.name] {
+            name.at = Span { start: name.at.start + by, end: name.at.end + by, ..name.at };
+        }
+        moved
+    }
+}
+
 /// A chain in a table.
 pub(in crate::formats::nftables) type ChainPath<'t> = Path<'t>;
 
