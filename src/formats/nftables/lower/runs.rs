@@ -140,7 +140,7 @@ impl<'r, 't> Lowering<'_, 'r, 't> {
             terms.extend(all);
         }
         let is_known = |term: &&Term| matches!(term, Term::Families(_) | Term::Field(..) | Term::Address(..));
-        if !terms.iter().all(|term| is_known(term)) {
+        if !terms.iter().all(is_known) {
             return None;
         }
         let (mut fields, mut values) = (Vec::new(), Vec::new());

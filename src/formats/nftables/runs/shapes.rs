@@ -1,5 +1,7 @@
 //! Shapes of rules: their text but for addresses, ports, counts and the comment.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named is no hole: it is compared as text")]
+
 use crate::formats::nftables::parse::elements::{Value, plain};
 use crate::formats::nftables::syntax::{Expression, Field, Kind, Relation, Rule, Statement, StatementKind, Verdict};
 use crate::formats::nftables::syntax::Jump;
@@ -176,9 +178,9 @@ impl Shape<'_> {
 
     /// Where a byte of the first rule, outside of its holes, stands in one whose holes end at these places.
     pub(in crate::formats::nftables) fn moved(&self, places: &[usize], start: usize, at: usize) -> usize {
-        let before = self.openings.iter().zip(places).filter(|(opening, _)| opening.at.end <= at);
+        let mut before = self.openings.iter().zip(places).filter(|(opening, _)| opening.at.end <= at);
         let (first, here) =
-            before.last().map_or((self.rule.at.start as usize, start), |(opening, place)| (opening.at.end, *place));
+            before.next_back().map_or((self.rule.at.start as usize, start), |(opening, place)| (opening.at.end, *place));
         here + (at - first)
     }
 }
