@@ -43,6 +43,10 @@ impl PlanFile {
             let help = "name the one file that `terraform show -json` printed";
             return Err(refuse(format!("`{}` is not a file", path.display()), help));
         };
+        if !formats::holds_both_sides(&file.bytes) {
+            let help = "give what `terraform show -json` prints of a plan that was saved with -out";
+            return Err(refuse(format!("`{}` is not the JSON of a plan", path.display()), help));
+        }
         if let Some(most) = max_age {
             young(&file.bytes, *most)?;
         }

@@ -312,6 +312,12 @@ pub fn read_as(
     (Snapshot::new(configurations, gaps), memo, notes)
 }
 
+/// Whether a text holds both sides of a change, as a plan of Terraform does.
+#[must_use]
+pub fn holds_both_sides(text: &[u8]) -> bool {
+    terraform::is_plan(text)
+}
+
 /// When a text says that it was made, as it says it: plans of Terraform do.
 #[must_use]
 pub fn made_at(text: &[u8]) -> Option<String> {

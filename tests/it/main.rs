@@ -6,6 +6,7 @@ mod checks;
 mod cli;
 mod cloud_corpus;
 mod corpus;
+mod evasions;
 mod feeds;
 mod flow;
 mod git;

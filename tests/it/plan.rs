@@ -70,7 +70,7 @@ fn a_plan_that_is_not_whole_is_undecided() {
         assert_eq!(check(&plan("\"no-op\"", &same, &same, more), &[]).code, 3, "{more}");
     }
     assert_eq!(check(&plan("\"no-op\"", &same, &same, "").replace("1.2", "2.0"), &[]).code, 3);
-    // Nothing is protected where nothing is read, which blocks even before that is undecided.
+    // Nothing is protected where nothing is read, which blocks even before that it is undecided.
     assert_eq!(check("{\"format_version\": \"1.2\", \"resource_changes\": [", &[]).code, 1);
     assert_eq!(check(&plan("\"reboot\"", &same, &same, ""), &[]).code, 3);
 }

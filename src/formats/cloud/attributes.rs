@@ -4,7 +4,7 @@ use super::line::{Condition, Peer, Service};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::formats::data::value::{Entry, Object, Value, What};
-use crate::net::{Family, Set, parse_addresses};
+use crate::net::{Family, Set, parse_address, parse_addresses};
 use crate::text::{Span, escape};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -253,11 +253,11 @@ fn hidden(end: &str, value: &Value) -> Peer {
 }
 
 /// Addresses as the providers' interfaces take them: `10.0.0.0/8`, an address, a range. Stricter than numbers are read
-/// elsewhere: `/00` and `/+8` are refused by them, and so here.
+/// elsewhere: `/00`, `/+8` and `010.0.0.0/8` are refused by them, and so here.
 pub(super) fn addresses(text: &str) -> Option<(Family, Set)> {
-    if let Some((_, length)) = text.split_once('/') {
+    if let Some((address, length)) = text.split_once('/') {
         let digits = length.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits || length.len() > 1 && length.starts_with('0') {
+        if !digits || length.len() > 1 && length.starts_with('0') || parse_address(address).is_none() {
             return None;
         }
     }

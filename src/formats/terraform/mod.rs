@@ -26,7 +26,7 @@ mod world;
 
 use super::{Format, Include, Reading};
 
-pub(super) use plan::made_at;
+pub(super) use plan::{is_plan, made_at};
 
 pub(super) static FORMAT: Terraform = Terraform;
 
@@ -38,7 +38,7 @@ impl Format for Terraform {
     }
 
     fn recognises(&self, name: &str, text: &[u8]) -> bool {
-        plan::recognises(text) || [".tf", ".tf.json", ".tfvars", ".tfvars.json"].iter().any(|end| name.ends_with(end))
+        is_plan(text) || [".tf", ".tf.json", ".tfvars", ".tfvars.json"].iter().any(|end| name.ends_with(end))
     }
 
     fn includes(&self, _main: &str, file: &str, text: &[u8]) -> Vec<Include> {
@@ -47,7 +47,7 @@ impl Format for Terraform {
 
     fn read(&self, reading: &mut Reading<'_>) {
         match reading.files() {
-            [file] if plan::recognises(reading.text(*file)) => plan::read(*file, reading),
+            [file] if is_plan(reading.text(*file)) => plan::read(*file, reading),
             _ => read::read(reading),
         }
     }

@@ -19,7 +19,7 @@ use names::Names;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a text is probably a plan, or pretends to be one.
-pub(super) fn recognises(text: &[u8]) -> bool {
+pub(in crate::formats) fn is_plan(text: &[u8]) -> bool {
     let has = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
     text.trim_ascii_start().first() == Some(&b'{')
         && (has("\"resource_changes\"") || has("\"planned_values\""))
