@@ -154,7 +154,8 @@ fn gone(base: &Object, head: &Object) -> Option<String> {
     (total > 0).then(|| format!("{}{more}", first.join(", ")))
 }
 
-/// The files of head that hold no rule, and that are new or differ from base.
+/// The files of head that hold no rule, and that are new or differ from base; where files may hold something else, those
+/// that hold nothing at all.
 fn files(cx: &Context<'_>, planned: &Planned, head: &Configuration) -> Vec<Collection> {
     let full: BTreeSet<SourceId> = rules::lines(head).map(|line| line.origin.source).collect();
     let before = planned.base.as_deref().unwrap_or_default();
@@ -163,7 +164,10 @@ fn files(cx: &Context<'_>, planned: &Planned, head: &Configuration) -> Vec<Colle
             cx.sources.name(*other) == cx.sources.name(*file) && cx.sources.bytes(*other) == cx.sources.bytes(*file)
         })
     };
-    let empty = planned.head.iter().flatten().filter(|file| !full.contains(*file) && !known(file));
+    let empty = planned.head.iter().flatten().filter(|file| {
+        let blank = || cx.sources.bytes(**file).trim_ascii().is_empty();
+        !full.contains(*file) && !known(file) && (!head.declares || blank())
+    });
     empty
         .map(|file| {
             let at = Some((Side::Head, Span { source: *file, start: 0, end: 0 }));

@@ -40,6 +40,8 @@ impl Account {
         mut remembered: BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)>,
     ) {
         self.claims.sort_by_key(|(at, _)| (at.source, at.start, std::cmp::Reverse(at.end)));
+        // What is there several times is said once.
+        self.claims.dedup();
         let files: BTreeSet<SourceId> =
             reading.files().iter().copied().chain(self.claims.iter().map(|(at, _)| at.source)).collect();
         let mut claims = self.claims.into_iter().peekable();

@@ -39,7 +39,8 @@ impl Page<'_> {
     }
 
     fn configuration(&mut self, configuration: &Configuration) {
-        let Configuration { name, format, tables, filters, objects, opaques: _, flushes, undefined } = configuration;
+        let Configuration { name, format, tables, filters, objects, opaques: _, flushes, undefined, declares: _ } =
+            configuration;
         self.line(format!("configuration {} ({format})", escape(name.as_bytes())));
         for filter in filters {
             self.filter(configuration, filter);

@@ -53,6 +53,8 @@ pub struct Configuration {
     pub flushes: Vec<Flush>,
     /// Every use of a name that nothing declares, in order, for `undefined-references`.
     pub undefined: Vec<Reference>,
+    /// Whether a file of it may hold no rule and still say something: declarations, values.
+    pub declares: bool,
 }
 
 /// An index into [`Configuration::tables`].

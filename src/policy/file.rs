@@ -26,6 +26,8 @@ keys! {
         files: Vec<Pattern>,
         /// Every file is a configuration of its own, called after it: `hosts/web1`. Default: false.
         each: Option<bool>,
+        /// Files with the values of variables (Terraform), of which later ones count more: patterns as in `files`.
+        variables: Option<Vec<Pattern>>,
         /// The format, where the files do not show it: `iptables-save` …
         format: Option<Spanned<String>>,
     }

@@ -68,6 +68,8 @@ pub struct PolicyConfiguration {
     pub at: Span,
     /// Its files.
     pub files: Vec<Pattern>,
+    /// Those with the values of its variables, in order.
+    pub variables: Vec<Pattern>,
     /// Whether every file is a configuration of its own.
     pub each: bool,
     /// Its format, if given.
@@ -243,7 +245,7 @@ fn configured(named: Named<ConfigurationKeys>, formats: &[&str], reader: &mut Re
         .0
         .into_iter()
         .map(|(name, keys)| {
-            let ConfigurationKeys { files, each, format } = keys;
+            let ConfigurationKeys { files, each, variables, format } = keys;
             if let Some(format) = &format
                 && !formats.contains(&format.value.as_str())
             {
@@ -253,6 +255,7 @@ fn configured(named: Named<ConfigurationKeys>, formats: &[&str], reader: &mut Re
                 name: name.value,
                 at: name.span,
                 files,
+                variables: variables.unwrap_or_default(),
                 each: each.unwrap_or(false),
                 format: format.map(|format| format.value),
             }

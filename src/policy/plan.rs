@@ -58,7 +58,7 @@ impl Policy {
     pub fn plan(&self, base: &[(&[u8], SourceId)], head: &[(&[u8], SourceId)]) -> Plan {
         let mut plan = Plan::default();
         for configuration in &self.configurations {
-            for pattern in &configuration.files {
+            for pattern in configuration.patterns() {
                 let names = |files: &[(&[u8], SourceId)]| files.iter().any(|(name, _)| pattern.matches(name));
                 if !names(head) {
                     plan.unmatched.push(Unmatched {
@@ -94,30 +94,49 @@ impl Policy {
     /// Whether a pattern of the policy names this file.
     #[must_use]
     pub fn claims(&self, name: &[u8]) -> bool {
-        self.configurations.iter().flat_map(|configuration| &configuration.files).any(|p| p.matches(name))
+        self.configurations.iter().flat_map(PolicyConfiguration::patterns).any(|p| p.matches(name))
     }
 
     /// Whether a pattern of the policy could name a file below this folder.
     #[must_use]
     pub fn reaches(&self, folder: &[u8]) -> bool {
-        self.configurations.iter().flat_map(|configuration| &configuration.files).any(|p| p.reaches(folder))
+        self.configurations.iter().flat_map(PolicyConfiguration::patterns).any(|p| p.reaches(folder))
+    }
+}
+
+impl PolicyConfiguration {
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.files.iter().chain(&self.variables)
     }
 }
 
 const ATTRIBUTES: &[u8] = b".gitattributes";
 
 fn assign(configuration: &PolicyConfiguration, base: &[(&[u8], SourceId)], head: &[(&[u8], SourceId)]) -> Vec<Planned> {
-    let PolicyConfiguration { name, at: _, files, each, format } = configuration;
+    let PolicyConfiguration { name, at: _, files, variables, each, format } = configuration;
     let mine = |side: &[(&[u8], SourceId)]| -> BTreeMap<Vec<u8>, SourceId> {
         side.iter()
             .filter(|(name, _)| files.iter().any(|pattern| pattern.matches(name)))
+            .filter(|(name, _)| !variables.iter().any(|pattern| pattern.matches(name)))
             .map(|(name, id)| (name.to_vec(), *id))
             .collect()
     };
+    let values = |side: &[(&[u8], SourceId)]| -> Vec<SourceId> {
+        let of = |pattern: &Pattern| {
+            let found: BTreeMap<&[u8], SourceId> =
+                side.iter().filter(|(name, _)| pattern.matches(name)).copied().collect();
+            found.into_values().collect::<Vec<_>>()
+        };
+        variables.iter().flat_map(of).collect()
+    };
+    let (base_values, head_values) = (values(base), values(head));
     let (base, head) = (mine(base), mine(head));
     if !each {
-        let side = |files: BTreeMap<Vec<u8>, SourceId>| (!files.is_empty()).then(|| files.into_values().collect());
-        let planned = Planned { name: name.clone(), format: format.clone(), base: side(base), head: side(head) };
+        let side = |files: BTreeMap<Vec<u8>, SourceId>, values: Vec<SourceId>| {
+            (!files.is_empty()).then(|| files.into_values().chain(values).collect())
+        };
+        let (base, head) = (side(base, base_values), side(head, head_values));
+        let planned = Planned { name: name.clone(), format: format.clone(), base, head };
         return vec![planned];
     }
     let all: BTreeSet<&[u8]> = base.keys().chain(head.keys()).map(Vec::as_slice).collect();
@@ -131,9 +150,12 @@ fn assign(configuration: &PolicyConfiguration, base: &[(&[u8], SourceId)], head:
         .map(|file| {
             let own = own_name(file, files);
             let own = if short.get(&own) == Some(&1) { own } else { escape(file) };
-            let side = |files: &BTreeMap<Vec<u8>, SourceId>| files.get(file).map(|id| vec![*id]);
+            let side = |files: &BTreeMap<Vec<u8>, SourceId>, values: &[SourceId]| {
+                files.get(file).map(|id| [*id].into_iter().chain(values.iter().copied()).collect())
+            };
             let name = format!("{name}/{own}");
-            Planned { name, format: format.clone(), base: side(&base), head: side(&head) }
+            let (base, head) = (side(&base, &base_values), side(&head, &head_values));
+            Planned { name, format: format.clone(), base, head }
         })
         .collect()
 }

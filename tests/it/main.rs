@@ -23,4 +23,5 @@ mod plan;
 mod policy;
 mod readme;
 mod report;
+mod terraform;
 mod terraform_corpus;

@@ -2,7 +2,7 @@
 
 use super::parse::File;
 use super::syntax::{Block, Body};
-use super::world::World;
+use super::world::{World, block_name, is_ignored, is_meta_block};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::formats::cloud;
@@ -33,6 +33,7 @@ fn top(block: &Block, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, 
                 Disposition::Inert("not a firewall")
             } else if there.contains(at) {
                 meta(body, account);
+                empty(body, world, account);
                 Disposition::Modelled
             } else {
                 Disposition::Inert("there is no instance of it")
@@ -54,6 +55,9 @@ fn top(block: &Block, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, 
         "variable" if world.is_used(*at) => {
             for name in ["description", "ephemeral"] {
                 note(body, name, Disposition::Inert("says nothing of packets"), account);
+            }
+            if let Some(default) = body.argument("default").filter(|default| !world.is_used(default.at)) {
+                account.claim(default.at, Disposition::Inert("not used"));
             }
             for name in ["type", "nullable", "sensitive"] {
                 note(body, name, Disposition::Opaque("what values it takes"), account);
@@ -97,6 +101,15 @@ fn top(block: &Block, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, 
 fn meta(body: &Body, account: &mut Account) {
     note(body, "depends_on", Disposition::Inert("the order of changes"), account);
     note(body, "provider", Disposition::Opaque("which account or region"), account);
+    const IGNORED: Disposition = Disposition::Inert("its changes are not applied");
+    for argument in body.arguments.iter().filter(|argument| is_ignored(body, &argument.name)) {
+        account.claim(argument.at, IGNORED);
+    }
+    for block in &body.blocks {
+        if block_name(block).is_some_and(|name| !is_meta_block(name) && is_ignored(body, name)) {
+            account.claim(block.at, IGNORED);
+        }
+    }
     for block in body.blocks_of("lifecycle") {
         account.claim(block.at, Disposition::Inert("how it is changed"));
     }
@@ -104,6 +117,16 @@ fn meta(body: &Body, account: &mut Account) {
         for block in body.blocks_of(kind) {
             account.claim(block.at, Disposition::Opaque("commands that are run"));
         }
+    }
+}
+
+/// Blocks that `dynamic` makes none of.
+fn empty(body: &Body, world: &World<'_>, account: &mut Account) {
+    for block in &body.blocks {
+        if &*block.kind == "dynamic" && !world.is_used(block.at) {
+            account.claim(block.at, Disposition::Inert("it makes no block"));
+        }
+        empty(&block.body, world, account);
     }
 }
 

@@ -53,7 +53,7 @@ impl Checker<'_, '_> {
     fn block(&mut self, block: &Block) {
         let body = &block.body;
         match &*block.kind {
-            "moved" | "removed" | "import" | "terraform" => return,
+            "moved" | "removed" | "import" | "terraform" | "check" => return,
             "variable" => return self.variable(body),
             "resource" | "data" | "module" => {
                 if let (Some(_), Some(each)) = (body.argument("count"), body.argument("for_each")) {
@@ -117,6 +117,11 @@ impl Checker<'_, '_> {
             }
         }
         for block in &body.blocks {
+            let labels = if matches!(&*block.kind, "dynamic" | "provisioner") { 1 } else { 0 };
+            if block.labels.len() != labels {
+                let kind = escape(block.kind.as_bytes());
+                self.refuse(head(block), format!("a block `{kind}` has another number of labels"));
+            }
             if &*block.kind == "dynamic" {
                 self.dynamic(block);
             } else if matches!(&*block.kind, "provisioner" | "connection" | "postcondition") {
@@ -133,7 +138,7 @@ impl Checker<'_, '_> {
     fn dynamic(&mut self, block: &Block) {
         let at = head(block);
         let Block { labels, body, .. } = block;
-        let [(label, _)] = &labels[..] else { return self.refuse(at, "a `dynamic` block has one label") };
+        let [(label, _)] = &labels[..] else { return };
         let iterator = match body.argument("iterator") {
             Some(argument) => match argument.value.as_name() {
                 Some(name) => name.into(),
@@ -154,6 +159,9 @@ impl Checker<'_, '_> {
         for inner in body.blocks.iter().filter(|inner| &*inner.kind != "content") {
             let reason = format!("a block `{}` has no place in a `dynamic` block", escape(inner.kind.as_bytes()));
             self.refuse(head(inner), reason);
+        }
+        for inner in body.blocks_of("content").filter(|inner| !inner.labels.is_empty()) {
+            self.refuse(head(inner), "a block `content` has no labels");
         }
         let contents: Vec<&Block> = body.blocks_of("content").collect();
         let [content] = contents[..] else {

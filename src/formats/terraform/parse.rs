@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// What a text may begin with, and HCL passes over.
+pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// How many keys may stand twice in a file, each of which is one more reading of it.
 const MOST_REPEATED_KEYS: usize = 200;
 
@@ -140,7 +143,10 @@ impl<'t> Reader<'t> {
         let start = at.start as usize - self.shift;
         let start = if self.text[start..].starts_with('"') { start + 1 } else { start };
         match self.hidden.get(&start) {
-            Some(hidden) => self.text[start..start + hidden.len()].into(),
+            Some(hidden) => {
+                let rest = name.get(hidden.len()..).unwrap_or_default();
+                format!("{}{rest}", &self.text[start..start + hidden.len()]).into()
+            }
             None => name.into(),
         }
     }

@@ -6,7 +6,7 @@ use super::declared::{Declared, Source};
 use super::eval::{self, Context, Failure, Scope};
 use super::parse::{self, File};
 use super::syntax::{Block, Body, Kind};
-use super::world::{Module, World, both};
+use super::world::{Module, Texts, World, both};
 use crate::formats::account::Account;
 use crate::formats::cloud::{self, Instance};
 use crate::formats::data::value::{Value, What};
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// Bytes of stack for computing values.
+const STACK: usize = 256 << 20;
 /// How many instances a configuration may have.
 const MOST_INSTANCES: usize = 2_000_000;
 
@@ -31,6 +33,7 @@ struct Parsed {
 
 pub(super) fn read<'a>(reading: &mut Reading<'a>) {
     let mut account = Account::default();
+    reading.configuration.declares = true;
     let files = files(reading);
     let by_path: HashMap<&'a str, SourceId> = files.iter().map(|file| (reading.name(*file), *file)).collect();
     let parsed = parse_all(reading, &files, &mut account);
@@ -45,35 +48,29 @@ pub(super) fn read<'a>(reading: &mut Reading<'a>) {
     }
     let roots = roots(&modules);
     assign(reading, &parsed.values, &roots, &mut modules, &mut refused, &mut account);
+    hide(reading, &modules);
     let mut checked = Checked { refused, ..Checked::default() };
     for (folder, declared) in &modules {
         let bodies = folders.get(folder).into_iter().flatten().copied();
         check::module(declared, bodies, &modules, &mut checked);
     }
-    let file = |path: &str| {
-        let source = *by_path.get(path)?;
+    let mut texts = Texts::new();
+    for (path, source) in by_path {
         // What is not UTF-8 is no text to Terraform either.
-        std::str::from_utf8(reading.text(source)).ok().map(|text| (source, text))
-    };
-    let world = World::new(&modules, &file);
-    let mut out = Out::default();
-    for folder in &roots {
-        if let Some(declared) = modules.get(folder) {
-            out.module(&world, &world.root(declared), &mut account);
+        if let Ok(text) = std::str::from_utf8(reading.text(source)) {
+            texts.insert(path, text);
         }
     }
-    for failure in &checked.refused {
-        world.refuse(failure);
-    }
-    out.data(&world);
-    let is_root = |folder: &str| roots.contains(folder);
-    for (file, parsed) in &parsed.modules {
-        let root = is_root(folder_of(reading.name(*file)));
-        account::claim(parsed, &world, root, &out.there, &mut account);
-    }
-    for (at, reason) in world.failures() {
-        account.gap(at, reason);
-    }
+    let names: Vec<&str> = parsed.modules.iter().map(|(file, _)| reading.name(*file)).collect();
+    let compute = || computed(&modules, &roots, &texts, &parsed.modules, &names, &checked.refused);
+    // Values may be computed from one another as deep as `eval` allows, for which there is room there.
+    let (out, mut found) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, compute);
+        let thread = thread.expect("the system has room for a thread");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    found.append(account);
+    let mut account = found;
     let Out { instances, objects, there: _ } = out;
     reading.configuration.undefined.extend(checked.undefined);
     reading.configuration.objects.extend(objects);
@@ -81,6 +78,36 @@ pub(super) fn read<'a>(reading: &mut Reading<'a>) {
     reading.configuration.undefined.sort_by(|a, b| (a.origin, &a.address).cmp(&(b.origin, &b.address)));
     reading.configuration.undefined.dedup();
     account.close(reading);
+}
+
+/// The resources, and what became of the text of the modules.
+fn computed<'m>(
+    modules: &'m BTreeMap<String, Declared<'m>>,
+    roots: &BTreeSet<String>,
+    texts: &'m Texts<'m>,
+    parsed: &'m [(SourceId, File)],
+    names: &[&str],
+    refused: &[Failure],
+) -> (Out, Account) {
+    let mut account = Account::default();
+    let world = World::new(modules, texts);
+    let mut out = Out::default();
+    for folder in roots {
+        if let Some(declared) = modules.get(folder) {
+            out.module(&world, &world.root(declared), &mut account);
+        }
+    }
+    for failure in refused {
+        world.refuse(failure);
+    }
+    out.data(&world);
+    for ((_, file), name) in parsed.iter().zip(names) {
+        account::claim(file, &world, roots.contains(folder_of(name)), &out.there, &mut account);
+    }
+    for (at, reason) in world.failures() {
+        account.gap(at, reason);
+    }
+    (out, account)
 }
 
 /// The files of the configuration and what they include, each once.
@@ -118,6 +145,9 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         if is_module && (bare == "override.tf" || bare.ends_with("_override.tf")) {
             account.gap(all, "an override file: what it changes in other files is not computed");
             continue;
+        }
+        if text.starts_with(parse::BYTE_ORDER_MARK) {
+            account.claim(Span { end: 3, ..all }, Disposition::Inert("byte order mark"));
         }
         match parse::file(*file, text) {
             Ok(found) if is_module => parsed.modules.push((*file, found)),
@@ -196,6 +226,10 @@ fn assign<'p>(
                 let Some(declared) = modules.get_mut(root) else { continue };
                 if let Some((name, _)) = declared.variables.get_key_value(&*argument.name) {
                     let name = *name;
+                    let sensitive = declared.variables.get(name).is_some_and(|variable| variable.sensitive);
+                    if sensitive {
+                        reading.hide(value.at);
+                    }
                     declared.assigned.insert(name, value.clone());
                     used.insert(argument.at);
                 }
@@ -206,6 +240,26 @@ fn assign<'p>(
         for argument in &body.arguments {
             let inert = Disposition::Inert("no variable of that name");
             account.claim(argument.at, if used.contains(&argument.at) { Disposition::Modelled } else { inert });
+        }
+    }
+}
+
+/// What sensitive variables are given in the files must not be printed.
+fn hide(reading: &Reading<'_>, modules: &BTreeMap<String, Declared<'_>>) {
+    for declared in modules.values() {
+        for variable in declared.variables.values().filter(|variable| variable.sensitive) {
+            if let Some(default) = variable.block.body.argument("default") {
+                reading.hide(default.value.at);
+            }
+        }
+        for block in declared.modules.values() {
+            let Source::Local(folder) = declared.source_of(block) else { continue };
+            let Some(called) = modules.get(&folder) else { continue };
+            for argument in &block.body.arguments {
+                if called.variables.get(&*argument.name).is_some_and(|variable| variable.sensitive) {
+                    reading.hide(argument.value.at);
+                }
+            }
         }
     }
 }
@@ -245,11 +299,14 @@ impl Out {
             };
             for copy in &expansion.copies {
                 match module.child(world, block, copy) {
-                    Some(child) => {
+                    Ok(child) => {
                         self.there.insert(block.at);
                         self.module(world, &child, account);
                     }
-                    None => account.gap(block.at, format!("the files of the module `{name}` are not at hand")),
+                    Err(failure) => {
+                        self.there.insert(block.at);
+                        world.refuse(&failure);
+                    }
                 }
             }
         }

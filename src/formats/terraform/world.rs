@@ -3,11 +3,11 @@
 //! Nothing is computed before something asks for it, and nothing twice.
 
 use super::declared::{Declared, Source};
-use super::eval::{Context, Evaluated, Failure, Item, Scope, address_of_key, items_of, more, show};
+use super::eval::{Context, Evaluated, Failure, Item, Scope, address_of_key, items_of, more};
 use super::syntax::{Argument, Block, Body};
 use super::types;
 use crate::formats::data::value::{Entry, List, Object, Value, What};
-use crate::text::{SourceId, Span};
+use crate::text::{Span, escape};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -15,18 +15,18 @@ use std::sync::Arc;
 
 /// How many instances a block may have.
 const MOST_INSTANCES: i128 = 100_000;
-/// How deep modules may call one another.
-const DEEPEST: usize = 32;
+/// How many modules there may be, each as often as it is called.
+const MOST_MODULES: usize = 20_000;
 
-/// Where the text of a file comes from: its path from the root of the side.
-pub(super) type Files<'m> = dyn Fn(&str) -> Option<(SourceId, &'m str)> + 'm;
+/// The texts that there are, by their paths from the root of the side.
+pub(super) type Texts<'m> = HashMap<&'m str, &'m str>;
 
 /// All modules of a configuration.
 pub(super) struct World<'m> {
     pub(super) depth: Cell<u32>,
     /// By their folders.
     folders: &'m BTreeMap<String, Declared<'m>>,
-    files: &'m Files<'m>,
+    texts: &'m Texts<'m>,
     modules: RefCell<Vec<Rc<Module<'m>>>>,
     /// What Terraform refuses.
     failures: RefCell<BTreeSet<(Span, String)>>,
@@ -51,7 +51,6 @@ pub(super) struct Module<'m> {
     known: RefCell<HashMap<(Span, Arc<str>), Memo>>,
     expansions: RefCell<HashMap<Span, Result<Rc<Expansion>, Failure>>>,
     children: RefCell<HashMap<(Span, Arc<str>), usize>>,
-    depth: usize,
 }
 
 /// The call of a module.
@@ -117,11 +116,11 @@ impl Copy {
 }
 
 impl<'m> World<'m> {
-    pub(super) fn new(folders: &'m BTreeMap<String, Declared<'m>>, files: &'m Files<'m>) -> Self {
+    pub(super) fn new(folders: &'m BTreeMap<String, Declared<'m>>, texts: &'m Texts<'m>) -> Self {
         Self {
             depth: Cell::new(0),
             folders,
-            files,
+            texts,
             modules: RefCell::default(),
             failures: RefCell::default(),
             used: RefCell::default(),
@@ -131,7 +130,7 @@ impl<'m> World<'m> {
 
     /// The root module in that folder.
     pub(super) fn root(&self, declared: &'m Declared<'m>) -> Rc<Module<'m>> {
-        self.add(declared, String::new(), &declared.folder, None, None, 0)
+        self.add(declared, String::new(), &declared.folder, None, None)
     }
 
     fn add(
@@ -141,7 +140,6 @@ impl<'m> World<'m> {
         root: &'m str,
         call: Option<Call<'m>>,
         existence: Option<Arc<str>>,
-        depth: usize,
     ) -> Rc<Module<'m>> {
         let mut modules = self.modules.borrow_mut();
         let module = Rc::new(Module {
@@ -154,15 +152,14 @@ impl<'m> World<'m> {
             known: RefCell::default(),
             expansions: RefCell::default(),
             children: RefCell::default(),
-            depth,
         });
         modules.push(Rc::clone(&module));
         module
     }
 
     /// The text of a file, by its path from the root of the side.
-    pub(super) fn file(&self, path: &str) -> Option<(SourceId, &'m str)> {
-        (self.files)(path)
+    pub(super) fn file(&self, path: &str) -> Option<&'m str> {
+        self.texts.get(path).copied()
     }
 
     /// Terraform refuses the configuration for that.
@@ -218,6 +215,11 @@ impl<'m> Module<'m> {
         found
     }
 
+    /// Whether it is the module of a folder, or is called by that.
+    fn is_within(&self, folder: &str) -> bool {
+        self.declared.folder == folder || self.call.as_ref().is_some_and(|call| call.caller.is_within(folder))
+    }
+
     fn none() -> Arc<str> {
         "".into()
     }
@@ -241,10 +243,16 @@ impl<'m> Module<'m> {
                 None => self.declared.assigned.get(name).cloned(),
             };
             let given = given.filter(|value| !value.is_null() || variable.nullable);
-            let default = || block.body.argument("default").map(|default| context.eval(&default.value)).transpose();
+            let default = || {
+                let default = block.body.argument("default");
+                default.map(|default| {
+                    world.uses(default.at);
+                    context.eval(&default.value)
+                })
+            };
             let value = match given {
                 Some(value) => value,
-                None => match default()? {
+                None => match default().transpose()? {
                     Some(value) => value,
                     None => Value::unknown(&format!("{}var.{name}", self.address), at),
                 },
@@ -337,26 +345,39 @@ impl<'m> Module<'m> {
         Ok(Expansion { kind: Repetition::ForEach, copies })
     }
 
-    /// The module that a block calls, for one instance of the block; `None`: it is not at hand.
-    pub(super) fn child(&self, world: &World<'m>, block: &'m Block, copy: &Copy) -> Option<Rc<Self>> {
+    /// The module that a block calls, for one instance of the block.
+    ///
+    /// # Errors
+    /// It is not at hand, or called without end.
+    pub(super) fn child(&self, world: &World<'m>, block: &'m Block, copy: &Copy) -> Result<Rc<Self>, Failure> {
+        let refuse = |reason: &str| Err(Failure::new(block.kind_at, reason));
         let id = (block.kind_at, Arc::clone(&copy.key));
-        if let Some(child) = self.children.borrow().get(&id) {
-            return world.modules.borrow().get(*child).cloned();
+        if let Some(child) =
+            self.children.borrow().get(&id).and_then(|child| world.modules.borrow().get(*child).cloned())
+        {
+            return Ok(child);
         }
-        let Source::Local(folder) = self.declared.source_of(block) else { return None };
-        let declared = world.folders.get(&folder)?;
-        if self.depth > DEEPEST {
-            world.refuse(&Failure::new(block.kind_at, "modules call one another without end"));
-            return None;
+        let name = block.labels.first().map_or("", |(name, _)| name);
+        let declared = match self.declared.source_of(block) {
+            Source::Local(folder) => world.folders.get(&folder),
+            Source::Remote(_) | Source::Unsaid => None,
+        };
+        let caller = world.modules.borrow().get(self.id).cloned();
+        let (Some(declared), Some(caller)) = (declared, caller) else {
+            return refuse(&format!("the files of the module `{}` are not at hand", escape(name.as_bytes())));
+        };
+        if self.is_within(&declared.folder) {
+            return refuse("the module calls itself: terraform refuses it");
         }
-        let (name, _) = block.labels.first()?;
+        if world.modules.borrow().len() >= MOST_MODULES {
+            return refuse("more modules than can be computed");
+        }
         let address = format!("{}module.{name}{}.", self.address, copy.key);
-        let caller = world.modules.borrow().get(self.id).cloned()?;
         let existence = both(self.existence.as_ref(), copy.existence.as_ref());
         let call = Call { caller, block, names: copy.names.clone() };
-        let child = world.add(declared, address, self.root, Some(call), existence, self.depth + 1);
+        let child = world.add(declared, address, self.root, Some(call), existence);
         self.children.borrow_mut().insert(id, child.id);
-        Some(child)
+        Ok(child)
     }
 
     /// The argument of an instance of a resource, or its blocks of that kind; `None`: its configuration does not say.
@@ -470,9 +491,10 @@ impl<'m> Context<'_, 'm> {
                 let inner = Context { world: self.world, module: self.module, scope: &scope };
                 let object = inner.body(&content.body, false);
                 let value = Value::new(What::Object(Arc::new(object)), block.at).hidden(collection.sensitive);
+                self.world.uses(block.at);
                 match together {
                     None => list.items.push(value),
-                    Some(together) => list.more.push(more(&format!("{} for {together}", show(&value)), value)),
+                    Some(together) => list.more.push(more(&together, value)),
                 }
             }
         }
@@ -499,7 +521,7 @@ pub(super) fn is_meta_block(name: &str) -> bool {
 }
 
 /// Whether `lifecycle` says that changes of an argument are not applied: what it then is nobody knows.
-fn is_ignored(body: &Body, name: &str) -> bool {
+pub(super) fn is_ignored(body: &Body, name: &str) -> bool {
     let ignores = body.blocks_of("lifecycle").filter_map(|block| block.body.argument("ignore_changes"));
     ignores
         .into_iter()

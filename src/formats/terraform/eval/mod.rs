@@ -11,6 +11,7 @@ pub(super) use operators::equal;
 pub(super) use paths::address_of_key;
 pub(super) use repeat::{Item, items_of};
 pub(super) use show::{more, show, show_all, unknown_of};
+pub(super) use templates::LONGEST_TEXT;
 
 use super::functions;
 use super::syntax::{Call, Expr, Key, Kind, Start};
@@ -21,7 +22,7 @@ use crate::text::Span;
 use std::sync::Arc;
 
 /// How deep evaluations may stand in one another.
-const DEEPEST: u32 = 400;
+const DEEPEST: u32 = 2000;
 
 /// Terraform refuses the configuration: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,7 +236,7 @@ impl<'c, 'm> Context<'c, 'm> {
     }
 
     /// A piece of text of the side: the path is from the folder of the root module.
-    pub(super) fn file(&self, path: &str) -> Option<(crate::text::SourceId, &'m str)> {
+    pub(super) fn file(&self, path: &str) -> Option<&'m str> {
         self.world.file(path)
     }
 }

@@ -204,7 +204,11 @@ impl<'m> Context<'_, 'm> {
             let value = self.instance(thing, copy, address, steps, at)?;
             match &copy.existence {
                 None => list.items.push(value),
-                Some(existence) => list.more.push(more(&format!("{} if {existence}", show(&value)), value)),
+                // The address says how many there are as well as `count` does.
+                Some(existence) => list.more.push(match value.name_of_unknown() {
+                    Some(name) => more(name, value.clone()),
+                    None => more(&format!("{} if {existence}", show(&value)), value),
+                }),
             }
         }
         Ok(list)
@@ -231,7 +235,8 @@ impl<'m> Context<'_, 'm> {
                 }
             }
             Thing::Module(block) => {
-                let Some(child) = self.module.child(self.world, block, copy) else {
+                let Ok(child) = self.module.child(self.world, block, copy) else {
+                    // It is refused where all modules are gone through.
                     return self.steps(Value::unknown(&address, at), steps, at);
                 };
                 let Some((name, rest)) = attribute else {

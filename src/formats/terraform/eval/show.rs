@@ -4,9 +4,12 @@ use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From so many bytes on, a value is not shown but told apart.
 const LONGEST: usize = 160;
+/// From so many bytes on, what else is in a value is not looked at.
+const MOST: usize = 1 << 20;
 
 /// The text of a value within the name of an unknown one: equal texts, equal values.
 pub(in super::super) fn show(value: &Value) -> String {
@@ -50,6 +53,12 @@ fn shortened(text: String) -> String {
 }
 
 fn write(value: &Value, out: &mut String) {
+    if out.len() > MOST {
+        // It is told apart from everything else.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        write!(out, "… #{}", NEXT.fetch_add(1, Ordering::Relaxed)).expect("writing to a String");
+        return;
+    }
     if value.sensitive && value.name_of_unknown().is_none() {
         let mut plain = String::new();
         write_plain(value, &mut plain);

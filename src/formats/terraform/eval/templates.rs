@@ -8,6 +8,9 @@ use crate::formats::data::value::{Value, What};
 use crate::formats::terraform::syntax::Part;
 use crate::text::Span;
 
+/// How long a text may become.
+pub(in super::super) const LONGEST_TEXT: usize = 1 << 24;
+
 /// A text in the making.
 #[derive(Default)]
 struct Text {
@@ -26,7 +29,7 @@ impl<'m> Context<'_, 'm> {
             return Ok(Value { at, ..self.eval(expr)? });
         }
         let mut text = Text::default();
-        self.parts(parts, &mut text)?;
+        self.parts(parts, &mut text, at)?;
         let Text { plain, named, unknown, hidden } = text;
         if unknown {
             return Ok(unknown_of(&format!("\"{named}\""), &[], at).hidden(hidden));
@@ -34,8 +37,11 @@ impl<'m> Context<'_, 'm> {
         Ok(Value::of_text(&plain, at).hidden(hidden))
     }
 
-    fn parts(&self, parts: &'m [Part], text: &mut Text) -> Result<(), Failure> {
+    fn parts(&self, parts: &'m [Part], text: &mut Text, at: Span) -> Result<(), Failure> {
         for part in parts {
+            if text.plain.len() > LONGEST_TEXT {
+                return Err(Failure::new(at, "a text that is longer than can be computed"));
+            }
             match part {
                 Part::Text(plain) => {
                     text.plain.push_str(plain);
@@ -63,14 +69,14 @@ impl<'m> Context<'_, 'm> {
                     let condition = self.eval(&part.condition)?;
                     text.hidden |= condition.sensitive;
                     match truth_of(&condition)? {
-                        Some(true) => self.parts(&part.then, text)?,
-                        Some(false) => self.parts(&part.otherwise, text)?,
+                        Some(true) => self.parts(&part.then, text, at)?,
+                        Some(false) => self.parts(&part.otherwise, text, at)?,
                         None => {
                             text.named.push_str("%{ if }");
                             text.unknown(&condition);
-                            self.parts(&part.then, text)?;
+                            self.parts(&part.then, text, at)?;
                             text.named.push_str("%{ else }");
-                            self.parts(&part.otherwise, text)?;
+                            self.parts(&part.otherwise, text, at)?;
                             text.named.push_str("%{ endif }");
                         }
                     }
@@ -89,7 +95,7 @@ impl<'m> Context<'_, 'm> {
                         let key_name = part.key.as_deref().map(|name| (name, key));
                         let names: Vec<(&str, Value)> = key_name.into_iter().chain([(&*part.value, value)]).collect();
                         let scope: Scope<'_> = self.scope.with(&names);
-                        self.with(&scope).parts(&part.body, text)?;
+                        self.with(&scope).parts(&part.body, text, at)?;
                     }
                 }
             }

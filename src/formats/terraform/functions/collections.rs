@@ -1,14 +1,11 @@
 //! Lists and maps (functions: collection functions, type conversion functions).
 
-use super::{Arguments, Found, Stop, count, list, text, truth};
+use super::{Arguments, Found, MOST_ITEMS, Stop, count, list, text, truth};
 use crate::formats::data::value::{Entry, List, More, Object, Value, What};
 use crate::formats::terraform::eval::{equal, more, show};
 use crate::formats::terraform::types::set_of;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// How many items a function makes at most.
-const MOST_ITEMS: usize = 1_000_000;
 
 pub(super) fn call(name: &str, arguments: &Arguments<'_, '_, '_>) -> Option<Found> {
     Some(match name {
@@ -153,6 +150,9 @@ fn concat(arguments: &Arguments<'_, '_, '_>) -> Found {
 fn contains(arguments: &Arguments<'_, '_, '_>) -> Found {
     arguments.at_most(2)?;
     let (all, wanted) = (arguments.list(0)?, arguments.get(1)?);
+    if wanted.is_null() {
+        return arguments.refuse("nothing is in no list");
+    }
     let mut sure = all.more.is_empty();
     for item in &all.items {
         match equal(item, wanted) {

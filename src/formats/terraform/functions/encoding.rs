@@ -201,7 +201,7 @@ fn file(arguments: &Arguments<'_, '_, '_>) -> Found {
     }
     let path = joined(arguments.context.module.root, &path).ok_or(Stop::Unknown)?;
     match arguments.context.file(&path) {
-        Some((_, found)) => text(found),
+        Some(found) => text(found),
         None => Err(Stop::Unknown),
     }
 }

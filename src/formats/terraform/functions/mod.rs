@@ -10,11 +10,14 @@ mod numbers;
 mod sets;
 mod texts;
 
-use super::eval::{Context, Evaluated, Failure, show, unknown_of};
+use super::eval::{Context, Evaluated, Failure, LONGEST_TEXT, show, unknown_of};
 use crate::formats::data::Number;
 use crate::formats::data::value::{List, Object, Value, What};
 use crate::text::Span;
 use std::sync::Arc;
+
+/// How many items a function makes at most.
+const MOST_ITEMS: usize = 1_000_000;
 
 /// A call with its arguments.
 pub(super) struct Arguments<'a, 'c, 'm> {
@@ -55,7 +58,13 @@ pub(super) fn call(context: &Context<'_, '_>, name: &str, values: &[Value], at: 
         }
         _ => find(plain, &arguments),
     };
+    let too_much = match &found {
+        Ok(What::Text(text)) => text.len() > LONGEST_TEXT,
+        Ok(What::List(list)) => list.items.len() > MOST_ITEMS,
+        Ok(What::Null | What::Truth(_) | What::Number(_) | What::Object(_) | What::Unknown(_)) | Err(_) => false,
+    };
     match found {
+        Ok(_) if too_much => Err(Failure::new(at, format!("`{name}`: more than can be computed"))),
         Ok(what) => Ok(Value { what, at, sensitive: hidden || plain == "sensitive" }),
         Err(Stop::Refused(failure)) => Err(failure),
         Err(Stop::Unknown) => {
@@ -195,3 +204,6 @@ const fn truth(truth: bool) -> Found {
 fn list(items: Vec<Value>) -> Found {
     Ok(What::List(Arc::new(List { items, more: Vec::new(), is_set: false })))
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,6 +108,9 @@ fn pattern(arguments: &Arguments<'_, '_, '_>, written: &str) -> Result<regex::Re
 fn replace(arguments: &Arguments<'_, '_, '_>) -> Found {
     arguments.at_most(3)?;
     let (value, old, new) = (arguments.text(0)?, arguments.text(1)?, arguments.text(2)?);
+    if value.len().saturating_mul(new.len()) > 1 << 28 {
+        return Err(Stop::Unknown);
+    }
     match old.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
         Some(written) => {
             // `$1x` is group `1x` to Go as it is here.
@@ -330,7 +333,10 @@ impl Directive {
             Some(number) => Ok(number),
             None => arguments.refuse("a number is expected"),
         };
-        let whole = || number()?.integer().ok_or(Stop::Unknown);
+        let whole = || match number()?.integer() {
+            Some(number) => Ok(number),
+            None => arguments.refuse("a whole number is expected"),
+        };
         let digits = |digits: String, negative: bool| {
             let sign = match (negative, self.plus, self.space) {
                 (true, _, _) => "-",
