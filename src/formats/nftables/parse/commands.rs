@@ -73,7 +73,7 @@ impl<'t> Parser<'_, 't> {
         self.leave(at);
         if self.errors == MOST_ERRORS || passed == MOST_PASSED {
             self.errors = MOST_ERRORS;
-            self.give_up_on_errors();
+            self.give_up();
         }
     }
 
@@ -83,24 +83,16 @@ impl<'t> Parser<'_, 't> {
         if self.trees <= MOST_TREES && self.lines < MOST_LINES {
             return Ok(());
         }
-        let reason = format!(
-            "more than {MOST_TREES} commands, rules and elements, or {MOST_LINES} rules that are much alike, up to here: \
-             the rest is not read"
-        );
-        let refusal = Box::new(Refusal { at: self.here(), reason: reason.clone() });
+        self.endless = true;
         if self.errors < MOST_ERRORS {
             self.errors = MOST_ERRORS;
-            self.give_up(reason);
+            self.give_up();
         }
-        Err(refusal)
-    }
-
-    fn give_up_on_errors(&mut self) {
-        self.give_up(format!("not read: nft gives up after {MOST_ERRORS} errors"));
+        Err(Box::new(Refusal { at: self.here(), reason: "no end of commands or rules".to_owned() }))
     }
 
     /// Reads nothing more.
-    fn give_up(&mut self, reason: String) {
+    fn give_up(&mut self) {
         self.ahead = None;
         while self.files.len() > 1 {
             self.claim_to(self.files.last().map_or(0, |file| file.text.len()), Disposition::Modelled);
@@ -111,7 +103,7 @@ impl<'t> Parser<'_, 't> {
             (file.at, file.claimed, file.commented) = (end, end, end);
             if start < end {
                 let at = super::span(file.source, start, end);
-                self.account.gap(at, reason);
+                self.account.gap(at, format!("not read: nft gives up after {MOST_ERRORS} errors"));
             }
         }
     }
@@ -220,7 +212,7 @@ impl<'t> Parser<'_, 't> {
                 self.account.gap(at, reason);
                 self.errors += 1;
                 if self.errors == MOST_ERRORS {
-                    self.give_up_on_errors();
+                    self.give_up();
                 }
             }
         }

@@ -73,8 +73,15 @@ pub(super) fn parse<'t>(
     let mut parser = Parser::new(includes, shapes, &mut own, span(file, 0, 0));
     parser.push(file);
     parser.file();
-    let Parser { commands, errors, .. } = parser;
+    let Parser { commands, errors, endless, .. } = parser;
     let text = includes.text(file);
+    if endless {
+        let reason = format!(
+            "more than {MOST_TREES} commands, rules and elements, or {MOST_LINES} rules that are much alike: the file is not read"
+        );
+        account.gap(span(file, 0, text.len()), reason);
+        return Vec::new();
+    }
     if let Some((start, end, language)) = recognise::template(text, errors > 0) {
         let rest = Disposition::Inert("part of a template");
         account.claim(span(file, 0, start), rest);
@@ -161,6 +168,8 @@ struct Parser<'p, 't> {
     /// Where the last error was.
     ended: Option<Span>,
     included: usize,
+    /// There is no end of commands or rules.
+    endless: bool,
     /// How many trees were made.
     trees: usize,
     /// How many rules were read by their shapes.
@@ -214,6 +223,7 @@ impl<'p, 't> Parser<'p, 't> {
             errors: 0,
             ended: None,
             included: 0,
+            endless: false,
             trees: 0,
             lines: 0,
             nested: 0,
