@@ -14,8 +14,8 @@ keys! {
         /// What share of the objects that base has of a kind, in percent; holds from 10 objects on. Default, if
         /// `count` is not given either: 30.
         percent: Option<usize>,
-        /// What is counted together: the objects of a kind in one `configuration`, or of a `kind` in all of them.
-        /// Default: kind.
+        /// What is counted together: the objects of a kind in one `configuration`, of a `kind` in all of them, or of one
+        /// `owner`, which a tag `owner` names; rules are those of the owner of their group. Default: kind.
         per: Option<Grouping>,
         /// Only these kinds: `rule`, `chain`, `set`, `translation`, `configuration` … Default: all.
         kinds: Option<Vec<Spanned<String>>>,
@@ -41,6 +41,8 @@ words! {
         Configuration = "configuration",
         /// The objects of a kind in all configurations.
         Kind = "kind",
+        /// The objects of a kind that one owner has in all configurations.
+        Owner = "owner",
     }
 }
 
@@ -76,26 +78,38 @@ impl Check for DeletionLimit {
         let mut groups: BTreeMap<(String, &'static str), Count> = BTreeMap::new();
         for (base, head) in cx.change.pairs() {
             let Some(base) = base.filter(|base| report.scope().touches(&base.name, cx)) else { continue };
-            let group = match per.unwrap_or(Grouping::Kind) {
+            let owners: BTreeMap<&str, &str> =
+                base.objects.iter().filter_map(|o| Some((o.address.as_str(), o.owner.as_deref()?))).collect();
+            let group = |address: &str| match per.unwrap_or(Grouping::Kind) {
                 Grouping::Configuration => format!("`{}`", base.name),
                 Grouping::Kind => "all configurations".to_owned(),
+                Grouping::Owner => match owners.get(address) {
+                    Some(owner) => format!("what `{owner}` owns"),
+                    None => "what nobody owns".to_owned(),
+                },
             };
-            let mut tally = |kind: &'static str, all: usize, removed: &[Span]| {
-                let count = groups.entry((group.clone(), kind)).or_default();
+            let mut tally = |address: &str, kind: &'static str, all: usize, removed: &[Span]| {
+                let count = groups.entry((group(address), kind)).or_default();
                 count.base += all;
                 removed.iter().for_each(|at| count.remove(*at));
             };
             let there = || head.into_iter().flat_map(rules::lines);
             let gone = rules::removed(|| rules::lines(base), there, &cx.change.store, cx.sources);
-            let gone: Vec<Span> = gone.iter().map(|line| line.origin).collect();
-            tally("rule", base.rule_count(), &gone);
+            let mut of_table: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+            for line in &gone {
+                of_table.entry(line.table).or_default().push(line.origin);
+            }
+            for table in &base.tables {
+                let all = table.chains.iter().map(|chain| rules::lines_of(table, chain).count()).sum();
+                tally(&table.name, "rule", all, &of_table.remove(table.name.as_str()).unwrap_or_default());
+            }
             let there: BTreeSet<(&str, &str)> =
                 head.iter().flat_map(|head| &head.objects).map(|o| (o.kind, o.address.as_str())).collect();
             for object in &base.objects {
                 let gone = !there.contains(&(object.kind, object.address.as_str()));
-                tally(object.kind, 1, if gone { std::slice::from_ref(&object.origin) } else { &[] });
+                tally(&object.address, object.kind, 1, if gone { std::slice::from_ref(&object.origin) } else { &[] });
             }
-            let count = groups.entry((group.clone(), "configuration")).or_default();
+            let count = groups.entry((group(""), "configuration")).or_default();
             count.base += 1;
             count.removed += usize::from(head.is_none());
         }

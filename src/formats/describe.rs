@@ -145,7 +145,7 @@ impl Page<'_> {
     }
 
     fn object(&mut self, object: &Object) {
-        let Object { kind, address, content, elements, members: _, origin, uncomputed } = object;
+        let Object { kind, address, content, elements, members: _, owner: _, origin, uncomputed } = object;
         let place = self.place(*origin);
         let mut text = format!("  {place}  {kind} {address}");
         if let Some(count) = elements {

@@ -15,6 +15,8 @@ pub struct Object {
     pub elements: Option<usize>,
     /// Which those are, where it is known one by one.
     pub members: Option<Members>,
+    /// Whose it is, where it says so: a tag `owner`.
+    pub owner: Option<String>,
     /// Where it stands.
     pub origin: Span,
     /// Set when a change of the object has an effect that is not computed: what to say then

@@ -277,3 +277,56 @@ fn the_traps_of_the_comparison_with_others_are_told_apart() {
         assert_eq!(found, name.starts_with("t0") || name.starts_with("t1"), "{name}: {report}");
     }
 }
+
+#[test]
+fn deletions_are_limited_for_each_owner() {
+    let policy = DELETIONS
+        .replace("count: 0, kinds: [aws_security_group]", "count: 1, per: owner, kinds: [aws_security_group, rule]");
+    let group = |name: &str, owner: &str, port: u16| {
+        let mut out = format!(
+            "resource \"aws_security_group\" \"{name}\" {{\n  tags = {{ Owner = \"{owner}\" }}\n  ingress {{\n"
+        );
+        writeln!(out, "    protocol = \"tcp\"\n    from_port = {port}\n    to_port = {port}\n    cidr_blocks = [\"10.0.0.0/8\"]\n  }}\n}}")
+            .expect("writing to a String");
+        out
+    };
+    let (a, b, c) = (group("a", "web", 1), group("b", "web", 2), group("c", "data", 3));
+    assert_eq!(check(&policy, &format!("{a}{b}{c}"), &b).code, 0, "one of each owner");
+    let ran = check(&policy, &format!("{a}{b}{c}"), &c);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let report = ran.out.replace("\n  ", " ");
+    let said = "removes 2 of 2 objects of the kind `aws_security_group` in what `web` owns";
+    assert!(report.contains(said), "{report}");
+}
+
+/// A policy with one check only.
+fn with(check: &str) -> String {
+    format!("{}checks: [{{{check}}}]\n", POLICY.split("checks:").next().unwrap_or_default())
+}
+
+/// A group, and a rule of its own for a group.
+fn rule(group: &str, cidr: &str) -> String {
+    format!(
+        "{EMPTY}resource \"aws_security_group_rule\" \"repair\" {{\n type = \"ingress\"\n protocol = \"tcp\"\n from_port = 22\n \
+         to_port = 22\n cidr_blocks = [{cidr}]\n security_group_id = {group}\n}}\n"
+    )
+}
+
+#[test]
+fn a_rule_of_a_group_that_nothing_declares_is_an_undefined_reference() {
+    let policy = with("check: undefined-references");
+    assert_eq!(check(&policy, EMPTY, &rule("aws_security_group.web.id", "\"10.0.0.0/8\"")).code, 0);
+    let ran = check(&policy, EMPTY, &rule("aws_security_group.wbe.id", "\"10.0.0.0/8\""));
+    assert_ne!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains("undefined-references") && ran.out.contains("aws_security_group.wbe"), "{}", ran.out);
+}
+
+#[test]
+fn a_repair_rule_is_protected_by_its_address() {
+    let policy = with("check: protected-rules, objects: [\"aws/aws_security_group_rule.repair\"]");
+    let old = rule("aws_security_group.web.id", "\"10.0.0.0/8\"");
+    let halves = rule("aws_security_group.web.id", "\"10.0.0.0/9\", \"10.128.0.0/9\"");
+    assert_eq!(check(&policy, &old, &halves).code, 0, "the same in two halves");
+    assert_eq!(check(&policy, &old, &rule("aws_security_group.web.id", "\"10.0.0.0/9\"")).code, 1);
+    assert_eq!(check(&policy, &old, EMPTY).code, 1);
+}

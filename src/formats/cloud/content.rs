@@ -83,3 +83,23 @@ pub(super) fn show(value: &Value) -> String {
 fn more(More { name, like }: &More) -> String {
     format!("…{}: {}", escape(name.0.as_bytes()), show(like))
 }
+
+/// Whose a resource is: what its tag or label `owner` says, in any case.
+pub(super) fn owner(body: &Value) -> Option<String> {
+    let body = body.object()?;
+    let named = |name: &str| name.eq_ignore_ascii_case("owner");
+    let shown = |value: &Value| {
+        value.as_text().filter(|text| !value.sensitive && !text.is_empty()).map(|text| escape(text.as_bytes()))
+    };
+    ["tags", "labels", "tags_all"].into_iter().filter_map(|key| body.get(key)).find_map(|tags| match &tags.what {
+        What::Object(tags) => {
+            tags.entries.iter().find(|entry| named(&entry.name)).and_then(|entry| shown(&entry.value))
+        }
+        // As interfaces list them: `{"Key": "owner", "Value": "netsec"}`.
+        What::List(tags) => tags.items.iter().filter_map(Value::object).find_map(|tag| {
+            let key = tag.get("Key").and_then(Value::text).is_some_and(named);
+            tag.get("Value").filter(|_| key).and_then(shown)
+        }),
+        What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::Unknown(_) => None,
+    })
+}

@@ -218,7 +218,7 @@ impl<'i> Lowering<'_, 'i> {
 
     /// A resource is there.
     fn object(&mut self, kind: &'static str, instance: &Instance, content: String) -> &mut Object {
-        self.objects.push(points::object(kind, &instance.address, content, instance.origin));
+        self.objects.push(points::object(kind, instance, content));
         self.objects.last_mut().expect("one has just been added")
     }
 

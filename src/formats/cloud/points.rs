@@ -1,5 +1,6 @@
 //! The decision points of a configuration in the making, and the objects beside them.
 
+use super::Instance;
 use super::line::{Condition, Drawn, Line, domain};
 use crate::model::{Action, Configuration, Families, Filter, Object, Stage, Store, Table, TableId};
 use crate::net::Family;
@@ -157,9 +158,17 @@ pub(super) fn meaning(lines: &[Line]) -> String {
 }
 
 /// Something that is declared.
-pub(super) fn object(kind: &'static str, address: &str, content: String, origin: Span) -> Object {
-    let address = escape(address.as_bytes());
-    Object { kind, address, content, elements: None, members: None, origin, uncomputed: None }
+pub(super) fn object(kind: &'static str, instance: &Instance, content: String) -> Object {
+    Object {
+        kind,
+        address: escape(instance.address.as_bytes()),
+        content,
+        elements: None,
+        members: None,
+        owner: super::content::owner(&instance.body),
+        origin: instance.origin,
+        uncomputed: None,
+    }
 }
 
 /// The condition that something is there at all.

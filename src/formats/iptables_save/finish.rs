@@ -136,7 +136,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
 }
 
 const fn object(kind: &'static str, address: String, content: String, origin: Span) -> Object {
-    Object { kind, address, content, elements: None, members: None, origin, uncomputed: None }
+    Object { kind, address, content, elements: None, members: None, owner: None, origin, uncomputed: None }
 }
 
 impl Ruleset<'_> {

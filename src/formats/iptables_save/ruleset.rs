@@ -467,6 +467,7 @@ impl<'t> Ruleset<'t> {
             content: rule.to_owned(),
             elements: None,
             members: None,
+            owner: None,
             origin: at,
             uncomputed,
         });

@@ -355,6 +355,7 @@ impl Out {
                 content: escape(eval::show_all(&body).as_bytes()),
                 elements: None,
                 members: None,
+                owner: None,
                 origin: block.at,
                 uncomputed: Some("what a data source finds is not known"),
             });

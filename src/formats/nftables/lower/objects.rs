@@ -69,7 +69,7 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
 }
 
 const fn object(kind: &'static str, address: String, content: String, origin: Span) -> Object {
-    Object { kind, address, content, elements: None, members: None, origin, uncomputed: None }
+    Object { kind, address, content, elements: None, members: None, owner: None, origin, uncomputed: None }
 }
 
 fn chains(lowering: &Lowering<'_, '_, '_>, number: usize, table: &Table<'_>, objects: &mut Vec<Object>) {
