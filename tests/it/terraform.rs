@@ -106,6 +106,16 @@ fn what_is_made_to_cost_much_is_refused() {
     };
     refused(&[("a.tf", &deep)], "gap: values are computed from one another too deeply to be followed");
 
+    let nested = format!("locals {{\n  x = {}1{}\n}}\n", "[".repeat(5000), "]".repeat(5000));
+    let found = read(&[("a.tf", &nested)]);
+    assert!(found.iter().any(|line| line.starts_with("gap: not HCL: ")), "{found:?}");
+    let most = format!(
+        "locals {{\n  x = {}1{}\n}}\nresource \"aws_security_group\" \"a\" {{ name = jsonencode(local.x) }}\n",
+        "[".repeat(60),
+        "]".repeat(60)
+    );
+    assert_eq!(read(&[("a.tf", &most)]).len(), 2);
+
     let doubled: String = (1..64).map(|n| format!("  l{n} = \"${{local.l{0}}}${{local.l{0}}}\"\n", n - 1)).collect();
     let long = format!(
         "locals {{\n  l0 = \"x\"\n{doubled}}}\nresource \"aws_security_group\" \"a\" {{\n  name = local.l63\n}}\n"

@@ -31,7 +31,17 @@ struct Parsed {
     values: Vec<(SourceId, File)>,
 }
 
-pub(super) fn read<'a>(reading: &mut Reading<'a>) {
+/// Reads a configuration. Expressions may stand in one another, and values be computed from one another, as deep as
+/// `hcl_edit` and `eval` allow, for which there is room in a thread of its own.
+pub(super) fn read(reading: &mut Reading<'_>) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || read_here(reading));
+        let thread = thread.expect("the system has room for a thread");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+fn read_here<'a>(reading: &mut Reading<'a>) {
     let mut account = Account::default();
     reading.configuration.declares = true;
     let files = files(reading);
@@ -62,13 +72,7 @@ pub(super) fn read<'a>(reading: &mut Reading<'a>) {
         }
     }
     let names: Vec<&str> = parsed.modules.iter().map(|(file, _)| reading.name(*file)).collect();
-    let compute = || computed(&modules, &roots, &texts, &parsed.modules, &names, &checked.refused);
-    // Values may be computed from one another as deep as `eval` allows, for which there is room there.
-    let (out, mut found) = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, compute);
-        let thread = thread.expect("the system has room for a thread");
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
+    let (out, mut found) = computed(&modules, &roots, &texts, &parsed.modules, &names, &checked.refused);
     found.append(account);
     let mut account = found;
     let Out { instances, objects, there: _ } = out;
