@@ -13,6 +13,7 @@ use super::data::value::{Entry as Named, Value};
 use super::data::{Entry, Json, Kind, Node, Object};
 use super::{Disposition, Format, Reading};
 use crate::text::{SourceId, Span, escape};
+use std::collections::BTreeSet;
 
 pub(super) static FORMAT: AwsApi = AwsApi;
 
@@ -63,8 +64,9 @@ impl Format for AwsApi {
                 }
             }
         }
-        for (n, one) in instances.iter().enumerate() {
-            if instances.iter().take(n).any(|other| other.address == one.address) {
+        let mut listed = BTreeSet::new();
+        for one in &instances {
+            if !listed.insert(&one.address) {
                 account.gap(one.origin, "it is listed already");
             }
         }

@@ -19,7 +19,8 @@ pub(super) struct Merge<'m, 'j> {
 
 impl<'j> Merge<'_, 'j> {
     /// The arguments. "`after_unknown` … `true` where a value is not known until the plan is carried out". What nobody wrote and the
-    /// provider will fill in is left out, as it is from the configuration.
+    /// provider will fill in is left out, as it is from the configuration. (Blocks are not among the expressions of a plan:
+    /// those of a new resource that depend on what is not known look as if nobody had written them.)
     pub(super) fn body(&self, value: Node<'j>, unknown: Option<Node<'j>>, sensitive: Option<Node<'j>>) -> Value {
         let at = self.span(value);
         let Some(values) = value.object() else { return self.merge(value, unknown, sensitive, &mut Vec::new()) };
