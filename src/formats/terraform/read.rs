@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// Bytes of stack for computing values.
 const STACK: usize = 256 << 20;
+/// From so many files on, several threads parse them.
+const MANY: usize = 32;
 /// How many instances a configuration may have.
 const MOST_INSTANCES: usize = 2_000_000;
 
@@ -132,6 +134,7 @@ fn file_name(path: &str) -> &str {
 
 fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -> Parsed {
     let mut parsed = Parsed::default();
+    let mut wanted = Vec::new();
     let main: BTreeSet<SourceId> = reading.files().iter().copied().collect();
     for file in files {
         let (name, text) = (reading.name(*file), reading.text(*file));
@@ -153,11 +156,15 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         if text.starts_with(parse::BYTE_ORDER_MARK) {
             account.claim(Span { end: 3, ..all }, Disposition::Inert("byte order mark"));
         }
-        match parse::file(*file, text) {
-            Ok(found) if is_module => parsed.modules.push((*file, found)),
+        wanted.push((*file, text, is_module));
+    }
+    for ((file, text, is_module), found) in wanted.iter().zip(in_parallel(&wanted)) {
+        match found {
+            Ok(found) if *is_module => parsed.modules.push((*file, found)),
             Ok(found) => parsed.values.push((*file, found)),
             Err(refused) => {
-                account.claim(all, Disposition::Inert("not read"));
+                let end = u32::try_from(text.len()).expect("sources are smaller than 4 GiB");
+                account.claim(Span { source: *file, start: 0, end }, Disposition::Inert("not read"));
                 for parse::Refused { at, reason } in refused {
                     account.gap(at, reason);
                 }
@@ -165,6 +172,27 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         }
     }
     parsed
+}
+
+/// What the texts are, in their order; many are parsed by several threads.
+fn in_parallel(wanted: &[(SourceId, &[u8], bool)]) -> Vec<Result<File, Vec<parse::Refused>>> {
+    let parse = |part: &[(SourceId, &[u8], bool)]| -> Vec<_> {
+        part.iter().map(|(file, text, _)| parse::file(*file, text)).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if threads == 1 || wanted.len() < MANY {
+        return parse(wanted);
+    }
+    std::thread::scope(|scope| {
+        let spawn = |part| {
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || parse(part));
+            thread.expect("the system has room for a thread")
+        };
+        let running: Vec<_> = wanted.chunks(wanted.len().div_ceil(threads)).map(spawn).collect();
+        let joined =
+            running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        joined.flatten().collect()
+    })
 }
 
 /// The folders that no module calls.
