@@ -51,6 +51,12 @@ struct Both {
     head: Published,
 }
 
+/// A closed range of addresses.
+pub(super) type Range = (Family, u128, u128);
+
+/// What is wrong, and what to do.
+type Wrong = (String, String);
+
 /// A file, and what it says or why it says nothing.
 type Published = Option<Arc<(String, Result<List, String>)>>;
 
@@ -61,7 +67,7 @@ enum List {
     /// Any other JSON.
     Json(Value),
     /// One prefix a line; after a comma, anything (RFC 8805); after `#`, a comment.
-    Lines(Vec<(Family, u128, u128)>),
+    Lines(Vec<Range>),
 }
 
 #[derive(Debug)]
@@ -77,9 +83,9 @@ struct Prefix {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Selected {
     /// What is in force.
-    pub(super) base: Vec<(Family, u128, u128)>,
+    pub(super) base: Vec<Range>,
     /// What is proposed.
-    pub(super) head: Vec<(Family, u128, u128)>,
+    pub(super) head: Vec<Range>,
 }
 
 /// Why it is not known what a feed says. Nobody can be judged by it.
@@ -158,7 +164,7 @@ impl Feeds {
         Some(self.selected(keys).map_err(|(message, help)| FeedDoubt { message, help, at }))
     }
 
-    fn selected(&self, keys: &FeedKeys) -> Result<Selected, (String, String)> {
+    fn selected(&self, keys: &FeedKeys) -> Result<Selected, Wrong> {
         let path = crate::text::escape(keys.feed.as_bytes());
         let none = || (format!("the feed `{path}` has not been read"), "it is read by `check` and `lint`".to_owned());
         let Both { base, head } = self.0.get(&keys.feed).ok_or_else(none)?;
@@ -196,10 +202,7 @@ impl Feeds {
 }
 
 /// What is wanted of a file.
-fn side(
-    published: &(String, Result<List, String>),
-    keys: &FeedKeys,
-) -> Result<Vec<(Family, u128, u128)>, (String, String)> {
+fn side(published: &(String, Result<List, String>), keys: &FeedKeys) -> Result<Vec<Range>, Wrong> {
     let FeedKeys { feed: _, service, region, pointer, since, family, sha256: _ } = keys;
     let again = || "fetch it again: nothing is judged by half a list".to_owned();
     let list = published.1.as_ref().map_err(|why| (why.clone(), again()))?;
@@ -250,7 +253,7 @@ fn near(list: &List, service: Option<&str>, region: Option<&str>) -> String {
 }
 
 /// The list of prefixes at that place.
-fn pointed(json: &Value, pointer: &str) -> Result<Vec<(Family, u128, u128)>, (String, String)> {
+fn pointed(json: &Value, pointer: &str) -> Result<Vec<Range>, Wrong> {
     let help = || "say where the list of prefixes stands: `pointer: /data/prefixes` (RFC 6901)".to_owned();
     let shown = || if pointer.is_empty() { "as a whole".to_owned() } else { format!("at `{pointer}`") };
     let Some(Value::Array(items)) = json.pointer(pointer) else {
@@ -342,7 +345,7 @@ fn parse_day(text: &str) -> Option<()> {
 }
 
 /// A prefix or a single address, without bits behind the length.
-fn prefix(text: &str) -> Option<(Family, u128, u128)> {
+fn prefix(text: &str) -> Option<Range> {
     let (family, set) = parse_addresses(text).filter(|_| !text.contains('-'))?;
     let [(first, last)] = *set.ranges() else { return None };
     let written = crate::net::parse_address(text.split('/').next()?)?.1;
@@ -357,7 +360,7 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 /// The addresses of one family.
-pub(super) fn of_family(prefixes: &[(Family, u128, u128)], family: Family) -> Set {
+pub(super) fn of_family(prefixes: &[Range], family: Family) -> Set {
     let mine = prefixes.iter().filter(|(of, ..)| *of == family);
     Set::from_ranges(mine.map(|(_, first, last)| (*first, *last)))
 }

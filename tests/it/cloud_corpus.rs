@@ -120,7 +120,7 @@ fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, usize>) -> String {
 fn real_plans_are_read() {
     let Some(table) = Table::of("terraform-plan", "terraform") else { return };
     assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
-    assert_eq!((table.files, table.whole, table.rules), (149, 140, 94), "{table}");
+    assert_eq!((table.files, table.whole, table.rules), (149, 140, 151), "{table}");
 }
 
 /// Twenty-four are manifests and pages of documentation; five are examples that Cloud Foundry refuses, or of no group.

@@ -158,7 +158,8 @@ fn a_text_without_end_of_rules_ends_with_a_reason() {
         let input = Input { name: "host".into(), format: formats::format("nftables"), files: vec![file] };
         let (snapshot, ..) = formats::read(&[input], &sources, &mut store, None);
         let gaps: Vec<&str> = snapshot.gaps().iter().map(|gap| gap.reason.as_str()).collect();
-        let [gap] = gaps[..] else { panic!("{} gaps", gaps.len()) };
+        assert_eq!(gaps.len(), 1, "{} gaps", gaps.len());
+        let gap = gaps[0];
         assert!(gap.ends_with("the file is not read"), "{gap}");
     }
 }

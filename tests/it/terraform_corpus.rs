@@ -224,6 +224,10 @@ fn configurations_and_their_plans_have_the_same_rules() {
             // This plan was made when there was another group, which the source lost since.
             planned.retain(|chain, _| !chain.starts_with("aws_security_group.elb/"));
         }
+        // A plan does not say whether a new group has no rules or ones that are not known: there may be any.
+        for rules in planned.values_mut() {
+            rules.retain(|rule| !rule.contains(" has one of "));
+        }
         rules += configuration.values().map(BTreeSet::len).sum::<usize>();
         if configuration != planned {
             different.push(format!("{folder}\n  configuration {configuration:#?}\n  plan {planned:#?}"));

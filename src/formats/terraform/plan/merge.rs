@@ -19,8 +19,9 @@ pub(super) struct Merge<'m, 'j> {
 
 impl<'j> Merge<'_, 'j> {
     /// The arguments. "`after_unknown` … `true` where a value is not known until the plan is carried out". What nobody wrote and the
-    /// provider will fill in is left out, as it is from the configuration. (Blocks are not among the expressions of a plan:
-    /// those of a new resource that depend on what is not known look as if nobody had written them.)
+    /// provider will fill in is left out, as it is from the configuration; not so the rules of a firewall: the expressions of a
+    /// plan have no `dynamic` blocks and none of [`RULES`], so that rules that depend on what is not known look as if
+    /// nobody had written them.
     pub(super) fn body(&self, value: Node<'j>, unknown: Option<Node<'j>>, sensitive: Option<Node<'j>>) -> Value {
         let at = self.span(value);
         let Some(values) = value.object() else { return self.merge(value, unknown, sensitive, &mut Vec::new()) };
@@ -37,7 +38,7 @@ impl<'j> Merge<'_, 'j> {
         for Entry { name, key, value } in unknowns.map(Opened::close).unwrap_or_default() {
             let path = vec![Step::Key(name)];
             let computed = self.names.knows(self.address) && !self.names.writes(self.address, &path);
-            if !is_true(Some(value)) || computed && !(self.was_set)(name) {
+            if !is_true(Some(value)) || computed && !(self.was_set)(name) && !RULES.contains(&name) {
                 continue;
             }
             let at = self.span(key);
@@ -116,6 +117,10 @@ impl<'j> Merge<'_, 'j> {
         Span { source: self.source, start, end }
     }
 }
+
+/// Arguments that hold rules and that providers fill in where nobody writes them (`aws_security_group`,
+/// `aws_network_acl`, `azurerm_network_security_group` and their defaults).
+const RULES: [&str; 3] = ["ingress", "egress", "security_rule"];
 
 /// A step into a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
