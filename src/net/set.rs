@@ -129,6 +129,15 @@ impl Set {
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let mut out = Vec::new();
+        let (few, many) = if self.0.len() < other.0.len() { (self, other) } else { (other, self) };
+        if few.0.len() * 8 < many.0.len() {
+            for (first, last) in few.0.iter() {
+                let next = many.0.partition_point(|(_, end)| end < first);
+                let met = many.0[next..].iter().take_while(|(start, _)| start <= last);
+                out.extend(met.map(|(start, end)| (*start.max(first), *end.min(last))));
+            }
+            return Self(Arc::new(out));
+        }
         let (mut i, mut j) = (0, 0);
         while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
             let (first, last) = (a.0.max(b.0), a.1.min(b.1));
@@ -174,8 +183,7 @@ impl Set {
     /// The values of this set that are not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        let Some((_, max)) = self.0.last() else { return Self::empty() };
-        self.intersection(&other.complement(*max))
+        self.intersection(&in_one_only(&self.0, &other.0))
     }
 }
 
@@ -287,6 +295,14 @@ mod tests {
         assert!((0..200).all(|n| Set::point(n).overlaps(&even) == (n % 2 == 0)));
         assert!((0..200).all(|n| even.overlaps(&Set::range(n, n + 1)) == (n < 199)));
         assert!(!even.overlaps(&Set::range(199, u128::MAX)) && !even.overlaps(&Set::empty()));
+        for first in 0..200_u128 {
+            let few: Set = [first, first + 1, first + 2, first + 5, u128::MAX].into_iter().collect();
+            let both: Set = few.ranges().iter().flat_map(|(a, b)| *a..=*b).filter(|n| even.contains(*n)).collect();
+            assert_eq!(few.intersection(&even), both);
+            assert_eq!(even.intersection(&few), both);
+            assert!((0..210).all(|n| even.difference(&few).contains(n) == (even.contains(n) && !few.contains(n))));
+            assert!((0..210).all(|n| few.difference(&even).contains(n) == (few.contains(n) && !even.contains(n))));
+        }
     }
 
     #[test]
