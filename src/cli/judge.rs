@@ -12,11 +12,10 @@ use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
 use crate::policy::{self, Feeds, Plan, Policy, PolicyError, Proposal};
 use crate::source::{File, Files, Problem, Side, Sides, SourceError};
-use crate::text::{SourceId, SourceMap, escape};
+use crate::text::{SourceId, SourceMap, escape, hex};
 use miette::Diagnostic;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Where the policy is.
@@ -261,11 +260,7 @@ pub(super) fn policy_origin(file: &File, base: &Side, path: &PolicyPath) -> Poli
         PolicyPath::InBase(_) => base.revision().map(ToOwned::to_owned),
         PolicyPath::File(_) => None,
     };
-    let hash = Sha256::digest(&file.bytes);
-    let sha256 = hash.iter().fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String");
-        out
-    });
+    let sha256 = hex(&Sha256::digest(&file.bytes));
     PolicyOrigin { path: escape(&file.name), revision, sha256 }
 }
 

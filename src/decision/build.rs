@@ -9,9 +9,8 @@ use crate::diff::{self, Change, Delta, Difference, FilterPair, Found, Question, 
 use crate::model::{Literal, Snapshot, Store};
 use crate::net::{Naming, NoNames, show_packet};
 use crate::policy::ApprovalKeys;
-use crate::text::{SourceMap, Span, escape};
+use crate::text::{SourceMap, Span, escape, hex};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// How many rules of one filter and side are listed as causes.
 const CAUSES: usize = 100;
@@ -373,10 +372,7 @@ fn fingerprint(finding: &Finding, store: &Store) -> String {
         hash.update(part.unwrap_or_default());
         hash.update([0]);
     }
-    hash.finalize().iter().fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String");
-        out
-    })
+    hex(&hash.finalize())
 }
 
 /// The approvals that a finding asks for; none can be given yet.

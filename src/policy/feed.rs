@@ -3,12 +3,11 @@
 use super::node::{Kind, Node};
 use super::reader::{Reader, keys, words};
 use crate::net::{Family, Set, parse_addresses};
-use crate::text::{Span, suggest};
+use crate::text::{Span, hex, suggest};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 keys! {
@@ -131,7 +130,7 @@ pub fn feed_paths(text: &[u8]) -> BTreeSet<String> {
 impl Feeds {
     /// Adds a file as both sides have it; `None`: it is not there.
     pub fn add(&mut self, path: &str, base: Option<&[u8]>, head: Option<&[u8]>) {
-        let published = |bytes: &[u8]| Arc::new((digest(bytes), List::read(path, bytes)));
+        let published = |bytes: &[u8]| Arc::new((hex(&Sha256::digest(bytes)), List::read(path, bytes)));
         let same = base == head;
         let base = base.map(published);
         let head = if same { base.clone() } else { head.map(published) };
@@ -350,13 +349,6 @@ fn prefix(text: &str) -> Option<Range> {
     let [(first, last)] = *set.ranges() else { return None };
     let written = crate::net::parse_address(text.split('/').next()?)?.1;
     (written == first).then_some((family, first, last))
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String");
-        out
-    })
 }
 
 /// The addresses of one family.

@@ -1,10 +1,12 @@
 //! Source text: which file, which bytes, which line. Knows nothing of firewalls or the file system.
 
 mod escape;
+mod hex;
 mod lines;
 mod suggest;
 
 pub use escape::escape;
+pub use hex::hex;
 pub use lines::{LineIndex, lines};
 pub use suggest::suggest;
 

@@ -183,6 +183,18 @@ pub(super) fn text(entry: &Entry, account: &mut Account) -> Known<Arc<str>> {
     }
 }
 
+/// A port or range of ports that an item of a list is; `None`: it is none, which is told.
+pub(super) fn port_of(item: &Value, account: &mut Account) -> Option<Known<Arc<str>>> {
+    match (item.as_text(), item.name_of_unknown()) {
+        (Some(text), _) => Some(Known::Is(text)),
+        (None, Some(name)) => Some(Known::Not(name.to_owned())),
+        (None, None) => {
+            account.gap(item.at, "a port or range of ports is expected");
+            None
+        }
+    }
+}
+
 fn wrong<T>(entry: &Entry, reason: &str, account: &mut Account) -> Known<T> {
     account.gap(whole(entry), reason);
     Known::Not(format!("`{}`, which is not understood", entry.name))

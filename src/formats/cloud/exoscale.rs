@@ -3,7 +3,7 @@
 //! registry: `exoscale_security_group`, `exoscale_security_group_rule`, `exoscale_security_group_rules`; community.exoscale.com,
 //! "Security Groups".
 
-use super::attributes::{Attributes, Known, messages, peers};
+use super::attributes::{Attributes, Known, messages, peers, port_of};
 use super::line::{Line, Peer};
 use super::points::{Direction, Manner};
 use super::words::{between, direction, end_of, from_to, has_ports, protocol, service, to_ports};
@@ -143,14 +143,7 @@ fn several(
             let message = [rule.number("icmp_type", lowering.account), rule.number("icmp_code", lowering.account)];
             let mut services = Vec::new();
             for port in rule.items("ports").all() {
-                let known = match (port.as_text(), port.name_of_unknown()) {
-                    (Some(text), _) => Known::Is(text),
-                    (None, Some(name)) => Known::Not(name.to_owned()),
-                    (None, None) => {
-                        lowering.account.gap(port.at, "a port or range of ports is expected");
-                        continue;
-                    }
-                };
+                let Some(known) = port_of(&port, lowering.account) else { continue };
                 services.push(to_ports(service(protocol.clone()), &known, &[], port.at, lowering.account));
             }
             if services.is_empty() {

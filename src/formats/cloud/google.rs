@@ -2,7 +2,7 @@
 //!
 //! registry: `google_compute_firewall`; cloud.google.com, "VPC firewall rules".
 
-use super::attributes::{Attributes, Known, peers};
+use super::attributes::{Attributes, Known, peers, port_of};
 use super::line::{Condition, Line, Peer, Service};
 use super::points::{Direction, Manner};
 use super::words::{has_ports, protocol, service, to_ports};
@@ -199,14 +199,7 @@ fn services(lowering: &mut Lowering<'_, '_>, block: &super::Value) -> Option<Vec
     let protocol = protocol(&mut part, "protocol", &["all"], lowering)?;
     let mut out = Vec::new();
     for port in part.items("ports").all() {
-        let known = match (port.as_text(), port.name_of_unknown()) {
-            (Some(text), _) => Known::Is(text),
-            (None, Some(name)) => Known::Not(name.to_owned()),
-            (None, None) => {
-                lowering.account.gap(port.at, "a port or range of ports is expected");
-                continue;
-            }
-        };
+        let Some(known) = port_of(&port, lowering.account) else { continue };
         if !has_ports(&protocol) {
             lowering.account.gap(port.at, "ports for a protocol that has none: Google refuses it");
         }

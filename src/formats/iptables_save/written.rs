@@ -16,7 +16,7 @@ use super::ruleset::{Ruleset, Tab};
 use crate::formats::Reading;
 use crate::model::{Origins, Symbol};
 use crate::net::Family;
-use crate::text::{Span, escape};
+use crate::text::{Span, escape, hex};
 use foldhash::quality::RandomState;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -122,11 +122,7 @@ pub(super) fn rules_text(reading: &Reading<'_>, lines: &Origins, known: &Known<'
 
 /// 64 bits of a digest, in hexadecimal.
 pub(super) fn short_digest(text: &str) -> String {
-    let hash = Sha256::digest(text);
-    hash.iter().take(8).fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String");
-        out
-    })
+    hex(&Sha256::digest(text)[..8])
 }
 
 /// These chains and all from which one of them can be reached.

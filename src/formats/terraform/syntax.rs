@@ -319,53 +319,33 @@ impl Expr {
 }
 
 impl Expr {
+    fn literal(&self) -> Option<&Value> {
+        if let Kind::Literal(value) = &self.kind { Some(value) } else { None }
+    }
+
     /// The text that is written out.
     pub(super) fn literal_text(&self) -> Option<&str> {
-        if let Kind::Literal(value) = &self.kind { value.text() } else { None }
+        self.literal()?.text()
     }
-}
 
-impl Expr {
     /// The truth that is written out.
     pub(super) fn literal_truth(&self) -> Option<bool> {
-        if let Kind::Literal(value) = &self.kind { value.as_truth() } else { None }
+        self.literal()?.as_truth()
     }
-}
 
-impl Expr {
     /// The items of a list constructor that are no values.
     pub(super) fn tuple(&self) -> Option<&[Self]> {
-        match &self.kind {
-            Kind::Tuple(items) => Some(items),
-            Kind::Literal(value) if value.list().is_some_and(|list| list.items.is_empty()) => Some(&[]),
-            Kind::Literal(_)
-            | Kind::Object(_)
-            | Kind::Template(_)
-            | Kind::Path(..)
-            | Kind::Conditional(_)
-            | Kind::Call(_)
-            | Kind::Not(_)
-            | Kind::Minus(_)
-            | Kind::Binary(..)
-            | Kind::For(_) => None,
+        if let Kind::Tuple(items) = &self.kind {
+            return Some(items);
         }
+        self.literal()?.list().filter(|list| list.items.is_empty()).map(|_| &[][..])
     }
 
     /// The items of an object constructor that are no values.
     pub(super) fn object(&self) -> Option<&[(Key, Self)]> {
-        match &self.kind {
-            Kind::Object(items) => Some(items),
-            Kind::Literal(value) if value.object().is_some_and(|object| object.entries.is_empty()) => Some(&[]),
-            Kind::Literal(_)
-            | Kind::Tuple(_)
-            | Kind::Template(_)
-            | Kind::Path(..)
-            | Kind::Conditional(_)
-            | Kind::Call(_)
-            | Kind::Not(_)
-            | Kind::Minus(_)
-            | Kind::Binary(..)
-            | Kind::For(_) => None,
+        if let Kind::Object(items) = &self.kind {
+            return Some(items);
         }
+        self.literal()?.object().filter(|object| object.entries.is_empty()).map(|_| &[][..])
     }
 }

@@ -10,6 +10,7 @@
 use super::survey::Survey;
 use super::terms::Truth;
 use crate::formats::nftables::ruleset::Ruleset;
+use crate::text::hex;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -80,7 +81,7 @@ impl Digests {
 
 /// 64 bits of a digest, in hexadecimal.
 pub(super) fn short_digest(text: &str) -> String {
-    hexadecimal(&Sha256::digest(text))
+    hex(&Sha256::digest(text)[..8])
 }
 
 /// The same of many intervals.
@@ -102,12 +103,5 @@ pub(super) fn digest_of_ranges(ranges: &[(u128, u128)]) -> String {
         }
         hash.update(&bytes);
     }
-    hexadecimal(&hash.finalize())
-}
-
-fn hexadecimal(hash: &[u8]) -> String {
-    hash.iter().take(8).fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String");
-        out
-    })
+    hex(&hash.finalize()[..8])
 }

@@ -1,5 +1,5 @@
 use crate::formats::data::value::{Entry, More, Unknown, Value, What};
-use crate::text::Span;
+use crate::text::{Span, hex};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
@@ -46,9 +46,7 @@ fn shortened(text: String) -> String {
     }
     let mut out = text[..end].to_owned();
     out.push_str("… #");
-    for byte in digest.iter().take(8) {
-        write!(out, "{byte:02x}").expect("writing to a String");
-    }
+    out.push_str(&hex(&digest[..8]));
     out
 }
 

@@ -4,7 +4,7 @@ use super::{Arguments, Found, Stop, text, truth};
 use crate::formats::data::value::{Entry, Object, Value, What};
 use crate::formats::data::{Json, Kind, Node, Number};
 use crate::formats::terraform::declared::joined;
-use crate::text::Span;
+use crate::text::{Span, hex};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -166,13 +166,6 @@ fn url(arguments: &Arguments<'_, '_, '_>) -> Found {
 fn digest(arguments: &Arguments<'_, '_, '_>, compute: impl Fn(&[u8]) -> String) -> Found {
     arguments.at_most(1)?;
     text(compute(arguments.text(0)?.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a String");
-        out
-    })
 }
 
 fn last_part(arguments: &Arguments<'_, '_, '_>) -> Found {
