@@ -299,6 +299,83 @@ fn deletions_are_limited_for_each_owner() {
     assert!(report.contains(said), "{report}");
 }
 
+/// One rule each with ports, a prefix and a name that must not be printed, in the ways in which providers take them.
+const SECRETS: &str = r#"
+variable "ports" {
+  default   = ["4242", "4300-4301"]
+  sensitive = true
+}
+variable "port" {
+  default   = 4242
+  sensitive = true
+}
+variable "nets" {
+  default   = ["10.77.0.0/16"]
+  sensitive = true
+}
+variable "who" {
+  default   = "mallory"
+  sensitive = true
+}
+resource "google_compute_firewall" "a" {
+  network       = "n"
+  source_ranges = var.nets
+  target_tags   = [var.who]
+  allow {
+    protocol = "tcp"
+    ports    = concat(var.ports, [var.port])
+  }
+}
+resource "exoscale_security_group_rules" "a" {
+  security_group_id = "a"
+  ingress {
+    protocol                 = "TCP"
+    ports                    = [var.port, "22"]
+    cidr_list                = [var.nets[0]]
+    user_security_group_list = [var.who]
+  }
+}
+resource "azurerm_network_security_group" "a" {
+  security_rule {
+    name                       = "a"
+    priority                   = 100
+    direction                  = "Inbound"
+    access                     = "Allow"
+    protocol                   = "Tcp"
+    source_port_range          = var.port
+    source_address_prefixes    = var.nets
+    destination_address_prefix = "*"
+    destination_port_ranges    = var.ports
+  }
+}
+resource "digitalocean_firewall" "a" {
+  inbound_rule {
+    protocol         = "tcp"
+    port_range       = var.port
+    source_addresses = var.nets
+    source_tags      = [var.who]
+  }
+}
+"#;
+
+#[test]
+fn what_is_sensitive_is_never_printed() {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("main.tf"), SECRETS).expect("written");
+    std::fs::write(folder.path().join("empty.tf"), EMPTY).expect("written");
+    let parsed = portcullis(folder.path(), &[], &["parse", "main.tf"]);
+    let differs = portcullis(folder.path(), &[], &["diff", "empty.tf", "main.tf"]);
+    let json = portcullis(folder.path(), &[], &["diff", "empty.tf", "main.tf", "--output", "json"]);
+    let judged = check(POLICY, EMPTY, SECRETS);
+    for (ran, code) in [(parsed, 0), (differs, 1), (json, 1), (judged, 1)] {
+        assert_eq!(ran.code, code, "{}", ran.out);
+        for secret in ["4242", "4300", "4301", "10.77", "mallory"] {
+            assert!(!ran.out.contains(secret), "{secret} in {}", ran.out);
+        }
+        assert!(ran.out.contains("a sensitive"), "{}", ran.out);
+    }
+}
+
 /// A policy with one check only.
 fn with(check: &str) -> String {
     format!("{}checks: [{{{check}}}]\n", POLICY.split("checks:").next().unwrap_or_default())

@@ -61,7 +61,7 @@ impl<'v> Attributes<'v> {
         let entry = self.take(name)?;
         Some(match (entry.value.as_integer(), entry.value.sensitive, entry.value.name_of_unknown()) {
             (Some(number), false, _) => Known::Is(number),
-            (Some(number), true, _) => Known::Not(format!("a sensitive {name} #{}", digest(&number.to_string()))),
+            (Some(number), true, _) => Known::Not(sensitive(name, &number.to_string())),
             (None, _, Some(unknown)) => Known::Not(unknown.to_owned()),
             (None, _, None) => wrong(entry, "a whole number is expected", account),
         })
@@ -70,10 +70,11 @@ impl<'v> Attributes<'v> {
     /// Takes a truth out; `None`: it is not there.
     pub(super) fn truth(&mut self, name: &str, account: &mut Account) -> Option<Known<bool>> {
         let entry = self.take(name)?;
-        Some(match (entry.value.as_truth(), entry.value.name_of_unknown()) {
-            (Some(truth), _) => Known::Is(truth),
-            (None, Some(unknown)) => Known::Not(unknown.to_owned()),
-            (None, None) => wrong(entry, "`true` or `false` is expected", account),
+        Some(match (entry.value.as_truth(), entry.value.sensitive, entry.value.name_of_unknown()) {
+            (Some(truth), false, _) => Known::Is(truth),
+            (Some(truth), true, _) => Known::Not(sensitive(name, &truth.to_string())),
+            (None, _, Some(unknown)) => Known::Not(unknown.to_owned()),
+            (None, _, None) => wrong(entry, "`true` or `false` is expected", account),
         })
     }
 
@@ -177,22 +178,28 @@ impl<'v> Items<'v> {
 pub(super) fn text(entry: &Entry, account: &mut Account) -> Known<Arc<str>> {
     match (entry.value.as_text(), entry.value.sensitive, entry.value.name_of_unknown()) {
         (Some(text), false, _) => Known::Is(text),
-        (Some(text), true, _) => Known::Not(format!("a sensitive {} #{}", entry.name, digest(&text))),
+        (Some(text), true, _) => Known::Not(sensitive(&entry.name, &text)),
         (None, _, Some(unknown)) => Known::Not(unknown.to_owned()),
         (None, _, None) => wrong(entry, "a text is expected", account),
     }
 }
 
-/// A port or range of ports that an item of a list is; `None`: it is none, which is told.
-pub(super) fn port_of(item: &Value, account: &mut Account) -> Option<Known<Arc<str>>> {
-    match (item.as_text(), item.name_of_unknown()) {
-        (Some(text), _) => Some(Known::Is(text)),
-        (None, Some(name)) => Some(Known::Not(name.to_owned())),
-        (None, None) => {
-            account.gap(item.at, "a port or range of ports is expected");
+/// A text that an item of a list is, `what` in words; `None`: it is none, which is told.
+pub(super) fn text_of(item: &Value, what: &str, account: &mut Account) -> Option<Known<Arc<str>>> {
+    match (item.as_text(), item.sensitive, item.name_of_unknown()) {
+        (Some(text), false, _) => Some(Known::Is(text)),
+        (Some(text), true, _) => Some(Known::Not(sensitive(what, &text))),
+        (None, _, Some(name)) => Some(Known::Not(name.to_owned())),
+        (None, _, None) => {
+            account.gap(item.at, format!("a {what} is expected"));
             None
         }
     }
+}
+
+/// A port or range of ports that an item of a list is; `None`: it is none, which is told.
+pub(super) fn port_of(item: &Value, account: &mut Account) -> Option<Known<Arc<str>>> {
+    text_of(item, "port or range of ports", account)
 }
 
 fn wrong<T>(entry: &Entry, reason: &str, account: &mut Account) -> Known<T> {
@@ -276,12 +283,13 @@ pub(super) fn addresses(text: &str) -> Option<(Family, Set)> {
     parse_addresses(text)
 }
 
-/// Tells values apart that must not be printed; says nothing of them, and is another one in every run.
-fn digest(value: &str) -> String {
+/// The name of a value that must not be printed. It tells different values apart and says nothing of them: it is another one
+/// in every run.
+fn sensitive(what: &str, value: &str) -> String {
     use std::hash::BuildHasher as _;
     static SEED: std::sync::OnceLock<std::hash::RandomState> = std::sync::OnceLock::new();
     let seed = SEED.get_or_init(std::hash::RandomState::new);
-    format!("{:08x}", seed.hash_one(value) >> 32)
+    format!("a sensitive {what} #{:08x}", seed.hash_one(value) >> 32)
 }
 
 /// The packets of ICMP with a type and a code; -1 and what is not given are any.

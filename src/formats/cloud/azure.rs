@@ -2,7 +2,7 @@
 //!
 //! registry: `azurerm_network_security_group`, `azurerm_network_security_rule`; learn.microsoft.com, "Network security groups".
 
-use super::attributes::{Attributes, Known, addresses, peers, port_range};
+use super::attributes::{Attributes, Known, addresses, peers, port_of, port_range};
 use super::line::{Condition, Line, Peer, Service};
 use super::points::{Direction, Manner};
 use super::words::{direction, verb};
@@ -145,27 +145,11 @@ fn rule(lowering: &mut Lowering<'_, '_>, rule: &mut Attributes<'_>) -> Option<(D
     let sources = ends(lowering, rule, "source");
     let destinations = ends(lowering, rule, "destination");
     let (from, to) = (ports(lowering, rule, "source"), ports(lowering, rule, "destination"));
-    let mut services = protocols(lowering, rule);
-    for service in &mut services {
-        for (ports, of_source) in [(&from, true), (&to, false)] {
-            match ports {
-                Ports::Any => {}
-                Ports::These(set) if of_source => service.source_ports = Some(set.clone()),
-                Ports::These(set) => service.ports = Some(set.clone()),
-                Ports::If(condition) => service.conditions.push(condition.clone()),
-            }
-        }
-    }
-    // Ports of any protocol are ports of those that have some.
-    let ported = services.iter().any(|service| service.ports.is_some() || service.source_ports.is_some());
-    if ported {
-        let with = |service: &Service, number| Service { protocol: Some(number), ..service.clone() };
-        let open = services.iter().filter(|service| service.protocol.is_none());
-        services = match open.flat_map(|service| [with(service, 6), with(service, 17)]).collect::<Vec<_>>() {
-            some if some.is_empty() => services,
-            some => some,
-        };
-    }
+    let services = protocols(lowering, rule);
+    let services = services.iter().flat_map(|service| from.iter().map(|from| from.of_source(service)));
+    let services: Vec<Service> =
+        services.flat_map(|service| to.iter().map(|to| to.of_destination(&service)).collect::<Vec<_>>()).collect();
+    let services = services.into_iter().flat_map(with_ports).collect();
     let mut line = Line::new(allow?, at);
     line.rank = rank?;
     line.comment = comment;
@@ -231,45 +215,70 @@ fn ends(lowering: &mut Lowering<'_, '_>, rule: &mut Attributes<'_>, end: &str) -
     out
 }
 
+/// Ports of any protocol are ports of those that have some.
+fn with_ports(service: Service) -> Vec<Service> {
+    let ported = service.ports.is_some() || service.source_ports.is_some();
+    if service.protocol.is_some() || !ported {
+        return vec![service];
+    }
+    [6, 17].map(|number| Service { protocol: Some(number), ..service.clone() }).into()
+}
+
+/// Ports of one end, or those of which a rule has more.
 enum Ports {
     Any,
     These(Set),
     If(Condition),
 }
 
+impl Ports {
+    fn of_source(&self, service: &Service) -> Service {
+        match self {
+            Self::Any => service.clone(),
+            Self::These(set) => Service { source_ports: Some(set.clone()), ..service.clone() },
+            Self::If(condition) => service.clone().given(condition.clone()),
+        }
+    }
+
+    fn of_destination(&self, service: &Service) -> Service {
+        match self {
+            Self::Any => service.clone(),
+            Self::These(set) => service.clone().to(set.clone()),
+            Self::If(condition) => service.clone().given(condition.clone()),
+        }
+    }
+}
+
 /// "A port or range, integer or range between 0 and 65535 or `*`", or a list of them.
-fn ports(lowering: &mut Lowering<'_, '_>, rule: &mut Attributes<'_>, end: &str) -> Ports {
-    let mut ranges = Vec::new();
+fn ports(lowering: &mut Lowering<'_, '_>, rule: &mut Attributes<'_>, end: &str) -> Vec<Ports> {
+    let (mut any, mut ranges, mut out) = (false, Vec::new(), Vec::new());
     for name in [format!("{end}_port_range"), format!("{end}_port_ranges")] {
         for item in rule.items(&name).all() {
-            match (item.as_text(), item.name_of_unknown()) {
-                (Some(text), _) if &*text == "*" => return everything(rule, end),
-                (Some(text), _) if text.is_empty() => {}
-                (Some(text), _) => match port_range(&text) {
+            match port_of(&item, lowering.account) {
+                Some(Known::Is(text)) if &*text == "*" => any = true,
+                Some(Known::Is(text)) if text.is_empty() => {}
+                Some(Known::Is(text)) => match port_range(&text) {
                     Some(range) => ranges.push(range),
                     None => {
                         let reason = format!("`{}` is not a port or range of ports", escape(text.as_bytes()));
                         lowering.account.gap(item.at, reason);
                     }
                 },
-                (None, Some(name)) => {
-                    let condition = Condition::new(format!("the {end} port is one of {name}"));
-                    everything(rule, end);
-                    return Ports::If(condition);
+                Some(Known::Not(name)) => {
+                    out.push(Ports::If(Condition::new(format!("the {end} port is one of {name}"))))
                 }
-                (None, None) => lowering.account.gap(item.at, "a port or range of ports is expected"),
+                None => {}
             }
         }
     }
-    if ranges.is_empty() {
+    if any {
+        return vec![Ports::Any];
+    }
+    if !ranges.is_empty() {
+        out.push(Ports::These(Set::from_ranges(ranges)));
+    }
+    if out.is_empty() {
         lowering.account.gap(rule.at, format!("the rule has no {end} ports: Azure refuses it"));
     }
-    Ports::These(Set::from_ranges(ranges))
-}
-
-/// Takes what is left of the ports of an end, since any of them makes all.
-fn everything(rule: &mut Attributes<'_>, end: &str) -> Ports {
-    rule.take(&format!("{end}_port_range"));
-    rule.take(&format!("{end}_port_ranges"));
-    Ports::Any
+    out
 }

@@ -2,7 +2,7 @@
 //!
 //! registry: `digitalocean_firewall`; docs.digitalocean.com, "Cloud Firewalls".
 
-use super::attributes::{Attributes, Known, peers};
+use super::attributes::{Attributes, Known, peers, text_of};
 use super::line::{Condition, Line, Peer};
 use super::points::{Direction, Manner};
 use super::words::{between, end_of, has_ports, protocol, service, to_ports};
@@ -32,11 +32,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
                 let mut far = peers(&rule.items(&format!("{end}_addresses")), end, None, lowering.account);
                 for (name, what) in OTHERS {
                     for other in rule.items(&format!("{end}_{name}")).all() {
-                        let known = match (other.as_text().filter(|_| !other.sensitive), other.name_of_unknown()) {
-                            (Some(text), _) => Known::Is(text),
-                            (None, Some(name)) => Known::Not(name.to_owned()),
-                            (None, None) => Known::Not("that is not told".to_owned()),
-                        };
+                        let Some(known) = text_of(&other, what, lowering.account) else { continue };
                         let other = lowering.target(&known, &[], block.at);
                         far.push(Peer::If(Condition::new(format!("{end} is {what} {other}"))));
                     }

@@ -3,7 +3,7 @@
 //! registry: `exoscale_security_group`, `exoscale_security_group_rule`, `exoscale_security_group_rules`; community.exoscale.com,
 //! "Security Groups".
 
-use super::attributes::{Attributes, Known, messages, peers, port_of};
+use super::attributes::{Attributes, messages, peers, port_of, text_of};
 use super::line::{Line, Peer};
 use super::points::{Direction, Manner};
 use super::words::{between, direction, end_of, from_to, has_ports, protocol, service, to_ports};
@@ -171,14 +171,10 @@ fn several(
 
 /// Members of a group, and its external sources where they are known.
 fn members(lowering: &mut Lowering<'_, '_>, other: &Value, end: &str, externals: &[(String, Vec<Peer>)]) -> Vec<Peer> {
-    let known = match (other.as_text(), other.name_of_unknown()) {
-        (Some(text), _) => Known::Is(text),
-        (None, Some(name)) => Known::Not(name.to_owned()),
-        (None, None) => Known::Not("what is not understood".to_owned()),
-    };
-    let name = lowering.target(&known, GROUPS, other.at);
+    let known = text_of(other, "group", lowering.account);
+    let name = known.map(|known| lowering.target(&known, GROUPS, other.at));
     let mut out = vec![lowering.members(other, end, GROUPS)];
-    let sources = externals.iter().filter(|(address, _)| *address == name);
+    let sources = externals.iter().filter(|(address, _)| Some(address) == name.as_ref());
     out.extend(sources.flat_map(|(_, sources)| sources.iter().filter(|peer| matches!(peer, Peer::Known(..))).cloned()));
     out
 }

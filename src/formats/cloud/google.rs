@@ -2,7 +2,7 @@
 //!
 //! registry: `google_compute_firewall`; cloud.google.com, "VPC firewall rules".
 
-use super::attributes::{Attributes, Known, peers, port_of};
+use super::attributes::{Attributes, Known, peers, port_of, text_of};
 use super::line::{Condition, Line, Peer, Service};
 use super::points::{Direction, Manner};
 use super::words::{has_ports, protocol, service, to_ports};
@@ -183,10 +183,10 @@ fn rule(lowering: &mut Lowering<'_, '_>, instance: &Instance, out: &mut Vec<Rule
 fn named(lowering: &mut Lowering<'_, '_>, rule: &mut Attributes<'_>, name: &str, what: &str) -> Vec<String> {
     let mut out = Vec::new();
     for item in rule.items(name).all() {
-        match (item.as_text(), item.name_of_unknown()) {
-            (Some(text), _) => out.push(format!("{what} {}", escape(text.as_bytes()))),
-            (None, Some(unknown)) => out.push(format!("{what} {}", escape(unknown.as_bytes()))),
-            (None, None) => lowering.account.gap(item.at, "the name of a tag or account is expected"),
+        match text_of(&item, what, lowering.account) {
+            Some(Known::Is(text)) => out.push(format!("{what} {}", escape(text.as_bytes()))),
+            Some(Known::Not(unknown)) => out.push(format!("{what} {}", escape(unknown.as_bytes()))),
+            None => {}
         }
     }
     out

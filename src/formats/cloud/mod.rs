@@ -29,7 +29,7 @@ use super::data::value::Value;
 use super::{Disposition, Reading};
 use crate::model::{Object, Reference};
 use crate::text::{Span, escape};
-use attributes::Known;
+use attributes::{Known, text_of};
 use line::{Condition, Line, Peer};
 use points::{Direction, Manner, Points};
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,15 +203,8 @@ impl<'i> Lowering<'_, 'i> {
 
     /// One end of a packet: members of the group that a value names.
     fn members(&mut self, value: &Value, end: &str, kinds: &[&'static str]) -> Peer {
-        let known = match (value.as_text(), value.name_of_unknown()) {
-            (Some(text), _) if !value.sensitive => Known::Is(text),
-            (Some(_), _) => return Peer::If(Condition::new(format!("{end} is a member of a sensitive value"))),
-            (None, Some(unknown)) => Known::Not(unknown.to_owned()),
-            (None, None) => {
-                self.account.gap(value.at, "the name of a group is expected");
-                Known::Not("what is not understood".to_owned())
-            }
-        };
+        let known = text_of(value, "group", self.account);
+        let known = known.unwrap_or_else(|| Known::Not("what is not understood".to_owned()));
         let group = self.target(&known, kinds, value.at);
         Peer::If(Condition::new(format!("{end} is a member of {group}")))
     }

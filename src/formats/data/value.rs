@@ -13,7 +13,7 @@ pub(in crate::formats) struct Value {
     pub(in crate::formats) what: What,
     /// The expression, block or line that it was first written as.
     pub(in crate::formats) at: Span,
-    /// Whether it must not be printed, nor anything that tells what it is.
+    /// Whether it must not be printed, nor anything that tells what it is. Then neither must what is in it.
     pub(in crate::formats) sensitive: bool,
 }
 
@@ -184,11 +184,31 @@ impl Value {
         }
     }
 
-    /// The same, not to be printed if `sensitive`.
+    /// The same, not to be printed if `sensitive`, nor anything that is in it.
     #[must_use]
-    pub(in crate::formats) const fn hidden(mut self, sensitive: bool) -> Self {
-        self.sensitive |= sensitive;
+    pub(in crate::formats) fn hidden(mut self, sensitive: bool) -> Self {
+        if sensitive && !self.sensitive {
+            self.hide();
+        }
         self
+    }
+
+    fn hide(&mut self) {
+        self.sensitive = true;
+        let hide_more = |more: &mut Vec<More>| more.iter_mut().for_each(|more| more.like.hide());
+        match &mut self.what {
+            What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::Unknown(_) => {}
+            What::List(list) => {
+                let List { items, more, is_set: _ } = Arc::make_mut(list);
+                items.iter_mut().for_each(Self::hide);
+                hide_more(more);
+            }
+            What::Object(object) => {
+                let Object { entries, more } = Arc::make_mut(object);
+                entries.iter_mut().for_each(|entry| entry.value.hide());
+                hide_more(more);
+            }
+        }
     }
 }
 
