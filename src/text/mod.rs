@@ -4,11 +4,15 @@ mod escape;
 mod hex;
 mod lines;
 mod suggest;
+mod yaml;
 
 pub use escape::escape;
 pub use hex::hex;
 pub use lines::{LineIndex, lines};
 pub use suggest::suggest;
+pub use yaml::{
+    Document as YamlDocument, Kind as YamlKind, Manner as YamlManner, Node as YamlNode, NotYaml, Tag as YamlTag, yaml,
+};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

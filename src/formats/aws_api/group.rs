@@ -70,7 +70,7 @@ impl Reader<'_> {
         let value = value.or_else(|| object.take("GroupName").filter(|_| part == "GroupId"));
         self.close(object);
         match value {
-            Some(value) => crate::formats::cloud::value_of(self.source, value),
+            Some(value) => crate::formats::data::value_of(self.source, value),
             None => {
                 self.gap(node, format!("it has no `{part}`"));
                 self.object(node, Vec::new())

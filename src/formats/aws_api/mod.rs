@@ -10,7 +10,7 @@ mod group;
 use super::account::Account;
 use super::cloud::{self, Instance};
 use super::data::value::{Entry as Named, Value};
-use super::data::{Entry, Json, Kind, Node, Object};
+use super::data::{Entry, Json, Kind, Node, Object, value_of};
 use super::{Disposition, Format, Reading};
 use crate::text::{SourceId, Span, escape};
 use std::collections::BTreeSet;
@@ -206,7 +206,7 @@ impl Reader<'_> {
     }
 
     fn named(&self, name: &str, node: Node<'_>) -> Named {
-        let value = cloud::value_of(self.source, node);
+        let value = value_of(self.source, node);
         let at = value.at;
         Named { name: name.into(), at: Span { end: at.start, ..at }, value }
     }

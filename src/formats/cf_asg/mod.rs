@@ -6,7 +6,7 @@
 use super::account::Account;
 use super::cloud::{self, Instance};
 use super::data::value::{Entry, Value};
-use super::data::{Json, Kind, Node};
+use super::data::{Json, Kind, Node, value_of};
 use super::{Disposition, Format, Reading};
 use crate::text::{SourceId, Span};
 
@@ -90,7 +90,7 @@ impl Reader<'_> {
         let keys = |key: &str| root.object().is_some_and(|mut object| object.take(key).is_some());
         match root.kind() {
             Kind::List => {
-                let rules = cloud::value_of(self.source, root);
+                let rules = value_of(self.source, root);
                 let at = rules.at;
                 let entry = Entry { name: "rules".into(), at: Span { end: at.start, ..at }, value: rules };
                 self.groups.push(self.instance(name, Value::of_entries(vec![entry], at), at));
@@ -127,7 +127,7 @@ impl Reader<'_> {
 
     fn group(&mut self, node: Node<'_>, name: &str) {
         let at = self.span(node);
-        let body = cloud::value_of(self.source, node);
+        let body = value_of(self.source, node);
         let Some(object) = body.object() else {
             return self.account.gap(at, "a group is expected: an object with `name` and `rules`");
         };

@@ -19,10 +19,7 @@ mod line;
 mod openstack;
 mod points;
 mod scaleway;
-mod tree;
 mod words;
-
-pub(super) use tree::value_of;
 
 use super::account::Account;
 use super::data::value::Value;

@@ -1,7 +1,8 @@
-//! JSON as values of the kind that the providers' files are about.
+//! JSON as values.
 
-use crate::formats::data::value::{Entry as Named, List, Object, Value, What};
-use crate::formats::data::{Entry, Kind, Node, Number};
+use super::json::{self, Entry, Kind, Node};
+use super::number::Number;
+use super::value::{Entry as Named, List, Object, Value, What};
 use crate::text::{SourceId, Span};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub(in crate::formats) fn value_of(source: SourceId, node: Node<'_>) -> Value {
             What::List(Arc::new(List { items, more: Vec::new(), is_set: false }))
         }
         Kind::Object => {
-            let entries = node.object().map(crate::formats::data::Object::close).unwrap_or_default();
+            let entries = node.object().map(json::Object::close).unwrap_or_default();
             let entries = entries.iter().map(|Entry { name, key, value }| {
                 let (start, end) = key.place();
                 Named { name: (*name).into(), at: Span { source, start, end }, value: value_of(source, *value) }
