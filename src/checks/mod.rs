@@ -3,6 +3,7 @@
 //! A check is pure: it reads a change, the policy and facts, and says what is wrong, why and what to do.
 //! Knows nothing of formats, reports, files or networks.
 
+mod looked_up;
 mod news;
 mod questions;
 mod rules;
@@ -37,6 +38,7 @@ checks! {
     deletion_limit,
     empty_input,
     exposed_ports,
+    hard_coded_indexes,
     policy_changes,
     protected_ranges,
     protected_rules,

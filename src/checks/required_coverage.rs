@@ -1,9 +1,12 @@
+use super::hard_coded_indexes::{in_words, of_each_list};
 use super::questions::{in_states, opening};
-use super::{Check, Context, Report, Undecided, declare_check};
+use super::{Check, Context, Finding, Report, Undecided, declare_check, looked_up};
 use crate::diff::{self, Delta, FilterPair, Found, Question, Side};
 use crate::facts::MissingFact;
 use crate::net::{Family, Field, Region, Set, State, blocks, format_address};
 use crate::policy::{Networks, Services, keys, words};
+use crate::text::Span;
+use std::collections::{BTreeMap, BTreeSet};
 
 declare_check! { id: "required-coverage", since: "0.1.0", level: Block, settings: RequiredCoverage, alone: Named }
 
@@ -101,11 +104,17 @@ impl RequiredCoverage {
     fn missing(&self, cx: &Context<'_>, report: &mut Report<'_>, pair: &FilterPair<'_>) {
         let question = Question::Denied(Side::Head);
         let wanted = self.packets(|family| self.networks.proposed(family));
-        let found = diff::ask(cx.change, pair, &wanted, question);
+        let mut found = diff::ask(cx.change, pair, &wanted, question);
+        let (field, store) = (self.direction.field(), &cx.change.store);
+        let is_possible = |delta: &Delta| !looked_up::surely_passes(delta, field, &self.networks, store);
+        found.deltas.retain(is_possible);
         let Some((denied, certain)) = self.addresses(report, pair, &found) else { return };
-        let published: Vec<_> = self.networks.published().map(|(of, first, last)| (of, Set::range(first, last))).collect();
-        let is_lost = |(of, prefix): &&(Family, Set)| denied.iter().any(|(family, set)| family == of && set.overlaps(prefix));
-        let lost: Vec<String> = published.iter().filter(is_lost).flat_map(|(family, set)| prefixes(*family, set)).collect();
+        let published: Vec<_> =
+            self.networks.published().map(|(of, first, last)| (of, Set::range(first, last))).collect();
+        let is_lost =
+            |(of, prefix): &&(Family, Set)| denied.iter().any(|(family, set)| family == of && set.overlaps(prefix));
+        let lost: Vec<String> =
+            published.iter().filter(is_lost).flat_map(|(family, set)| prefixes(*family, set)).collect();
         let add: Vec<String> = denied.iter().flat_map(|(family, set)| prefixes(*family, set)).collect();
         let does = if certain { "does not let" } else { "may not let" };
         let what = if published.is_empty() {
@@ -115,23 +124,48 @@ impl RequiredCoverage {
         };
         let (id, text, services) = (pair.id, &self.networks.text, self.services());
         let message = format!("`{id}` {does} all of {text} pass{services}: {what}");
-        let help = if add == lost {
+        let picks = self.picks(cx, pair);
+        let help = if !picks.is_empty() {
+            "take all of that list (`for_each`, `dynamic`, or the list itself), not a fixed number of its elements"
+                .to_owned()
+        } else if add == lost {
             "let them pass; better, take the list from the feed instead of writing it out".to_owned()
         } else {
             format!("the fewest prefixes to add are {}", named(&add))
         };
         // What passed before says more than what never did.
-        let lately = diff::ask(cx.change, pair, &wanted, Question::NewlyDenied);
+        let mut lately = diff::ask(cx.change, pair, &wanted, Question::NewlyDenied);
+        lately.deltas.retain(is_possible);
         let (found, question) =
             if lately.deltas.is_empty() { (found, question) } else { (lately, Question::NewlyDenied) };
-        self.shown(cx, report, pair, &found, question, (message, help));
+        let message = picks.iter().fold(message, |message, (said, _)| format!("{message}; {said}"));
+        let finding = self.shown(cx, report, pair, &found, question, (message, help));
+        let places = picks.into_iter().flat_map(|(_, places)| places);
+        finding.related.extend(places.map(|at| ("taken", Side::Head, at)));
+    }
+
+    /// Where the code takes a fixed number of elements out of lists that grow: of those that the policy knows as the
+    /// feed, or of any if it knows none.
+    fn picks(&self, cx: &Context<'_>, pair: &FilterPair<'_>) -> Vec<(String, BTreeSet<Span>)> {
+        let head = cx.change.head.configurations().iter().find(|head| head.name == pair.configuration);
+        let lists: Vec<_> = head.map(of_each_list).into_iter().flatten().collect();
+        let is_feed = |(list, _): &&(&str, _)| looked_up::is_feed(list, &self.networks);
+        let mine: Vec<_> = lists.iter().filter(is_feed).collect();
+        let mine = if mine.is_empty() { lists.iter().collect() } else { mine };
+        let told = |(list, parts): &(&str, BTreeMap<&str, Vec<Span>>)| {
+            let names: Vec<&str> = parts.keys().copied().collect();
+            let said = format!("the code takes {} of `{list}`", in_words(&names));
+            (said, parts.values().flatten().copied().collect())
+        };
+        mine.into_iter().map(told).collect()
     }
 
     fn beyond(&self, cx: &Context<'_>, report: &mut Report<'_>, pair: &FilterPair<'_>) {
         let question = Question::Allowed(Side::Head);
         let field = self.direction.field();
         let others = self.packets(|family| self.networks.proposed(family).complement(field.max(family)));
-        let found = diff::ask(cx.change, pair, &others, question);
+        let mut found = diff::ask(cx.change, pair, &others, question);
+        found.deltas.retain(|delta| !looked_up::surely_stops(delta, field, &self.networks, &cx.change.store));
         let Some((allowed, certain)) = self.addresses(report, pair, &found) else { return };
         let more: Vec<String> = allowed.iter().flat_map(|(family, set)| prefixes(*family, set)).collect();
         let lets = if certain { "lets" } else { "may let" };
@@ -165,15 +199,15 @@ impl RequiredCoverage {
         (!deltas.is_empty()).then(|| (Family::ALL.map(of), certain))
     }
 
-    fn shown(
+    fn shown<'r>(
         &self,
         cx: &Context<'_>,
-        report: &mut Report<'_>,
+        report: &'r mut Report<'_>,
         pair: &FilterPair<'_>,
         found: &Found,
         question: Question,
         (message, help): (String, String),
-    ) {
+    ) -> &'r mut Finding {
         let certain = found.deltas.iter().find(|delta| delta.conditions.is_empty());
         let first = certain.or(found.deltas.first());
         let witness = first.and_then(|delta| diff::witness(cx.change, pair, delta, question));
@@ -184,6 +218,7 @@ impl RequiredCoverage {
         let by = witness.as_ref().and_then(|witness| witness.head.by);
         finding.location = by.map(|span| (Side::Head, span));
         finding.witness = witness;
+        finding
     }
 }
 

@@ -1,14 +1,18 @@
 //! What became of each piece of the text. Parser, program and lowering claim in any order; the ledgers of the files are
 //! filled from it at the end.
 
+use super::data::Pick;
 use super::{Disposition, Lines, Reading};
-use crate::text::{SourceId, Span};
+use crate::model;
+use crate::text::{SourceId, Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Claims and gaps of all files of a configuration.
 #[derive(Debug, Default)]
 pub(in crate::formats) struct Account {
     pub(in crate::formats) claims: Vec<(Span, Result<Disposition, String>)>,
+    /// The fixed parts of lists that grow that addresses were taken from.
+    pub(in crate::formats) picks: BTreeSet<Pick>,
 }
 
 impl Account {
@@ -25,6 +29,7 @@ impl Account {
     /// Adds another account.
     pub(in crate::formats) fn append(&mut self, mut other: Self) {
         self.claims.append(&mut other.claims);
+        self.picks.append(&mut other.picks);
     }
 
     /// Fills the ledgers. What is inert or opaque within something that is understood is noted all the same, and a gap there
@@ -39,6 +44,12 @@ impl Account {
         reading: &mut Reading<'_>,
         mut remembered: BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)>,
     ) {
+        let pick = |Pick { list, part, at }: Pick| model::Pick {
+            list: escape(list.as_bytes()),
+            part: escape(part.as_bytes()),
+            origin: at,
+        };
+        reading.configuration.picks.extend(self.picks.into_iter().map(pick));
         self.claims.sort_by_key(|(at, _)| (at.source, at.start, std::cmp::Reverse(at.end)));
         // What is there several times is said once.
         self.claims.dedup();

@@ -2,8 +2,8 @@
 
 use super::{Disposition, Note};
 use crate::model::{
-    Action, Chain, Configuration, Families, Filter, Flush, Gap, Object, Reference, Refill, RuleId, Snapshot, Stage,
-    Store, Table,
+    Action, Chain, Configuration, Families, Filter, Flush, Gap, Object, Pick, Reference, Refill, RuleId, Snapshot,
+    Stage, Store, Table,
 };
 use crate::net::{Family, NoNames, Region, Set, show_conditions, show_region};
 use crate::text::{SourceMap, Span, escape};
@@ -39,8 +39,18 @@ impl Page<'_> {
     }
 
     fn configuration(&mut self, configuration: &Configuration) {
-        let Configuration { name, format, tables, filters, objects, opaques: _, flushes, undefined, declares: _ } =
-            configuration;
+        let Configuration {
+            name,
+            format,
+            tables,
+            filters,
+            objects,
+            opaques: _,
+            flushes,
+            undefined,
+            picks,
+            declares: _,
+        } = configuration;
         self.line(format!("configuration {} ({format})", escape(name.as_bytes())));
         for filter in filters {
             self.filter(configuration, filter);
@@ -65,6 +75,9 @@ impl Page<'_> {
             let place = self.place(*origin);
             let gap = if address.is_empty() { "" } else { " " };
             self.line(format!("\n{place} flushes the {kind}{gap}{address}, {refill}"));
+        }
+        for Pick { list, part, origin } in picks {
+            self.line(format!("takes {part} of {list} ({})", self.place(*origin)));
         }
         for Reference { kind, address, origin } in undefined {
             let place = self.place(*origin);

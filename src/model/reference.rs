@@ -28,6 +28,20 @@ pub enum Refill {
     Nowhere,
 }
 
+/// A fixed number of elements that a firewall's addresses are taken from, out of a list whose length the configuration
+/// does not determine: `data.aws_ip_ranges.s3.cidr_blocks[0]`.
+///
+/// When the list grows, or comes in another order, others are taken, and nothing says so.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pick {
+    /// What the list is called, safe to print.
+    pub list: String,
+    /// What is taken: `[0]`, `slice(…, 0, 2)`.
+    pub part: String,
+    /// Where.
+    pub origin: Span,
+}
+
 /// A name that a configuration uses and nothing in it declares.
 ///
 /// A reader that cannot bound what that does reports a gap as well ([`super::Gap`]), at the same place. Names that are

@@ -1,6 +1,6 @@
 use super::object::Object;
 use super::origins::Origins;
-use super::reference::{Flush, Reference};
+use super::reference::{Flush, Pick, Reference};
 use super::rule::{Action, Families, RuleId, Symbol};
 use super::store::Store;
 use crate::net::Region;
@@ -53,6 +53,8 @@ pub struct Configuration {
     pub flushes: Vec<Flush>,
     /// Every use of a name that nothing declares, in order, for `undefined-references`.
     pub undefined: Vec<Reference>,
+    /// The fixed numbers of elements that it takes out of lists that grow, sorted, for `hard-coded-indexes`.
+    pub picks: Vec<Pick>,
     /// Whether a file of it may hold no rule and still say something: declarations, values.
     pub declares: bool,
 }

@@ -25,6 +25,9 @@ keys! {
         since: Option<String>,
         /// Only the prefixes of `ipv4` or of `ipv6`. Default: both.
         family: Option<OneFamily>,
+        /// What Terraform configurations call this list where they look it up themselves, as reports show it, e.g.
+        /// `data.aws_prefix_list.s3.cidr_blocks`: rules for all of that are rules for all of this.
+        known_as: Option<Vec<String>>,
         /// The SHA-256 that the proposed file must have, in hexadecimal.
         sha256: Option<String>,
     }
@@ -85,6 +88,8 @@ pub(super) struct Selected {
     pub(super) base: Vec<Range>,
     /// What is proposed.
     pub(super) head: Vec<Range>,
+    /// What configurations call the whole of it.
+    pub(super) known_as: Vec<String>,
 }
 
 /// Why it is not known what a feed says. Nobody can be judged by it.
@@ -144,7 +149,7 @@ impl Feeds {
         at: Span,
         reader: &mut Reader<'_>,
     ) -> Option<Result<Selected, FeedDoubt>> {
-        let FeedKeys { feed: _, service, region, pointer, since, family: _, sha256 } = keys;
+        let FeedKeys { feed: _, service, region, pointer, since, family: _, known_as: _, sha256 } = keys;
         if pointer.is_some() && (service.is_some() || region.is_some() || since.is_some()) {
             let help = "`service`, `region` and `since` are of AWS ip-ranges.json, `pointer` is of other JSON";
             reader.refuse(at, "`pointer` cannot stand beside them", help);
@@ -172,6 +177,7 @@ impl Feeds {
                         policy first";
             return Err((format!("head has no feed `{path}`"), help.to_owned()));
         };
+        let known_as = keys.known_as.clone().unwrap_or_default();
         let proposed = side(head, keys).map_err(|(message, help)| (format!("the feed `{path}` {message}"), help))?;
         let (digest, list) = &**head;
         if keys.sha256.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(digest)) {
@@ -188,7 +194,7 @@ impl Feeds {
             let help = "take the present list from https://ip-ranges.amazonaws.com/ip-ranges.json";
             return Err((format!("the feed `{path}` was made on {day}, before {since}"), help.into()));
         }
-        let Some(base) = base else { return Ok(Selected { base: proposed.clone(), head: proposed }) };
+        let Some(base) = base else { return Ok(Selected { base: proposed.clone(), head: proposed, known_as }) };
         if let (Ok(List::Aws { made: before, day: was, .. }), Ok(List::Aws { made, day, .. })) = (&base.1, list)
             && made < before
         {
@@ -196,13 +202,13 @@ impl Feeds {
             return Err((message, "take the present list; an older one lacks what was added since".to_owned()));
         }
         // What is in force and cannot be read is what this change may be about to mend.
-        Ok(Selected { base: side(base, keys).unwrap_or_else(|_| proposed.clone()), head: proposed })
+        Ok(Selected { base: side(base, keys).unwrap_or_else(|_| proposed.clone()), head: proposed, known_as })
     }
 }
 
 /// What is wanted of a file.
 fn side(published: &(String, Result<List, String>), keys: &FeedKeys) -> Result<Vec<Range>, Wrong> {
-    let FeedKeys { feed: _, service, region, pointer, since, family, sha256: _ } = keys;
+    let FeedKeys { feed: _, service, region, pointer, since, family, known_as: _, sha256: _ } = keys;
     let again = || "fetch it again: nothing is judged by half a list".to_owned();
     let list = published.1.as_ref().map_err(|why| (why.clone(), again()))?;
     let mut found: Vec<_> = match (list, pointer) {

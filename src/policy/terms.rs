@@ -6,7 +6,7 @@ use super::reader::{Read, Reader};
 use super::services::{self, WELL_KNOWN};
 use crate::net::{Family, Field, FlowError, Region, Set, State, parse_addresses, parse_flow};
 use crate::text::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A set of addresses of both families.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,16 @@ impl Networks {
     /// The prefixes that head's feeds publish.
     pub fn published(&self) -> impl Iterator<Item = (Family, u128, u128)> {
         self.feeds.iter().flat_map(|feed| feed.head.iter().copied())
+    }
+
+    /// What configurations call a feed of head that they look up themselves, with its prefixes of one family and how many
+    /// those are.
+    pub fn looked_up(&self, family: Family) -> impl Iterator<Item = (&str, Set, usize)> {
+        self.feeds.iter().filter(|feed| !feed.known_as.is_empty()).flat_map(move |feed| {
+            let set = feed::of_family(&feed.head, family);
+            let count = feed.head.iter().filter(|(of, ..)| *of == family).collect::<BTreeSet<_>>().len();
+            feed.known_as.iter().map(move |name| (name.as_str(), set.clone(), count))
+        })
     }
 
     /// Why it is not known what they are, if it is not.

@@ -3,6 +3,7 @@
 use super::line::{Condition, Peer, Service};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
+use crate::formats::data::Pick;
 use crate::formats::data::value::{Entry, Object, Value, What};
 use crate::net::{Family, Set, parse_address, parse_addresses};
 use crate::text::{Span, escape};
@@ -134,6 +135,8 @@ pub(super) struct Items<'v> {
     pub(super) there: Vec<&'v Value>,
     /// Any number, none among them: what they are called together, and what is known of each.
     pub(super) perhaps: Vec<(&'v str, &'v Value)>,
+    /// The fixed parts of lists that grow that the whole list was computed from.
+    pub(super) picks: &'v [Pick],
 }
 
 impl<'v> Items<'v> {
@@ -145,13 +148,24 @@ impl<'v> Items<'v> {
             What::Text(text) if text.is_empty() && !value.sensitive => Self::default(),
             What::List(list) => {
                 let there = list.items.iter().filter(|item| !item.is_null()).collect();
-                Self { there, perhaps: list.more.iter().map(|more| (&*more.name.0, &more.like)).collect() }
+                Self {
+                    there,
+                    perhaps: list.more.iter().map(|more| (&*more.name.0, &more.like)).collect(),
+                    picks: value.picks(),
+                }
             }
-            What::Unknown(unknown) => Self { there: Vec::new(), perhaps: vec![(&unknown.0, value)] },
+            What::Unknown(unknown) => Self { perhaps: vec![(&unknown.0, value)], ..Self::default() },
             What::Truth(_) | What::Number(_) | What::Text(_) | What::Object(_) => {
-                Self { there: vec![value], perhaps: Vec::new() }
+                Self { there: vec![value], ..Self::default() }
             }
         }
+    }
+
+    /// Notes which of them are fixed parts of lists that grow.
+    pub(super) fn tell_picks(&self, account: &mut Account) {
+        let perhaps = self.perhaps.iter().map(|(_, value)| *value);
+        account.picks.extend(self.picks.iter().cloned());
+        account.picks.extend(self.there.iter().copied().chain(perhaps).flat_map(Value::picks).cloned());
     }
 
     /// Whether there surely are none.
@@ -234,6 +248,7 @@ pub(super) fn peers(items: &Items<'_>, end: &str, family: Option<Family>, accoun
         if value.sensitive { hidden(end, value) } else { Peer::If(Condition::new(format!("{end} is in {name}"))) }
     });
     let mut out: Vec<Peer> = perhaps.collect();
+    items.tell_picks(account);
     for item in &items.there {
         let Some(text) = item.as_text() else {
             match item.name_of_unknown() {

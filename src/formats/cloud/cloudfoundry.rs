@@ -88,7 +88,8 @@ fn refuse(at: Span, reason: &str, account: &mut Account) -> Vec<Service> {
 /// a comma-delimited list of those. The Cloud Controller takes no blanks.
 fn destinations(items: &Items<'_>, account: &mut Account) -> Vec<Peer> {
     let mut out = Vec::new();
-    let mut rest = Items { there: Vec::new(), perhaps: items.perhaps.clone() };
+    items.tell_picks(account);
+    let mut rest = Items { there: Vec::new(), ..items.clone() };
     for item in &items.there {
         let Some(text) = item.text().filter(|_| !item.sensitive) else {
             rest.there.push(item);

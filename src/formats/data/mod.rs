@@ -5,6 +5,7 @@
 
 mod json;
 mod number;
+mod provenance;
 mod tree;
 pub(super) mod value;
 #[cfg_attr(not(test), expect(dead_code, reason = "the formats that are written in YAML come next"))]
@@ -12,4 +13,5 @@ pub(super) mod yaml;
 
 pub(super) use json::{Entry, Json, Kind, Node, Object, Values};
 pub(super) use number::Number;
+pub(super) use provenance::Pick;
 pub(super) use tree::value_of;

@@ -32,5 +32,5 @@ pub(in crate::formats) fn value_of(source: SourceId, node: Node<'_>) -> Value {
             What::Object(Arc::new(Object { entries: entries.collect(), more: Vec::new() }))
         }
     };
-    Value { what, at, sensitive: false }
+    Value::new(what, at)
 }

@@ -3,6 +3,7 @@
 //! What is not known has a name, and equal names stand for the same value wherever they are, on either side of a change.
 
 use super::number::Number;
+use super::provenance::Provenance;
 use crate::text::Span;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub(in crate::formats) struct Value {
     pub(in crate::formats) at: Span,
     /// Whether it must not be printed, nor anything that tells what it is. Then neither must what is in it.
     pub(in crate::formats) sensitive: bool,
+    /// What it was taken out of, where that matters.
+    pub(in crate::formats) provenance: Option<Arc<Provenance>>,
 }
 
 /// What a value is. A value of an object, or an argument of a block, that is null is as good as absent.
@@ -83,7 +86,7 @@ pub(in crate::formats) struct Entry {
 impl Value {
     /// A value that may be printed.
     pub(in crate::formats) const fn new(what: What, at: Span) -> Self {
-        Self { what, at, sensitive: false }
+        Self { what, at, sensitive: false, provenance: None }
     }
 
     /// A text.

@@ -98,22 +98,40 @@ fn computed<'m>(
     let mut account = Account::default();
     let world = World::new(modules, texts);
     let mut out = Out::default();
-    for folder in roots {
-        if let Some(declared) = modules.get(folder) {
-            out.module(&world, &world.root(declared), &mut account);
-        }
+    let roots: BTreeMap<&str, Rc<Module<'_>>> = roots
+        .iter()
+        .filter_map(|folder| modules.get(folder).map(|declared| (folder.as_str(), world.root(declared))))
+        .collect();
+    for root in roots.values() {
+        out.module(&world, root, &mut account);
     }
     for failure in refused {
         world.refuse(failure);
     }
     out.data(&world);
     for ((_, file), name) in parsed.iter().zip(names) {
-        account::claim(file, &world, roots.contains(folder_of(name)), &out.there, &mut account);
+        account::claim(file, &world, roots.contains_key(folder_of(name)), &out.there, &mut account);
     }
     for (at, reason) in world.failures() {
         account.gap(at, reason);
     }
+    // What a root gives out others use: nothing else of the model depends on it, so it is computed last.
+    for root in roots.values() {
+        for name in root.declared.outputs.keys() {
+            if let Some(Ok(value)) = root.output(&world, name) {
+                let mut picks = Vec::new();
+                value.all_picks(&mut picks);
+                account.picks.extend(picks.into_iter().filter(|pick| holds_addresses(&pick.list)));
+            }
+        }
+    }
     (out, account)
+}
+
+/// Whether a list is of addresses, as far as its name tells.
+fn holds_addresses(list: &str) -> bool {
+    let last = list.rsplit(['.', '/']).next().unwrap_or(list);
+    ["cidr", "prefix", "range", "address"].iter().any(|word| last.contains(word)) || last.ends_with("_ips")
 }
 
 /// The files of the configuration and what they include, each once.
@@ -143,7 +161,7 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         let is_module = name.ends_with(".tf");
         if !is_module && !name.ends_with(".tfvars") {
             // A file that a function reads is part of what the function gives.
-            if main.contains(file) || name.ends_with(".json") {
+            if main.contains(file) || name.ends_with(".tf.json") || name.ends_with(".tfvars.json") {
                 account.gap(all, "only `.tf` and `.tfvars` files are read");
             }
             continue;

@@ -92,18 +92,17 @@ fn attribute((key, expr): &(Key, Expr)) -> Result<Attribute<'_>, Failure> {
 /// # Errors
 /// It cannot be.
 pub(super) fn convert<'m>(context: &Context<'_, 'm>, value: Value, kind: &Type<'m>) -> Evaluated {
-    let Value { what, at, sensitive } = value;
+    let (at, sensitive) = (value.at, value.sensitive);
     let wrong = |wanted: &str| Err(Failure::new(at, format!("{wanted} is expected")));
-    if matches!(what, What::Null | What::Unknown(_)) || matches!(kind, Type::Any) {
-        return Ok(Value { what, at, sensitive });
+    if matches!(value.what, What::Null | What::Unknown(_)) || matches!(kind, Type::Any) {
+        return Ok(value);
     }
-    let value = Value { what, at, sensitive };
     let what = match kind {
-        Type::Any => value.what,
+        Type::Any => return Ok(value),
         Type::Text => match value.as_text() {
             Some(text) => What::Text(text),
             None if matches!(value.what, What::Number(_)) => {
-                return Ok(Value::unknown(&super::eval::show(&value), at).hidden(sensitive));
+                return Ok(Value::unknown(&super::eval::show(&value), at).hidden(sensitive).computed_from([&value]));
             }
             None => return wrong("a text"),
         },
@@ -146,10 +145,10 @@ pub(super) fn convert<'m>(context: &Context<'_, 'm>, value: Value, kind: &Type<'
         }
         Type::Object(attributes) => {
             let Some(object) = value.object() else { return wrong("an object") };
-            return Ok(fit(context, object, attributes, at)?.hidden(sensitive));
+            return Ok(fit(context, object, attributes, at)?.hidden(sensitive).computed_from([&value]));
         }
     };
-    Ok(Value { what, at, sensitive })
+    Ok(Value { what, ..value })
 }
 
 /// An object with exactly these attributes; further ones are dropped, optional ones filled in.

@@ -312,7 +312,11 @@ impl<'m> Module<'m> {
             let value = context.eval(&count.value)?;
             let copies = match (value.as_integer(), value.name_of_unknown()) {
                 (Some(count), _) if (0..=MOST_INSTANCES).contains(&count) => {
-                    (0..count).map(|n| Copy::counted(Value::of_number(n, value.at), None)).collect()
+                    {
+                        // How far they count depends on what `count` does.
+                        let index = |n| Value::of_number(n, value.at).computed_from([&value]);
+                        (0..count).map(|n| Copy::counted(index(n), None)).collect()
+                    }
                 }
                 (Some(_), _) => return Err(Failure::new(count.value.at, "`count` is out of range")),
                 (None, Some(name)) => {

@@ -96,7 +96,15 @@ impl<'m> Context<'_, 'm> {
                 if let Some(block) = self.module.declared.data.get(&(&**second, &**third)) {
                     self.world.asks(&address, self.module, block);
                 }
-                self.steps(Value::unknown(&address, at), rest, at)
+                match rest.split_first() {
+                    // Which of its instances is no part of what one finds.
+                    Some((Step::Index(index), rest)) => {
+                        let index = self.eval(index)?;
+                        let name = format!("{address}{}", address_of_key(&index));
+                        self.steps(unknown_of(&name, &[&index], at), rest, at)
+                    }
+                    Some(_) | None => self.steps(Value::unknown(&address, at), rest, at),
+                }
             }
             "resource" => {
                 let Some((Step::Attribute(third), rest)) = rest.split_first() else {
@@ -268,7 +276,7 @@ impl<'m> Context<'_, 'm> {
         while let Some((step, rest)) = steps.split_first() {
             let hidden = value.sensitive;
             value = match step {
-                Step::Attribute(name) => attribute(&value, name, at)?,
+                Step::Attribute(name) => attribute(&value, name, at)?.computed_from([&value]),
                 Step::Index(index) => {
                     let index = self.eval(index)?;
                     indexed(&value, &index, at)?.hidden(index.sensitive)
@@ -298,7 +306,7 @@ impl<'m> Context<'_, 'm> {
                             List { items: vec![item], more: Vec::new(), is_set: false }
                         }
                     };
-                    value = Value::new(What::List(Arc::new(list)), at).hidden(hidden);
+                    value = Value::new(What::List(Arc::new(list)), at).hidden(hidden).computed_from([&value]);
                     steps = behind;
                     continue;
                 }
@@ -343,6 +351,15 @@ fn attribute(value: &Value, name: &str, at: Span) -> Evaluated {
 
 /// `value[index]`
 fn indexed(value: &Value, index: &Value, at: Span) -> Evaluated {
+    let found = within(value, index, at)?;
+    let is_object = matches!(value.what, What::Object(_));
+    if is_object || value.name_of_unknown().is_some() && index.as_integer().is_none() {
+        return Ok(found.computed_from([value]));
+    }
+    Ok(found.taken_from(value, &[index], &address_of_key(index), at))
+}
+
+fn within(value: &Value, index: &Value, at: Span) -> Evaluated {
     let unknown = || unknown_of(&format!("{}{}", show(value), address_of_key(index)), &[value, index], at);
     match (&value.what, &index.what) {
         (What::Unknown(_), _) | (What::List(_), What::Unknown(_)) => Ok(unknown()),

@@ -25,17 +25,20 @@ pub(in super::super) fn items_of(collection: &Value, at: Span) -> Result<Vec<Ite
     let hidden = collection.sensitive;
     let further = |further: &crate::formats::data::value::More| Item {
         key: Value::unknown(&format!("key of {}", further.name.0), at).hidden(hidden),
-        value: further.like.clone().hidden(hidden),
+        value: further.like.clone().hidden(hidden).item_of(collection),
         name: Some(Arc::clone(&further.name.0)),
     };
     match &collection.what {
         What::List(list) => {
             let whole = list.more.is_empty();
             let known = list.items.iter().enumerate().map(|(n, item)| {
-                let value = item.clone().hidden(hidden);
+                let value = item.clone().hidden(hidden).item_of(collection);
                 let key = match (list.is_set, whole) {
                     (true, _) => value.clone(),
-                    (false, true) => Value::of_number(i128::try_from(n).unwrap_or(i128::MAX), item.at),
+                    // How many numbers there are depends on the list.
+                    (false, true) => {
+                        Value::of_number(i128::try_from(n).unwrap_or(i128::MAX), item.at).computed_from([collection])
+                    }
                     (false, false) => unknown_of(&format!("index of {} in {}", show(item), show(collection)), &[], at),
                 };
                 Item { key, value, name: None }
@@ -47,7 +50,7 @@ pub(in super::super) fn items_of(collection: &Value, at: Span) -> Result<Vec<Ite
             entries.sort_by(|a, b| a.name.cmp(&b.name));
             let known = entries.into_iter().map(|entry| Item {
                 key: Value::new(What::Text(Arc::clone(&entry.name)), entry.at).hidden(hidden),
-                value: entry.value.clone().hidden(hidden),
+                value: entry.value.clone().hidden(hidden).item_of(collection),
                 name: None,
             });
             Ok(known.chain(object.more.iter().map(further)).collect())
@@ -55,7 +58,8 @@ pub(in super::super) fn items_of(collection: &Value, at: Span) -> Result<Vec<Ite
         What::Unknown(unknown) => {
             let name: Arc<str> = format!("{}[*]", unknown.0).into();
             let key = Value::unknown(&format!("key of {name}"), at).hidden(hidden);
-            Ok(vec![Item { key, value: Value::unknown(&name, at).hidden(hidden), name: Some(name) }])
+            let value = Value::unknown(&name, at).hidden(hidden).item_of(collection);
+            Ok(vec![Item { key, value, name: Some(name) }])
         }
         What::Null | What::Truth(_) | What::Number(_) | What::Text(_) => {
             Err(Failure::new(at, "a list, a set or a map is expected"))
@@ -134,7 +138,7 @@ impl<'m> Context<'_, 'm> {
             }
         }
         if of.to_key.is_none() {
-            return Ok(Value::new(What::List(Arc::new(list)), at).hidden(hidden));
+            return Ok(Value::new(What::List(Arc::new(list)), at).hidden(hidden).computed_from([&collection]));
         }
         for (entry, group) in object.entries.iter_mut().zip(groups) {
             // What may have any key may be in any group.
@@ -147,6 +151,6 @@ impl<'m> Context<'_, 'm> {
                 further.like = Value::new(What::List(Arc::new(list)), at);
             }
         }
-        Ok(Value::new(What::Object(Arc::new(object)), at).hidden(hidden))
+        Ok(Value::new(What::Object(Arc::new(object)), at).hidden(hidden).computed_from([&collection]))
     }
 }

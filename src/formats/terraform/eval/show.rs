@@ -27,7 +27,8 @@ pub(in super::super) fn show_all(value: &Value) -> String {
 
 /// A value that is computed from others of which some are not known.
 pub(in super::super) fn unknown_of(name: &str, from: &[&Value], at: Span) -> Value {
-    Value::unknown(&shortened(name.to_owned()), at).hidden(from.iter().any(|value| value.sensitive))
+    let hidden = from.iter().any(|value| value.sensitive);
+    Value::unknown(&shortened(name.to_owned()), at).hidden(hidden).computed_from(from.iter().copied())
 }
 
 /// Any number of values under a name.

@@ -20,6 +20,8 @@ struct Text {
     named: String,
     unknown: bool,
     hidden: bool,
+    /// What it is made of, where it matters where that comes from.
+    traced: Vec<Value>,
 }
 
 impl<'m> Context<'_, 'm> {
@@ -30,11 +32,11 @@ impl<'m> Context<'_, 'm> {
         }
         let mut text = Text::default();
         self.parts(parts, &mut text, at)?;
-        let Text { plain, named, unknown, hidden } = text;
+        let Text { plain, named, unknown, hidden, traced } = text;
         if unknown {
-            return Ok(unknown_of(&format!("\"{named}\""), &[], at).hidden(hidden));
+            return Ok(unknown_of(&format!("\"{named}\""), &[], at).hidden(hidden).computed_from(&traced));
         }
-        Ok(Value::of_text(&plain, at).hidden(hidden))
+        Ok(Value::of_text(&plain, at).hidden(hidden).computed_from(&traced))
     }
 
     fn parts(&self, parts: &'m [Part], text: &mut Text, at: Span) -> Result<(), Failure> {
@@ -50,6 +52,9 @@ impl<'m> Context<'_, 'm> {
                 Part::Value(expr) => {
                     let value = self.eval(expr)?;
                     text.hidden |= value.sensitive;
+                    if value.provenance.is_some() {
+                        text.traced.push(value.clone());
+                    }
                     match (value.as_text(), &value.what) {
                         (Some(plain), _) => {
                             text.plain.push_str(&plain);

@@ -65,12 +65,12 @@ pub(super) fn call(context: &Context<'_, '_>, name: &str, values: &[Value], at: 
     };
     match found {
         Ok(_) if too_much => Err(Failure::new(at, format!("`{name}`: more than can be computed"))),
-        Ok(what) => Ok(Value { what, at, sensitive: hidden || plain == "sensitive" }),
+        Ok(what) => Ok(arguments.traced(Value::new(what, at).hidden(hidden || plain == "sensitive"))),
         Err(Stop::Refused(failure)) => Err(failure),
         Err(Stop::Unknown) => {
             let shown: Vec<String> = values.iter().map(show).collect();
             let used: Vec<&Value> = values.iter().collect();
-            Ok(unknown_of(&format!("{name}({})", shown.join(", ")), &used, at))
+            Ok(arguments.traced(unknown_of(&format!("{name}({})", shown.join(", ")), &used, at)))
         }
     }
 }
@@ -95,6 +95,26 @@ fn find(name: &str, arguments: &Arguments<'_, '_, '_>) -> Found {
 }
 
 impl<'a> Arguments<'a, '_, '_> {
+    /// The value of the call with what it was taken out of.
+    fn traced(&self, value: Value) -> Value {
+        match (self.name, self.values) {
+            ("element", [list, index]) => value.taken_from(list, &[index], &format!("[{}]", show(index)), self.at),
+            ("slice", [list, from, to]) => {
+                let part = format!("slice(…, {}, {})", show(from), show(to));
+                value.taken_from(list, &[from, to], &part, self.at)
+            }
+            ("file", [path]) => match path.text() {
+                Some(path) => value.growing(path).computed_from(self.values),
+                None => value.computed_from(self.values),
+            },
+            _ => {
+                // Lists that are written out hold what they were made of.
+                let items = self.values.iter().filter_map(Value::list).flat_map(|list| &list.items);
+                value.computed_from(self.values.iter().chain(items))
+            }
+        }
+    }
+
     fn refuse<T>(&self, reason: impl std::fmt::Display) -> Result<T, Stop> {
         Err(Stop::Refused(Failure::new(self.at, format!("`{}`: {reason}", self.name))))
     }

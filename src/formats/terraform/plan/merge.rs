@@ -109,7 +109,7 @@ impl<'j> Merge<'_, 'j> {
                 What::Object(Arc::new(Object { entries, more: Vec::new() }))
             }
         };
-        Value { what, at, sensitive: is_true(sensitive) }
+        Value::new(what, at).hidden(is_true(sensitive))
     }
 
     fn span(&self, node: Node<'_>) -> Span {
