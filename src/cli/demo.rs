@@ -11,6 +11,10 @@ use std::fmt::Write as _;
 pub struct Incident {
     /// The name of its folder in `tests/incidents`.
     pub name: &'static str,
+    /// What it is called: the same incident may be replayed in several notations.
+    pub incident: &'static str,
+    /// The notation.
+    pub notation: &'static str,
     /// What happened, in some sentences.
     pub story: &'static str,
     /// What was in force: path and text.
@@ -30,9 +34,11 @@ macro_rules! embedded {
 }
 
 macro_rules! incident {
-    ($name:literal, by: $authors:expr, stopped_by: $checks:expr, files: $($path:literal),* $(,)?) => {
+    ($name:literal, of: $incident:literal, in: $notation:literal, by: $authors:expr, stopped_by: $checks:expr, files: $($path:literal),* $(,)?) => {
         Incident {
             name: $name,
+            incident: $incident,
+            notation: $notation,
             story: include_str!(concat!("../../tests/incidents/", $name, "/story.md")),
             base: embedded!($name, "base": $($path),*),
             head: embedded!($name, "head": $($path),*),
@@ -45,22 +51,31 @@ macro_rules! incident {
 /// Every incident, as files that the program carries with it.
 pub static INCIDENTS: &[Incident] = &[
     incident! {
-        "blocked-ports", by: &["Jo Doe"], stopped_by: &["critical-ports"],
+        "blocked-ports", of: "blocked-ports", in: "iptables-save", by: &["Jo Doe"], stopped_by: &["critical-ports"],
         files: "portcullis.yaml", "edge/gateway.rules",
     },
     incident! {
-        "exoscale", by: &["discovery-sync"],
+        "exoscale", of: "exoscale", in: "iptables-save", by: &["discovery-sync"],
         stopped_by: &["critical-ports", "deletion-limit", "empty-input", "protected-rules"],
         files: "portcullis.yaml", "nodes/node-a.rules", "nodes/node-b.rules",
     },
     incident! {
-        "exoscale-nft", by: &["discovery-sync"],
+        "exoscale-nft", of: "exoscale", in: "nftables", by: &["discovery-sync"],
         stopped_by: &["critical-ports", "empty-input", "protected-rules"],
         files: "portcullis.yaml", "nodes/node-a.nft", "nodes/node-b.nft",
     },
     incident! {
-        "cloud-gov", by: &["Jo Doe"], stopped_by: &["required-coverage"],
+        "exoscale-terraform", of: "exoscale", in: "Terraform", by: &["discovery-sync"],
+        stopped_by: &["critical-ports", "deletion-limit", "protected-rules"],
+        files: "portcullis.yaml", "nodes/main.tf", "nodes/discovery.json",
+    },
+    incident! {
+        "cloud-gov", of: "cloud-gov", in: "Cloud Foundry JSON", by: &["Jo Doe"], stopped_by: &["required-coverage"],
         files: "portcullis.yaml", "feeds/ip-ranges.json", "asg/trusted-local-networks-egress.json",
+    },
+    incident! {
+        "cloud-gov-terraform", of: "cloud-gov", in: "Terraform", by: &["feed-update"], stopped_by: &["required-coverage"],
+        files: "portcullis.yaml", "feeds/ip-ranges.json", "provision/stack.tf", "provision/outputs.tf", "deploy/asg.tf",
     },
 ];
 
@@ -112,16 +127,23 @@ fn blocking(report: &Report) -> BTreeSet<&str> {
 pub(super) fn run(streams: &mut Streams<'_>) -> u8 {
     let (mut out, mut stopped) = (String::new(), 0);
     let (bold, end) = if streams.style.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-    for (n, incident) in INCIDENTS.iter().enumerate() {
+    let names: BTreeSet<&str> = INCIDENTS.iter().map(|incident| incident.incident).collect();
+    let (mut number, mut last) = (0, "");
+    for incident in INCIDENTS {
         let replay = incident.replay(streams.style);
         let line = "─".repeat(streams.style.width.min(100));
-        writeln!(out, "{line}\n{bold}Incident {}: {}{end}\n", n + 1, incident.name).expect("writing to a String");
+        if incident.incident != last {
+            (number, last) = (number + 1, incident.incident);
+        }
+        let Incident { incident: name, notation, .. } = incident;
+        writeln!(out, "{line}\n{bold}Incident {number}: {name}, as {notation}{end}\n").expect("writing to a String");
         writeln!(out, "{}\nWhat `portcullis check` says to it:\n", incident.story).expect("writing to a String");
         writeln!(out, "{}", replay.text.trim_end()).expect("writing to a String");
         let word = if replay.stopped { "stopped" } else { "NOT STOPPED as it must be" };
         writeln!(out, "\n{bold}{}: {word}{end}\n", incident.name).expect("writing to a String");
         stopped += usize::from(replay.stopped);
     }
-    writeln!(out, "{stopped} of {} incidents stopped.", INCIDENTS.len()).expect("writing to a String");
+    writeln!(out, "{stopped} of {} replays of {} incidents stopped.", INCIDENTS.len(), names.len())
+        .expect("writing to a String");
     streams.data(&out, u8::from(stopped != INCIDENTS.len()))
 }

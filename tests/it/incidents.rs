@@ -1,7 +1,10 @@
 //! Real incidents, replayed. `BLESS=1` writes the expected reports anew; read them in `git diff`.
 
 use portcullis::cli::INCIDENTS;
+use portcullis::formats::{self, Input};
+use portcullis::model::Store;
 use portcullis::report::Style;
+use portcullis::text::SourceMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -59,4 +62,80 @@ fn files(root: &Path, below: &str) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// A folder of the corpus; says so where there is none.
+#[expect(clippy::print_stderr, reason = "a test that could not be run says so")]
+fn corpus(path: &str) -> Option<std::path::PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    if folder.is_dir() {
+        return Some(folder.join(path));
+    }
+    eprintln!("SKIPPED: ../shared/corpus is not beside this folder");
+    None
+}
+
+/// What of a real tree is wanted: its gaps, and which fixed parts of lists it takes.
+fn read(tree: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let root = corpus(tree)?;
+    let text = |name: String| {
+        let text = fs::read(root.join(&name)).expect("a file of the corpus");
+        (name, text)
+    };
+    let files: Vec<(String, Vec<u8>)> = files(&root, "").into_iter().map(text).collect();
+    let mut sources = SourceMap::default();
+    let add = |(name, text): (String, Vec<u8>)| sources.add(name.as_bytes(), text).expect("small");
+    let files = files.into_iter().map(add).collect();
+    let input = Input { name: "cf".into(), format: formats::format("terraform"), files };
+    let (snapshot, _, _) = formats::read(&[input], &sources, &mut Store::default(), None);
+    let place = |at| {
+        let place = sources.locate(at);
+        format!("{}:{}", place.path, place.line)
+    };
+    let gaps = snapshot.gaps().iter().map(|gap| format!("{}  {}", place(gap.origin), gap.reason)).collect();
+    let picks = snapshot.configurations().iter().flat_map(|configuration| &configuration.picks);
+    let picks = picks.map(|pick| format!("{}  {} of {}", place(pick.origin), pick.part, pick.list)).collect();
+    Some((gaps, picks))
+}
+
+const MISSING: &str =
+    "apps.tf:1  the module `test_cdn` is not in these files: what `../modules/test_cdn` declares is not known";
+
+#[test]
+fn the_real_trees_of_the_platform_lack_one_module_which_is_named() {
+    let folder = "terraform/cloud-gov+cg-deploy-cf/incident-s3-";
+    for tree in ["1@20240827.2427220f", "1@20240903.62210d7f", "3@20240903.36151dd3", "whole@20240903.151fa15c"] {
+        let Some((gaps, picks)) = read(&format!("{folder}{tree}")) else { return };
+        assert_eq!((gaps, picks), (vec![MISSING.to_owned()], Vec::new()), "{tree}");
+    }
+}
+
+#[test]
+fn the_repair_that_terraform_refused_is_refused() {
+    let Some((gaps, _)) = read("terraform/cloud-gov+cg-deploy-cf/incident-s3-2-broken@20240903.c748597c") else {
+        return;
+    };
+    let without: Vec<&String> = gaps.iter().filter(|gap| gap.contains("without `content`")).collect();
+    let refused = |line| format!("asg.tf:{line}  a `dynamic` block without `content`: terraform refuses it");
+    assert_eq!(without, [&refused(184), &refused(267)]);
+    assert_eq!(gaps.first().map(String::as_str), Some(MISSING));
+    let side = |commit| corpus(&format!("terraform/cloud-gov+cg-deploy-cf/incident-s3-2-broken@20240903.{commit}"));
+    let side = |commit| side(commit).expect("it is there").display().to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = "version: 1\nconfigurations: {cf: {files: [\"*.tf\"], format: terraform}}\nchecks: [{check: hard-coded-indexes}]\n";
+    fs::write(folder.path().join("policy.yaml"), policy).expect("written");
+    let arguments = ["check", "--old", &side("62210d7f"), "--new", &side("c748597c"), "--policy", "policy.yaml"];
+    let ran = crate::cli::portcullis(folder.path(), &[], &arguments);
+    assert_eq!(ran.code, 3, "{}", ran.out);
+}
+
+#[test]
+fn the_real_code_took_the_first_two_prefixes_and_then_all_of_them() {
+    let folder = "terraform/cloud-gov+cg-provision/incident-s3-outputs@";
+    let Some((_, before)) = read(&format!("{folder}20240829.a2ef00d0")) else { return };
+    let pick = |line, part| format!("outputs.tf:{line}  {part} of data.aws_prefix_list.s3_gw_cidrs.cidr_blocks");
+    let taken: Vec<String> = before.into_iter().filter(|pick| pick.contains("s3_gw_cidrs")).collect();
+    assert_eq!(taken, [pick(400, "[0]"), pick(404, "[1]")]);
+    let (_, after) = read(&format!("{folder}20240903.548acce4")).expect("it is there as the other is");
+    assert_eq!(after.into_iter().filter(|pick| pick.contains("s3_gw_cidrs")).count(), 0);
 }
