@@ -152,13 +152,14 @@ impl Example<'_> {
         let policy = sources.add(b"portcullis.yaml", self.text(self.one("policy")?).into()).map_err(|_| "too large")?;
         let (base, head) = (self.files("base", &mut sources)?, self.files("head", &mut sources)?);
         let feeds = feeds(&base, &head, &sources);
-        let policy = policy::load(policy, &mut sources, &formats, &feeds).map_err(|e| format!("{e:?}"))?;
+        let policy = policy::load(policy::parse(policy, &sources), &mut sources, &formats, &feeds)
+            .map_err(|e| format!("{e:?}"))?;
         let proposal = match self.of("proposed").first() {
             None => Proposal::Unchanged,
             Some(block) => {
                 let text = self.text(block);
                 let head = (!text.is_empty()).then(|| sources.add(b"portcullis.yaml", text.into()));
-                let head = head.transpose().map_err(|_| "too large")?;
+                let head = head.transpose().map_err(|_| "too large")?.map(|id| policy::parse(id, &sources));
                 Proposal::read(&policy, head, &mut sources, &formats, &feeds)
             }
         };
@@ -184,7 +185,12 @@ impl Example<'_> {
             doubts: Vec::new(),
             base: Origin { source: "files".to_owned(), revision: None },
             head: Origin { source: "files".to_owned(), revision: None },
-            policy: Some(PolicyOrigin { path: "portcullis.yaml".to_owned(), revision: None, sha256: String::new() }),
+            policy: Some(PolicyOrigin {
+                path: "portcullis.yaml".to_owned(),
+                revision: None,
+                sha256: String::new(),
+                feeds: Vec::new(),
+            }),
             names: &policy,
         };
         let decision = decision::decide(case, &sources);

@@ -19,9 +19,9 @@ use crate::facts::{Facts, MissingFact};
 use crate::model::Literal;
 use crate::net::Region;
 use crate::policy::{
-    ApprovalKeys, COMMON_KEYS, Entry, FeedDoubt, Feeds, Node, Plan, Policy, PolicyError, Proposal, Reader, sorted,
+    ApprovalKeys, COMMON_KEYS, Entry, FeedDoubt, Feeds, Node, Parsed, Plan, Policy, PolicyError, Proposal, Reader, sorted,
 };
-use crate::text::{SourceId, SourceMap, Span};
+use crate::text::{SourceMap, Span};
 
 /// Declares the checks: one line each, which is both the module and the registration.
 macro_rules! checks {
@@ -212,12 +212,12 @@ pub fn find(id: &str) -> Option<&'static Declaration> {
 /// # Errors
 /// Everything that is wrong with either.
 pub fn load(
-    source: SourceId,
+    parsed: Parsed,
     sources: &mut SourceMap,
     formats: &[&str],
     feeds: &Feeds,
 ) -> Result<(Policy, Vec<Configured>), Vec<PolicyError>> {
-    let (policy, mut problems) = crate::policy::read(source, sources, formats, feeds);
+    let (policy, mut problems) = crate::policy::read(parsed, sources, formats, feeds);
     let Some(policy) = policy else { return Err(sorted(problems)) };
     match configure(&policy) {
         Ok(checks) if problems.is_empty() => return Ok((policy, checks)),
@@ -258,6 +258,13 @@ pub fn alone(mut configured: Vec<Configured>, policy: &Policy) -> (Vec<Configure
         }
     }
     (configured, left)
+}
+
+/// Of some checks those of that id.
+#[must_use]
+pub fn only(mut configured: Vec<Configured>, id: &str) -> Vec<Configured> {
+    configured.retain(|check| check.declaration.id == id);
+    configured
 }
 
 /// What only warns blocks.

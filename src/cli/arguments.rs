@@ -31,6 +31,9 @@ pub(super) enum Command {
     Diff(Diff),
     Trace(Trace),
     Parse(Parse),
+    /// Look after the published lists of addresses that the policy refers to
+    #[command(subcommand)]
+    Feed(FeedCommand),
     /// Show what a check demands, why, and how it is set
     #[command(
         after_help = "Examples:\n  portcullis explain                   all checks, a line each\n  portcullis explain critical-ports    the page of one check"
@@ -221,6 +224,49 @@ pub(super) struct Parse {
     /// The format of the file, where it cannot be told from it
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     pub(super) format: Option<FormatId>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FeedCommand {
+    Update(FeedUpdate),
+}
+
+/// Show what a newer list would change: its prefixes, its digest, and which filters would lack some of them
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is fetched: the newer list is a file. Nothing is written without --write.
+Exits 0 when every filter would let all of the new list pass that has to, 1 when one would not, 2 for an error of usage
+or policy, 3 when the new list cannot be read as one (empty, cut short, older).
+
+Examples:
+  curl -sSo new.json https://ip-ranges.amazonaws.com/ip-ranges.json
+  portcullis feed update s3 --from new.json
+  portcullis feed update s3 --from new.json --write policy    first, in a change of its own, where a digest is pinned
+  portcullis feed update s3 --from new.json --write feed")]
+pub(super) struct FeedUpdate {
+    /// The network of the policy that the list is part of, or the path of the list
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// The newer list
+    #[arg(long, value_name = "FILE")]
+    pub(super) from: PathBuf,
+    /// The policy: a path in the work tree, or in the folder of --path
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// Look at this folder, without git
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) path: Option<PathBuf>,
+    /// What to write: the list, or the policy with the new digest; repeatable
+    #[arg(long, value_name = "WHAT")]
+    pub(super) write: Vec<FeedPart>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FeedPart {
+    /// The list
+    Feed,
+    /// The digests that the policy pins of it
+    Policy,
 }
 
 #[derive(Debug, Args)]

@@ -4,13 +4,15 @@ use super::planned::{self, PlanFile};
 use super::progress::Progress;
 use super::wanted::{Everything, Policed};
 use crate::checks::{self, Configured, Context};
-use crate::decision::{Case, Cause, Decision, Doubt, LocationSide, Origin, PolicyOrigin, decide};
+use crate::decision::{
+    Case, Cause, Decision, Doubt, FeedOrigin, LocationSide, Origin, PolicyOrigin, PublicationReport, decide,
+};
 use crate::diff::{self, Change, Difference};
 use crate::facts::Facts;
 use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
-use crate::policy::{self, Feeds, Plan, Policy, PolicyError, Proposal};
+use crate::policy::{self, FeedFile, Feeds, Parsed, Plan, Policy, PolicyError, Proposal, Publication};
 use crate::source::{File, Files, Problem, Side, Sides, SourceError};
 use crate::text::{SourceId, SourceMap, escape, hex};
 use miette::Diagnostic;
@@ -112,15 +114,23 @@ fn read(
         PolicyPath::File(_) => None,
         PolicyPath::InBase(path) => Some(sides.head.file(path).map_err(source_doubts)?),
     };
-    let texts = [Some(&file), proposed.iter().flatten().next()];
-    let feeds = feeds(texts.into_iter().flatten(), &sides.base, &sides.head)?;
-    let (policy, checks) = checks::load(id, sources, &format_ids(), &feeds).map_err(policy_doubts)?;
-    let proposal = match proposed {
-        None => Proposal::Outside,
+    let parsed = policy::parse(id, sources);
+    let proposed = match proposed {
+        None => None,
         Some(head) => {
             let head = head.map(|file| add(sources, &file)).transpose()?;
-            Proposal::read(&policy, head, sources, &format_ids(), &feeds)
+            Some(head.map(|id| policy::parse(id, sources)))
         }
+    };
+    let parsed_both = [Some(&parsed), proposed.iter().flatten().next()];
+    let feeds = feeds(parsed_both.into_iter().flatten(), &sides.base, &sides.head)?;
+    if let Some(used) = used {
+        used.feeds = published(&feeds);
+    }
+    let (policy, checks) = checks::load(parsed, sources, &format_ids(), &feeds).map_err(policy_doubts)?;
+    let proposal = match proposed {
+        None => Proposal::Outside,
+        Some(head) => Proposal::read(&policy, head, sources, &format_ids(), &feeds),
     };
     if let Some(plan) = plan {
         let (plan, change) = plan.read(&policy, sources)?;
@@ -136,12 +146,12 @@ fn read(
 
 /// The files that policies refer to as feeds.
 pub(super) fn feeds<'f>(
-    policies: impl Iterator<Item = &'f File>,
+    policies: impl Iterator<Item = &'f Parsed>,
     base: &Side,
     head: &Side,
 ) -> Result<Feeds, Vec<Doubt>> {
     let mut feeds = Feeds::default();
-    let paths: BTreeSet<String> = policies.flat_map(|file| policy::feed_paths(&file.bytes)).collect();
+    let paths: BTreeSet<String> = policies.flat_map(Parsed::feeds).map(|feed| feed.path).collect();
     for path in paths {
         let of = |side: &Side| side.file(&path).map_err(source_doubts);
         let (base, head) = (of(base)?, of(head)?);
@@ -154,7 +164,7 @@ pub(super) fn feeds<'f>(
 /// Reads a policy for its names and configurations alone.
 pub(super) fn load(file: &File, sources: &mut SourceMap) -> Result<Policy, Vec<Doubt>> {
     let id = add(sources, file)?;
-    policy::load(id, sources, &format_ids(), &Feeds::default()).map_err(policy_doubts)
+    policy::load(policy::parse(id, sources), sources, &format_ids(), &Feeds::default()).map_err(policy_doubts)
 }
 
 pub(super) fn format_ids() -> Vec<&'static str> {
@@ -261,7 +271,18 @@ pub(super) fn policy_origin(file: &File, base: &Side, path: &PolicyPath) -> Poli
         PolicyPath::File(_) => None,
     };
     let sha256 = hex(&Sha256::digest(&file.bytes));
-    PolicyOrigin { path: escape(&file.name), revision, sha256 }
+    PolicyOrigin { path: escape(&file.name), revision, sha256, feeds: Vec::new() }
+}
+
+/// The lists that a policy refers to, for the report.
+pub(super) fn published(feeds: &Feeds) -> Vec<FeedOrigin> {
+    let publication = |Publication { sha256, made }| PublicationReport { sha256, made };
+    let feed = |FeedFile { path, base, head }| FeedOrigin {
+        path: escape(String::as_bytes(&path)),
+        base: base.map(publication),
+        head: head.map(publication),
+    };
+    feeds.files().into_iter().map(feed).collect()
 }
 
 /// An empty text, for what has no file.

@@ -1,17 +1,18 @@
 use super::arguments::Lint;
 use super::check::POLICY;
+use super::closure;
 use super::judge;
 use super::output::Streams;
 use super::progress::Progress;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Policed};
 use crate::checks::{self, Configured, Context};
-use crate::decision::{Case, Cause, Decision, Doubt, Origin, PolicyOrigin, decide};
+use crate::decision::{Case, Cause, Decision, Doubt, FeedOrigin, Origin, PolicyOrigin, decide};
 use crate::diff::{Change, Difference};
 use crate::facts::Facts;
 use crate::formats;
 use crate::model::{Snapshot, Store};
-use crate::policy::{Plan, Policy, Proposal};
+use crate::policy::{self, Plan, Policy, Proposal};
 use crate::source::{File, Files, Side, SourceError};
 use crate::text::SourceMap;
 
@@ -91,13 +92,18 @@ fn read(
         let change = alone(&inputs, sources);
         return Ok(Read { policy, checks: Vec::new(), plan: Plan::default(), change });
     };
-    *used = Some(origin);
     let id = judge::add(sources, &file)?;
-    let feeds = judge::feeds([&file].into_iter(), side, side)?;
-    let (policy, checks) = checks::load(id, sources, &judge::format_ids(), &feeds).map_err(judge::policy_doubts)?;
+    let parsed = policy::parse(id, sources);
+    let feeds = judge::feeds([&parsed].into_iter(), side, side)?;
+    // One side is looked at alone.
+    let published = judge::published(&feeds).into_iter().map(|feed| FeedOrigin { base: None, ..feed });
+    *used = Some(PolicyOrigin { feeds: published.collect(), ..origin });
+    let (policy, checks) = checks::load(parsed, sources, &judge::format_ids(), &feeds).map_err(judge::policy_doubts)?;
     let files = side.files(&Policed(&policy)).map_err(judge::source_doubts)?;
     let plan = judge::plan(&policy, &[], &files, sources)?;
-    let change = alone(&judge::inputs(&plan).1, sources);
+    let (_, mut inputs) = judge::inputs(&plan);
+    closure::of_side(side, &mut inputs, sources)?;
+    let change = alone(&inputs, sources);
     Ok(Read { policy, checks, plan, change })
 }
 

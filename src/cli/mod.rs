@@ -9,6 +9,7 @@ mod closure;
 mod compare;
 mod demo;
 mod explain;
+mod feed;
 mod judge;
 mod lint;
 mod output;
@@ -49,6 +50,7 @@ pub fn run(
         Command::Lint(lint) => lint::run(&lint, surroundings, &mut streams),
         Command::Diff(diff) => compare::run(&diff, surroundings, &mut streams),
         Command::Trace(trace) => trace::run(&trace, surroundings, &mut streams),
+        Command::Feed(command) => feed::run(&command, surroundings, &mut streams),
         Command::Explain { check } => explain::run(check.as_deref(), &mut streams),
         Command::Demo => demo::run(&mut streams),
         Command::Parse(parse) => parse::run(&parse, surroundings, &mut streams),

@@ -10,9 +10,9 @@ mod walk;
 
 pub use report::{
     Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
-    DoubtReport, ElementsReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, NotCounted,
-    ObjectReport, ObjectsReport, Origin, Outcome, PolicyOrigin, RelatedReport, Report, Stats, SummaryLine, VERSION,
-    WitnessReport,
+    DoubtReport, ElementsReport, FeedOrigin, FilterReport, FindingReport, GapReport, Level, Location, LocationSide,
+    NotCounted, ObjectReport, ObjectsReport, Origin, Outcome, PolicyOrigin, PublicationReport, RelatedReport, Report,
+    Stats, SummaryLine, VERSION, WitnessReport,
 };
 
 pub use walk::{HopReport, Walk, WalkedSide, walk};

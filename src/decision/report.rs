@@ -104,6 +104,28 @@ pub struct PolicyOrigin {
     pub revision: Option<String>,
     /// The SHA-256 of its text, in hexadecimal.
     pub sha256: String,
+    /// The published lists that it refers to, sorted by path.
+    pub feeds: Vec<FeedOrigin>,
+}
+
+/// A published list of addresses that the policy refers to: a file of the sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FeedOrigin {
+    /// Its path, relative to the root of the sides.
+    pub path: String,
+    /// The file of the side that is in force; null where it has none, or where one side was looked at alone.
+    pub base: Option<PublicationReport>,
+    /// The file of the side that is proposed; null where it has none.
+    pub head: Option<PublicationReport>,
+}
+
+/// A published list as one side has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PublicationReport {
+    /// The SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// The day on which the list was made (`2024-08-29`), if it says so.
+    pub made: Option<String>,
 }
 
 /// What becomes of one configuration.

@@ -1,10 +1,11 @@
 //! Published lists of prefixes that a policy refers to: files of the sides that are judged.
 
-use super::node::{Kind, Node};
+use super::node::{Kind, Node, Spanned};
 use super::reader::{Reader, keys, words};
 use crate::net::{Family, Set, parse_addresses};
-use crate::text::{Span, hex, suggest};
-use serde::Deserialize;
+use crate::text::{Span, escape, hex, suggest};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,31 +104,64 @@ pub struct FeedDoubt {
     pub at: Span,
 }
 
-/// The paths of all feeds that a text refers to, if it is a policy.
-#[must_use]
-pub fn feed_paths(text: &[u8]) -> BTreeSet<String> {
-    fn walk(node: &Node, out: &mut BTreeSet<String>) {
+/// A place in which a policy refers to a feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedUse {
+    /// The network that it is part of, if it has a name.
+    pub network: Option<String>,
+    /// The file, relative to the root of the side that is judged.
+    pub path: String,
+    /// The digest that is pinned, and where.
+    pub sha256: Option<Spanned<String>>,
+}
+
+/// A file that a policy refers to as a feed, as both sides have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedFile {
+    /// Its path, relative to the root of the sides; not escaped.
+    pub path: String,
+    /// What is in force.
+    pub base: Option<Publication>,
+    /// What is proposed.
+    pub head: Option<Publication>,
+}
+
+/// A published list on one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// The SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// The day on which it was made, if it says so.
+    pub made: Option<String>,
+}
+
+/// Every place of a policy in which it refers to a feed.
+pub(super) fn uses(root: &Node) -> Vec<FeedUse> {
+    fn walk(node: &Node, network: Option<&str>, out: &mut Vec<FeedUse>) {
         match &node.kind {
             Kind::Map(entries) => {
-                for (key, node) in entries {
-                    match &node.kind {
-                        Kind::Scalar { text, plain: _ } if key.value == "feed" => {
-                            out.insert(text.clone());
-                        }
-                        Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => walk(node, out),
-                    }
+                let text = |key: &str| match node.get(key).map(|node| (&node.kind, node.span)) {
+                    Some((Kind::Scalar { text, plain: _ }, span)) => Some(Spanned { value: text.clone(), span }),
+                    Some((Kind::List(_) | Kind::Map(_), _)) | None => None,
+                };
+                if let Some(Spanned { value: path, span: _ }) = text("feed") {
+                    out.push(FeedUse { network: network.map(ToOwned::to_owned), path, sha256: text("sha256") });
                 }
+                entries.iter().for_each(|(_, node)| walk(node, network, out));
             }
-            Kind::List(items) => items.iter().for_each(|item| walk(item, out)),
+            Kind::List(items) => items.iter().for_each(|item| walk(item, network, out)),
             Kind::Scalar { .. } => {}
         }
     }
-    let mut sources = crate::text::SourceMap::default();
-    let mut out = BTreeSet::new();
-    if let Ok(source) = sources.add(b"policy", text.to_vec())
-        && let Some(root) = super::yaml::parse(source, sources.bytes(source), &mut Vec::new())
-    {
-        walk(&root, &mut out);
+    let mut out = Vec::new();
+    let Kind::Map(entries) = &root.kind else { return out };
+    for (key, node) in entries {
+        match &node.kind {
+            Kind::Map(networks) if key.value == "networks" => {
+                networks.iter().for_each(|(name, node)| walk(node, Some(&name.value), &mut out));
+            }
+            Kind::Map(_) | Kind::List(_) | Kind::Scalar { .. } => walk(node, None, &mut out),
+        }
     }
     out
 }
@@ -140,6 +174,25 @@ impl Feeds {
         let base = base.map(published);
         let head = if same { base.clone() } else { head.map(published) };
         self.0.insert(path.to_owned(), Both { base, head });
+    }
+
+    /// The files, by their paths.
+    #[must_use]
+    pub fn files(&self) -> Vec<FeedFile> {
+        let publication = |published: &Published| {
+            let (sha256, list) = &**published.as_ref()?;
+            let made = match list {
+                Ok(List::Aws { day, .. }) => Some(day.clone()),
+                Ok(List::Json(_) | List::Lines(_)) | Err(_) => None,
+            };
+            Some(Publication { sha256: sha256.clone(), made })
+        };
+        let file = |(path, Both { base, head }): (&String, &Both)| FeedFile {
+            path: path.clone(),
+            base: publication(base),
+            head: publication(head),
+        };
+        self.0.iter().map(file).collect()
     }
 
     /// The addresses that are wanted of a feed. `None`: the policy asks for what cannot be.
@@ -169,7 +222,7 @@ impl Feeds {
     }
 
     fn selected(&self, keys: &FeedKeys) -> Result<Selected, Wrong> {
-        let path = crate::text::escape(keys.feed.as_bytes());
+        let path = escape(keys.feed.as_bytes());
         let none = || (format!("the feed `{path}` has not been read"), "it is read by `check` and `lint`".to_owned());
         let Both { base, head } = self.0.get(&keys.feed).ok_or_else(none)?;
         let Some(head) = head else {
@@ -284,7 +337,70 @@ impl List {
         if has("\"syncToken\"") && has("\"prefixes\"") {
             return aws(text);
         }
-        serde_json::from_str(text).map(Self::Json).map_err(|why| format!("is not JSON: {why}"))
+        serde_json::from_str(text).map(|Unique(json)| Self::Json(json)).map_err(|why| format!("is not JSON: {why}"))
+    }
+}
+
+/// JSON in which no key stands twice: which of two counts is up to the reader, and readers differ.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(Unique(item)) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(Value::Array(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+                let mut map = serde_json::Map::new();
+                while let Some((key, Unique(value))) = entries.next_entry::<String, Unique>()? {
+                    if map.contains_key(&key) {
+                        return Err(A::Error::custom(format_args!(
+                            "the key `{}` stands twice",
+                            escape(key.as_bytes())
+                        )));
+                    }
+                    map.insert(key, value);
+                }
+                Ok(Value::Object(map))
+            }
+        }
+        deserializer.deserialize_any(Any).map(Unique)
     }
 }
 

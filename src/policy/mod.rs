@@ -23,7 +23,7 @@ mod wildcard;
 mod yaml;
 
 pub use error::PolicyError;
-pub use feed::{FeedDoubt, Feeds, feed_paths};
+pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};
@@ -104,18 +104,48 @@ impl Naming for Policy {
     }
 }
 
-/// Reads a policy. `formats` are the ids that `format:` may name, `feeds` the files that [`feed_paths`] names. The texts of the presets that it extends are added
-/// to `sources`, so that findings can point at them.
+/// The text of a policy as a tree: what it refers to can be fetched before it is read.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    source: SourceId,
+    root: Option<Node>,
+    problems: Vec<PolicyError>,
+}
+
+/// Makes a tree of the text of a policy.
+#[must_use]
+pub fn parse(source: SourceId, sources: &SourceMap) -> Parsed {
+    let mut problems = Vec::new();
+    let root = yaml::parse(source, sources.bytes(source), &mut problems);
+    Parsed { source, root, problems }
+}
+
+impl Parsed {
+    /// The file.
+    #[must_use]
+    pub const fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// Every place in which it refers to a feed.
+    #[must_use]
+    pub fn feeds(&self) -> Vec<FeedUse> {
+        self.root.as_ref().map(feed::uses).unwrap_or_default()
+    }
+}
+
+/// Reads a policy. `formats` are the ids that `format:` may name, `feeds` the files that [`Parsed::feeds`] names. The texts
+/// of the presets that it extends are added to `sources`, so that findings can point at them.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(
-    source: SourceId,
+    parsed: Parsed,
     sources: &mut SourceMap,
     formats: &[&str],
     feeds: &Feeds,
 ) -> Result<Policy, Vec<PolicyError>> {
-    match read(source, sources, formats, feeds) {
+    match read(parsed, sources, formats, feeds) {
         (Some(policy), problems) if problems.is_empty() => Ok(policy),
         (Some(_) | None, problems) => Err(sorted(problems)),
     }
@@ -123,13 +153,13 @@ pub fn load(
 
 /// The same, with what could be read where not everything could: so that more mistakes can be found in it.
 pub(crate) fn read(
-    source: SourceId,
+    parsed: Parsed,
     sources: &mut SourceMap,
     formats: &[&str],
     feeds: &Feeds,
 ) -> (Option<Policy>, Vec<PolicyError>) {
-    let mut problems = Vec::new();
-    let policy = build(source, sources, formats, feeds, &mut problems);
+    let Parsed { source, root, mut problems } = parsed;
+    let policy = root.and_then(|root| build(source, root, sources, formats, feeds, &mut problems));
     (policy, problems)
 }
 
@@ -141,12 +171,12 @@ pub(crate) fn sorted(mut problems: Vec<PolicyError>) -> Vec<PolicyError> {
 
 fn build(
     source: SourceId,
+    root: Node,
     sources: &mut SourceMap,
     formats: &[&str],
     feeds: &Feeds,
     problems: &mut Vec<PolicyError>,
 ) -> Option<Policy> {
-    let root = yaml::parse(source, sources.bytes(source), problems)?;
     version(&root, problems)?;
     let nameless = Names::default();
     let mut reader = Reader::new(&nameless);

@@ -3,7 +3,7 @@
 use super::error::PolicyError;
 use super::feed::Feeds;
 use super::node::{Kind, Node};
-use super::{Policy, load};
+use super::{Parsed, Policy, load};
 use crate::text::{SourceId, SourceMap, Span};
 
 /// Head's version of the policy that judges.
@@ -29,15 +29,18 @@ impl Proposal {
     #[must_use]
     pub fn read(
         judging: &Policy,
-        head: Option<SourceId>,
+        head: Option<Parsed>,
         sources: &mut SourceMap,
         formats: &[&str],
         feeds: &Feeds,
     ) -> Self {
         match head {
             None => Self::Removed,
-            Some(source) if sources.bytes(source) == sources.bytes(judging.source) => Self::Unchanged,
-            Some(source) => Self::Changed { source, policy: Box::new(load(source, sources, formats, feeds)) },
+            Some(head) if sources.bytes(head.source()) == sources.bytes(judging.source) => Self::Unchanged,
+            Some(head) => {
+                let source = head.source();
+                Self::Changed { source, policy: Box::new(load(head, sources, formats, feeds)) }
+            }
         }
     }
 }

@@ -45,6 +45,11 @@ impl Networks {
         feeds.fold(self.addresses(family).clone(), |all, feed| all.union(&feed))
     }
 
+    /// The prefixes that base's feeds publish.
+    pub fn in_force(&self) -> impl Iterator<Item = (Family, u128, u128)> {
+        self.feeds.iter().flat_map(|feed| feed.base.iter().copied())
+    }
+
     /// The prefixes that head's feeds publish.
     pub fn published(&self) -> impl Iterator<Item = (Family, u128, u128)> {
         self.feeds.iter().flat_map(|feed| feed.head.iter().copied())

@@ -338,6 +338,16 @@ impl Side {
         }
     }
 
+    /// The folder in which its files can be changed, if they are on disk.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        match &self.root {
+            Root::WorkTree { root, index: _ } => Some(root.clone()),
+            Root::Folder(root) => Some(root.clone()),
+            Root::Tree { .. } | Root::Index { .. } | Root::One(_) | Root::Given(_) => None,
+        }
+    }
+
     /// The wanted files, sorted by path.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use portcullis::diff::{self, Change};
 use portcullis::facts::Facts;
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
-use portcullis::policy::{Feeds, Planned, Proposal};
+use portcullis::policy::{self, Feeds, Planned, Proposal};
 use portcullis::text::{SourceId, SourceMap};
 use proptest::prelude::*;
 use std::path::Path;
@@ -19,7 +19,8 @@ fn judge(policy: &str, base: &[(&str, &str)], head: &[(&str, &str)], facts: Fact
     let mut sources = SourceMap::default();
     let policy = sources.add(b"portcullis.yaml", policy.into()).expect("small");
     let formats: Vec<&str> = formats::FORMATS.iter().map(|format| format.id()).collect();
-    let (policy, checks) = checks::load(policy, &mut sources, &formats, &Feeds::default()).expect("a policy");
+    let (policy, checks) =
+        checks::load(policy::parse(policy, &sources), &mut sources, &formats, &Feeds::default()).expect("a policy");
     let mut side = |files: &[(&'static str, &str)]| -> Vec<(&'static [u8], SourceId)> {
         let add = |(name, text): &(&'static str, &str)| {
             (name.as_bytes(), sources.add(name.as_bytes(), (*text).into()).expect("small"))

@@ -105,3 +105,128 @@ fn a_selection_that_is_empty_judges_nobody() {
     let why = "has no prefix of service `S3` in region `us-gov-west-1`";
     assert!(code == 3 && text.contains(why) && text.contains("did you mean `us-gov-west-2`?"), "{text}");
 }
+
+/// The lists of 2021 and 2024 in a few words.
+const OLD: &str = r#"{"syncToken": "1615926851", "createDate": "2021-03-16-20-34-11", "prefixes": [
+  {"ip_prefix": "108.175.56.0/22", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"},
+  {"ip_prefix": "108.175.48.0/22", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"}
+]}"#;
+const NEW: &str = r#"{"syncToken": "1724938990", "createDate": "2024-08-29-13-43-10", "prefixes": [
+  {"ip_prefix": "108.175.56.0/22", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"},
+  {"ip_prefix": "136.18.0.0/23", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"}
+]}"#;
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest as _;
+    portcullis::text::hex(&sha2::Sha256::digest(text.as_bytes()))
+}
+
+/// A folder with a list, a policy that pins it, and a group that lets all of it pass.
+fn pinned() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pin = format!("family: ipv4, sha256: \"{}\"}}", sha256(OLD));
+    let files = [
+        ("portcullis.yaml", POLICY.replace("family: ipv4}", &pin)),
+        ("asg.json", TWO.to_owned()),
+        ("feeds/ip-ranges.json", OLD.to_owned()),
+        ("new.json", NEW.to_owned()),
+    ];
+    std::fs::create_dir(folder.path().join("feeds")).expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    folder
+}
+
+fn update(folder: &Path, more: &[&str]) -> crate::cli::Ran {
+    crate::cli::portcullis(folder, &[], &[&["feed", "update"], more, &["--path", "."]].concat())
+}
+
+#[test]
+fn an_update_tells_prefixes_digests_and_what_lacks_them_and_writes_nothing() {
+    let folder = pinned();
+    let ran = update(folder.path(), &["s3", "--from", "new.json"]);
+    let (old, new) = (sha256(OLD), sha256(NEW));
+    let expected = format!(
+        "feeds/ip-ranges.json
+  made    2021-03-16 -> 2024-08-29
+  sha256  {old}
+       -> {new}
+network `s3`: 2 -> 2 prefixes
+  + 136.18.0.0/23
+  - 108.175.48.0/22
+
+What `required-coverage` says with that list
+
+BLOCKED: 1 finding blocks, 1 configuration looked at
+
+blocked  required-coverage
+  `asg/group/egress` does not let all of s3 pass for [tcp/443]: any -> 136.18.0.0/23 (1 of 2
+  published prefixes)
+"
+    );
+    assert!(ran.code == 1 && ran.out.starts_with(&expected), "{}{}", ran.talk, ran.out);
+    let end = format!(
+        "Nothing is written without --write feed or --write policy.\n\
+         The policy pins another digest: let it pin {new} first, in a change before that of the list.\n"
+    );
+    assert!(ran.out.ends_with(&end), "{}", ran.out);
+    let present = std::fs::read_to_string(folder.path().join("feeds/ip-ranges.json")).expect("a file");
+    assert_eq!(present, OLD);
+}
+
+#[test]
+fn what_is_asked_for_is_written() {
+    let folder = pinned();
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("a file");
+    let before = read("portcullis.yaml");
+    update(folder.path(), &["feeds/ip-ranges.json", "--from", "new.json", "--write", "policy"]);
+    assert_eq!(read("portcullis.yaml"), before.replace(&sha256(OLD), &sha256(NEW)));
+    assert_eq!(read("feeds/ip-ranges.json"), OLD);
+    update(folder.path(), &["s3", "--from", "new.json", "--write", "feed"]);
+    assert_eq!(read("feeds/ip-ranges.json"), NEW);
+}
+
+#[test]
+fn a_list_that_is_none_or_older_or_not_there_is_no_update() {
+    let folder = pinned();
+    std::fs::write(folder.path().join("cut.json"), &NEW[..200]).expect("written");
+    std::fs::write(folder.path().join("empty.json"), "").expect("written");
+    std::fs::write(folder.path().join("older.json"), OLD.replace("1615926851", "1")).expect("written");
+    for (file, why) in [
+        ("cut.json", "is not AWS ip-ranges.json"),
+        ("empty.json", "is empty"),
+        ("older.json", "is older than the one in force"),
+        ("none.json", "none.json"),
+    ] {
+        let ran = update(folder.path(), &["s3", "--from", file, "--write", "feed"]);
+        assert!(ran.code == 3 && ran.talk.contains(why), "{file}: {} {}", ran.talk, ran.out);
+    }
+    let ran = update(folder.path(), &["s4", "--from", "new.json"]);
+    assert!(ran.code == 2 && ran.talk.contains("did you mean `s3`?"), "{}", ran.talk);
+    let present = std::fs::read_to_string(folder.path().join("feeds/ip-ranges.json")).expect("a file");
+    assert_eq!(present, OLD);
+}
+
+#[test]
+fn a_key_that_stands_twice_in_a_list_judges_nobody() {
+    let folder = pinned();
+    let policy = POLICY.replace("service: S3, region: us-gov-west-1, family: ipv4", "pointer: /data/prefixes");
+    std::fs::write(folder.path().join("portcullis.yaml"), policy).expect("written");
+    let feed = r#"{"data": {"prefixes": ["108.175.56.0/22"], "prefixes": []}}"#;
+    std::fs::write(folder.path().join("feeds/ip-ranges.json"), feed).expect("written");
+    let ran = crate::cli::portcullis(folder.path(), &[], &["check", "--old", ".", "--new", "."]);
+    let said = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(ran.code == 3 && said.contains("is not JSON: the key `prefixes` stands twice"), "{}", ran.out);
+}
+
+#[test]
+fn the_report_tells_which_lists_were_used() {
+    let folder = pinned();
+    let arguments = ["check", "--old", ".", "--new", ".", "--output", "json"];
+    let ran = crate::cli::portcullis(folder.path(), &[], &arguments);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    let side = serde_json::json!({"sha256": sha256(OLD), "made": "2021-03-16"});
+    let feeds = serde_json::json!([{"path": "feeds/ip-ranges.json", "base": side, "head": side}]);
+    assert_eq!(report.pointer("/policy/feeds"), Some(&feeds), "{}", ran.out);
+}

@@ -2,7 +2,7 @@
 
 use portcullis::checks;
 use portcullis::net::{Family, Naming, Set};
-use portcullis::policy::{Feeds, Policy, PolicyError};
+use portcullis::policy::{self, Feeds, Policy, PolicyError};
 use portcullis::text::SourceMap;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -72,7 +72,7 @@ bots: ["renovate[bot]"]
 fn read(text: &[u8]) -> Result<(Policy, SourceMap), Vec<String>> {
     let mut sources = SourceMap::default();
     let source = sources.add(b"portcullis.yaml", text.to_vec()).expect("small");
-    match checks::load(source, &mut sources, &["iptables-save"], &Feeds::default()) {
+    match checks::load(policy::parse(source, &sources), &mut sources, &["iptables-save"], &Feeds::default()) {
         Ok((policy, _)) => Ok((policy, sources)),
         Err(problems) => Err(problems.iter().map(|problem| show(problem, &sources)).collect()),
     }

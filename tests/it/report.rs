@@ -31,7 +31,8 @@ fn judge(policy: &str, base: &str, head: &str, doubts: Vec<Doubt>) -> (Decision,
     let mut sources = SourceMap::default();
     let mut add = |name: &str, text: &str| sources.add(name.as_bytes(), text.into()).expect("small");
     let (at, base, head) = (add("portcullis.yaml", policy), add("edge.rules", base), add("edge.rules", head));
-    let policy = policy::load(at, &mut sources, &["iptables-save"], &Feeds::default()).expect("a policy");
+    let policy = policy::load(policy::parse(at, &sources), &mut sources, &["iptables-save"], &Feeds::default())
+        .expect("a policy");
     let plan = policy.plan(&[(b"edge.rules", base)], &[(b"edge.rules", head)]);
     let change = read_both(base, head, &sources);
     let difference = diff::compare(&change);
@@ -61,6 +62,7 @@ fn judge(policy: &str, base: &str, head: &str, doubts: Vec<Doubt>) -> (Decision,
             path: "portcullis.yaml".into(),
             revision: Some("main".into()),
             sha256: "00".repeat(32),
+            feeds: Vec::new(),
         }),
         names: &policy,
     };
@@ -293,7 +295,8 @@ fn an_error_of_the_policy_shows_its_lines() {
     let mut sources = SourceMap::default();
     let text = "version: 1\nconfigurations:\n  edge: {files: [\"edge.rules\"]}\nchecks:\n\t- chek: \x1b[2J\n  - check: critical-port\n    services: [ssh]\n";
     let at = sources.add(b"portcullis.yaml", text.replace('\t', "  ").into()).expect("small");
-    let errors = policy::load(at, &mut sources, &["iptables-save"], &Feeds::default()).expect_err("an error");
+    let errors = policy::load(policy::parse(at, &sources), &mut sources, &["iptables-save"], &Feeds::default())
+        .expect_err("an error");
     let shown: String =
         errors.iter().map(|error| problem::render(error, &[(error.at(), "here")], &sources, Style::PLAIN)).collect();
     shows("policy-error.txt", &shown);
