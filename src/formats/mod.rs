@@ -30,6 +30,7 @@ formats! {
     aws_api,
     cf_asg,
     iptables_save,
+    kubernetes,
     nftables,
     terraform,
 }

@@ -8,7 +8,6 @@ mod number;
 mod provenance;
 mod tree;
 pub(super) mod value;
-#[cfg_attr(not(test), expect(dead_code, reason = "the formats that are written in YAML come next"))]
 pub(super) mod yaml;
 
 pub(super) use json::{Entry, Json, Kind, Node, Object, Values};

@@ -1,0 +1,345 @@
+//! Objects of the API to what they say.
+
+use super::fields::{Fields, Labels, labels};
+use super::kinds::{self, Kind};
+use super::policy;
+use super::selector::NAME;
+use super::syntax::{Cluster, Workload};
+use crate::formats::Disposition;
+use crate::formats::account::Account;
+use crate::formats::data::value::{Value, What};
+use crate::model::Object;
+use crate::text::{Span, escape};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Where an object is that names no namespace: "the `default` namespace".
+const DEFAULT: &str = "default";
+/// Lists may hold lists, but not without end.
+const DEEPEST: usize = 8;
+
+/// The kinds that run pods, each with the APIs that serve it and the path to what says how the pods look.
+const WORKLOADS: &[(&str, &[&str], &[&str])] = &[
+    ("Pod", &["v1"], &[]),
+    ("Deployment", &["apps/v1"], &["spec", "template"]),
+    ("ReplicaSet", &["apps/v1"], &["spec", "template"]),
+    ("ReplicationController", &["v1"], &["spec", "template"]),
+    ("StatefulSet", &["apps/v1"], &["spec", "template"]),
+    ("DaemonSet", &["apps/v1"], &["spec", "template"]),
+    ("Job", &["batch/v1"], &["spec", "template"]),
+    ("CronJob", &["batch/v1"], &["spec", "jobTemplate", "spec", "template"]),
+    ("DeploymentConfig", &["apps.openshift.io/v1", "v1"], &["spec", "template"]),
+    ("Rollout", &["argoproj.io/v1alpha1"], &["spec", "template"]),
+    ("VirtualMachine", &["kubevirt.io/v1"], &["spec", "template"]),
+    ("VirtualMachineInstance", &["kubevirt.io/v1"], &[]),
+];
+
+/// The kinds that decide about packets, and the APIs that serve them.
+const DECIDING: &[(&str, &str)] = &[
+    ("Namespace", "v1"),
+    ("NetworkPolicy", "networking.k8s.io/v1"),
+    ("AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
+    ("BaselineAdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
+    ("ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
+];
+
+/// An object's metadata.
+pub(super) struct Meta {
+    pub(super) name: Arc<str>,
+    pub(super) namespace: Arc<str>,
+    pub(super) labels: Labels,
+    /// The kind and name of what made it.
+    owner: Option<(&'static str, Arc<str>)>,
+    pub(super) at: Span,
+}
+
+/// Takes in what the objects of all files say.
+#[derive(Default)]
+pub(super) struct Reader {
+    pub(super) account: Account,
+    pub(super) cluster: Cluster,
+    pub(super) objects: Vec<Object>,
+    seen: BTreeSet<(String, String)>,
+}
+
+impl Reader {
+    /// A document of a file, or an item of a list.
+    pub(super) fn object(&mut self, value: &Value, depth: usize) {
+        if value.is_null() {
+            return;
+        }
+        let Some(object) = value.object() else {
+            return self.account.gap(value.at, "an object of Kubernetes is expected: one with `apiVersion` and `kind`");
+        };
+        let named = |name: &str| object.get(name).and_then(Value::text);
+        let (Some(api), Some(kind)) = (named("apiVersion"), named("kind")) else {
+            return self.account.gap(value.at, "an object of Kubernetes is expected: one with `apiVersion` and `kind`");
+        };
+        let group = api.split_once('/').map_or("", |(group, _)| group);
+        if group == "kustomize.config.k8s.io" || kind == "Kustomization" && group.is_empty() {
+            let reason =
+                "sources of Kustomize are not manifests: render them first (`kustomize build`), and check the result";
+            return self.account.gap(value.at, reason);
+        }
+        if kind.ends_with("List") && object.get("items").is_some() {
+            self.api(api, value.at);
+            self.served(kind != "List" || api == "v1", api, value.at);
+            return self.list(value, depth);
+        }
+        let mut fields = Fields::of(value, &mut self.account);
+        fields.take("apiVersion");
+        fields.take("kind");
+        fields.inert("status", "what the cluster says of it", &mut self.account);
+        let Some(meta) = self.meta(fields.take("metadata"), value.at) else { return };
+        self.api(api, value.at);
+        let workload = WORKLOADS.iter().find(|(known, ..)| *known == kind);
+        let of = |apis: &[&str]| apis.iter().any(|known| known.split('/').next() == api.split('/').next());
+        if let Some((kind, apis, path)) = workload.filter(|(_, apis, _)| of(apis)) {
+            self.served(apis.contains(&api), api, value.at);
+            return self.workload(kind, path, fields, meta);
+        }
+        // As it was called once.
+        let once = group == "extensions" && kind == "NetworkPolicy";
+        match DECIDING.iter().find(|(known, served)| *known == kind && (of(&[served]) || once)) {
+            None => self.other(group, kind, value, &meta),
+            Some((kind, served)) => {
+                self.served(*served == api, api, value.at);
+                match *kind {
+                    "Namespace" => self.namespace(fields, meta),
+                    "NetworkPolicy" => {
+                        let policy = policy::network(fields, &meta, &mut self.account);
+                        self.policy(policy, meta.at);
+                    }
+                    kind => {
+                        if let Some(policy) = policy::cluster_wide(kind, fields, &meta, &mut self.account) {
+                            self.policy(policy, meta.at);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether it can be an API at all: `v1`, `networking.k8s.io/v1`.
+    fn api(&mut self, api: &str, at: Span) {
+        if !api.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"./-".contains(&b)) {
+            self.account.gap(at, format!("`{}` is no API", escape(api.as_bytes())));
+        }
+    }
+
+    fn served(&mut self, served: bool, api: &str, at: Span) {
+        if !served {
+            self.account.gap(at, format!("`{}` is no API that serves this kind", escape(api.as_bytes())));
+        }
+    }
+
+    fn list(&mut self, value: &Value, depth: usize) {
+        let mut fields = Fields::of(value, &mut self.account);
+        fields.take("apiVersion");
+        fields.take("kind");
+        fields.inert("metadata", "about the list, not in it", &mut self.account);
+        if depth == DEEPEST {
+            return self.account.gap(value.at, "lists stand in one another too deep");
+        }
+        for item in fields.list("items", &mut self.account).unwrap_or_default() {
+            self.object(item, depth + 1);
+        }
+        fields.close(&mut self.account);
+    }
+
+    fn meta(&mut self, value: Option<&Value>, at: Span) -> Option<Meta> {
+        let nothing = Value::new(What::Null, at);
+        let account = &mut self.account;
+        let mut fields = Fields::of(value.unwrap_or(&nothing), account);
+        let name = fields.text("name", account);
+        let generated = fields.text("generateName", account);
+        let namespace = fields.text("namespace", account).unwrap_or(DEFAULT);
+        let found = fields.take("labels");
+        let labels = found.map_or_else(Labels::new, |value| labels(value, account));
+        let mut owner = None;
+        for value in fields.list("ownerReferences", account).unwrap_or_default() {
+            let mut reference = Fields::of(value, account);
+            let (kind, name) = (reference.text("kind", account), reference.text("name", account));
+            reference.rest_inert("metadata", account);
+            let known = WORKLOADS.iter().find(|(known, ..)| Some(*known) == kind);
+            owner = owner.or(known.zip(name).map(|((kind, ..), name)| (*kind, name.into())));
+        }
+        fields.rest_inert("metadata", account);
+        let Some(name) = name.or(generated).filter(|name| !name.is_empty()) else {
+            account.gap(at, "it has no name");
+            return None;
+        };
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !b"/%".contains(&b));
+        if !plain(name) || !plain(namespace) {
+            account.gap(at, "names and namespaces are words");
+        }
+        Some(Meta { name: name.into(), namespace: namespace.into(), labels, owner, at })
+    }
+
+    /// Whether an object is the first of that name.
+    fn first(&mut self, kind: &str, address: &str, at: Span) -> bool {
+        let first = self.seen.insert((kind.to_owned(), address.to_owned()));
+        if !first {
+            let reason =
+                format!("there is another {} of that name: which of them counts is not known", escape(kind.as_bytes()));
+            self.account.gap(at, reason);
+        }
+        first
+    }
+
+    fn namespace(&mut self, fields: Fields<'_>, meta: Meta) {
+        let Meta { name, namespace: _, mut labels, owner: _, at } = meta;
+        fields.rest_inert("not about packets", &mut self.account);
+        if !self.first("Namespace", &name, at) {
+            return;
+        }
+        let content = shown(&labels);
+        // "The Kubernetes API server sets this label on all namespaces."
+        labels.insert(NAME.into(), Arc::clone(&name));
+        self.declare("Namespace", format!("Namespace/{}", escape(name.as_bytes())), content, at);
+        self.cluster.namespaces.insert(name, labels);
+    }
+
+    fn declare(&mut self, kind: &'static str, address: String, content: String, origin: Span) -> &mut Object {
+        self.objects.push(Object {
+            kind,
+            address,
+            content,
+            elements: None,
+            members: None,
+            owner: None,
+            origin,
+            uncomputed: None,
+        });
+        self.objects.last_mut().expect("one has just been added")
+    }
+
+    fn policy(&mut self, policy: super::syntax::Policy, at: Span) {
+        if !self.first(policy.kind, &policy.address, at) {
+            return;
+        }
+        let rules = [&policy.ingress, &policy.egress].into_iter().flatten().map(Vec::len).sum();
+        let content = policy::content(&policy);
+        let object = self.declare(policy.kind, policy.address.clone(), content, at);
+        object.elements = Some(rules);
+        object.owner = policy.owner.clone();
+        self.cluster.policies.push(policy);
+    }
+
+    /// The pods of a controller, or one that stands for itself.
+    fn workload(&mut self, kind: &'static str, path: &[&'static str], fields: Fields<'_>, meta: Meta) {
+        let mut inner = fields;
+        let mut spec = None;
+        for step in path {
+            let next = inner.take(step);
+            inner.rest_inert("not about the network of its pods", &mut self.account);
+            let Some(next) = next else {
+                self.account.gap(meta.at, format!("it has no `{step}`"));
+                return;
+            };
+            inner = Fields::of(next, &mut self.account);
+        }
+        let mut pod_labels = meta.labels.clone();
+        if !path.is_empty() {
+            let template = inner.take("metadata");
+            pod_labels = Labels::new();
+            if let Some(template) = template {
+                let mut template = Fields::of(template, &mut self.account);
+                let found = template.take("labels");
+                pod_labels = found.map_or_else(Labels::new, |value| labels(value, &mut self.account));
+                template.rest_inert("metadata", &mut self.account);
+            }
+        }
+        spec = inner.take("spec").or(spec);
+        inner.rest_inert("not about the network of its pods", &mut self.account);
+        let (ports, on_host) = spec.map_or_else(Default::default, |spec| self.pod(spec));
+        let Meta { name, namespace, labels: _, owner, at } = meta;
+        // The pods that a controller has made are told as one, unless one of them has been changed.
+        let (kind, name) = match owner.filter(|_| kind == "Pod") {
+            None => (kind, name),
+            Some((owner, called)) => {
+                let mut known = self.cluster.workloads.iter();
+                let same =
+                    |other: &&Workload| (other.kind, &other.namespace, &other.name) == (owner, &namespace, &called);
+                match known.find(same) {
+                    Some(other) if other.labels == pod_labels && other.ports == ports => {
+                        return self.account.claim(at, Disposition::Inert("another pod of the same controller"));
+                    }
+                    Some(_) => (kind, name),
+                    None => (owner, called),
+                }
+            }
+        };
+        let address = format!("{kind}/{}/{}", escape(namespace.as_bytes()), escape(name.as_bytes()));
+        if !self.first(kind, &address, at) {
+            return;
+        }
+        let named = |(name, ports): (&Arc<str>, &Vec<(u8, u16)>)| {
+            let ports: Vec<String> = ports.iter().map(|(protocol, port)| format!("{protocol}/{port}")).collect();
+            format!("{}={}", escape(name.as_bytes()), ports.join("+"))
+        };
+        let named: Vec<String> = ports.iter().map(named).collect();
+        let host = if on_host.is_some() { " on the network of the node" } else { "" };
+        self.declare(kind, address, format!("pods with {}; ports {}{host}", shown(&pod_labels), named.join(",")), at);
+        self.cluster.workloads.push(Workload { kind, namespace, name, labels: pod_labels, ports, on_host, at });
+    }
+
+    /// What the specification of a pod says of its network.
+    fn pod(&mut self, spec: &Value) -> (BTreeMap<Arc<str>, Vec<(u8, u16)>>, Option<Span>) {
+        let mut ports: BTreeMap<Arc<str>, Vec<(u8, u16)>> = BTreeMap::new();
+        let mut fields = Fields::of(spec, &mut self.account);
+        for containers in ["containers", "initContainers"] {
+            for container in fields.list(containers, &mut self.account).unwrap_or_default() {
+                let mut container = Fields::of(container, &mut self.account);
+                for port in container.list("ports", &mut self.account).unwrap_or_default() {
+                    let mut port = Fields::of(port, &mut self.account);
+                    let name = port.text("name", &mut self.account);
+                    if name.is_some_and(|name| !policy::is_port_name(name)) {
+                        self.account
+                            .gap(port.at(), "the name of a port is 15 lowercase letters, digits and dashes at most");
+                    }
+                    let protocol = policy::protocol(&mut port, &mut self.account);
+                    let number = port.number("containerPort", 1..=65535, &mut self.account);
+                    port.rest_inert("not about the network of its pods", &mut self.account);
+                    if let (Some(name), Some(number)) = (name, number) {
+                        let number = u16::try_from(number).expect("between 1 and 65535");
+                        ports.entry(name.into()).or_default().push((protocol, number));
+                    }
+                }
+                container.rest_inert("not about the network of its pods", &mut self.account);
+            }
+        }
+        let on_host = fields.take("hostNetwork");
+        if let Some(value) = on_host.filter(|value| !matches!(value.what, What::Truth(_))) {
+            self.account.gap(value.at, "`hostNetwork` is true or false");
+        }
+        let on_host = on_host.filter(|value| !matches!(value.what, What::Truth(false))).map(|value| value.at);
+        fields.rest_inert("not about the network of its pods", &mut self.account);
+        (ports, on_host)
+    }
+
+    fn other(&mut self, group: &str, kind: &str, value: &Value, meta: &Meta) {
+        let shown_kind = escape(kind.as_bytes());
+        match kinds::other(group, kind) {
+            Kind::Inert(why) => self.account.claim(value.at, Disposition::Inert(why)),
+            Kind::Gap => self.account.gap(value.at, format!("what a `{shown_kind}` does to packets is not modelled")),
+            Kind::Told(known, uncomputed) => {
+                let (namespace, name) = (escape(meta.namespace.as_bytes()), escape(meta.name.as_bytes()));
+                let address = format!("{shown_kind}/{namespace}/{name}");
+                if !self.first(&format!("{group}/{kind}"), &address, meta.at) {
+                    return;
+                }
+                self.account.claim(value.at, Disposition::Opaque("its effect is not computed"));
+                let content = super::shown::value(value);
+                self.declare(known, address, content, meta.at).uncomputed = Some(uncomputed);
+            }
+        }
+    }
+}
+
+/// Labels in one line.
+pub(super) fn shown(labels: &Labels) -> String {
+    let all: Vec<String> =
+        labels.iter().map(|(key, value)| format!("{}={}", escape(key.as_bytes()), escape(value.as_bytes()))).collect();
+    all.join(",")
+}
