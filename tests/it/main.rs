@@ -13,6 +13,8 @@ mod git;
 mod incidents;
 mod includes;
 mod iptables;
+mod kubernetes_corpus;
+mod kubernetes_oracle;
 mod lint;
 mod nftables;
 mod nftables_corpus;

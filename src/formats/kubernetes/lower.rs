@@ -218,7 +218,7 @@ impl<'c> Lowering<'c, '_, '_> {
             self.same_priorities(&asked);
             let mut chains = Chains::new(&mut table, direction, reading.store);
             let (otherwise, otherwise_at) = self.rules(subject, direction, &asked, &mut chains);
-            let Chains { base, .. } = chains;
+            let base = chains.base;
             let chain = table.chain(base);
             reading.configuration.filters.push(Filter {
                 id: format!("{}/{name}/{}", reading.configuration.name, direction.name()),

@@ -4,13 +4,13 @@ use super::fields::{Fields, Labels, labels};
 use super::kinds::{self, Kind};
 use super::policy;
 use super::selector::NAME;
-use super::syntax::{Cluster, Workload};
+use super::syntax::{Cluster, Ports, Workload};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::formats::data::value::{Value, What};
 use crate::model::Object;
 use crate::text::{Span, escape};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Where an object is that names no namespace: "the `default` namespace".
@@ -285,8 +285,8 @@ impl Reader {
     }
 
     /// What the specification of a pod says of its network.
-    fn pod(&mut self, spec: &Value) -> (BTreeMap<Arc<str>, Vec<(u8, u16)>>, Option<Span>) {
-        let mut ports: BTreeMap<Arc<str>, Vec<(u8, u16)>> = BTreeMap::new();
+    fn pod(&mut self, spec: &Value) -> (Ports, Option<Span>) {
+        let mut ports = Ports::new();
         let mut fields = Fields::of(spec, &mut self.account);
         for containers in ["containers", "initContainers"] {
             for container in fields.list(containers, &mut self.account).unwrap_or_default() {

@@ -18,6 +18,9 @@ pub(super) struct Cluster {
     pub(super) policies: Vec<Policy>,
 }
 
+/// The ports of containers by their names: protocol and number.
+pub(super) type Ports = BTreeMap<Arc<str>, Vec<(u8, u16)>>;
+
 /// Pods that are alike: one that is declared, or those that a controller makes.
 #[derive(Debug)]
 pub(super) struct Workload {
@@ -30,7 +33,7 @@ pub(super) struct Workload {
     /// The labels of the pods.
     pub(super) labels: Labels,
     /// The ports of their containers that have names: protocol and number.
-    pub(super) ports: BTreeMap<Arc<str>, Vec<(u8, u16)>>,
+    pub(super) ports: Ports,
     /// Where it says that the pods share the network of their node.
     pub(super) on_host: Option<Span>,
     /// Where it is declared.

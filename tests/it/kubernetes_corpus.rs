@@ -1,0 +1,148 @@
+//! Real manifests, beside the project: what of them is modelled, unknown or a gap. Every byte of each is accounted for.
+
+#![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
+
+use portcullis::formats::{self, Disposition, Input};
+use portcullis::model::{Configuration, Store};
+use portcullis::text::SourceMap;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The folders of the corpus, one a source, and the manifests in them.
+fn manifests() -> Option<Vec<(String, Vec<u8>)>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let Ok(manifest) = std::fs::read_to_string(folder.join("MANIFEST.tsv")) else {
+        eprintln!("SKIPPED: there is no corpus in {}", folder.display());
+        return None;
+    };
+    let paths = manifest.lines().filter_map(|row| {
+        let mut fields = row.split('\t');
+        let path = fields.next()?;
+        (fields.next()? == "k8s-networkpolicy").then_some(path)
+    });
+    let read = |path: &str| {
+        let place: PathBuf = folder.join(path);
+        (path.to_owned(), std::fs::read(place).expect("a file that the manifest names"))
+    };
+    Some(paths.map(read).collect())
+}
+
+#[derive(Default)]
+struct Table {
+    files: usize,
+    whole: usize,
+    filters: usize,
+    rules: usize,
+    unknown: usize,
+    resources: BTreeMap<&'static str, usize>,
+    inert: BTreeMap<&'static str, usize>,
+    gaps: BTreeMap<String, usize>,
+    wrong: Vec<String>,
+}
+
+impl Table {
+    fn add(&mut self, path: &str, bytes: Vec<u8>) {
+        let mut sources = SourceMap::default();
+        let file = sources.add(path.as_bytes(), bytes).expect("small");
+        let mut store = Store::default();
+        let input = Input { name: "k".into(), format: formats::format("kubernetes"), files: vec![file] };
+        let (snapshot, _, notes) = formats::read(&[input], &sources, &mut store, None);
+        self.files += 1;
+        self.whole += usize::from(snapshot.gaps().is_empty());
+        for configuration in snapshot.configurations() {
+            self.filters += configuration.filters.len();
+            self.rules += Configuration::rule_count(configuration);
+            self.unknown += configuration.opaques.len();
+            for object in &configuration.objects {
+                *self.resources.entry(object.kind).or_default() += 1;
+            }
+        }
+        for note in notes {
+            match note.disposition {
+                Disposition::Modelled => {}
+                Disposition::Inert(why) | Disposition::Opaque(why) => *self.inert.entry(why).or_default() += 1,
+            }
+        }
+        for gap in snapshot.gaps() {
+            let at = sources.locate(gap.origin);
+            if gap.reason == "not understood" || gap.reason.contains("a bug") {
+                self.wrong.push(format!("{path}:{}:{}: {}", at.line, at.column, gap.reason));
+            }
+            if std::env::var_os("PORTCULLIS_GAPS").is_some() {
+                let text: String = sources.show(gap.origin).chars().take(100).collect();
+                eprintln!("{path}:{}: {}: {text}", at.line, gap.reason);
+            }
+            let parts = gap.reason.split('`').enumerate();
+            let reason: String = parts.map(|(n, part)| if n % 2 == 0 { part } else { "…" }).collect();
+            *self.gaps.entry(reason).or_default() += 1;
+        }
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { files, whole, filters, rules, unknown, resources, inert, gaps, wrong: _ } = self;
+        writeln!(f, "{files} files, {whole} without a gap, {filters} filters, {rules} rules, {unknown} conditions")?;
+        writeln!(f, "resources: {}", listed(resources))?;
+        writeln!(f, "not in the model: {}", listed(inert))?;
+        writeln!(f, "gaps: {}", listed(gaps))
+    }
+}
+
+/// The most frequent first.
+fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, usize>) -> String {
+    let mut all: Vec<(&K, &usize)> = counts.iter().collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let mut out = all.iter().map(|(_, count)| **count).sum::<usize>().to_string();
+    for (what, count) in all.iter().take(40) {
+        write!(out, "\n  {count:>6} {what}").expect("writing to a String");
+    }
+    out
+}
+
+/// Those with gaps are of Cilium, of networks beside that of the pods, or examples that the API server refuses.
+#[test]
+fn real_manifests_are_read() {
+    let Some(manifests) = manifests() else { return };
+    let mut table = Table::default();
+    for (path, bytes) in manifests {
+        table.add(&path, bytes);
+    }
+    eprintln!("k8s-networkpolicy\n{table}");
+    assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+    assert_eq!((table.files, table.whole, table.rules), (494, 408, 1324), "{table}");
+}
+
+/// Whatever is cut out of a manifest, doubled or changed: it is read, or refused, and nothing that was a policy is lost
+/// without a word.
+#[test]
+fn damaged_manifests_are_read_or_refused() {
+    let Some(manifests) = manifests() else { return };
+    let (mut mutants, mut table) = (0, Table::default());
+    for (n, (path, bytes)) in manifests.iter().enumerate() {
+        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        // Another part of each file is damaged in each way: all of them together cover every kind of line.
+        for (way, at) in [(0, n * 7), (1, n * 13), (2, n * 29), (3, n * 31), (4, n * 37)] {
+            if lines.is_empty() || bytes.len() > 40_000 {
+                continue;
+            }
+            let at = at % lines.len();
+            let mut damaged: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
+            match way {
+                0 => drop(damaged.remove(at)),
+                1 => damaged.insert(at, lines[at].to_vec()),
+                2 => damaged[at].insert(0, b' '),
+                3 => damaged[at].truncate(lines[at].len() / 2),
+                _ => {
+                    let middle = lines[at].len() / 2;
+                    damaged[at].insert(middle, 0xff);
+                }
+            }
+            table.add(path, damaged.concat());
+            mutants += 1;
+        }
+    }
+    eprintln!("{mutants} damaged manifests, {} of them without a gap", table.whole);
+    assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+}
