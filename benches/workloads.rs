@@ -16,7 +16,7 @@ fn main() -> Outcome<()> {
     if let [flag, base, head] = arguments.as_slice()
         && flag == "--one"
     {
-        return measure::one("iptables-save", Path::new(base), Path::new(head));
+        return measure::one("iptables-save", Path::new(base), Path::new(head), &[]);
     }
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     if !shared.is_dir() {

@@ -35,21 +35,47 @@ pub(crate) fn rows(workloads: Vec<Workload>) -> Outcome<()> {
     Ok(())
 }
 
-/// Runs one workload and prints its figures.
-pub(crate) fn one(format: &str, base: &Path, head: &Path) -> Outcome<()> {
+/// The files of a workload with the names that they have in it: those of a folder whose names end so, or one alone.
+fn texts(path: &Path, endings: &[&str]) -> Outcome<Vec<(String, Vec<u8>)>> {
+    if path.is_file() {
+        return Ok(vec![("rules".to_owned(), std::fs::read(path)?)]);
+    }
+    let (mut folders, mut out) = (vec![path.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let found = entry?.path();
+            let name = found.strip_prefix(path)?.to_string_lossy().into_owned();
+            if found.is_dir() {
+                folders.extend((!name.starts_with(".git")).then_some(found));
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                out.push((name, std::fs::read(found)?));
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// Runs one workload and prints its figures. Of folders, the files whose names end so are one configuration; several
+/// threads may read them, so the time of all is counted.
+pub(crate) fn one(format: &str, base: &Path, head: &Path, endings: &[&str]) -> Outcome<()> {
+    let spent = if base.is_dir() { spent_by_all } else { spent };
     let mut best = [Duration::MAX; 5];
     let (mut boxes, mut bytes, mut gaps) = (String::new(), 0, 0);
     let begun = Instant::now();
     for round in 0..15 {
         let start = spent();
-        let (old, new) = (std::fs::read(base)?, std::fs::read(head)?);
+        let (old, new) = (texts(base, endings)?, texts(head, endings)?);
         let floor = spent() - start;
-        bytes = old.len() + new.len();
+        bytes = old.iter().chain(&new).map(|(_, text)| text.len()).sum();
         let mut sources = SourceMap::default();
-        let old = sources.add(b"rules", old).map_err(|_| "too large")?;
-        let new = sources.add(b"rules", new).map_err(|_| "too large")?;
+        let mut add = |texts: Vec<(String, Vec<u8>)>| -> Result<Vec<_>, &str> {
+            let one = |(name, text): (String, Vec<u8>)| sources.add(name.as_bytes(), text).map_err(|_| "too large");
+            texts.into_iter().map(one).collect()
+        };
+        let (old, new) = (add(old)?, add(new)?);
         let mut store = Store::default();
-        let input = |file| vec![Input { name: "bench".into(), format: formats::format(format), files: vec![file] }];
+        let input = |files| vec![Input { name: "bench".into(), format: formats::format(format), files }];
         let start = spent();
         let (before, memo, _) = formats::read(&input(old), &sources, &mut store, None);
         let read_base = spent() - start;
@@ -94,7 +120,16 @@ pub(crate) fn one(format: &str, base: &Path, head: &Path) -> Outcome<()> {
 
 /// What this thread has had of a core so far: others may keep the machine busy.
 pub(crate) fn spent() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    on(rustix::time::ClockId::ThreadCPUTime)
+}
+
+/// What all threads of the process have had.
+fn spent_by_all() -> Duration {
+    on(rustix::time::ClockId::ProcessCPUTime)
+}
+
+fn on(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 

@@ -13,6 +13,7 @@ mod git;
 mod incidents;
 mod includes;
 mod iptables;
+mod kubernetes;
 mod kubernetes_corpus;
 mod kubernetes_oracle;
 mod lint;

@@ -37,25 +37,18 @@ pub(super) fn lower(cluster: &Cluster, reading: &mut Reading<'_>, account: &mut 
         }
     }
     let index = Index::of(cluster);
-    let mut lowering = Lowering {
-        index: &index,
-        policies: &policies,
-        account,
-        ports: BTreeMap::new(),
-        nobody: BTreeSet::new(),
-        opaques: BTreeMap::new(),
-    };
+    let mut lowering =
+        Lowering { index: &index, policies: &policies, account, ports: BTreeMap::new(), opaques: BTreeMap::new() };
     for (subject, name) in lowering.subjects() {
         lowering.filters(&subject, &name, reading);
     }
-    let Lowering { index: _, policies: _, account: _, ports, nobody, opaques } = lowering;
+    let Lowering { index: _, policies: _, account: _, ports, opaques } = lowering;
     let unknown = ports.into_iter().filter(|(_, known)| !known).map(|((origin, address), _)| Reference {
         kind: "port",
         address,
         origin,
     });
-    let nobody = nobody.into_iter().map(|(origin, address)| Reference { kind: "pods", address, origin });
-    let mut undefined: Vec<Reference> = unknown.chain(nobody).collect();
+    let mut undefined: Vec<Reference> = unknown.collect();
     undefined.sort_by_key(|reference| reference.origin);
     let configuration = &mut reading.configuration;
     configuration.undefined.extend(undefined);
@@ -92,8 +85,6 @@ struct Lowering<'c, 'i, 'a> {
     account: &'a mut Account,
     /// Names of ports that rules use, and whether a container has one.
     ports: BTreeMap<(Span, String), bool>,
-    /// Selectors of pods that select none of those that are there.
-    nobody: BTreeSet<(Span, String)>,
     opaques: BTreeMap<OpaqueId, Span>,
 }
 
@@ -325,11 +316,7 @@ impl<'c> Lowering<'c, '_, '_> {
             None => ends.push(Alternative::default()),
             Some(some) => {
                 for peer in some {
-                    let (found, nobody) = self.index.alternatives(peer, direction);
-                    if let (true, super::syntax::Peer::Pods(pods)) = (nobody, peer) {
-                        self.nobody.insert((rule.at, pods.to_string()));
-                    }
-                    ends.extend(found);
+                    ends.extend(self.index.alternatives(peer, direction));
                 }
             }
         }

@@ -91,24 +91,23 @@ impl<'c> Index<'c> {
         self.cluster.workloads.get(number).expect("numbers are of workloads that are there")
     }
 
-    /// Those that a peer is, each alternative of the others. The second answer: whether it is of pods in a namespace that
-    /// the tree has pods of, and selects none of these.
-    pub(super) fn alternatives(&self, peer: &Peer, direction: Direction) -> (Vec<Alternative>, bool) {
+    /// Those that a peer is, each alternative of the others.
+    pub(super) fn alternatives(&self, peer: &Peer, direction: Direction) -> Vec<Alternative> {
         let end = direction.peer();
         match peer {
             Peer::Block(family, set) => {
                 let addresses = vec![(*family, set.clone())];
-                (vec![Alternative { addresses, whose: Whose::Others, ..Alternative::default() }], false)
+                vec![Alternative { addresses, whose: Whose::Others, ..Alternative::default() }]
             }
             Peer::If(what) => {
                 let conditions = vec![format!("{end} is {what}")];
-                (vec![Alternative { conditions, whose: Whose::Others, ..Alternative::default() }], false)
+                vec![Alternative { conditions, whose: Whose::Others, ..Alternative::default() }]
             }
             Peer::Pods(pods) => self.pods(pods, end),
         }
     }
 
-    fn pods(&self, pods: &Pods, end: &str) -> (Vec<Alternative>, bool) {
+    fn pods(&self, pods: &Pods, end: &str) -> Vec<Alternative> {
         let Pods { namespaces, pods } = pods;
         let mut places = self.places(namespaces, end);
         for place in &mut places {
@@ -116,7 +115,7 @@ impl<'c> Index<'c> {
             place.addresses = private();
         }
         if pods.is_empty() {
-            return (places, false);
+            return places;
         }
         let mut found = Vec::new();
         for place in &places {
@@ -136,18 +135,13 @@ impl<'c> Index<'c> {
             }
         }
         if !found.is_empty() {
-            return (found, false);
+            return found;
         }
-        let told = |place: &Alternative| match &place.whose {
-            Whose::All(Some(namespace)) => self.by_namespace.contains_key(namespace),
-            Whose::All(None) | Whose::Anyone | Whose::Others | Whose::Of(_) | Whose::Unknown => false,
-        };
-        let nobody = places.iter().any(told);
         for place in &mut places {
             place.conditions.push(format!("{end} has {pods}"));
             place.whose = Whose::Unknown;
         }
-        (places, nobody)
+        places
     }
 
     /// All pods of the namespaces that are meant.

@@ -10,7 +10,7 @@ use super::syntax::{Namespaces, Peer, Pods, Policy, Rule, Service, Tier, Verdict
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::formats::data::value::{Value, What};
-use crate::net::{Family, Set, parse_addresses};
+use crate::net::{Family, Set, parse_address, parse_addresses};
 use crate::text::escape;
 use std::sync::Arc;
 
@@ -128,11 +128,10 @@ fn ip_block(value: &Value, account: &mut Account) -> Vec<Peer> {
 /// A prefix as Go's `net.ParseCIDR` takes it: no zeros in front, and a length.
 fn cidr(value: &Value, account: &mut Account) -> Option<(Family, Set)> {
     let found = value.text().and_then(|text| {
-        let (_, length) = text.split_once('/')?;
-        let plain = !length.is_empty()
-            && length.bytes().all(|b| b.is_ascii_digit())
-            && (length == "0" || !length.starts_with('0'));
-        parse_addresses(text).filter(|_| plain && !text.contains('-'))
+        let (address, length) = text.split_once('/')?;
+        let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+        parse_address(address)?;
+        parse_addresses(text).filter(|_| digits && (length == "0" || !length.starts_with('0')))
     });
     if found.is_none() {
         account.gap(value.at, "a prefix is expected, as `10.0.0.0/8`");

@@ -218,11 +218,8 @@ impl Reader {
         if !self.first(policy.kind, &policy.address, at) {
             return;
         }
-        let rules = [&policy.ingress, &policy.egress].into_iter().flatten().map(Vec::len).sum();
         let content = policy::content(&policy);
-        let object = self.declare(policy.kind, policy.address.clone(), content, at);
-        object.elements = Some(rules);
-        object.owner = policy.owner.clone();
+        self.declare(policy.kind, policy.address.clone(), content, at).owner = policy.owner.clone();
         self.cluster.policies.push(policy);
     }
 
