@@ -295,3 +295,25 @@ fn admin_policies_come_first_and_the_baseline_last() {
     let shut = tree(&[DATABASE, &admin("Pass"), baseline]);
     assert_eq!(check(&critical, &shut, &tree(&[DATABASE, &admin("Pass")])).code, 1, "nothing denies it");
 }
+
+#[test]
+fn what_is_secret_is_never_printed() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, annotations: {all: aHVudGVyMg}}\ndata: {password: aHVudGVyMg}\nstringData:\n  \
+                  other: hunter2\n";
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("a.yaml"), tree(&[secret, WEB])).expect("written");
+    let ran = portcullis(folder.path(), &[], &["parse", "a.yaml"]);
+    assert!(ran.out.contains("inert (not about packets)"), "{}", ran.out);
+    assert!(!ran.out.contains("hunter2") && !ran.out.contains("aHVudGVyMg"), "{}", ran.out);
+}
+
+/// Policies that could all be for the same pods multiply one another, but not without end.
+#[test]
+fn many_policies_of_which_nobody_knows_the_pods_are_read_in_time() {
+    let one =
+        |n: usize| policy("[{}]").replace("name: db", &format!("name: p{n}")).replace("app: db", &format!("l{n}: x"));
+    let policies: Vec<String> = (0..300).map(one).collect();
+    let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
+    let ran = check(EXPOSED, &tree(&policies), &tree(&policies));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}

@@ -25,6 +25,9 @@ use std::sync::Arc;
 /// The protocols for which it is defined what policies do: TCP, UDP, SCTP.
 const PROTOCOLS: [u128; 3] = [6, 17, 132];
 
+/// How many rules a tree may become. Selectors that could mean the same pods multiply one another.
+const MOST_RULES: usize = 4_000_000;
+
 /// Puts what a tree says into the model.
 pub(super) fn lower(cluster: &Cluster, reading: &mut Reading<'_>, account: &mut Account) {
     let mut in_order: Vec<&Policy> = cluster.policies.iter().collect();
@@ -37,12 +40,18 @@ pub(super) fn lower(cluster: &Cluster, reading: &mut Reading<'_>, account: &mut 
         }
     }
     let index = Index::of(cluster);
-    let mut lowering =
-        Lowering { index: &index, policies: &policies, account, ports: BTreeMap::new(), opaques: BTreeMap::new() };
+    let mut lowering = Lowering {
+        index: &index,
+        policies: &policies,
+        account,
+        ports: BTreeMap::new(),
+        opaques: BTreeMap::new(),
+        rules: 0,
+    };
     for (subject, name) in lowering.subjects() {
         lowering.filters(&subject, &name, reading);
     }
-    let Lowering { index: _, policies: _, account: _, ports, opaques } = lowering;
+    let Lowering { index: _, policies: _, account: _, ports, opaques, rules: _ } = lowering;
     let unknown = ports.into_iter().filter(|(_, known)| !known).map(|((origin, address), _)| Reference {
         kind: "port",
         address,
@@ -86,6 +95,8 @@ struct Lowering<'c, 'i, 'a> {
     /// Names of ports that rules use, and whether a container has one.
     ports: BTreeMap<(Span, String), bool>,
     opaques: BTreeMap<OpaqueId, Span>,
+    /// How many rules there are so far.
+    rules: usize,
 }
 
 /// Who is at the other end, and protocol and ports, if not all are meant.
@@ -295,6 +306,9 @@ impl<'c> Lowering<'c, '_, '_> {
         chains: &mut Chains<'_, '_>,
     ) {
         for rule in rules_of(policy, direction).into_iter().flatten() {
+            if self.rules > MOST_RULES {
+                return self.account.gap(rule.at, "the policies become more rules than can be compared");
+            }
             let action = match rule.verdict {
                 Verdict::Allow => Action::Accept,
                 Verdict::Deny => Action::Deny,
@@ -304,6 +318,7 @@ impl<'c> Lowering<'c, '_, '_> {
                 part.0.conditions.extend(condition.cloned());
                 for id in self.one(&part, direction, action, rule.at, chains.store) {
                     chains.push(id, rule.at);
+                    self.rules += 1;
                 }
             }
         }

@@ -63,7 +63,10 @@ impl Format for Kubernetes {
                 }
             }
         }
-        let Reader { mut account, cluster, mut objects, .. } = reader;
+        let Reader { mut account, cluster, mut objects, hidden, .. } = reader;
+        for span in hidden {
+            reading.hide(span);
+        }
         objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         reading.configuration.objects.extend(objects);
         lower::lower(&cluster, reading, &mut account);

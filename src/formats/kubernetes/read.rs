@@ -59,6 +59,8 @@ pub(super) struct Reader {
     pub(super) account: Account,
     pub(super) cluster: Cluster,
     pub(super) objects: Vec<Object>,
+    /// What must not be printed.
+    pub(super) hidden: Vec<Span>,
     seen: BTreeSet<(String, String)>,
 }
 
@@ -80,6 +82,13 @@ impl Reader {
             let reason =
                 "sources of Kustomize are not manifests: render them first (`kustomize build`), and check the result";
             return self.account.gap(value.at, reason);
+        }
+        if kind == "Secret" {
+            let secret = ["data", "stringData"].into_iter().filter_map(|name| object.get(name));
+            self.hidden.extend(secret.map(|value| value.at));
+            // Where the object was made by `kubectl apply`, a note on it has all of it again.
+            let notes = object.get("metadata").and_then(Value::object).and_then(|meta| meta.get("annotations"));
+            self.hidden.extend(notes.map(|value| value.at));
         }
         if kind.ends_with("List") && object.get("items").is_some() {
             self.api(api, value.at);
