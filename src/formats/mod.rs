@@ -9,6 +9,7 @@ mod data;
 mod describe;
 mod glob;
 mod ledger;
+mod parallel;
 
 pub use describe::describe;
 pub use ledger::{Disposition, Ledger, Note};

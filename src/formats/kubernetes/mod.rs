@@ -14,13 +14,17 @@ mod shown;
 mod syntax;
 
 use super::data::yaml::{Document, Problem, documents, no_tags};
+use super::parallel::in_parallel;
 use super::{Disposition, Format, Reading};
-use crate::text::Span;
+use crate::text::{SourceId, Span};
 use read::Reader;
 
 pub(super) static FORMAT: Kubernetes = Kubernetes;
 
 pub(super) struct Kubernetes;
+
+/// Room for values that stand in one another as deep as they may.
+const STACK: usize = 8 << 20;
 
 impl Format for Kubernetes {
     fn id(&self) -> &'static str {
@@ -38,15 +42,16 @@ impl Format for Kubernetes {
     fn read(&self, reading: &mut Reading<'_>) {
         reading.configuration.declares = true;
         let mut reader = Reader::default();
-        for file in reading.files() {
-            let text = reading.text(*file);
+        let texts: Vec<(SourceId, &[u8])> = reading.files().iter().map(|file| (*file, reading.text(*file))).collect();
+        let found = in_parallel(&texts, STACK, |(file, text)| documents(*file, text, &no_tags));
+        for ((file, text), found) in texts.iter().zip(found) {
             let whole = Span { source: *file, start: 0, end: super::end_of(text) };
             reader.account.claim(whole, Disposition::Modelled);
             if is_template(text) {
                 reader.account.gap(whole, TEMPLATE);
                 continue;
             }
-            match documents(*file, text, &no_tags) {
+            match found {
                 Ok(found) => {
                     for Document { at, value } in &found {
                         if value.is_null() {

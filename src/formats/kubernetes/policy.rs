@@ -242,9 +242,10 @@ pub(super) fn cluster_wide(kind: &str, mut fields: Fields<'_>, meta: &Meta, acco
     };
     let subject = spec.take("subject").and_then(|value| cluster_pods(value, account));
     let is_baseline = matches!(tier, Some(Tier::Baseline(_)));
+    let allow = if kind == "ClusterNetworkPolicy" { "Accept" } else { "Allow" };
     let rules = |spec: &mut Fields<'_>, field, peers, account: &mut Account| -> Vec<Rule> {
         let rules = spec.list(field, account).unwrap_or_default();
-        rules.iter().filter_map(|rule| cluster_rule(rule, peers, is_baseline, account)).collect()
+        rules.iter().filter_map(|rule| cluster_rule(rule, peers, (allow, is_baseline), account)).collect()
     };
     let ingress = rules(&mut spec, "ingress", "from", account);
     let egress = rules(&mut spec, "egress", "to", account);
@@ -294,11 +295,16 @@ fn cluster_pods(value: &Value, account: &mut Account) -> Option<Pods> {
     }
 }
 
-fn cluster_rule(value: &Value, peers: &'static str, is_baseline: bool, account: &mut Account) -> Option<Rule> {
+fn cluster_rule(
+    value: &Value,
+    peers: &'static str,
+    (allow, is_baseline): (&str, bool),
+    account: &mut Account,
+) -> Option<Rule> {
     let mut fields = Fields::of(value, account);
     fields.inert("name", "a name", account);
     let verdict = match fields.text("action", account) {
-        Some("Allow" | "Accept") => Some(Verdict::Allow),
+        Some(action) if action == allow => Some(Verdict::Allow),
         Some("Deny") => Some(Verdict::Deny),
         Some("Pass") if !is_baseline => Some(Verdict::Pass),
         Some(_) | None => None,

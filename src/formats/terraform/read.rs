@@ -10,6 +10,7 @@ use super::world::{Module, Texts, World, both};
 use crate::formats::account::Account;
 use crate::formats::cloud::{self, Instance};
 use crate::formats::data::value::{Value, What};
+use crate::formats::parallel::in_parallel;
 use crate::formats::{Disposition, Reading};
 use crate::model::Object;
 use crate::text::{SourceId, Span, escape};
@@ -19,8 +20,6 @@ use std::sync::Arc;
 
 /// Bytes of stack for computing values.
 const STACK: usize = 256 << 20;
-/// From so many files on, several threads parse them.
-const MANY: usize = 32;
 /// How many instances a configuration may have.
 const MOST_INSTANCES: usize = 2_000_000;
 
@@ -176,7 +175,9 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         }
         wanted.push((*file, text, is_module));
     }
-    for ((file, text, is_module), found) in wanted.iter().zip(in_parallel(&wanted)) {
+    for ((file, text, is_module), found) in
+        wanted.iter().zip(in_parallel(&wanted, STACK, |(file, text, _)| parse::file(*file, text)))
+    {
         match found {
             Ok(found) if *is_module => parsed.modules.push((*file, found)),
             Ok(found) => parsed.values.push((*file, found)),
@@ -190,27 +191,6 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         }
     }
     parsed
-}
-
-/// What the texts are, in their order; many are parsed by several threads.
-fn in_parallel(wanted: &[(SourceId, &[u8], bool)]) -> Vec<Result<File, Vec<parse::Refused>>> {
-    let parse = |part: &[(SourceId, &[u8], bool)]| -> Vec<_> {
-        part.iter().map(|(file, text, _)| parse::file(*file, text)).collect()
-    };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if threads == 1 || wanted.len() < MANY {
-        return parse(wanted);
-    }
-    std::thread::scope(|scope| {
-        let spawn = |part| {
-            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || parse(part));
-            thread.expect("the system has room for a thread")
-        };
-        let running: Vec<_> = wanted.chunks(wanted.len().div_ceil(threads)).map(spawn).collect();
-        let joined =
-            running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.flatten().collect()
-    })
 }
 
 /// The folders that no module calls.
