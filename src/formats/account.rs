@@ -2,7 +2,7 @@
 //! filled from it at the end.
 
 use super::data::Pick;
-use super::{Disposition, Lines, Reading};
+use super::{Disposition, Reading, Taken};
 use crate::model;
 use crate::text::{SourceId, Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,7 @@ impl Account {
     pub(in crate::formats) fn close_and_remember(
         mut self,
         reading: &mut Reading<'_>,
-        mut remembered: BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)>,
+        mut remembered: BTreeMap<SourceId, Taken>,
     ) {
         let pick = |Pick { list, part, at }: Pick| model::Pick {
             list: escape(list.as_bytes()),
@@ -79,8 +79,8 @@ impl Account {
                     Err(reason) => ledger.gap(start, end, reason),
                 }
             }
-            if let Some((lines, marked)) = remembered.remove(file) {
-                reading.remember(&ledger, lines, marked);
+            if let Some(taken) = remembered.remove(file) {
+                reading.remember(&ledger, taken);
             }
             reading.close(ledger);
         }

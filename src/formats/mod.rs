@@ -166,8 +166,8 @@ impl<'a> Reading<'a> {
 
     /// Closes the account of a file: what is unclaimed becomes a gap.
     pub fn close(&mut self, ledger: Ledger<'a>) {
-        let (notes, gaps) = ledger.close();
-        self.notes.extend(notes);
+        let (mut notes, gaps) = ledger.close();
+        append(&mut self.notes, &mut notes);
         for (origin, reason) in gaps {
             self.gap(origin, reason);
         }
@@ -185,16 +185,27 @@ impl<'a> Reading<'a> {
     pub fn earlier(&self, file: SourceId) -> Option<Earlier<'a>> {
         let Memo(left) = self.earlier?;
         let only = || left.values().next().filter(|_| left.len() == 1 && self.files.len() == 1);
-        let Left { source, lines, marked, notes } = left.get(self.sources.name(file)).or_else(only)?;
-        Some(Earlier { text: self.sources.bytes(*source), lines, marked, notes })
+        let Left { source, lines, ends, marked, notes } = left.get(self.sources.name(file)).or_else(only)?;
+        Some(Earlier { text: self.sources.bytes(*source), lines, ends, marked, notes })
     }
 
-    /// Leaves behind which rules the lines of a file are, for reading the other side, and where those lines begin that
-    /// the format has marked.
-    pub fn remember(&mut self, ledger: &Ledger<'a>, lines: Vec<Lines>, marked: Vec<u32>) {
+    /// Leaves behind which rules the lines of a file are, for reading the other side.
+    pub fn remember(&mut self, ledger: &Ledger<'a>, taken: Taken) {
         let (source, notes) = (ledger.source(), ledger.notes().to_vec());
-        self.memo.0.insert(self.sources.name(source).to_owned(), Left { source, lines, marked, notes });
+        let Taken { lines, ends, marked } = taken;
+        self.memo.0.insert(self.sources.name(source).to_owned(), Left { source, lines, ends, marked, notes });
     }
+}
+
+/// What a format leaves behind of a file that it has read.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The lines that may be taken over, in order.
+    pub lines: Vec<Lines>,
+    /// Where each single one of them ends, if the format wants to know.
+    pub ends: Vec<u32>,
+    /// Where those begin that the format has marked.
+    pub marked: Vec<u32>,
 }
 
 /// Neighbouring lines of a file that is read already, for formats in which a line means the same wherever it stands in
@@ -222,6 +233,8 @@ pub struct Earlier<'a> {
     pub text: &'a [u8],
     /// Its lines, in order, as far as they may be taken over.
     pub lines: &'a [Lines],
+    /// Where each of them ends, if the format has said so.
+    pub ends: &'a [u32],
     /// Where lines begin that the format has marked, in order.
     pub marked: &'a [u32],
     /// The pieces of it that are not in the model, in order.
@@ -236,6 +249,7 @@ pub struct Memo(BTreeMap<String, Left>);
 struct Left {
     source: SourceId,
     lines: Vec<Lines>,
+    ends: Vec<u32>,
     marked: Vec<u32>,
     notes: Vec<Note>,
 }
@@ -303,12 +317,12 @@ pub fn read_as(
             earlier: _,
             memo: mut left,
             gaps: found,
-            notes: noted,
+            notes: mut noted,
         } = reading;
         configurations.push(configuration);
         memo.0.append(&mut left.0);
         gaps.extend(found);
-        notes.extend(noted);
+        append(&mut notes, &mut noted);
     }
     configurations.sort_by(|a, b| a.name.cmp(&b.name));
     (Snapshot::new(configurations, gaps), memo, notes)
@@ -341,6 +355,15 @@ fn detect(files: &[SourceId], sources: &SourceMap) -> Option<&'static dyn Format
         .iter()
         .find(|format| full.iter().all(|file| format.recognises(sources.name(**file), sources.bytes(**file))))
         .copied()
+}
+
+/// Moves all to the end of others; the first are not copied.
+fn append<T>(all: &mut Vec<T>, more: &mut Vec<T>) {
+    if all.is_empty() {
+        std::mem::swap(all, more);
+    } else {
+        all.append(more);
+    }
 }
 
 fn end_of(text: &[u8]) -> u32 {

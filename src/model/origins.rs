@@ -21,6 +21,20 @@ impl Origins {
         self.places.push((start, end));
     }
 
+    /// Adds the places of further rules of one source at the end: first byte, and one past the last.
+    pub fn extend_places(&mut self, source: SourceId, places: impl Iterator<Item = (u32, u32)>) {
+        let from = self.places.len();
+        self.places.extend(places);
+        if self.places.len() > from && self.sources.last().is_none_or(|(_, last)| *last != source) {
+            self.sources.push((from, source));
+        }
+    }
+
+    /// Where the last `count` rules end.
+    pub fn last_ends(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
+        self.places[self.len().saturating_sub(count)..].iter().map(|(_, end)| *end)
+    }
+
     /// Puts the places of further rules before the rule of that number.
     pub fn insert(&mut self, index: usize, origins: impl IntoIterator<Item = Span>) {
         let after: Vec<Span> = self.range(index..self.len()).collect();
@@ -126,6 +140,8 @@ mod tests {
             plain.splice(at..at, more.iter().copied());
             let mut origins: Origins = first.into_iter().collect();
             origins.insert(at, more);
+            let ends: Vec<u32> = plain.iter().skip(at).map(|span| span.end).collect();
+            prop_assert_eq!(origins.last_ends(plain.len() - at).collect::<Vec<_>>(), ends);
             prop_assert_eq!(origins.iter().collect::<Vec<_>>(), plain.clone());
             prop_assert_eq!(origins.len(), plain.len());
             let lines: Vec<_> = origins.lines().map(|(origin, rules)| vec![origin; rules.len()]).collect();
@@ -134,6 +150,11 @@ mod tests {
             let (from, to) = (range.0.min(plain.len()), range.1.clamp(range.0.min(plain.len()), plain.len()));
             prop_assert_eq!(origins.range(range.0..range.1).collect::<Vec<_>>(), plain[from..to].to_vec());
             prop_assert_eq!(origins.get(range.0), plain.get(range.0).copied());
+            let mut grouped = Origins::default();
+            for of_one in plain.chunk_by(|a, b| a.source == b.source) {
+                grouped.extend_places(of_one[0].source, of_one.iter().map(|span| (span.start, span.end)));
+            }
+            prop_assert_eq!(grouped.iter().collect::<Vec<_>>(), plain);
         }
     }
 }

@@ -11,6 +11,12 @@ impl RuleId {
         (self.0..self.0.saturating_add(count)).map(Self)
     }
 
+    /// How many rules were made from this one on before that one.
+    #[must_use]
+    pub const fn until(self, next: Self) -> u32 {
+        next.0.saturating_sub(self.0)
+    }
+
     /// The rule that was made `count` rules after this one.
     #[must_use]
     pub const fn after(self, count: u32) -> Self {
@@ -283,7 +289,7 @@ impl Draft {
                 }
                 None => {
                     let (first, last) = self.wide.of(field);
-                    if !set.overlaps(&Set::range(first, last)) {
+                    if (first, last) != Wide::ALL && !set.overlaps(&Set::range(first, last)) {
                         self.never();
                     }
                     self.sets.push((field, shared()));

@@ -104,6 +104,11 @@ impl Ranges<'_> {
 }
 
 impl Store {
+    /// Makes room for so many more rules, which may come.
+    pub fn reserve(&mut self, rules: usize) {
+        self.rules.reserve(rules);
+    }
+
     /// Finishes a rule.
     pub fn rule(&mut self, draft: Draft, action: Action) -> RuleId {
         let Draft { mut rule, mut wide, sets, mut literals, comment } = draft;

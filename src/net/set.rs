@@ -187,6 +187,9 @@ impl Set {
     }
 }
 
+/// So many intervals are compared at once where two lists agree.
+const MANY: usize = 32;
+
 /// The values that are in one of two canonical lists of closed intervals only: one pass over both.
 #[must_use]
 pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
@@ -195,27 +198,35 @@ pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
         Some(previous) if previous.1 + 1 == first => previous.1 = last,
         Some(_) | None => out.push((first, last)),
     };
-    let (mut a, mut b) = (a.iter().copied(), b.iter().copied());
-    let (mut mine, mut theirs) = (a.next(), b.next());
+    let (mut a, mut b) = (a.iter(), b.iter());
+    let (mut mine, mut theirs) = (a.next().copied(), b.next().copied());
     loop {
         match (mine, theirs) {
             (None, None) => return Set(Arc::new(out)),
-            (Some(x), Some(y)) if x == y => (mine, theirs) = (a.next(), b.next()),
+            (Some(x), Some(y)) if x == y => {
+                while let (Some((many, rest)), Some((same, others))) =
+                    (a.as_slice().split_first_chunk::<MANY>(), b.as_slice().split_first_chunk())
+                    && many == same
+                {
+                    (a, b) = (rest.iter(), others.iter());
+                }
+                (mine, theirs) = (a.next().copied(), b.next().copied());
+            }
             (Some(x), y) if y.is_none_or(|y| x.1 < y.0) => {
                 put(x.0, x.1);
-                mine = a.next();
+                mine = a.next().copied();
             }
             (x, Some(y)) if x.is_none_or(|x| y.1 < x.0) => {
                 put(y.0, y.1);
-                theirs = b.next();
+                theirs = b.next().copied();
             }
             (Some(x), Some(y)) => {
                 if x.0 != y.0 {
                     put(x.0.min(y.0), x.0.max(y.0) - 1);
                 }
                 let shared = x.1.min(y.1);
-                mine = if x.1 == shared { a.next() } else { Some((shared + 1, x.1)) };
-                theirs = if y.1 == shared { b.next() } else { Some((shared + 1, y.1)) };
+                mine = if x.1 == shared { a.next().copied() } else { Some((shared + 1, x.1)) };
+                theirs = if y.1 == shared { b.next().copied() } else { Some((shared + 1, y.1)) };
             }
             (Some(_), None) | (None, Some(_)) => return Set(Arc::new(out)),
         }
@@ -286,6 +297,26 @@ mod tests {
             prop_assert_eq!(a.overlaps(&b), x & y != 0);
             prop_assert_eq!(a.includes(&b), y & !x == 0);
             prop_assert_eq!(a.len(), u128::from(x.count_ones()));
+        }
+
+        #[test]
+        fn long_lists_that_are_nearly_equal_differ_in_what_was_changed(
+            gaps in prop::collection::vec(1u8..4, 100..300),
+            changed in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let mut at = 0u128;
+            let mut list = Vec::new();
+            for gap in &gaps {
+                list.push((at, at + u128::from(*gap)));
+                at += 8;
+            }
+            let (all, mut left) = (list.clone(), list);
+            for index in &changed {
+                left.remove(index.index(left.len()));
+            }
+            let expected: Set = all.iter().filter(|range| !left.contains(range)).flat_map(|(a, b)| *a..=*b).collect();
+            prop_assert_eq!(&in_one_only(&all, &left), &expected);
+            prop_assert_eq!(&in_one_only(&left, &all), &expected);
         }
     }
 

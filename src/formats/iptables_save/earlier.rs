@@ -1,7 +1,8 @@
 //! Lines that the other side of a change has too: read once, the same rules on both sides.
 
-use crate::formats::{self, Disposition, Lines, Note};
-use crate::model::RuleId;
+use crate::formats::{self, Disposition, Lines, Note, Taken};
+use crate::model::{ChainId, RuleId};
+use crate::text::Span;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,6 +12,10 @@ use std::ops::Range;
 pub(super) struct Earlier<'t> {
     text: &'t [u8],
     lines: &'t [Lines],
+    /// Where each line ends, …
+    ends: &'t [u32],
+    /// … and the number of the first line of each piece among them.
+    firsts: Vec<usize>,
     marked: &'t [u32],
     notes: &'t [Note],
     next: Place,
@@ -39,14 +44,30 @@ pub(super) struct Same<'t> {
     /// Where they stand on the other side.
     start: usize,
     pub(super) context: u32,
+    /// Where each ends on the other side.
+    ends: &'t [u32],
     /// Their first rule. They have one each, or there is one line with several.
     pub(super) rule: RuleId,
     pub(super) rules: u32,
-    pub(super) single: bool,
     marked: &'t [u32],
     notes: &'t [Note],
 }
 
+/// What is noted of this side's lines for reading the other; nothing if this is the other.
+#[derive(Debug)]
+pub(super) struct Noted {
+    wanted: bool,
+    /// Those with a MAC address that is not one are marked.
+    taken: Taken,
+    /// The chain of the last of the lines.
+    chain: Option<ChainId>,
+}
+
+/// Added to the context of a line that leads to a chain: the chain must be there on this side too.
+pub(super) const LEADS: u32 = 1 << 30;
+/// Added to the context of lines of which some have opaque conditions.
+pub(super) const OPAQUE: u32 = 1 << 29;
+pub(super) const ADDED: u32 = LEADS | OPAQUE;
 /// How far ahead is looked for a line after some were deleted.
 const NEAR: usize = 16;
 /// After so many lines in a row that are not near, all are indexed.
@@ -56,8 +77,10 @@ const MOST: usize = 1 << 16;
 
 impl<'t> Earlier<'t> {
     pub(super) fn new(earlier: formats::Earlier<'t>) -> Self {
-        let formats::Earlier { text, lines, marked, notes } = earlier;
-        Self { text, lines, marked, notes, next: Place::default(), misses: 0, index: None }
+        let formats::Earlier { text, lines, ends, marked, notes } = earlier;
+        let counts = lines.iter().map(|piece| piece.count as usize);
+        let firsts = counts.scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
+        Self { text, lines, ends, firsts, marked, notes, next: Place::default(), misses: 0, index: None }
     }
 
     /// The lines with which the text goes on, if they are those that are expected next: as many as have one context.
@@ -68,19 +91,29 @@ impl<'t> Earlier<'t> {
         if old.first_chunk::<8>() != rest.first_chunk::<8>() {
             return None;
         }
-        let many = old.len() > MOST;
-        let old = if many { &old[..MOST] } else { old };
-        let equal = common(old, rest);
-        let ends = |at: usize| rest.get(at).is_none_or(|byte| *byte == b'\n');
-        let text = if equal == old.len() && !many && ends(equal) {
-            old
-        } else {
-            &old[..memchr::memrchr(b'\n', &old[..equal])?]
-        };
-        let single = piece.count == 1;
-        let rules = if single { piece.rules } else { count(text) };
-        let rule = piece.rule.after(self.next.line);
-        Some(Same { text, start, context: piece.context, rule, rules, single, marked: self.marked, notes: self.notes })
+        let equal = start + common(&old[..old.len().min(MOST)], rest);
+        let first = *self.firsts.get(self.next.piece)?;
+        let ends = self.ends.get(first + self.next.line as usize..first + piece.count as usize)?;
+        let mut lines = ends.partition_point(|end| *end as usize <= equal);
+        let end = *ends.get(lines.checked_sub(1)?)? as usize;
+        // The next line may begin here as it goes on there.
+        let is_end = |at: usize| rest.get(at - start).is_none_or(|byte| *byte == b'\n');
+        if !is_end(end) {
+            lines -= 1;
+        }
+        let ends = &ends[..lines];
+        let end = *ends.last()? as usize;
+        let rules = if piece.count == 1 { piece.rules } else { narrow(lines) };
+        Some(Same {
+            text: self.text.get(start..end)?,
+            start,
+            context: piece.context,
+            ends,
+            rule: piece.rule.after(self.next.line),
+            rules,
+            marked: self.marked,
+            notes: self.notes,
+        })
     }
 
     /// These lines, which were expected, are taken.
@@ -91,7 +124,7 @@ impl<'t> Earlier<'t> {
         self.next = if piece.start as usize + byte >= piece.end as usize {
             Place { piece: self.next.piece + 1, line: 0, byte: 0 }
         } else {
-            Place { line: self.next.line + same.rules, byte: byte + 1, ..self.next }
+            Place { line: self.next.line + narrow(same.ends.len()), byte: byte + 1, ..self.next }
         };
     }
 
@@ -133,7 +166,76 @@ impl<'t> Earlier<'t> {
     }
 }
 
+impl Noted {
+    pub(super) const fn new(wanted: bool) -> Self {
+        Self { wanted, taken: Taken { lines: Vec::new(), ends: Vec::new(), marked: Vec::new() }, chain: None }
+    }
+
+    /// Notes which rules lines are that follow one another and end there.
+    #[inline]
+    pub(super) fn lines(
+        &mut self,
+        start: u32,
+        ends: impl Iterator<Item = u32>,
+        context: u32,
+        chain: ChainId,
+        (rule, rules): (RuleId, u32),
+    ) {
+        if !self.wanted {
+            return;
+        }
+        let Taken { lines, ends: known, marked: _ } = &mut self.taken;
+        let before = known.len();
+        known.extend(ends);
+        let (count, Some(end)) = (narrow(known.len() - before), known.last().copied()) else { return };
+        if let Some(last) = lines.last_mut()
+            && last.end + 1 == start
+            && last.context | OPAQUE == context | OPAQUE
+            && context & LEADS == 0
+            && rules == count
+            && last.count == last.rules
+            && last.rule.after(last.count) == rule
+            && self.chain == Some(chain)
+        {
+            last.context |= context;
+            last.end = end;
+            last.count += count;
+            last.rules += rules;
+            return;
+        }
+        self.chain = Some(chain);
+        lines.push(Lines { start, end, context, count, rule, rules });
+    }
+
+    /// Marks a line.
+    pub(super) fn mark(&mut self, line: Span) {
+        if self.wanted {
+            self.taken.marked.push(line.start);
+        }
+    }
+
+    /// What reading the other side is to know.
+    pub(super) fn take(&mut self) -> Option<Taken> {
+        self.wanted.then(|| std::mem::take(&mut self.taken))
+    }
+}
+
 impl Same<'_> {
+    /// Whether it is one line, which may be several rules.
+    pub(super) const fn is_single(&self) -> bool {
+        self.ends.len() == 1
+    }
+
+    /// Where each stands, for lines that begin at `start`: first byte, and one past the last.
+    pub(super) fn places(&self, start: usize) -> impl Iterator<Item = (u32, u32)> {
+        let (old, mut next) = (narrow(self.start), narrow(start));
+        let new = next;
+        self.ends.iter().map(move |end| {
+            let end = *end - old + new;
+            (std::mem::replace(&mut next, end + 1), end)
+        })
+    }
+
     /// Where those of these lines begin that are marked, for lines that begin at `start`.
     pub(super) fn marked(&self, start: usize) -> impl ExactSizeIterator<Item = usize> {
         let (from, to) = (self.start, self.start + self.text.len());
@@ -153,8 +255,8 @@ impl Same<'_> {
     }
 }
 
-fn count(text: &[u8]) -> u32 {
-    u32::try_from(memchr::memchr_iter(b'\n', text).count() + 1).expect("sources are smaller than 4 GiB")
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).expect("sources are smaller than 4 GiB")
 }
 
 /// How many bytes two texts have in common at their beginning.

@@ -1,16 +1,16 @@
 //! Lines that need no syntax in between: those that the other side has too, those that end like one before, and plain ones.
 
-use super::earlier::Same;
+use super::earlier::{ADDED, LEADS, Noted, OPAQUE, Same};
 use super::extensions;
 use super::plain::{self, Addresses, Plain, Simple, Target};
 use super::read::File;
 use super::refusals;
-use super::ruleset::TableKind;
+use super::ruleset::{self, Tab, TableKind};
 use super::tails::Tail;
-use crate::formats::{Disposition, Lines};
-use crate::model::{Action, ChainId, Literal, OpaqueId, RuleId, Symbol};
+use crate::formats::Disposition;
+use crate::model::{Action, ChainId, Literal, OpaqueId, Origins, RuleId, Symbol};
 use crate::net::Family;
-use crate::text::Span;
+use std::iter::once;
 use std::ops::Range;
 
 /// The table that is open, where lines can be read without a syntax in between.
@@ -51,12 +51,6 @@ pub(super) struct Made {
     pub(super) addresses: (usize, usize),
 }
 
-/// Added to the context of a line that leads to a chain: the chain must be there on this side too.
-const LEADS: u32 = 1 << 30;
-/// Added to the context of lines of which some have opaque conditions.
-const OPAQUE: u32 = 1 << 29;
-const ADDED: u32 = LEADS | OPAQUE;
-
 impl<'t> File<'_, '_, 't> {
     /// Takes the lines from `start` on that the other side has next; where they end then.
     pub(super) fn expected(&mut self, start: usize) -> Option<usize> {
@@ -84,16 +78,12 @@ impl<'t> File<'_, '_, 't> {
             }
             self.ruleset.call(tab, chain.id, name, self.ledger.span(start, end));
         }
-        let rules = same.rule.and_next(same.rules);
         let model = &mut self.ruleset.tabs[tab].model.chains[chain.id.0 as usize];
-        if same.single {
-            let at = self.ledger.span(start, end);
-            rules.for_each(|rule| model.push(rule, at));
+        model.rules.extend(same.rule.and_next(same.rules));
+        if same.is_single() {
+            model.origins.extend((0..same.rules).map(|_| self.ledger.span(start, end)));
         } else {
-            let mut at = start;
-            let ends = memchr::memchr_iter(b'\n', same.text).map(|n| start + n).chain([end]);
-            model.rules.extend(rules);
-            model.origins.extend(ends.map(|end| self.ledger.span(std::mem::replace(&mut at, end + 1), end)));
+            model.origins.extend_places(self.ledger.source(), same.places(start));
         }
         if same.context & OPAQUE != 0 {
             self.ruleset.list(self.reading.store, same.rule.and_next(same.rules), self.ledger.span(start, end));
@@ -102,8 +92,7 @@ impl<'t> File<'_, '_, 't> {
         let found = no_macs.len();
         if let Some(first) = no_macs.into_iter().next() {
             let first_end = memchr::memchr(b'\n', &self.text[first..end]).map_or(end, |n| first + n);
-            let (count, _) = self.no_macs.get_or_insert((0, first..first_end));
-            *count += found;
+            self.no_macs.add_some(found, first..first_end);
         }
         self.ledger.claim_again(start, end, same.notes(start));
         Some(())
@@ -132,33 +121,86 @@ impl<'t> File<'_, '_, 't> {
         Some((named, start + prefix.len()))
     }
 
-    /// Reads the simplest lines from `start` on, as many as follow one another in the chain of the last line; where
-    /// the line after them begins.
-    pub(super) fn simple(&mut self, start: usize) -> Option<usize> {
-        let Fast { tab, family: Family::Ipv4, context, chain: Some(named), .. } = self.fast.as_ref()? else {
+    /// Reads lines of the chain of the last line from `start` on, as many as follow one another that are simple or end as
+    /// others did; where the line after them begins. Beside another side one at most, since each is looked for there first.
+    pub(super) fn run(&mut self, start: usize) -> Option<usize> {
+        let &Fast { tab, family, context, chain: Some(Named { prefix, id, kind }), .. } = self.fast.as_ref()? else {
             return None;
         };
-        let Named { prefix, id, .. } = *named;
-        let (context, chain) = (*context, &mut self.ruleset.tabs[*tab].model.chains[id.0 as usize]);
-        // Beside another side, each line is looked for there first.
-        if self.modes.fragments || self.earlier.is_some() {
-            return None;
-        }
-        let first = self.reading.store.next();
-        let (mut at, mut count) = (start, 0);
-        while let Some(mut rest) = self.text[at..].strip_prefix(prefix)
-            && let Some(Simple { addresses, protocol, ports, action }) = plain::simple(&mut rest)
+        let Self { text, reading, ruleset, ledger, tails, last, noted, no_macs, .. } = self;
+        let text = *text;
+        let Tab { model, more, .. } = &mut ruleset.tabs[tab];
+        let (chain, calls) = (&mut model.chains[id.0 as usize], &mut more[id.0 as usize].calls);
+        let simply = family == Family::Ipv4 && !self.modes.fragments;
+        let alone = self.earlier.is_some();
+        let first = reading.store.next();
+        let mut run = Run { start: ledger.span(start, start).start, rule: first, count: 0, context };
+        let mut at = start;
+        // Lines are mostly of the sort of the one before.
+        let mut was_simple = true;
+        while let Some(mut rest) = text.get(at..).and_then(|text| text.strip_prefix(prefix))
+            && let Some(addresses) = Addresses::read(&mut rest, family)
+            && !(alone && at > start)
         {
-            let next = self.text.len() - rest.len();
-            let rule = self.reading.store.ipv4_rule(addresses, protocol, ports, action);
-            chain.push(rule, self.ledger.span(at, next - 1));
-            (at, count) = (next, count + 1);
+            let after = addresses.given() | kind;
+            let again = |tail: &Tail<'t>| tail.after == after && follows(rest, tail.text);
+            let known = last.filter(|tail| !was_simple && again(tail));
+            if known.is_none()
+                && let Addresses::Ipv4 { source, destination } = addresses
+                && let Some(Simple { protocol, ports, action }) = simply.then(|| plain::simple(&mut rest)).flatten()
+            {
+                let any = (0, u32::MAX);
+                let addresses = [source.unwrap_or(any), destination.unwrap_or(any)];
+                reading.store.ipv4_rule(addresses, protocol, ports, action);
+                let next = text.len() - rest.len();
+                chain.origins.push(ledger.span(at, next - 1));
+                (at, was_simple) = (next, true);
+                run.count += 1;
+                continue;
+            }
+            let known = known.or_else(|| last.filter(|tail| was_simple && again(tail)));
+            let Some(tail) = known.or_else(|| {
+                let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                tails.find(&rest[..end], after).copied()
+            }) else {
+                break;
+            };
+            let end = text.len() - rest.len() + tail.text.len();
+            if end - at > plain::LONGEST {
+                break;
+            }
+            let rule = match addresses {
+                Addresses::Ipv4 { source, destination } => reading.store.like_ipv4(tail.rule, source, destination),
+                Addresses::Ipv6 { source, destination } => reading.store.like_ipv6(tail.rule, source, destination),
+            };
+            let place = ledger.span(at, end);
+            for (piece, disposition) in tails.notes(&tail) {
+                let first = end - tail.text.len();
+                ledger.note(first + piece.start, first + piece.end, *disposition);
+            }
+            if tail.no_mac {
+                no_macs.add(at..end);
+                noted.mark(place);
+            }
+            if let Some(name) = tail.leads {
+                ruleset::call(calls, name, place);
+                run.note(noted, &chain.origins, id);
+                let context = context | LEADS | opaque(tail.opaque);
+                noted.lines(place.start, once(place.end), context, id, (rule, 1));
+                run = Run { start: place.end + 1, rule: rule.after(1), count: 0, context: run.context };
+            } else {
+                run.context |= opaque(tail.opaque);
+                run.count += 1;
+            }
+            chain.origins.push(place);
+            (*last, at, was_simple) = (Some(tail), end + 1, false);
         }
-        if count == 0 {
+        if at == start {
             return None;
         }
-        self.ledger.claim(start, at - 1, Disposition::Modelled);
-        self.note(self.ledger.span(start, at - 1), context, id, (first, count), count);
+        run.note(noted, &chain.origins, id);
+        chain.rules.extend(first.and_next(first.until(reading.store.next())));
+        ledger.claim(start, at - 1, Disposition::Modelled);
         Some(at)
     }
 
@@ -177,64 +219,15 @@ impl<'t> File<'_, '_, 't> {
             return Some(end);
         }
         let (chain, after) = self.chain_at(start, end)?;
+        if let Some(next) = self.run(start) {
+            return Some(next - 1);
+        }
         let mut rest = &self.text[after..end];
         let addresses = Addresses::read(&mut rest, family)?;
         let (tail, after) = (end - rest.len(), addresses.given() | chain.kind);
-        if let Some(found) = self.tails.find(rest, after) {
-            let found = *found;
-            self.last = Some(found);
-            self.end_again(&found, addresses, chain.id, start..end);
-            return Some(end);
-        }
         self.unread = Some(Unread { tail, after });
         let plain = plain::tail(rest, after, table, family, self.modes.fragments)?;
         self.plain(plain, addresses, chain.id, context, start..end, tail).then_some(end)
-    }
-
-    /// Reads the lines from `start` on that end as the last line did, as many as follow one another; where the line
-    /// after them begins.
-    pub(super) fn again(&mut self, start: usize) -> Option<usize> {
-        // Beside another side, each line is looked for there first.
-        let tail = self.last.filter(|_| self.earlier.is_none())?;
-        let Fast { family, chain: Some(named), .. } = *self.fast.as_ref()? else { return None };
-        let mut at = start;
-        while let Some(mut rest) = self.text.get(at..).and_then(|text| text.strip_prefix(named.prefix))
-            && let Some(addresses) = Addresses::read(&mut rest, family)
-            && addresses.given() | named.kind == tail.after
-            && let Some(after) = rest.strip_prefix(tail.text)
-            && matches!(after, [] | [b'\n', ..])
-        {
-            let end = self.text.len() - after.len();
-            if end - at > plain::LONGEST {
-                break;
-            }
-            self.end_again(&tail, addresses, named.id, at..end);
-            at = end + 1;
-        }
-        (at > start).then_some(at)
-    }
-
-    /// Makes the rule of a line that ends as an earlier one.
-    fn end_again(&mut self, found: &Tail<'t>, addresses: Addresses, chain: ChainId, line: Range<usize>) {
-        let Some(Fast { tab, context, .. }) = self.fast else { return };
-        let Range { start, end } = line;
-        let at = self.ledger.span(start, end);
-        let rule = match addresses {
-            Addresses::Ipv4 { source, destination } => self.reading.store.like_ipv4(found.rule, source, destination),
-            Addresses::Ipv6 { source, destination } => self.reading.store.like_ipv6(found.rule, source, destination),
-        };
-        if let Some(name) = found.leads {
-            self.ruleset.call(tab, chain, name, at);
-        }
-        self.ruleset.tabs[tab].model.chains[chain.0 as usize].push(rule, at);
-        let first = end - found.text.len();
-        let notes = self.tails.notes(found).iter();
-        let notes = notes.map(|(at, disposition)| (at.start + first..at.end + first, *disposition));
-        self.ledger.claim_again(start, end, notes);
-        if found.no_mac {
-            self.no_mac(line);
-        }
-        self.note(at, context | leading(found.leads) | opaque(found.opaque), chain, (rule, 1), 1);
     }
 
     /// Makes the rule of a line that was read without a syntax in between.
@@ -280,7 +273,7 @@ impl<'t> File<'_, '_, 't> {
         let notes = note.clone().into_iter().map(|(at, what)| (at.start + tail..at.end + tail, what));
         self.ledger.claim_again(start, end, notes);
         let is_opaque = note.is_some();
-        self.note(at, context | leading(leads) | opaque(is_opaque), chain, (rule, 1), 1);
+        self.noted.lines(at.start, once(at.end), context | leading(leads) | opaque(is_opaque), chain, (rule, 1));
         if let Some(Unread { tail, after }) = self.unread.take() {
             self.tails.keep(&self.text[tail..end], after, rule, leads, (is_opaque, no_mac), note);
         }
@@ -296,11 +289,8 @@ impl<'t> File<'_, '_, 't> {
 
     /// The line holds a MAC address that is not one.
     pub(super) fn no_mac(&mut self, line: Range<usize>) {
-        if self.earlier.is_none() {
-            self.marked.push(self.ledger.span(line.start, line.end).start);
-        }
-        let (count, _) = self.no_macs.get_or_insert((0, line));
-        *count += 1;
+        self.noted.mark(self.ledger.span(line.start, line.end));
+        self.no_macs.add(line);
     }
 
     /// Keeps what the general way made of a line, for lines that are the same or end as it does. `notes`: how many there
@@ -313,7 +303,8 @@ impl<'t> File<'_, '_, 't> {
         let literals = rule.and_next(rules).map(|rule| self.reading.store.literals(rule).len()).sum::<usize>();
         let is_opaque = literals > 0;
         let at = self.ledger.span(start, end);
-        self.note(at, context | leading(leads) | opaque(is_opaque), chain.id, (rule, rules), 1);
+        let context = context | leading(leads) | opaque(is_opaque);
+        self.noted.lines(at.start, once(at.end), context, chain.id, (rule, rules));
         let Some(Unread { tail, after }) = self.unread.take() else { return };
         let fits = |bit: u16, count: usize| after & bit == 0 || count == 1;
         if rules != 1 || !fits(plain::SOURCE, addresses.0) || !fits(plain::DESTINATION, addresses.1) {
@@ -330,32 +321,28 @@ impl<'t> File<'_, '_, 't> {
             self.tails.keep(&self.text[tail..end], after, rule, leads, (is_opaque, no_mac), notes);
         }
     }
+}
 
-    /// Notes for the other side which rules `count` lines are.
-    #[inline]
-    fn note(&mut self, at: Span, context: u32, chain: ChainId, (rule, rules): (RuleId, u32), count: u32) {
-        if self.earlier.is_some() {
-            return;
+/// The last lines of a chain, one rule each, that are still to be noted.
+struct Run {
+    start: u32,
+    rule: RuleId,
+    count: u32,
+    context: u32,
+}
+
+impl Run {
+    fn note(&self, noted: &mut Noted, origins: &Origins, chain: ChainId) {
+        let &Self { start, rule, count, context } = self;
+        if count > 0 {
+            noted.lines(start, origins.last_ends(count as usize), context, chain, (rule, count));
         }
-        let Span { source: _, start, end } = at;
-        if let Some(last) = self.lines.last_mut()
-            && last.end + 1 == start
-            && last.context | OPAQUE == context | OPAQUE
-            && context & LEADS == 0
-            && rules == count
-            && last.count == last.rules
-            && last.rule.after(last.count) == rule
-            && self.noted == Some(chain)
-        {
-            last.context |= context;
-            last.end = end;
-            last.count += count;
-            last.rules += rules;
-            return;
-        }
-        self.noted = Some(chain);
-        self.lines.push(Lines { start, end, context, count, rule, rules });
     }
+}
+
+/// Whether the line ends so.
+fn follows(rest: &[u8], tail: &[u8]) -> bool {
+    rest.strip_prefix(tail).is_some_and(|after| matches!(after, [] | [b'\n', ..]))
 }
 
 const fn opaque(is: bool) -> u32 {

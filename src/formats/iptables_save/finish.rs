@@ -118,7 +118,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
                 Some(_) => "policy ACCEPT",
                 None => "",
             };
-            let mut object = object("chain", format!("{table}/{}", escape(name)), content.to_owned(), at);
+            let mut object = object("chain", [table, "/", &escape(name)].concat(), content.to_owned(), at);
             // The order of such rules counts, and no filter shows it.
             if leading.binary_search(&number).is_ok() {
                 let text = rules_text(reading, &chain.origins, &known);

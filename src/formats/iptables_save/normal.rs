@@ -32,11 +32,11 @@ pub(super) fn rule(command: &Command<'_>) -> String {
             | Kind::Policy(_, _)
             | Kind::OtherCommand(_)
             | Kind::Manner => {}
-            Kind::Source(word) => conditions.push(format!("{not}-s {}", address(word))),
-            Kind::Destination(word) => conditions.push(format!("{not}-d {}", address(word))),
-            Kind::Protocol(word) => conditions.push(format!("{not}-p {}", word.show().to_lowercase())),
-            Kind::Input(word) => conditions.push(format!("{not}-i {}", quote(word))),
-            Kind::Output(word) => conditions.push(format!("{not}-o {}", quote(word))),
+            Kind::Source(word) => conditions.push([not, "-s ", &address(word)].concat()),
+            Kind::Destination(word) => conditions.push([not, "-d ", &address(word)].concat()),
+            Kind::Protocol(word) => conditions.push([not, "-p ", &word.show().to_lowercase()].concat()),
+            Kind::Input(word) => conditions.push([not, "-i ", &quote(word)].concat()),
+            Kind::Output(word) => conditions.push([not, "-o ", &quote(word)].concat()),
             Kind::Fragment => conditions.push(format!("{not}-f")),
             Kind::Match(of) => {
                 if matches[*of].module.is_none_or(|module| module.options.is_empty()) {
@@ -47,13 +47,13 @@ pub(super) fn rule(command: &Command<'_>) -> String {
                 let Some(module) = matches[*of].module else { continue };
                 if spec.meaning != Meaning::Comment {
                     conditions.extend(option(module, spec.name, spec.default, values).map(|text| match module.name {
-                        "tcp" | "udp" | "state" => format!("{not}{text}"),
-                        name => format!("-m {name} {not}{text}"),
+                        "tcp" | "udp" | "state" => [not, &text].concat(),
+                        name => ["-m ", name, " ", not, &text].concat(),
                     }));
                 }
             }
-            Kind::Jump(name, _) => target.insert_str(0, &format!("-j {}", quote(name))),
-            Kind::Goto(name) => target.insert_str(0, &format!("-g {}", quote(name))),
+            Kind::Jump(name, _) => target.insert_str(0, &["-j ", &quote(name)].concat()),
+            Kind::Goto(name) => target.insert_str(0, &["-g ", &quote(name)].concat()),
             Kind::TargetOption { spec, values } => {
                 write!(target, " --{}", spec.name).expect("writing to a String");
                 for word in values {
@@ -67,7 +67,7 @@ pub(super) fn rule(command: &Command<'_>) -> String {
         }
     }
     conditions.sort_unstable();
-    format!("{} -> {target}", conditions.join(" "))
+    [&conditions.join(" "), " -> ", &target].concat()
 }
 
 /// An opaque condition of one match; `holds` false: without its `!`.
@@ -86,8 +86,10 @@ pub(super) fn condition<'p, 't: 'p>(module: &Module, parts: impl Iterator<Item =
 
 /// One option; `None` if it says what holds without it.
 fn option(module: &Module, name: &str, default: Option<&str>, values: &[Word<'_>]) -> Option<String> {
-    let values: Vec<String> = values.iter().map(|word| value(module, name, word)).collect();
-    let values = values.join(" ");
+    let values = match values {
+        [word] => value(module, name, word),
+        _ => values.iter().map(|word| value(module, name, word)).collect::<Vec<_>>().join(" "),
+    };
     if default == Some(&*values) || (module.name == "recent" && name == "mask" && is_full_mask(&values)) {
         return None;
     }
@@ -100,7 +102,9 @@ fn option(module: &Module, name: &str, default: Option<&str>, values: &[Word<'_>
         "set" if module.name == "set" => "match-set",
         other => other,
     };
-    Some(format!("--{name} {values}").trim_end().to_owned())
+    let mut text = ["--", name, " ", &values].concat();
+    text.truncate(text.trim_end().len());
+    Some(text)
 }
 
 fn is_full_mask(mask: &str) -> bool {
@@ -145,6 +149,8 @@ pub(super) fn rate(text: &str) -> Option<String> {
 
 /// Addresses without a mask that says nothing.
 fn address(word: &Word<'_>) -> String {
-    let shown = word.show();
-    shown.strip_suffix("/32").or_else(|| shown.strip_suffix("/128")).unwrap_or(&shown).to_owned()
+    let mut shown = word.show();
+    let length = shown.strip_suffix("/32").or_else(|| shown.strip_suffix("/128")).unwrap_or(&shown).len();
+    shown.truncate(length);
+    shown
 }

@@ -81,23 +81,20 @@ fn given<T>(letter: u8, rest: &mut &[u8], address: impl FnOnce(&mut &[u8]) -> Op
     }
 }
 
-/// A line that demands nothing but IPv4 addresses, a protocol and ports.
+/// The end of a line that demands nothing but a protocol and ports.
 pub(super) struct Simple {
-    pub(super) addresses: [(u32, u32); 2],
     pub(super) protocol: (u8, u8),
     pub(super) ports: [(u16, u16); 2],
     pub(super) action: Action,
 }
 
-/// Reads what stands after `-A CHAIN ` on the simplest lines, `-s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j DROP` and its line
-/// ending, and passes over it. They mean what [`tail`] makes of them.
+/// Reads what stands after the addresses on the simplest lines, `-p tcp -m tcp --dport 22 -j DROP` and its line ending, and
+/// passes over it. They mean what [`tail`] makes of them.
 #[inline]
 pub(super) fn simple(rest: &mut &[u8]) -> Option<Simple> {
-    let any = (0, u32::MAX);
-    let source = given(b's', rest, ipv4)?.unwrap_or(any);
-    let destination = given(b'd', rest, ipv4)?.unwrap_or(any);
+    let mut text = *rest;
     let mut ports = [(0, u16::MAX); 2];
-    let protocol = match *rest {
+    let protocol = match text {
         [b'-', b'p', b' ', after @ ..] => {
             let (protocol, after) = match after {
                 [b't', b'c', b'p', b' ', after @ ..] => (6, after),
@@ -105,33 +102,33 @@ pub(super) fn simple(rest: &mut &[u8]) -> Option<Simple> {
                 [b'i', b'c', b'm', b'p', b' ', after @ ..] => (1, after),
                 _ => return None,
             };
-            *rest = after;
+            text = after;
             (protocol, protocol)
         }
         _ => (0, u8::MAX),
     };
     if let ([b'-', b'm', b' ', b't', b'c', b'p', b' ', after @ ..], 6)
-    | ([b'-', b'm', b' ', b'u', b'd', b'p', b' ', after @ ..], 17) = (*rest, protocol.0)
+    | ([b'-', b'm', b' ', b'u', b'd', b'p', b' ', after @ ..], 17) = (text, protocol.0)
     {
-        *rest = after;
+        text = after;
         for (which, letter) in ports.iter_mut().zip(*b"sd") {
-            if let [b'-', b'-', at, b'p', b'o', b'r', b't', b' ', after @ ..] = *rest
+            if let [b'-', b'-', at, b'p', b'o', b'r', b't', b' ', after @ ..] = text
                 && *at == letter
             {
-                *rest = after;
-                *which = self::ports(rest)?;
-                rest_is_next(rest)?;
+                text = after;
+                *which = self::ports(&mut text)?;
+                rest_is_next(&mut text)?;
             }
         }
     }
-    let (action, after) = match *rest {
+    let (action, after) = match text {
         [b'-', b'j', b' ', b'A', b'C', b'C', b'E', b'P', b'T', b'\n', after @ ..] => (Action::Accept, after),
         [b'-', b'j', b' ', b'D', b'R', b'O', b'P', b'\n', after @ ..] => (Action::Deny, after),
         [b'-', b'j', b' ', b'R', b'E', b'T', b'U', b'R', b'N', b'\n', after @ ..] => (Action::Return, after),
         _ => return None,
     };
     *rest = after;
-    Some(Simple { addresses: [source, destination], protocol, ports, action })
+    Some(Simple { protocol, ports, action })
 }
 
 /// What stands before the addresses of a line and decides what may follow: the chain is one of those that have no
@@ -417,60 +414,62 @@ fn ipv6(rest: &mut &[u8]) -> Option<(u128, u128)> {
 /// `-s 10.0.0.0/8 ` or `-s 10.0.0.1 `, in plain decimal numbers.
 #[inline]
 fn ipv4(rest: &mut &[u8]) -> Option<(u32, u32)> {
-    let (address, end) = match rest.first_chunk() {
-        Some(bytes) => dotted(bytes)?,
-        None => {
-            let mut bytes = [0; WINDOW];
-            bytes.get_mut(..rest.len())?.copy_from_slice(rest);
-            dotted(&bytes)?
+    let mut text = rest.get(OPTION..)?;
+    let mut address = 0;
+    for _ in 0..3 {
+        address = address << 8 | number(&mut text, b'.')?;
+    }
+    let (last, length) = match number(&mut text, b'/') {
+        Some(last) => {
+            let (length, after) = match *text {
+                [b'3', b'2', b' ', ref after @ ..] => (32, after),
+                [ten @ b'1'..=b'3', one @ b'0'..=b'9', b' ', ref after @ ..] => {
+                    ((ten - b'0') * 10 + (one - b'0'), after)
+                }
+                [one @ b'0'..=b'9', b' ', ref after @ ..] => (one - b'0', after),
+                _ => return None,
+            };
+            text = after;
+            (last, length)
         }
-    };
-    let (length, after) = match rest.get(end..)? {
-        [b'/', b'3', b'2', b' ', after @ ..] | [b' ', after @ ..] => (32, after),
-        [b'/', ten @ b'1'..=b'3', one @ b'0'..=b'9', b' ', after @ ..] => ((ten - b'0') * 10 + (one - b'0'), after),
-        [b'/', one @ b'0'..=b'9', b' ', after @ ..] => (one - b'0', after),
-        _ => return None,
+        None => (number(&mut text, b' ')?, 32),
     };
     if length > 32 {
         return None;
     }
-    *rest = after;
+    *rest = text;
+    let address = address << 8 | last;
     let ones = u32::MAX.checked_shr(length.into()).unwrap_or(0);
     Some((address & !ones, address | ones))
 }
 
 /// The length of `-s `.
 const OPTION: usize = 3;
-/// A power of two that has room for `-s ` and 16 bytes more: `255.255.255.255` and what ends it.
-const WINDOW: usize = 32;
 
-/// The address after `-s `, and where it ends. All 16 bytes that it may take are looked at together, since how long each
-/// number is cannot be foretold.
+/// A number from 0 to 255 without leading zeros and the byte that ends it, which are passed over. At least four bytes must be
+/// there, so that they can be looked at together.
 #[inline]
-fn dotted(bytes: &[u8; WINDOW]) -> Option<(u32, usize)> {
-    const EACH: u128 = u128::MAX / 0xff;
-    let text = u128::from_le_bytes(*bytes[OPTION..].first_chunk()?);
-    let digits = text ^ (EACH * 0x30);
-    // A digit plus 0x76 stays below 0x80.
-    let mut stops = (((digits & (EACH * 0x7f)) + EACH * 0x76) | digits) & (EACH * 0x80);
-    let (mut address, mut start, mut good) = (0, 0, true);
-    for number in 0..4 {
-        let end = stops.trailing_zeros() / 8;
-        stops &= stops.wrapping_sub(1);
-        let length = end.wrapping_sub(start);
-        if !(1..=3).contains(&length) {
-            return None;
-        }
-        let least = [0, 10, 100][length as usize - 1];
-        // The last digit comes to stand in the third byte.
-        let three = u32::try_from(digits >> (8 * start) & 0xff_ffff).ok()? << (8 * (3 - length));
-        let value = (three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16 & 0xff);
-        let dot = number == 3 || bytes[(OPTION + end as usize) % WINDOW] == b'.';
-        good &= dot & (least <= value) & (value < 256);
-        address = address << 8 | value;
-        start = end + 1;
+fn number(rest: &mut &[u8], end: u8) -> Option<u32> {
+    let four = u32::from_le_bytes(*rest.first_chunk()?);
+    let end = u32::from(end);
+    // What stands for a digit is below ten, and what stands for the end is zero, if they are that.
+    let three = four ^ (end << 24 | 0x30_3030);
+    let two = (four ^ (end << 16 | 0x3030)) & 0xff_ffff;
+    let one = (four ^ (end << 8 | 0x30)) & 0xffff;
+    let (value, least, length) = if (three.wrapping_add(0x76_7676) | three) & 0xff80_8080 == 0 {
+        ((three & 0xff) * 100 + (three >> 8 & 0xff) * 10 + (three >> 16), 100, 3)
+    } else if ((two + 0x7676) | two) & 0xff_8080 == 0 {
+        ((two & 0xff) * 10 + (two >> 8), 10, 2)
+    } else if one < 10 {
+        (one, 0, 1)
+    } else {
+        return None;
+    };
+    if !(least..=255).contains(&value) {
+        return None;
     }
-    good.then_some((address, OPTION + start as usize - 1))
+    *rest = rest.get(length + 1..)?;
+    Some(value)
 }
 
 /// A number from 0 to 255 without leading zeros.
@@ -551,4 +550,26 @@ fn flags(text: &[u8]) -> Option<u8> {
         };
         Some(mask | bits)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ipv4;
+    use std::net::Ipv4Addr;
+
+    proptest::proptest! {
+        #[test]
+        fn an_address_is_what_the_standard_library_takes_for_one(text in "(0|[1-9]?[0-9]|[0-9]{3,4}|[0-9.:]{0,3}|[\\PC])([.](0|[1-9][0-9]?|[12][0-9]{2}|[0-9/]{0,4})){2,4}") {
+            let line = format!("-s {text} -j DROP");
+            let mut rest = line.as_bytes();
+            let whole = |address: Ipv4Addr| (u32::from(address), u32::from(address));
+            if !text.contains('/') {
+                proptest::prop_assert_eq!(ipv4(&mut rest), text.parse().ok().map(whole));
+            }
+            let line = format!("-s {text}/24 -j DROP");
+            let mut rest = line.as_bytes();
+            let net = |address: Ipv4Addr| (u32::from(address) & !0xff, u32::from(address) | 0xff);
+            proptest::prop_assert_eq!(ipv4(&mut rest), text.parse().ok().map(net));
+        }
+    }
 }

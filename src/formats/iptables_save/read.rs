@@ -3,7 +3,7 @@
 //! A table that a later file, or a later part of one, opens again for the same family is emptied first, since that is what
 //! `iptables-restore` does; if rules are lost by it, that is a gap.
 
-use super::earlier::Earlier;
+use super::earlier::{Earlier, Noted};
 use super::family;
 use super::fast::{Fast, Made, Unread};
 use super::lower;
@@ -14,11 +14,12 @@ use super::ruleset::{Ruleset, Spot, Tab, TableKind};
 use super::syntax::{self, Command};
 use super::tails::{Tail, Tails};
 use super::words::Word;
-use crate::formats::{Disposition, Ledger, Lines, Reading};
+use crate::formats::{Disposition, Ledger, Reading};
 use crate::model::{Action, ChainId, Reference, Symbol};
 use crate::net::{Family, Field};
 use crate::text::{SourceId, Span};
 use std::ops::Range;
+use std::rc::Rc;
 
 /// What must be known of all files before the first line can be read; found out on the way, and then begun anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,13 +46,10 @@ pub(super) struct File<'r, 'a, 't> {
     pub(super) ruleset: &'a mut Ruleset<'t>,
     pub(super) modes: Modes,
     pub(super) text: &'t [u8],
-    /// The file's lines on the other side, if that was read before; otherwise this side's are noted for it.
+    /// The file's lines on the other side, if that was read before; …
     pub(super) earlier: Option<Earlier<'t>>,
-    pub(super) lines: Vec<Lines>,
-    /// Those with a MAC address that is not one.
-    pub(super) marked: Vec<u32>,
-    /// The chain of the last of the lines.
-    pub(super) noted: Option<ChainId>,
+    /// … otherwise this side's are noted for it.
+    pub(super) noted: Noted,
     pub(super) fast: Option<Fast<'t>>,
     /// Ends of lines of the open table.
     pub(super) tails: Tails<'t>,
@@ -65,19 +63,36 @@ pub(super) struct File<'r, 'a, 't> {
     families: Vec<Family>,
     /// The table that is open, for each family, and where its `*` stands.
     open: Option<Open>,
-    /// How many lines end with CR LF, and the first of them.
-    carriage: Option<(usize, Range<usize>)>,
-    /// How many lines hold a MAC address that is not one, and the first of them.
-    pub(super) no_macs: Option<(usize, Range<usize>)>,
+    /// Lines that end with CR LF.
+    carriage: Several,
+    /// Lines that hold a MAC address that is not one.
+    pub(super) no_macs: Several,
     tables: usize,
 }
 
+/// Lines of real rules are hardly ever shorter on average.
+const USUAL_LINE: usize = 64;
 /// A text with more gaps, or more jumps to chains that may come later, is not read to its end.
 const MOST_GAPS: usize = 10_000;
 
+/// How many lines there are of a sort, and the first of them.
+#[derive(Debug, Default)]
+pub(super) struct Several(Option<(usize, Range<usize>)>);
+
+impl Several {
+    pub(super) fn add(&mut self, line: Range<usize>) {
+        self.add_some(1, line);
+    }
+
+    pub(super) fn add_some(&mut self, found: usize, first: Range<usize>) {
+        let (count, _) = self.0.get_or_insert((0, first));
+        *count += found;
+    }
+}
+
 #[derive(Clone)]
 struct Open {
-    tabs: Vec<usize>,
+    tabs: Rc<[usize]>,
     kind: TableKind,
     at: Range<usize>,
 }
@@ -97,15 +112,16 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             }
         }
         let earlier = reading.earlier(file).map(Earlier::new);
+        if earlier.is_none() {
+            reading.store.reserve(text.len() / USUAL_LINE);
+        }
         Self {
             reading,
             ruleset,
             modes,
             text,
+            noted: Noted::new(earlier.is_none()),
             earlier,
-            lines: Vec::new(),
-            marked: Vec::new(),
-            noted: None,
             fast: None,
             tails: Tails::default(),
             last: None,
@@ -114,8 +130,8 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             ledger,
             families,
             open: None,
-            carriage: None,
-            no_macs: None,
+            carriage: Several::default(),
+            no_macs: Several::default(),
             tables: 0,
         }
     }
@@ -128,7 +144,9 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 at = end + 1;
                 continue;
             }
-            if let Some(next) = self.simple(at).or_else(|| self.again(at)) {
+            if self.earlier.is_none()
+                && let Some(next) = self.run(at)
+            {
                 at = next;
                 continue;
             }
@@ -137,8 +155,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             if end > at && self.text[end - 1] == b'\r' {
                 end -= 1;
                 let blank = self.text[at..end].iter().take_while(|byte| **byte == b' ' || **byte == b'\t').count();
-                let (count, _) = self.carriage.get_or_insert((0, at + blank..stop));
-                *count += 1;
+                self.carriage.add(at + blank..stop);
             }
             let stop = match self.quick(at, end) {
                 Some(end) => end.max(stop),
@@ -173,21 +190,21 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
     }
 
     fn finish(&mut self) {
-        if self.earlier.is_none() {
-            self.reading.remember(&self.ledger, std::mem::take(&mut self.lines), std::mem::take(&mut self.marked));
+        if let Some(taken) = self.noted.take() {
+            self.reading.remember(&self.ledger, taken);
         }
         if let Some(Open { tabs: _, kind, at }) = self.open.take() {
             let reason = format!("the table `{}` has no COMMIT: iptables-restore does not apply it", kind.name());
             self.ruleset.gaps.push((self.ledger.span(at.start, at.end), reason));
         }
-        if let Some((count, at)) = self.carriage.take() {
+        if let Some((count, at)) = self.carriage.0.take() {
             let reason = format!(
                 "{count} lines end with CR LF: iptables-restore takes the CR for a part of the last word and refuses the file; \
                  store it with LF"
             );
             self.ruleset.gaps.push((self.ledger.span(at.start, at.end), reason));
         }
-        if let Some((count, at)) = self.no_macs.take() {
+        if let Some((count, at)) = self.no_macs.0.take() {
             let reason = format!(
                 "{count} lines from here on hold a MAC address that is not one: iptables-restore refuses the file"
             );
@@ -273,7 +290,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 }
             }
         }
-        self.fast = match tabs.as_slice() {
+        self.fast = match &*tabs {
             [tab] if kind != TableKind::Nat => Some(Fast {
                 tab: *tab,
                 kind,
@@ -285,7 +302,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             }),
             _ => None,
         };
-        self.open = Some(Open { tabs, kind, at });
+        self.open = Some(Open { tabs: tabs.into(), kind, at });
     }
 
     fn chain(&mut self, start: usize, end: usize, name: &Word<'t>, policy: Option<&Word<'t>>, rest: Range<usize>) {
@@ -392,7 +409,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         }
         let mut claims: Option<Vec<(Range<usize>, Claim)>> = None;
         let mut refused = false;
-        for tab in tabs {
+        for tab in tabs.iter().copied() {
             let command = parse::command(self.text, start, end);
             let rule = (kind == TableKind::Nat || has_beside(&command)).then(|| normal::rule(&command));
             let mut meant = lower::lower(command, kind, self.ruleset.tabs[tab].family, self.modes.fragments);
@@ -490,9 +507,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         };
         let (addresses, no_mac) = ((on(Field::Source), on(Field::Destination)), meant.no_mac);
         let made = self.ruleset.rule(self.reading, Spot { tab, chain: id, position, at: span }, meant);
-        self.made = made
-            .filter(|_| text_decides)
-            .map(|(rule, rules)| Made { rule, rules, leads, no_mac, addresses });
+        self.made = made.filter(|_| text_decides).map(|(rule, rules)| Made { rule, rules, leads, no_mac, addresses });
     }
 
     /// The chain a rule goes to; it must have been declared.

@@ -239,12 +239,7 @@ impl<'t> Ruleset<'t> {
 
     /// Makes the rules of a line and puts them into their chain. What it made, if the same text is the same rules
     /// wherever it stands.
-    pub(super) fn rule(
-        &mut self,
-        reading: &mut Reading<'_>,
-        spot: Spot,
-        meant: Meant<'t>,
-    ) -> Option<(RuleId, u32)> {
+    pub(super) fn rule(&mut self, reading: &mut Reading<'_>, spot: Spot, meant: Meant<'t>) -> Option<(RuleId, u32)> {
         let Spot { tab, chain, position: _, at } = spot;
         let Meant {
             order: _,
@@ -268,8 +263,9 @@ impl<'t> Ruleset<'t> {
         let mut placed = false;
         {
             let name = reading.store.name(self.tabs[tab].model.get(chain).name);
-            let place = format!("{}/{}", self.tabs[tab].model.name, crate::text::escape(name));
-            let more = &mut self.tabs[tab].more[number];
+            let Tab { model, more, .. } = &mut self.tabs[tab];
+            let place = || format!("{}/{}", model.name, crate::text::escape(name));
+            let more = &mut more[number];
             more.writes.extend(writes.into_iter().map(|(truth, of)| (truth, of, at)));
             for unknown in conditions.iter_mut().flatten().filter_map(|term| match term {
                 Term::Opaque(unknown) => Some(unknown),
@@ -280,14 +276,14 @@ impl<'t> Ruleset<'t> {
                     Truth::Occurrence => {
                         let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
                         *count += 1;
-                        unknown.text = occurrence(&unknown.text, &place, *count);
+                        unknown.text = occurrence(&unknown.text, &place(), *count);
                         placed = true;
                     }
                     Truth::Marks | Truth::Recent | Truth::Sets | Truth::Hops | Truth::Service => {
                         let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
                         *count += 1;
                         // What other rules write is known at the end.
-                        unknown.place = occurrence("", &place, *count);
+                        unknown.place = occurrence("", &place(), *count);
                         wait = true;
                     }
                 }
@@ -334,10 +330,7 @@ impl<'t> Ruleset<'t> {
 
     /// Notes that a chain leads to another.
     pub(super) fn call(&mut self, tab: usize, chain: ChainId, name: Symbol, at: Span) {
-        let calls = &mut self.tabs[tab].more[chain.0 as usize].calls;
-        if calls.last().is_none_or(|(last, _)| *last != name) {
-            calls.push((name, at));
-        }
+        self::call(&mut self.tabs[tab].more[chain.0 as usize].calls, name, at);
     }
 
     /// The rules of a line in the store: one for each combination of alternatives.
@@ -447,7 +440,7 @@ impl<'t> Ruleset<'t> {
         let kind = self.tabs[tab].kind;
         let name = store.name(self.tabs[tab].model.get(chain).name);
         let hook = kind.hook(name);
-        let place = format!("{}/{}", self.tabs[tab].model.name, crate::text::escape(name));
+        let place = [&self.tabs[tab].model.name, "/", &crate::text::escape(name)].concat();
         let (conditions, _) = rule.rsplit_once(" -> ").unwrap_or((rule, ""));
         self.tabs[tab].more[chain.0 as usize].beside = true;
         let count = self.tabs[tab].more[chain.0 as usize].objects.entry(conditions.to_owned()).or_insert(0);
@@ -463,7 +456,7 @@ impl<'t> Ruleset<'t> {
         };
         self.objects.push(Object {
             kind: what,
-            address: format!("{place}{gap}{conditions}{nth}"),
+            address: [&place, gap, conditions, &nth].concat(),
             content: rule.to_owned(),
             elements: None,
             members: None,
@@ -549,6 +542,13 @@ pub(super) const TRACKED: &str = "the states in which later rules see the packet
 
 fn occurrence(text: &str, place: &str, count: u32) -> String {
     if count > 1 { format!("{text} in {place} (#{count})") } else { format!("{text} in {place}") }
+}
+
+/// Notes that a chain leads to another.
+pub(super) fn call(calls: &mut Vec<(Symbol, Span)>, name: Symbol, at: Span) {
+    if calls.last().is_none_or(|(last, _)| *last != name) {
+        calls.push((name, at));
+    }
 }
 
 /// A piece of the source that `line` is in.

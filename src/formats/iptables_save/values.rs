@@ -294,10 +294,15 @@ pub(super) fn flag_bytes(mask: u8, wanted: u8) -> Set {
     if wanted & !mask != 0 {
         return Set::empty();
     }
-    // The fillings of the bits that are not asked for, in order.
+    // The bits that are not asked for take all values, in order.
     let free = !mask;
-    let fillings = std::iter::successors(Some(0u8), |last| Some(last.wrapping_sub(free) & free).filter(|n| *n != 0));
-    fillings.map(|filling| u128::from(wanted | filling)).collect()
+    let mut filling = 0_u8;
+    let bytes = (0..1_u16 << free.count_ones()).map(|_| {
+        let byte = u128::from(wanted | filling);
+        filling = filling.wrapping_sub(free) & free;
+        (byte, byte)
+    });
+    Set::from_sorted(bytes)
 }
 
 fn flags(word: &Word<'_>) -> Result<u8, String> {

@@ -39,7 +39,7 @@ mod written;
 use super::account::Account;
 use super::ruleset::{Chain, Placed, Ruleset, Table};
 use super::syntax::{Family, Rule};
-use crate::formats::{Disposition, Lines, Reading};
+use crate::formats::{Disposition, Reading, Taken};
 use crate::model::{self, Action, ChainId, Families, OpaqueId, RuleId, Store, Symbol};
 use crate::text::{SourceId, Span, escape};
 use build::Builder;
@@ -59,7 +59,7 @@ pub(super) fn lower<'t>(
     reading: &mut Reading<'_>,
     ruleset: &Ruleset<'t>,
     account: &mut Account,
-) -> BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)> {
+) -> BTreeMap<SourceId, Taken> {
     let survey = Survey::of(ruleset);
     let dynamic = dynamic_sets(&survey);
     for table in &ruleset.tables {

@@ -7,7 +7,7 @@ use crate::formats::nftables::account::Account;
 use crate::formats::nftables::program::shares_text;
 use crate::formats::nftables::runs::{self, Body, COMMENT, Hole, Line, Read, Run, Shape};
 use crate::formats::nftables::syntax;
-use crate::formats::{Disposition, Lines, Reading};
+use crate::formats::{Disposition, Lines, Reading, Taken};
 use crate::model::{self, Other, RuleId};
 use crate::net::{Field, Set};
 use crate::text::{SourceId, Span};
@@ -40,7 +40,7 @@ pub(super) struct Known {
 /// The blocks of lines that reading the other side may take over, and the first lines of the shapes in each.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
-    by_source: BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)>,
+    by_source: BTreeMap<SourceId, Taken>,
     /// The shapes in the last block.
     shapes: Vec<u32>,
     open: bool,
@@ -178,9 +178,9 @@ impl<'r, 't> Lowering<'_, 'r, 't> {
         }
         let comment = rule.comment.as_ref().map(|comment| reading.store.symbol(&comment.text));
         let mut occurrences = Occurrences::default();
-        let made = self.builder(reading.store, place, "", &mut occurrences).rules(&meant, comment, |_, _| {
-            unreachable!("a rule with a shape leads to no block")
-        });
+        let made = self
+            .builder(reading.store, place, "", &mut occurrences)
+            .rules(&meant, comment, |_, _| unreachable!("a rule with a shape leads to no block"));
         let [made] = made.as_slice() else { return None };
         let known = Known { rule: *made, fields, width: shape.width(), notes, shared: shares_text(rule) };
         let again = known.with(reading, text, &values);
@@ -250,7 +250,7 @@ fn again(
 impl Remembered {
     /// The line is a rule of the model, whatever else the file says.
     fn keep(&mut self, at: Span, context: u32, rule: RuleId, shape: u32) {
-        let (blocks, marked) = self.by_source.entry(at.source).or_default();
+        let Taken { lines: blocks, ends: _, marked } = self.by_source.entry(at.source).or_default();
         match blocks.last_mut() {
             Some(last)
                 if self.open
@@ -276,9 +276,9 @@ impl Remembered {
     }
 
     /// What was kept, in the order of the texts.
-    pub(super) fn finish(self) -> BTreeMap<SourceId, (Vec<Lines>, Vec<u32>)> {
+    pub(super) fn finish(self) -> BTreeMap<SourceId, Taken> {
         let mut all = self.by_source;
-        for (blocks, marked) in all.values_mut() {
+        for Taken { lines: blocks, ends: _, marked } in all.values_mut() {
             blocks.sort_unstable_by_key(|block| block.start);
             marked.sort_unstable();
         }

@@ -22,7 +22,7 @@ pub(in crate::formats::nftables) struct Blocks<'t> {
 
 impl<'t> Blocks<'t> {
     pub(in crate::formats::nftables) fn new(earlier: Earlier<'t>) -> Self {
-        let Earlier { text, lines, marked, notes } = earlier;
+        let Earlier { text, lines, ends: _, marked, notes } = earlier;
         let mut by_line = HashMap::default();
         for (number, block) in lines.iter().enumerate() {
             by_line.entry(line(text, block.start as usize)).or_insert(number);
