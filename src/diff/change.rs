@@ -190,10 +190,12 @@ impl Change {
         tables: (TableId, TableId),
         own: [Place; 2],
     ) -> Vec<&ChainPair> {
-        let bases = |sided: Sided<'_>| -> Vec<Place> {
-            sided.configuration.filters.iter().flat_map(|f| &f.stages).map(|stage| (stage.table, stage.chain)).collect()
+        // Only those of the same table: there may be thousands of filters, each with a table of its own.
+        let bases = |sided: Sided<'_>, table: TableId| -> Vec<Place> {
+            let stages = sided.configuration.filters.iter().flat_map(|f| &f.stages).filter(|s| s.table == table);
+            stages.map(|stage| (stage.table, stage.chain)).collect()
         };
-        let (of_base, of_head) = (bases(base), bases(head));
+        let (of_base, of_head) = (bases(base, tables.0), bases(head, tables.1));
         let pairs = self.chain_pairs(&base.configuration.name).iter();
         let wanted = pairs.filter(|pair| {
             let in_base = pair.base.is_none_or(|p| p.0 == tables.0 && (p == own[0] || !of_base.contains(&p)));
