@@ -19,25 +19,25 @@ pub(super) struct Line<'c> {
 }
 
 /// Every line of a configuration, in order.
-pub(super) fn lines(configuration: &Configuration) -> impl Iterator<Item = Line<'_>> {
+pub(super) fn lines(configuration: &Configuration) -> impl Iterator<Item = Line<'_>> + Clone {
     configuration.tables.iter().flat_map(|table| table.chains.iter().flat_map(|chain| lines_of(table, chain)))
 }
 
 /// Every line of a chain, in order.
-pub(super) fn lines_of<'c>(table: &'c Table, chain: &'c Chain) -> impl Iterator<Item = Line<'c>> {
+pub(super) fn lines_of<'c>(table: &'c Table, chain: &'c Chain) -> impl Iterator<Item = Line<'c>> + Clone {
     let line = |(origin, rules)| Line { table: &table.name, chain, rules: &chain.rules[rules], origin };
     chain.origins.lines().map(line)
 }
 
 /// The lines of `base` that head does not have, wherever it has them and however it writes them. A line that stands
-/// twice on base and once on head is lost once.
+/// twice on base and once on head is lost once, in the chain that has fewer of it than before.
 pub(super) fn lost<'c>(base: &'c Configuration, head: Option<&Configuration>, store: &Store) -> Vec<Line<'c>> {
     missing(lines(base), head.into_iter().flat_map(lines), store)
 }
 
 /// Those of `base` that head does not have and that do not stand there as they are written either. What a line that
 /// still stands matches may be another thing: a set that it names was changed.
-pub(super) fn removed<'c, B: Iterator<Item = Line<'c>>, H: Iterator<Item = Line<'c>>>(
+pub(super) fn removed<'c, B: Iterator<Item = Line<'c>> + Clone, H: Iterator<Item = Line<'c>> + Clone>(
     base: impl Fn() -> B,
     head: impl Fn() -> H,
     store: &Store,
@@ -62,21 +62,28 @@ pub(super) fn removed<'c, B: Iterator<Item = Line<'c>>, H: Iterator<Item = Line<
 /// The same as [`lost`] for some lines of each side.
 pub(super) fn missing<'c, 'h>(
     base: impl Iterator<Item = Line<'c>>,
-    head: impl Iterator<Item = Line<'h>>,
+    head: impl Iterator<Item = Line<'h>> + Clone,
     store: &Store,
 ) -> Vec<Line<'c>> {
     // Most lines of most changes are the very same rules: those are told apart by number, which is cheap.
     let mut same: HashMap<&[RuleId], usize> = HashMap::new();
-    for line in head {
+    for line in head.clone() {
         *same.entry(line.rules).or_default() += 1;
     }
     let left: Vec<Line<'c>> = base.filter(|line| !take(&mut same, line.rules)).collect();
     if left.is_empty() {
         return left;
     }
+    // Others mean the same as one of their chain, or else as one of another.
+    let place = |line: &Line<'_>| (line.table.to_owned(), line.chain.name, meaning_of(line.rules, store));
+    let mut here: HashMap<_, usize> = HashMap::new();
+    for line in head.filter(|line| take(&mut same, line.rules)) {
+        *here.entry(place(&line)).or_default() += 1;
+    }
+    let left: Vec<Line<'c>> = left.into_iter().filter(|line| !take(&mut here, &place(line))).collect();
     let mut meanings: HashMap<Vec<Meaning>, usize> = HashMap::new();
-    for (rules, times) in same.into_iter().filter(|(_, times)| *times > 0) {
-        *meanings.entry(meaning_of(rules, store)).or_default() += times;
+    for ((_, _, meaning), times) in here {
+        *meanings.entry(meaning).or_default() += times;
     }
     left.into_iter().filter(|line| !take(&mut meanings, &meaning_of(line.rules, store))).collect()
 }

@@ -88,7 +88,7 @@ impl Origins {
     }
 
     /// The lines, and the rules that each is: neighbours that stand at one place.
-    pub fn lines(&self) -> impl Iterator<Item = (Span, Range<usize>)> + '_ {
+    pub fn lines(&self) -> impl Iterator<Item = (Span, Range<usize>)> + Clone + '_ {
         let mut origins = self.iter().enumerate().peekable();
         std::iter::from_fn(move || {
             let (first, origin) = origins.next()?;

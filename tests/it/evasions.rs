@@ -407,3 +407,79 @@ fn a_repair_rule_is_protected_by_its_address() {
     assert_eq!(check(&policy, &old, &rule("aws_security_group.web.id", "\"10.0.0.0/9\"")).code, 1);
     assert_eq!(check(&policy, &old, EMPTY).code, 1);
 }
+
+/// One group, written so that it lets something pass and so that it does not, in the notations of several providers.
+const DEFAULTS: &[(&str, &str, &str)] = &[
+    (
+        "a default that is given",
+        "resource \"scaleway_instance_security_group\" \"a\" {\n  inbound_default_policy = \"drop\"\n  outbound_default_policy = \"drop\"\n}\n",
+        "resource \"scaleway_instance_security_group\" \"a\" {\n  inbound_default_policy = \"accept\"\n  outbound_default_policy = \"drop\"\n}\n",
+    ),
+    (
+        "a default that is not given",
+        "resource \"scaleway_instance_security_group\" \"a\" {\n  inbound_default_policy = \"drop\"\n  outbound_default_policy = \"drop\"\n}\n",
+        "resource \"scaleway_instance_security_group\" \"a\" {\n  outbound_default_policy = \"drop\"\n}\n",
+    ),
+    (
+        "a rule for all",
+        "resource \"google_compute_firewall\" \"a\" {\n  network = \"a\"\n  source_ranges = [\"10.0.0.0/8\"]\n  allow {\n    protocol = \"all\"\n  }\n}\n",
+        "resource \"google_compute_firewall\" \"a\" {\n  network = \"a\"\n  source_ranges = [\"0.0.0.0/0\"]\n  allow {\n    protocol = \"all\"\n  }\n}\n",
+    ),
+    (
+        "a last rule for all",
+        "resource \"azurerm_network_security_group\" \"a\" {\n}\n",
+        "resource \"azurerm_network_security_group\" \"a\" {\n  security_rule {\n    name = \"all\"\n    priority = 4096\n    direction = \"Inbound\"\n    \
+         access = \"Allow\"\n    protocol = \"*\"\n    source_port_range = \"*\"\n    destination_port_range = \"*\"\n    source_address_prefix = \"*\"\n    \
+         destination_address_prefix = \"*\"\n  }\n}\n",
+    ),
+    (
+        "the only rule that closes a direction",
+        "resource \"hcloud_firewall\" \"a\" {\n  rule {\n    direction = \"out\"\n    protocol = \"tcp\"\n    port = \"443\"\n    destination_ips = [\"192.0.2.0/24\"]\n  }\n}\n",
+        "resource \"hcloud_firewall\" \"a\" {\n}\n",
+    ),
+];
+
+#[test]
+fn what_passes_where_no_rule_decides_is_seen_with_every_provider() {
+    let policy = with("check: default-action");
+    for (how, shut, open) in DEFAULTS {
+        assert_eq!(check(&policy, shut, shut).code, 0, "{how}");
+        let ran = check(&policy, shut, open);
+        assert_eq!(ran.code, 1, "{how}: {}", ran.out);
+        assert!(ran.out.contains("lets packets pass that no rule decides"), "{how}: {}", ran.out);
+    }
+}
+
+/// Two groups with the same rule, and the list of the first.
+fn twins(cidr: &str) -> String {
+    let group = |name: &str, cidr: &str| written(&[ssh(&[("cidr_blocks", cidr)])]).replace("\"web\"", name);
+    group("\"first\"", cidr) + &group("\"second\"", "[\"10.0.0.0/8\"]")
+}
+
+#[test]
+fn a_group_whose_rules_become_empty_is_seen_though_another_has_the_same() {
+    for kind in ["", ", kinds: [chain]", ", kinds: [aws_security_group]"] {
+        let policy = with(&format!("check: empty-input{kind}"));
+        let ran = check(&policy, &twins("[\"10.0.0.0/8\"]"), &twins("[]"));
+        assert_eq!(ran.code, 1, "{kind}: {}", ran.out);
+        assert!(ran.out.contains("aws_security_group.first"), "{kind}: {}", ran.out);
+        assert!(!ran.out.contains("aws_security_group.second"), "{kind}: {}", ran.out);
+    }
+    let whole = with("check: empty-input");
+    let ran = check(&whole, &rule("aws_security_group.web.id", "\"10.0.0.0/8\""), EMPTY);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+}
+
+#[test]
+fn what_a_default_group_let_pass_before_it_was_managed_is_not_guessed() {
+    let adopted = "resource \"aws_default_security_group\" \"web\" {\n}\n";
+    let policy = with("check: default-action");
+    for (old, new) in [("", adopted), (adopted, "")] {
+        let (old, new) = (format!("{EMPTY}{old}"), format!("{EMPTY}{new}"));
+        let ran = check(&policy, &old, &new);
+        assert_eq!(ran.code, 3, "{}", ran.out);
+        assert!(ran.out.contains("not managed here"), "{}", ran.out);
+    }
+    let tagged = adopted.replace("{\n", "{\n  tags = { a = \"b\" }\n");
+    assert_eq!(check(&policy, adopted, &tagged).code, 0);
+}

@@ -4,10 +4,10 @@
 
 use super::attributes::{Attributes, Known, addresses, peers, port_of, port_range};
 use super::line::{Condition, Line, Peer, Service};
-use super::points::{Direction, Manner};
-use super::words::{direction, verb};
+use super::points::{Direction, Manner, Ranks};
+use super::words::{direction, of_both_families, verb};
 use super::{Instance, Lowering, Mine, conditions};
-use crate::net::{Family, Set};
+use crate::net::Set;
 use crate::text::escape;
 
 pub(super) const KINDS: &[&str] =
@@ -16,15 +16,22 @@ pub(super) const KINDS: &[&str] =
 const GROUPS: &[&str] = &["azurerm_network_security_group"];
 const APPLICATIONS: &[&str] = &["azurerm_application_security_group"];
 
-/// "Rules are processed in priority order, with lower numbers processed before higher numbers"; the default rules are always
-/// there. Where no group is, "all traffic is allowed". "A flow record is created for existing connections."
+/// "Rules are processed in priority order, with lower numbers processed before higher numbers … Once traffic matches a rule,
+/// processing stops"; "you can't remove the default rules"; "the flow record allows a network security group to be stateful"
+/// (learn.microsoft.com, "Azure network security groups overview"). Where no group is, all traffic is allowed.
 const MANNER: Manner = Manner { absent: true, otherwise: false, tracks: true, ordered: true, ipv6: true };
 
+/// "You can't create two security rules with the same priority and direction."
+const PRIORITY: &str = "priority";
+/// "A number between 100 and 4096."
+const PRIORITIES: std::ops::RangeInclusive<i128> = 100..=4096;
+
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
+    let mut ranks = Ranks::default();
     for (kind, instance) in mine {
         match *kind {
-            "azurerm_network_security_group" => group(lowering, kind, instance),
-            "azurerm_network_security_rule" => single(lowering, kind, instance),
+            "azurerm_network_security_group" => group(lowering, kind, instance, &mut ranks),
+            "azurerm_network_security_rule" => single(lowering, kind, instance, &mut ranks),
             _ => application(lowering, kind, instance),
         }
     }
@@ -42,9 +49,9 @@ fn application(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &I
     lowering.object(kind, instance, content);
 }
 
-fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance) {
+fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, ranks: &mut Ranks) {
     for direction in Direction::BOTH {
-        lowering.points.declare(&instance.address, direction, MANNER, instance.origin);
+        lowering.declare(instance, direction, MANNER);
     }
     let Some(mut group) = Attributes::open(&instance.body, lowering.account) else { return };
     for (block, condition) in group.items("security_rule").with_conditions(&instance.address) {
@@ -61,7 +68,9 @@ fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instanc
         rule.close(lowering.account);
         if let Some((direction, mut line)) = line {
             line.conditions.extend(conditions(instance).into_iter().chain(condition));
-            lowering.points.add(&instance.address, direction, MANNER, line);
+            if ranks.take(&instance.address, direction, &line, PRIORITY, lowering.account) {
+                lowering.points.add(&instance.address, direction, MANNER, line);
+            }
         }
     }
     for (direction, line) in defaults(instance) {
@@ -74,8 +83,7 @@ fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instanc
     lowering.group(kind, instance, &["security_rule"]);
 }
 
-/// "Default security rules": `AllowVnetInBound`, `AllowAzureLoadBalancerInBound`, `AllowVnetOutBound`, `AllowInternetOutBound`; what
-/// they leave is denied.
+/// "Default security rules" 65000 and 65001 of each direction; what they leave is denied by those of 65500.
 fn defaults(instance: &Instance) -> Vec<(Direction, Line)> {
     let tag = |end: &str, tag: &str| vec![Peer::If(tagged(end, tag))];
     let line = |rank: i128, name: &str, sources: Vec<Peer>, destinations: Vec<Peer>| {
@@ -102,7 +110,7 @@ fn tagged(end: &str, tag: &str) -> Condition {
     Condition::new(format!("{end} is in the service tag {tag}"))
 }
 
-fn single(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance) {
+fn single(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, ranks: &mut Ranks) {
     let Some(mut rule) = Attributes::open(&instance.body, lowering.account) else { return };
     rule.at = instance.origin;
     let of = match rule.text("network_security_group_name", lowering.account) {
@@ -120,6 +128,7 @@ fn single(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instan
         line.conditions.extend(conditions(instance));
     }
     lowering.rules(kind, instance, &of, &lines);
+    lines.retain(|(direction, line)| ranks.take(&of, *direction, line, PRIORITY, lowering.account));
     lowering.add(&of, |_| MANNER, lines);
 }
 
@@ -129,7 +138,11 @@ fn rule(lowering: &mut Lowering<'_, '_>, rule: &mut Attributes<'_>) -> Option<(D
     let direction = direction(rule, "direction", ["Inbound", "Outbound"], lowering);
     let allow = verb(rule, "access", ["Allow", "Deny"], lowering);
     let rank = match rule.number("priority", lowering.account) {
-        Some(Known::Is(rank)) => Some(rank),
+        Some(Known::Is(rank)) if PRIORITIES.contains(&rank) => Some(rank),
+        Some(Known::Is(rank)) => {
+            lowering.account.gap(at, format!("{rank} is not a priority: Azure refuses it"));
+            None
+        }
         Some(Known::Not(name)) => {
             let name = escape(name.as_bytes());
             lowering.account.gap(at, format!("its place is not known, because its priority is not: `{name}`"));
@@ -164,7 +177,7 @@ fn protocols(lowering: &mut Lowering<'_, '_>, rule: &mut Attributes<'_>) -> Vec<
             "*" => vec![Service::ANY],
             "tcp" => vec![Service::of(6)],
             "udp" => vec![Service::of(17)],
-            "icmp" => vec![Service::of(1).only(Family::Ipv4), Service::of(58).only(Family::Ipv6)],
+            "icmp" => of_both_families(Service::of(1)),
             "esp" => vec![Service::of(50)],
             "ah" => vec![Service::of(51)],
             _ => {

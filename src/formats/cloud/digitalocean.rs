@@ -5,12 +5,13 @@
 use super::attributes::{Attributes, Known, peers, text_of};
 use super::line::{Condition, Line, Peer};
 use super::points::{Direction, Manner};
-use super::words::{between, end_of, has_ports, protocol, service, to_ports};
+use super::words::{between, end_of, has_ports, of_both_families, protocol, service, to_ports};
 use super::{Lowering, Mine, conditions};
 
 pub(super) const KINDS: &[&str] = &["digitalocean_firewall"];
 
-/// "Firewalls block all traffic that isn't expressly permitted by a rule", in both directions; without one nothing is blocked.
+/// "If no inbound rules are configured, no incoming traffic is permitted. … If no outbound rules are configured, no outbound
+/// traffic is permitted" (docs.digitalocean.com, "How to Configure Firewall Rules"); without a firewall nothing is blocked.
 const MANNER: Manner = Manner { absent: true, ..Manner::GROUP };
 
 /// The arguments that name the far end by something other than addresses, and what that is called.
@@ -25,7 +26,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     for (kind, instance) in mine {
         let Some(mut firewall) = Attributes::open(&instance.body, lowering.account) else { continue };
         for (direction, name) in [(Direction::Ingress, "inbound_rule"), (Direction::Egress, "outbound_rule")] {
-            lowering.points.declare(&instance.address, direction, MANNER, instance.origin);
+            lowering.declare(instance, direction, MANNER);
             let end = end_of(direction);
             for (block, condition) in firewall.items(name).with_conditions(&instance.address) {
                 let Some(mut rule) = Attributes::open(block, lowering.account) else { continue };
@@ -40,6 +41,9 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
                 let protocol = protocol(&mut rule, "protocol", &["all"], lowering);
                 let ports = rule.text("port_range", lowering.account);
                 rule.close(lowering.account);
+                if far.is_empty() {
+                    lowering.account.gap(block.at, format!("the rule has no {end}"));
+                }
                 let Some(protocol) = protocol else { continue };
                 let mut line = Line::new(true, block.at);
                 let mut service = service(protocol.clone());
@@ -55,7 +59,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
                     }
                     None => {}
                 }
-                line.services = vec![service];
+                line.services = of_both_families(service);
                 line.conditions.extend(conditions(instance).into_iter().chain(condition));
                 between(&mut line, direction, far);
                 lowering.points.add(&instance.address, direction, MANNER, line);

@@ -3,7 +3,7 @@
 //! registry: `exoscale_security_group`, `exoscale_security_group_rule`, `exoscale_security_group_rules`; community.exoscale.com,
 //! "Security Groups".
 
-use super::attributes::{Attributes, messages, peers, port_of, text_of};
+use super::attributes::{Attributes, Known, messages, peers, port_of, text_of};
 use super::line::{Line, Peer};
 use super::points::{Direction, Manner};
 use super::words::{between, direction, end_of, from_to, has_ports, protocol, service, to_ports};
@@ -15,8 +15,8 @@ pub(super) const KINDS: &[&str] =
 
 const GROUPS: &[&str] = &["exoscale_security_group"];
 
-/// "By default, all incoming traffic is blocked and all outgoing traffic is allowed"; with an egress rule, only what such
-/// rules allow.
+/// "All outgoing traffic is allowed. All incoming traffic is forbidden. … However, as soon as you define an outbound rule,
+/// outbound traffic is only allowed for the defined outbound rules" (community.exoscale.com, "Security Groups").
 const fn manner(direction: Direction) -> Manner {
     match direction {
         Direction::Ingress => Manner::GROUP,
@@ -28,7 +28,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     let mut externals: Vec<(String, Vec<Peer>)> = Vec::new();
     for (kind, instance) in mine.iter().filter(|(kind, _)| *kind == "exoscale_security_group") {
         for direction in Direction::BOTH {
-            lowering.points.declare(&instance.address, direction, manner(direction), instance.origin);
+            lowering.declare(instance, direction, manner(direction));
         }
         let Some(mut group) = Attributes::open(&instance.body, lowering.account) else { continue };
         group.inert(&["name", "description", "id", "labels", "zone"], "not about packets", lowering.account);
@@ -38,7 +38,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
         lowering.group(kind, instance, &[]);
         externals.push((instance.address.to_string(), sources));
     }
-    let mut closed: Vec<String> = Vec::new();
+    let mut closing: Vec<(String, Line)> = Vec::new();
     for (kind, instance) in mine.iter().filter(|(kind, _)| *kind != "exoscale_security_group") {
         let Some(mut rule) = Attributes::open(&instance.body, lowering.account) else { continue };
         rule.at = instance.origin;
@@ -61,16 +61,13 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
         for (_, line) in &mut lines {
             line.conditions.extend(conditions(instance));
         }
-        let egress =
-            |(direction, line): &(Direction, Line)| *direction == Direction::Egress && line.conditions.is_empty();
-        if lines.iter().any(egress) {
-            closed.push(of.clone());
-        }
+        let egress = lines.iter().filter(|(direction, _)| *direction == Direction::Egress);
+        closing.extend(egress.map(|(_, line)| (of.clone(), line.clone())));
         lowering.rules(kind, instance, &of, &lines);
         lowering.add(&of, manner, lines);
     }
-    for group in closed {
-        lowering.points.otherwise(&group, Direction::Egress, false, None);
+    for (group, line) in closing {
+        lowering.points.close(&group, Direction::Egress, &line.conditions, line.origin);
     }
 }
 
@@ -93,10 +90,19 @@ fn single(
     if far.is_empty() {
         lowering.account.gap(rule.at, "the rule names neither a prefix nor a group: Exoscale refuses it");
     }
-    // "Defaults to `tcp`".
+    // The provider's default is TCP.
     let protocol = protocol(rule, "protocol", &["all"], lowering).unwrap_or(Ok(Some(6)));
-    let (first, last) = (rule.number("start_port", lowering.account), rule.number("end_port", lowering.account));
-    let message = [rule.number("icmp_type", lowering.account), rule.number("icmp_code", lowering.account)];
+    // The provider does not send the port 0: it is as good as not given.
+    let given = |port: &Known<i128>| *port != Known::Is(0);
+    let first = rule.number("start_port", lowering.account);
+    let last = rule.number("end_port", lowering.account).filter(given);
+    if last.is_none() {
+        rule.inert(&["end_port"], "0 is not given", lowering.account);
+        if !first.as_ref().is_some_and(given) {
+            rule.inert(&["start_port"], "0 is not given", lowering.account);
+        }
+    }
+    let message = icmp(rule, lowering);
     let mut service = service(protocol.clone());
     match (&protocol, &first, &last) {
         (Ok(Some(1 | 58)), _, _) => {
@@ -105,8 +111,11 @@ fn single(
         (_, Some(first), Some(last)) if has_ports(&protocol) => {
             service = from_to(service, first, last, rule.at, lowering.account);
         }
-        (_, Some(one), None) | (_, None, Some(one)) if has_ports(&protocol) => {
-            service = from_to(service, one, one, rule.at, lowering.account);
+        (_, Some(first), None) if has_ports(&protocol) && given(first) => {
+            lowering.account.gap(rule.at, "the rule has a `start_port` and no `end_port`");
+        }
+        (_, None, Some(_)) if has_ports(&protocol) => {
+            lowering.account.gap(rule.at, "the rule has an `end_port` and no `start_port`");
         }
         (_, Some(_) | None, Some(_) | None) => {}
     }
@@ -121,6 +130,11 @@ fn single(
     line.services = vec![service];
     between(&mut line, direction, far);
     vec![(direction, line)]
+}
+
+/// Type and code of ICMP: the provider sends 0 for what is not given.
+fn icmp(rule: &mut Attributes<'_>, lowering: &mut Lowering<'_, '_>) -> [Option<Known<i128>>; 2] {
+    ["icmp_type", "icmp_code"].map(|name| Some(rule.number(name, lowering.account).unwrap_or(Known::Is(0))))
 }
 
 /// Blocks of prefixes, groups and ports.
@@ -140,7 +154,7 @@ fn several(
                 far.extend(members(lowering, &other, end, externals));
             }
             let protocol = protocol(&mut rule, "protocol", &["all"], lowering).unwrap_or(Ok(Some(6)));
-            let message = [rule.number("icmp_type", lowering.account), rule.number("icmp_code", lowering.account)];
+            let message = icmp(&mut rule, lowering);
             let mut services = Vec::new();
             for port in rule.items("ports").all() {
                 let Some(known) = port_of(&port, lowering.account) else { continue };

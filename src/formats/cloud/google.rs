@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const KINDS: &[&str] = &["google_compute_firewall"];
 
 const NETWORKS: &[&str] = &["google_compute_network"];
-/// "priority … defaults to 1000".
+/// "When not specified, the value assumed is 1000."
 const PRIORITY: i128 = 1000;
 /// What the decision point of the hosts that no rule names is called.
 const OTHERS: &str = "other hosts";
@@ -135,15 +135,14 @@ fn rule(lowering: &mut Lowering<'_, '_>, instance: &Instance, out: &mut Vec<Rule
     let mut destinations = peers(&rule.items("destination_ranges"), "destination", None, lowering.account);
     if sources.is_empty() {
         sources.push(match direction {
-            // "If you omit … the source IPv4 range 0.0.0.0/0" is used.
-            Direction::Ingress => Peer::Known(Family::Ipv4, Set::range(0, u32::MAX.into())),
+            Direction::Ingress => everyone(&destinations),
             Direction::Egress => Peer::Any,
         });
     }
     if destinations.is_empty() {
         destinations.push(match direction {
             Direction::Ingress => Peer::Any,
-            Direction::Egress => Peer::Known(Family::Ipv4, Set::range(0, u32::MAX.into())),
+            Direction::Egress => everyone(&sources),
         });
     }
     let comment = rule.comment("description", lowering.account);
@@ -156,7 +155,7 @@ fn rule(lowering: &mut Lowering<'_, '_>, instance: &Instance, out: &mut Vec<Rule
             any = true;
             let Some(services) = services(lowering, block) else { continue };
             let mut line = Line::new(allow, at);
-            // "If two rules have the same priority, the one that denies takes precedence."
+            // "DENY rules take precedence over ALLOW rules having equal priority."
             line.rank = priority * 2 + i128::from(allow);
             line.comment = comment.clone();
             (line.sources, line.destinations) = (sources.clone(), destinations.clone());
@@ -177,6 +176,15 @@ fn rule(lowering: &mut Lowering<'_, '_>, instance: &Instance, out: &mut Vec<Rule
     rule.inert(&["log_config", "enable_logging"], "logging", lowering.account);
     rule.inert(&["timeouts", "params"], "how it is made and deleted", lowering.account);
     rule.close(lowering.account);
+}
+
+/// The far end of a rule that does not say it: "Google Cloud uses the default source IPv4 address range 0.0.0.0/0 … The default value
+/// does not include IPv6 sources" (cloud.google.com, "VPC firewall rules"); unless the near end is one of IPv6.
+fn everyone(near: &[Peer]) -> Peer {
+    if near.iter().any(|peer| matches!(peer, Peer::Known(Family::Ipv6, _))) {
+        return Peer::Any;
+    }
+    Peer::Known(Family::Ipv4, Set::range(0, u32::MAX.into()))
 }
 
 /// Names of hosts: `tag web`.

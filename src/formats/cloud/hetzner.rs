@@ -5,20 +5,22 @@
 use super::attributes::{Attributes, peers};
 use super::line::Line;
 use super::points::{Direction, Manner};
-use super::words::{between, direction, has_ports, protocol, service, to_ports};
+use super::words::{between, direction, has_ports, of_both_families, protocol, service, to_ports};
 use super::{Lowering, Mine, conditions};
 
 pub(super) const KINDS: &[&str] = &["hcloud_firewall"];
 
-/// "If no inbound rules are set, all inbound traffic is dropped"; without a firewall nothing is.
+/// "The inbound direction has an implicit "deny" at the end. … If you don't define any rules here, all inbound traffic will be
+/// dropped" (docs.hetzner.com, "Cloud Firewalls", FAQ). They "are stateful"; without a firewall nothing is dropped.
 const INGRESS: Manner = Manner { absent: true, ..Manner::GROUP };
-/// "If no outbound rules are set, all outbound traffic is allowed"; with one, only what such rules allow.
+/// "If you don't define any rules for the outbound direction, all traffic is allowed. If you define one or more outbound rules,
+/// the outbound direction also changes to implicit "deny"" (ibid.).
 const EGRESS: Manner = Manner { otherwise: true, ..INGRESS };
 
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     for (kind, instance) in mine {
-        lowering.points.declare(&instance.address, Direction::Ingress, INGRESS, instance.origin);
-        lowering.points.declare(&instance.address, Direction::Egress, EGRESS, instance.origin);
+        lowering.declare(instance, Direction::Ingress, INGRESS);
+        lowering.declare(instance, Direction::Egress, EGRESS);
         let Some(mut firewall) = Attributes::open(&instance.body, lowering.account) else { continue };
         for (block, condition) in firewall.items("rule").with_conditions(&instance.address) {
             let Some(mut rule) = Attributes::open(block, lowering.account) else { continue };
@@ -51,12 +53,12 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
             }
             let mut line = Line::new(true, block.at);
             line.comment = comment;
-            line.services = vec![service];
+            line.services = of_both_families(service);
             line.conditions.extend(conditions(instance).into_iter().chain(condition));
             let far = peers(&far, end, None, lowering.account);
             between(&mut line, direction, far);
-            if direction == Direction::Egress && line.conditions.is_empty() {
-                lowering.points.otherwise(&instance.address, Direction::Egress, false, None);
+            if direction == Direction::Egress {
+                lowering.points.close(&instance.address, direction, &line.conditions, line.origin);
             }
             let manner = if direction == Direction::Ingress { INGRESS } else { EGRESS };
             lowering.points.add(&instance.address, direction, manner, line);

@@ -126,6 +126,11 @@ impl Line {
         }
     }
 
+    /// Whether there are packets that it is about.
+    pub(super) fn matches(&self) -> bool {
+        !self.sources.is_empty() && !self.destinations.is_empty() && !self.services.is_empty()
+    }
+
     /// The rules of the model that it is, alternatives of one another, in an order that depends on its meaning only.
     pub(super) fn draw(&self) -> Vec<Drawn> {
         let mut out = BTreeSet::new();

@@ -125,7 +125,7 @@ struct Lowering<'a, 'i> {
 struct Index<'i> {
     addresses: BTreeMap<&'i str, &'i Instance>,
     ids: BTreeMap<Arc<str>, &'i Instance>,
-    names: BTreeMap<(Arc<str>, Arc<str>), &'i Instance>,
+    names: BTreeMap<(Arc<str>, Arc<str>), Vec<&'i Instance>>,
 }
 
 impl<'i> Index<'i> {
@@ -140,16 +140,18 @@ impl<'i> Index<'i> {
                 }
             }
             if let Some(name) = body.get("name").and_then(Value::as_text) {
-                index.names.insert((Arc::clone(&instance.kind), name), instance);
+                index.names.entry((Arc::clone(&instance.kind), name)).or_default().push(instance);
             }
         }
         index
     }
 
-    /// The resource that a text names by its id, or by its name if it is of one of these types.
-    fn written(&self, text: &str, kinds: &[&str]) -> Option<&'i Instance> {
-        let named = |kind: &&str| self.names.get(&(Arc::from(*kind), Arc::from(text))).copied();
-        self.ids.get(text).copied().or_else(|| kinds.iter().find_map(named))
+    /// The resources that a text names by their id, or by their name if they are of one of these types.
+    fn written(&self, text: &str, kinds: &[&str]) -> &[&'i Instance] {
+        if let Some(only) = self.ids.get(text) {
+            return std::slice::from_ref(only);
+        }
+        kinds.iter().find_map(|kind| self.names.get(&(Arc::from(*kind), Arc::from(text)))).map_or(&[], Vec::as_slice)
     }
 
     /// The resource that an unknown value is, or is an attribute of: `aws_security_group.web.id`. Where only one of several
@@ -179,8 +181,14 @@ impl<'i> Lowering<'_, 'i> {
     fn target(&mut self, known: &Known<Arc<str>>, kinds: &[&'static str], at: Span) -> String {
         match known {
             Known::Is(text) => match self.index.written(text, kinds) {
-                Some(instance) => instance.address.to_string(),
-                None => text.to_string(),
+                [] => text.to_string(),
+                [instance] => instance.address.to_string(),
+                [_, _, ..] => {
+                    let reason =
+                        format!("several are called `{}`: which is meant is not known", escape(text.as_bytes()));
+                    self.account.gap(at, reason);
+                    text.to_string()
+                }
             },
             Known::Not(unknown) => {
                 if let Some(instance) = self.index.referred(unknown) {
@@ -216,6 +224,27 @@ impl<'i> Lowering<'_, 'i> {
     fn group(&mut self, kind: &'static str, instance: &Instance, rules: &[&str]) {
         let content = content::of(&instance.body, rules);
         self.object(kind, instance, content).elements = Some(0);
+    }
+
+    /// A group that is there without the resource: "when Terraform first adopts the default security group, it immediately
+    /// removes all ingress and egress rules"; removing the resource "will not destroy the Security Group. All ingress or egress
+    /// rules will be left as they are" (registry: `aws_default_security_group`, likewise `aws_default_network_acl`). So only
+    /// what changes while it is managed can be computed.
+    fn adopted(&mut self, kind: &'static str, instance: &Instance) {
+        self.group(kind, instance, &["ingress", "egress", "tags", "subnet_ids"]);
+        let object = self.objects.last_mut().expect("one has just been added");
+        object.uncomputed = Some("what it lets pass while it is not managed here is not in the files");
+    }
+
+    /// There is a decision point of a resource. Where that may not be there, packets may pass as without it.
+    fn declare(&mut self, instance: &Instance, direction: Direction, manner: Manner) {
+        self.points.declare(&instance.address, direction, manner, instance.origin);
+        if let Some(name) = instance.existence.as_ref().filter(|_| manner.absent) {
+            let mut line = words::anything(instance.origin);
+            line.rank = i128::MIN;
+            line.conditions.push(Condition::new(format!("{name} is not there")));
+            self.points.add(&instance.address, direction, manner, line);
+        }
     }
 
     /// A resource that is a rule, or several.

@@ -25,12 +25,14 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
 }
 
 /// "delete_default_rules - Whether or not to delete the default egress security rules. This is `false` by default": they let all
-/// IPv4 and IPv6 packets out.
+/// IPv4 and IPv6 packets out (registry: `openstack_networking_secgroup_v2`, "Default Security Group Rules").
 fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance) {
-    for direction in Direction::BOTH {
-        lowering.points.declare(&instance.address, direction, MANNER, instance.origin);
-    }
     let Some(mut group) = Attributes::open(&instance.body, lowering.account) else { return };
+    // "Indicates if the security group is stateful or stateless. … Defaults to true."
+    let tracks = matches!(group.truth("stateful", lowering.account), Some(Known::Is(true)) | None);
+    for direction in Direction::BOTH {
+        lowering.declare(instance, direction, Manner { tracks, ..MANNER });
+    }
     let defaults = match group.truth("delete_default_rules", lowering.account) {
         Some(Known::Is(true)) => None,
         Some(Known::Is(false)) | None => Some(None),
@@ -42,9 +44,6 @@ fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instanc
         line.conditions.extend(condition.into_iter().chain(conditions(instance)));
         between(&mut line, Direction::Egress, vec![Peer::Any]);
         lowering.points.add(&instance.address, Direction::Egress, MANNER, line);
-    }
-    if let Some(Known::Is(false)) = group.truth("stateful", lowering.account) {
-        lowering.account.gap(instance.origin, "a group that does not track connections is not known here");
     }
     let names = ["name", "description", "tenant_id", "region", "tags", "all_tags", "id"];
     group.inert(&names, "not about packets", lowering.account);
@@ -72,8 +71,10 @@ fn rule(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance
             None
         }
     };
-    // "If omitted, the rule matches any protocol."
+    // "Empty string or omitted (any protocol)"; "the string any (or integer 0) means all IP protocols".
     let protocol = protocol(&mut rule, "protocol", &["", "any", "0"], lowering).unwrap_or(Ok(None));
+    // For packets of IPv6 `icmp` is what `icmpv6` is.
+    let protocol = if protocol == Ok(Some(1)) && family == Some(Family::Ipv6) { Ok(Some(58)) } else { protocol };
     let (first, last) =
         (rule.number("port_range_min", lowering.account), rule.number("port_range_max", lowering.account));
     let unset = |known: &Option<Known<i128>>| matches!(known, None | Some(Known::Is(0)));

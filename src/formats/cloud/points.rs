@@ -1,7 +1,7 @@
 //! The decision points of a configuration in the making, and the objects beside them.
 
-use super::Instance;
-use super::line::{Condition, Drawn, Line, domain};
+use super::line::{Condition, Drawn, Line, Peer, Service, domain};
+use super::{Account, Instance};
 use crate::model::{Action, Configuration, Families, Filter, Object, Stage, Store, Table, TableId};
 use crate::net::Family;
 use crate::text::{Span, escape};
@@ -82,14 +82,30 @@ impl Points {
         }
     }
 
+    /// A rule is there under these conditions, and where it is, nothing passes that no rule lets pass.
+    pub(super) fn close(&mut self, address: &str, direction: Direction, conditions: &[Condition], at: Span) {
+        if conditions.is_empty() {
+            return self.otherwise(address, direction, false, None);
+        }
+        if let Some(point) = self.points.get_mut(&(escape(address.as_bytes()), direction)) {
+            let mut line = Line::new(false, at);
+            line.rank = i128::MAX;
+            (line.sources, line.destinations, line.services) = (vec![Peer::Any], vec![Peer::Any], vec![Service::ANY]);
+            line.conditions = conditions.to_vec();
+            point.manner.ordered = true;
+            point.lines.push(line);
+        }
+    }
+
     /// Adds a rule, at a point that may not be declared here: then it is as `manner` says.
     pub(super) fn add(&mut self, address: &str, direction: Direction, manner: Manner, line: Line) {
         self.point(address, direction, manner).lines.push(line);
     }
 
-    /// How many rules a point has.
+    /// How many rules a point has that match anything.
     pub(super) fn count(&self, address: &str, direction: Direction) -> usize {
-        self.points.get(&(escape(address.as_bytes()), direction)).map_or(0, |point| point.lines.len())
+        let point = self.points.get(&(escape(address.as_bytes()), direction));
+        point.map_or(0, |point| point.lines.iter().filter(|line| line.matches()).count())
     }
 
     fn point(&mut self, address: &str, direction: Direction, manner: Manner) -> &mut Point {
@@ -127,7 +143,13 @@ impl Points {
             configuration.filters.push(Filter {
                 id: format!("{}/{address}/{}", configuration.name, direction.name()),
                 domain: domain(manner.tracks, families),
-                stages: vec![Stage { table: at, chain: id, families: seen, otherwise, otherwise_at }],
+                stages: vec![Stage {
+                    table: at,
+                    chain: id,
+                    families: seen,
+                    otherwise,
+                    otherwise_at: otherwise_at.or(declared),
+                }],
                 absent: manner.absent,
             });
         }
@@ -174,4 +196,37 @@ pub(super) fn object(kind: &'static str, instance: &Instance, content: String) -
 /// The condition that something is there at all.
 pub(super) fn existence(name: &str) -> Condition {
     Condition::new(format!("{name} is there"))
+}
+
+/// What each rank of ordered rules is given to.
+#[derive(Debug, Default)]
+pub(super) struct Ranks(BTreeMap<(String, Direction, i128), Line>);
+
+impl Ranks {
+    /// Whether the rule is another one than those before: two of one rank that say the same are one. Otherwise there is no
+    /// telling which comes first, and the provider refuses the second.
+    pub(super) fn take(
+        &mut self,
+        of: &str,
+        direction: Direction,
+        line: &Line,
+        rank: &str,
+        account: &mut Account,
+    ) -> bool {
+        let key = (of.to_owned(), direction, line.rank);
+        match self.0.get(&key) {
+            None => {
+                self.0.insert(key, line.clone());
+                true
+            }
+            Some(other) if other.draw() == line.draw() => false,
+            Some(other) => {
+                if other.conditions.is_empty() && line.conditions.is_empty() {
+                    let reason = format!("the {rank} {} is given twice in `{}`", line.rank, escape(of.as_bytes()));
+                    account.gap(line.origin, reason);
+                }
+                true
+            }
+        }
+    }
 }

@@ -5,9 +5,10 @@
 use super::attributes::{Attributes, Known, peers};
 use super::line::{Condition, Line, Peer, Service};
 use super::points::{Direction, Manner};
-use super::words::{between, end_of, protocol, service, to_ports, verb};
+use super::words::{between, end_of, of_both_families, protocol, service, to_ports, verb};
 use super::{Instance, Lowering, Mine, conditions};
-use crate::net::Set;
+use crate::net::{Family, Set};
+use std::collections::BTreeSet;
 
 pub(super) const KINDS: &[&str] = &["scaleway_instance_security_group", "scaleway_instance_security_group_rules"];
 
@@ -22,11 +23,16 @@ const BLOCKS: [(Direction, &str, &str); 2] = [
     (Direction::Egress, "outbound_rule", "outbound_default_policy"),
 ];
 
+/// Ranks before those of the rules in order: of what the platform adds, and of rules whose place is not known.
+const PLATFORM: i128 = -2;
+const ANYWHERE: i128 = -1;
+
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
+    let mut ruled = BTreeSet::new();
     for (kind, instance) in mine {
         let Some(mut group) = Attributes::open(&instance.body, lowering.account) else { continue };
         if *kind == "scaleway_instance_security_group" {
-            self::group(lowering, kind, instance, &mut group);
+            self::group(lowering, kind, instance, &mut group, &mut ruled);
         } else {
             let of = match group.text("security_group_id", lowering.account) {
                 Some(known) => lowering.target(&known, GROUPS, instance.origin),
@@ -37,6 +43,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
             };
             let lines = rules(lowering, instance, &mut group);
             lowering.rules(kind, instance, &of, &lines);
+            in_one_place(lowering, instance, &of, &lines, &mut ruled);
             lowering.add(&of, |_| MANNER, lines);
         }
         group.inert(&["id", "zone"], "not about packets", lowering.account);
@@ -44,7 +51,28 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     }
 }
 
-fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, group: &mut Attributes<'_>) {
+/// "In order to guaranty rules order in a given security group only one scaleway_instance_security_group_rules is allowed per
+/// security group", and none beside rules in the group itself.
+fn in_one_place(
+    lowering: &mut Lowering<'_, '_>,
+    instance: &Instance,
+    of: &str,
+    lines: &[(Direction, Line)],
+    ruled: &mut BTreeSet<String>,
+) {
+    if !lines.is_empty() && !ruled.insert(of.to_owned()) {
+        let reason = "the group has rules in another resource too: which come first is not known";
+        lowering.account.gap(instance.origin, reason);
+    }
+}
+
+fn group(
+    lowering: &mut Lowering<'_, '_>,
+    kind: &'static str,
+    instance: &Instance,
+    group: &mut Attributes<'_>,
+    ruled: &mut BTreeSet<String>,
+) {
     // "stateful - (Defaults to `true`)".
     let tracks = match group.truth("stateful", lowering.account) {
         Some(Known::Is(stateful)) => stateful,
@@ -53,7 +81,7 @@ fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instanc
     };
     for (direction, _, policy) in BLOCKS {
         let manner = Manner { tracks, ..MANNER };
-        lowering.points.declare(&instance.address, direction, manner, instance.origin);
+        lowering.declare(instance, direction, manner);
         let said = group.take(policy).map(|entry| entry.value.at);
         if said.is_some()
             && let Some(pass) = verb(group, policy, ["accept", "drop"], lowering)
@@ -69,13 +97,14 @@ fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instanc
     };
     if let Some(condition) = open {
         let mut line = Line::new(false, instance.origin);
-        line.rank = -1;
+        line.rank = PLATFORM;
         line.services = vec![Service::of(6).to(Set::from_ranges([(25, 25), (465, 465), (587, 587)]))];
         line.conditions.extend(condition.into_iter().chain(conditions(instance)));
         between(&mut line, Direction::Egress, vec![Peer::Any]);
         lowering.points.add(&instance.address, Direction::Egress, MANNER, line);
     }
     let lines = rules(lowering, instance, group);
+    in_one_place(lowering, instance, &instance.address, &lines, ruled);
     lowering.add(&instance.address, |_| MANNER, lines);
     let names = ["name", "description", "tags", "project_id", "organization_id"];
     group.inert(&names, "not about packets", lowering.account);
@@ -96,8 +125,9 @@ fn rules(lowering: &mut Lowering<'_, '_>, instance: &Instance, group: &mut Attri
             let mut far = peers(&rule.items("ip"), end, None, lowering.account);
             far.extend(peers(&rule.items("ip_range"), end, None, lowering.account));
             if far.is_empty() {
-                // "If no ip nor ip_range are specified, rule will apply to all ip."
-                far.push(Peer::Any);
+                // "If no ip nor ip_range are specified, rule will apply to all ip", for which the provider sends 0.0.0.0/0.
+                far.push(Peer::Known(Family::Ipv4, Set::range(0, u32::MAX.into())));
+                far.push(Peer::If(Condition::new("a rule without addresses is for those of IPv6 too")));
             }
             // "protocol - (Defaults to `TCP`) … TCP, UDP, ICMP or ANY".
             let protocol = protocol(&mut rule, "protocol", &["any"], lowering).unwrap_or(Ok(Some(6)));
@@ -112,8 +142,9 @@ fn rules(lowering: &mut Lowering<'_, '_>, instance: &Instance, group: &mut Attri
             let allow = verb(&mut rule, "action", ["accept", "drop"], lowering);
             let Some(allow) = allow else { continue };
             let mut line = Line::new(allow, block.at);
-            line.rank = i128::try_from(n).unwrap_or(i128::MAX);
-            line.services = vec![service];
+            // A rule that may be anywhere among the others may decide before each of them.
+            line.rank = if condition.is_some() { ANYWHERE } else { i128::try_from(n).unwrap_or(i128::MAX) };
+            line.services = of_both_families(service);
             line.conditions.extend(conditions(instance).into_iter().chain(condition));
             between(&mut line, direction, far);
             rule.close(lowering.account);

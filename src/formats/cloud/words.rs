@@ -4,7 +4,7 @@ use super::attributes::{Attributes, Known, port_range};
 use super::line::{Condition, Line, Peer, Service};
 use super::points::Direction;
 use super::{Account, Lowering};
-use crate::net::{Set, protocol_number};
+use crate::net::{Family, Set, protocol_number};
 use crate::text::{Span, escape};
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(super) type Protocol = Result<Option<u8>, Condition>;
 
 /// A protocol by its name or number, in any case; what is among `any` is any. `None`: it is not there, or a gap.
+///
+/// Numbers are those of IANA, but for `ipip`: "ipip or 4" (OpenStack Networking API, "Security group rules"), as Linux has it.
 pub(super) fn protocol(
     rule: &mut Attributes<'_>,
     name: &str,
@@ -26,7 +28,11 @@ pub(super) fn protocol(
                 return Some(Ok(None));
             }
             let digits = !lower.is_empty() && lower.bytes().all(|byte| byte.is_ascii_digit());
-            let number = if digits { lower.parse().ok() } else { protocol_number(&lower) };
+            let number = match &*lower {
+                "ipip" => Some(4),
+                _ if digits => lower.parse().ok(),
+                _ => protocol_number(&lower),
+            };
             if number.is_none() {
                 let reason = format!("there is no protocol `{}`", escape(text.as_bytes()));
                 lowering.account.gap(rule.at, reason);
@@ -42,6 +48,18 @@ pub(super) fn service(protocol: Protocol) -> Service {
         Ok(None) => Service::ANY,
         Ok(Some(number)) => Service::of(number),
         Err(condition) => Service::ANY.given(condition),
+    }
+}
+
+/// ICMP where there is one word for that of both families: the examples of the providers that have no other let it in from
+/// `::/0` (registry: `hcloud_firewall`, `digitalocean_firewall`).
+pub(super) fn of_both_families(service: Service) -> Vec<Service> {
+    match service.protocol {
+        Some(1) => {
+            let newer = Service { protocol: Some(58), ..service.clone() };
+            vec![service.only(Family::Ipv4), newer.only(Family::Ipv6)]
+        }
+        Some(_) | None => vec![service],
     }
 }
 

@@ -3,11 +3,10 @@
 use super::{Asked, service};
 use crate::formats::cloud::attributes::{Attributes, Known, peers};
 use crate::formats::cloud::line::{Line, Peer};
-use crate::formats::cloud::points::{Direction, Manner};
+use crate::formats::cloud::points::{Direction, Manner, Ranks};
 use crate::formats::cloud::{Instance, Lowering, Mine, conditions};
 use crate::net::Family;
 use crate::text::escape;
-use std::collections::BTreeMap;
 
 const LISTS: &[&str] = &["aws_network_acl", "aws_default_network_acl"];
 
@@ -16,11 +15,14 @@ const LISTS: &[&str] = &["aws_network_acl", "aws_default_network_acl"];
 /// subnet is automatically associated with the default network ACL", which "is configured to allow all traffic".
 const MANNER: Manner = Manner { absent: true, otherwise: false, tracks: false, ordered: true, ipv6: true };
 
+/// "Rules are evaluated starting with the lowest numbered rule" (VPC User Guide, "Network ACL rules").
+const NUMBER: &str = "rule number";
+
 /// The last number: the rule with the asterisk.
 const LAST: i128 = 32767;
 
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
-    let mut numbers = Numbers::default();
+    let mut numbers = Ranks::default();
     for (kind, instance) in mine {
         match *kind {
             "aws_network_acl" | "aws_default_network_acl" => list(lowering, kind, instance, &mut numbers),
@@ -30,32 +32,9 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     }
 }
 
-/// The rules of each list that have a number already.
-#[derive(Default)]
-struct Numbers(BTreeMap<(String, Direction, i128), Line>);
-
-impl Numbers {
-    /// Whether the rule is another one than those before. "Rule numbers must be unique": two that say the same are one.
-    fn take(&mut self, of: &str, direction: Direction, line: &Line, lowering: &mut Lowering<'_, '_>) -> bool {
-        let key = (of.to_owned(), direction, line.rank);
-        match self.0.get(&key) {
-            None => {
-                self.0.insert(key, line.clone());
-                true
-            }
-            Some(other) if other.draw() == line.draw() => false,
-            Some(_) => {
-                let reason = format!("the rule number {} is given twice in `{}`", line.rank, escape(of.as_bytes()));
-                lowering.account.gap(line.origin, reason);
-                true
-            }
-        }
-    }
-}
-
-fn list(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, numbers: &mut Numbers) {
+fn list(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, numbers: &mut Ranks) {
     for direction in Direction::BOTH {
-        lowering.points.declare(&instance.address, direction, MANNER, instance.origin);
+        lowering.declare(instance, direction, MANNER);
     }
     let Some(mut list) = Attributes::open(&instance.body, lowering.account) else { return };
     for direction in Direction::BOTH {
@@ -66,7 +45,7 @@ fn list(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance
             rule.close(lowering.account);
             let Some(mut line) = line else { continue };
             line.conditions.extend(conditions(instance).into_iter().chain(condition));
-            if numbers.take(&instance.address, direction, &line, lowering) {
+            if numbers.take(&instance.address, direction, &line, NUMBER, lowering.account) {
                 lowering.points.add(&instance.address, direction, MANNER, line);
             }
         }
@@ -75,10 +54,14 @@ fn list(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance
     list.inert(&about, "not about packets", lowering.account);
     list.inert(&["subnet_ids", "subnet_id"], "which subnets it is for", lowering.account);
     list.close(lowering.account);
-    lowering.group(kind, instance, &["ingress", "egress"]);
+    if kind == "aws_default_network_acl" {
+        lowering.adopted(kind, instance);
+    } else {
+        lowering.group(kind, instance, &["ingress", "egress"]);
+    }
 }
 
-fn rule(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, numbers: &mut Numbers) {
+fn rule(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, numbers: &mut Ranks) {
     let Some(mut rule) = Attributes::open(&instance.body, lowering.account) else { return };
     rule.at = instance.origin;
     let of = match rule.text("network_acl_id", lowering.account) {
@@ -107,7 +90,7 @@ fn rule(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance
         lines.push((direction, line));
     }
     lowering.rules(kind, instance, &of, &lines);
-    lines.retain(|(direction, line)| numbers.take(&of, *direction, line, lowering));
+    lines.retain(|(direction, line)| numbers.take(&of, *direction, line, NUMBER, lowering.account));
     lowering.add(&of, |_| MANNER, lines);
 }
 

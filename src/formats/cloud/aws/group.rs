@@ -13,8 +13,7 @@ use crate::net::Family;
 const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];
 const LISTS: &[&str] = &["aws_ec2_managed_prefix_list"];
 
-/// "When Terraform first begins managing the default security group, it immediately removes all ingress and egress
-/// rules"; what it was before is not in the files, and taken as closed: what is written is new.
+/// "Security group rules are always permissive"; "security groups are stateful" (VPC User Guide, "Security group rules").
 const MANNER: Manner = Manner::GROUP;
 
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
@@ -35,7 +34,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
 /// written is not there.
 fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance, lists: &Lists) {
     for direction in Direction::BOTH {
-        lowering.points.declare(&instance.address, direction, MANNER, instance.origin);
+        lowering.declare(instance, direction, MANNER);
     }
     let Some(mut group) = Attributes::open(&instance.body, lowering.account) else { return };
     for direction in Direction::BOTH {
@@ -52,7 +51,11 @@ fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instanc
     }
     about(&mut group, lowering);
     group.close(lowering.account);
-    lowering.group(kind, instance, &["ingress", "egress"]);
+    if kind == "aws_default_security_group" {
+        lowering.adopted(kind, instance);
+    } else {
+        lowering.group(kind, instance, &["ingress", "egress"]);
+    }
 }
 
 /// Rules of which nothing is known.
