@@ -30,6 +30,7 @@ macro_rules! formats {
 formats! {
     aws_api,
     cf_asg,
+    cloudformation,
     iptables_save,
     kubernetes,
     nftables,

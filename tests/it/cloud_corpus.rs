@@ -2,12 +2,12 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
+use crate::corpus::{Real, real};
 use portcullis::formats::{self, Aspect, Disposition, Input};
 use portcullis::model::{Configuration, Store};
 use portcullis::text::SourceMap;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
 #[derive(Default)]
 struct Table {
@@ -24,21 +24,11 @@ struct Table {
 
 impl Table {
     fn of(kind: &str, format: &str) -> Option<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-        let Ok(manifest) = std::fs::read_to_string(folder.join("MANIFEST.tsv")) else {
-            eprintln!("SKIPPED: there is no corpus in {}", folder.display());
-            return None;
-        };
         let mut table = Self::default();
-        for row in manifest.lines() {
-            let fields: Vec<&str> = row.split('\t').collect();
-            let [path, found, ..] = fields.as_slice() else { continue };
-            if *found == kind {
-                let bytes = std::fs::read(folder.join(path)).expect("a file that the manifest names");
-                table.files += 1;
-                for aspect in [Aspect::Before, Aspect::After] {
-                    table.add(path, format, bytes.clone(), aspect);
-                }
+        for Real { path, bytes, verdict: _ } in real(kind)? {
+            table.files += 1;
+            for aspect in [Aspect::Before, Aspect::After] {
+                table.add(&path, format, bytes.clone(), aspect);
             }
         }
         eprintln!("{kind}\n{table}");
@@ -115,12 +105,13 @@ fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, usize>) -> String {
     out
 }
 
-/// Nine are not whole: one is no JSON, one is not finished, one has no version, and six hold what another program added.
+/// Eleven are not whole: one is no JSON, one is not finished, one has no version, six hold what another program added, and two give
+/// one priority to several rules of a group, which Azure refuses.
 #[test]
 fn real_plans_are_read() {
     let Some(table) = Table::of("terraform-plan", "terraform") else { return };
     assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
-    assert_eq!((table.files, table.whole, table.rules), (149, 140, 151), "{table}");
+    assert_eq!((table.files, table.whole, table.rules), (149, 138, 151), "{table}");
 }
 
 /// Twenty-four are manifests and pages of documentation; five are examples that Cloud Foundry refuses, or of no group.

@@ -28,20 +28,40 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("configs_ugent__iptables-save", "negation as iptables 1.4 wrote it"),
 ];
 
-#[test]
-fn real_iptables_files_are_read_as_the_real_program_reads_them() {
+/// A file of the corpus.
+pub(crate) struct Real {
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
+    /// What the real program said of it.
+    pub(crate) verdict: String,
+}
+
+/// The files of a kind that the manifest names; `None`: there is no corpus beside the project, which is told.
+pub(crate) fn real(kind: &str) -> Option<Vec<Real>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     let Ok(manifest) = std::fs::read_to_string(folder.join("MANIFEST.tsv")) else {
         eprintln!("SKIPPED: there is no corpus in {}", folder.display());
-        return;
+        return None;
     };
+    let mut out = Vec::new();
+    for row in manifest.lines() {
+        let fields: Vec<&str> = row.split('\t').collect();
+        let [path, found, _, _, _, _, verdict, ..] = fields.as_slice() else { continue };
+        if *found == kind {
+            let bytes = std::fs::read(folder.join(path)).expect("a file that the manifest names");
+            out.push(Real { path: (*path).to_owned(), bytes, verdict: (*verdict).to_owned() });
+        }
+    }
+    Some(out)
+}
+
+#[test]
+fn real_iptables_files_are_read_as_the_real_program_reads_them() {
+    let Some(found) = real("iptables-save") else { return };
     let (mut files, mut rules, mut gaps, mut inert, mut opaque) = (0, 0, 0, 0, 0);
     let mut wrong = Vec::new();
     let mut excused = vec![false; OTHERWISE.len()];
-    for row in manifest.lines() {
-        let fields: Vec<&str> = row.split('\t').collect();
-        let [path, "iptables-save", _, _, _, _, verdict, ..] = fields.as_slice() else { continue };
-        let bytes = std::fs::read(folder.join(path)).expect("a file that the manifest names");
+    for Real { path, bytes, verdict } in found {
         let mut sources = SourceMap::default();
         let file = sources.add(path.as_bytes(), bytes).expect("small");
         let mut store = Store::default();

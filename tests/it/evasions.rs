@@ -1,4 +1,5 @@
-//! The ways in which others let an open port pass, each as a Terraform configuration and as the plan of it.
+//! The ways in which others let an open port pass, each as a Terraform configuration, as the plan of it, as what the interface of
+//! AWS lists, and as a template of CloudFormation.
 
 use crate::cli::{Ran, portcullis};
 use std::fmt::Write as _;
@@ -120,8 +121,84 @@ fn planned(blocks: &[Block<'_>]) -> String {
     )
 }
 
+/// The peers of a rule: the argument, the list of a dump, what its items are, and the property of a template.
+const PEERS: &[(&str, &str, &str, &str)] = &[
+    ("cidr_blocks", "IpRanges", "CidrIp", "CidrIp"),
+    ("ipv6_cidr_blocks", "Ipv6Ranges", "CidrIpv6", "CidrIpv6"),
+    ("prefix_list_ids", "PrefixListIds", "PrefixListId", "SourcePrefixListId"),
+    ("security_groups", "UserIdGroupPairs", "GroupId", "SourceSecurityGroupId"),
+];
+
+/// What the rest of a rule is called in a dump and in a template.
+const ASKED: &[(&str, &str)] = &[("protocol", "IpProtocol"), ("from_port", "FromPort"), ("to_port", "ToPort")];
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+/// What a block asks for, and its peers: each with the names that it has in a dump and in a template.
+fn parts(block: &Block<'_>) -> (serde_json::Map<String, serde_json::Value>, Vec<[String; 4]>) {
+    let (mut asked, mut peers) = (serde_json::Map::new(), Vec::new());
+    for (name, value) in block {
+        if let Some((_, name)) = ASKED.iter().find(|(known, _)| known == name) {
+            asked.insert((*name).to_owned(), json(value));
+        } else if let Some((_, list, item, property)) = PEERS.iter().find(|(known, ..)| known == name) {
+            let values = json(value).as_array().cloned().unwrap_or_default();
+            let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+            let named = |value| [*list, *item, *property].map(ToOwned::to_owned).into_iter().chain([text(value)]);
+            let four = |value| named(value).collect::<Vec<_>>().try_into().expect("four");
+            peers.extend(values.iter().map(four));
+        } else if *name == "self" {
+            let own = ["UserIdGroupPairs", "GroupId", "SourceSecurityGroupId", "sg-web"];
+            peers.push(own.map(ToOwned::to_owned));
+        } else {
+            asked.insert((*name).to_owned(), json(value));
+        }
+    }
+    (asked, peers)
+}
+
+/// The group as `aws ec2 describe-security-groups` prints it.
+fn dumped(blocks: &[Block<'_>]) -> String {
+    let permission = |block: &Block<'_>| {
+        let (mut permission, peers) = parts(block);
+        for [list, item, _, value] in peers {
+            let list = permission.entry(list).or_insert_with(|| serde_json::json!([]));
+            list.as_array_mut().expect("a list").push(serde_json::json!({item: value}));
+        }
+        serde_json::Value::Object(permission)
+    };
+    let permissions: Vec<_> = blocks.iter().map(permission).collect();
+    let other =
+        serde_json::json!({"GroupId": "sg-1", "GroupName": "other", "IpPermissions": [], "IpPermissionsEgress": []});
+    let web = serde_json::json!({
+        "GroupId": "sg-web", "GroupName": "web", "IpPermissions": permissions, "IpPermissionsEgress": []
+    });
+    serde_json::json!({"SecurityGroups": [web, other]}).to_string()
+}
+
+/// The group as a template of CloudFormation, in which each rule has one peer.
+fn templated(blocks: &[Block<'_>]) -> String {
+    let mut rules = Vec::new();
+    for block in blocks {
+        let (asked, peers) = parts(block);
+        for [_, _, property, value] in peers {
+            let mut rule = asked.clone();
+            rule.insert(property, value.into());
+            rules.push(serde_json::Value::Object(rule));
+        }
+    }
+    let properties = serde_json::json!({"GroupDescription": "web", "SecurityGroupIngress": rules});
+    let web = serde_json::json!({"Type": "AWS::EC2::SecurityGroup", "Properties": properties});
+    serde_json::json!({"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"web": web}}).to_string()
+}
+
 /// Judges a configuration against one that opens nothing.
 fn check(policy: &str, old: &str, new: &str) -> Ran {
+    check_file(policy, "main.tf", old, new)
+}
+
+fn check_file(policy: &str, name: &str, old: &str, new: &str) -> Ran {
     let folder = TempDir::new().expect("a folder");
     let write = |path: &str, text: &str| {
         let path = folder.path().join(path);
@@ -129,9 +206,22 @@ fn check(policy: &str, old: &str, new: &str) -> Ran {
         std::fs::write(path, text).expect("written");
     };
     write("policy.yaml", policy);
-    write("old/main.tf", old);
-    write("new/main.tf", new);
+    write(&format!("old/{name}"), old);
+    write(&format!("new/{name}"), new);
     portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"])
+}
+
+/// The same of a group in each notation.
+fn check_each(blocks: &[Block<'_>]) -> [Ran; 4] {
+    let of = |format: &str| {
+        POLICY.replace("files: [\"*.tf\"], format: terraform", &format!("files: [\"*.json\"], format: {format}"))
+    };
+    [
+        check(POLICY, EMPTY, &written(blocks)),
+        check_plan(POLICY, &planned(blocks)),
+        check_file(&of("aws-api"), "groups.json", &dumped(&[]), &dumped(blocks)),
+        check_file(&of("cloudformation"), "stack.json", &templated(&[]), &templated(blocks)),
+    ]
 }
 
 fn check_plan(policy: &str, plan: &str) -> Ran {
@@ -146,7 +236,7 @@ const EMPTY: &str = "resource \"aws_security_group\" \"web\" {\n}\n";
 #[test]
 fn what_is_open_is_found_however_it_is_written() {
     for (how, blocks) in open() {
-        for ran in [check(POLICY, EMPTY, &written(&blocks)), check_plan(POLICY, &planned(&blocks))] {
+        for ran in check_each(&blocks) {
             assert_eq!(ran.code, 1, "{how}: {}", ran.out);
             assert!(ran.out.contains("exposed-ports"), "{how}: {}", ran.out);
         }
@@ -156,7 +246,7 @@ fn what_is_open_is_found_however_it_is_written() {
 #[test]
 fn what_is_not_open_passes() {
     for (how, blocks) in shut() {
-        for ran in [check(POLICY, EMPTY, &written(&blocks)), check_plan(POLICY, &planned(&blocks))] {
+        for ran in check_each(&blocks) {
             assert_eq!(ran.code, 0, "{how}: {}", ran.out);
         }
     }
@@ -165,7 +255,7 @@ fn what_is_not_open_passes() {
 #[test]
 fn what_the_provider_refuses_is_undecided() {
     for (how, blocks) in refused() {
-        for ran in [check(POLICY, EMPTY, &written(&blocks)), check_plan(POLICY, &planned(&blocks))] {
+        for ran in check_each(&blocks) {
             assert_eq!(ran.code, 3, "{how}: {}", ran.out);
         }
     }
@@ -482,4 +572,112 @@ fn what_a_default_group_let_pass_before_it_was_managed_is_not_guessed() {
     }
     let tagged = adopted.replace("{\n", "{\n  tags = { a = \"b\" }\n");
     assert_eq!(check(&policy, adopted, &tagged).code, 0);
+}
+
+/// A dump of two groups, of which the first lets in members of another.
+fn naming(pair: &str) -> String {
+    let web = dumped(&[ssh(&[("security_groups", "[\"sg-1\"]")])]).replace("{\"GroupId\":\"sg-1\"}", pair);
+    web.replace("\"GroupName\":\"web\"", "\"GroupName\":\"web\",\"OwnerId\":\"1\"")
+}
+
+#[test]
+fn a_group_that_a_dump_does_not_hold_is_an_undefined_reference() {
+    let policy = with("check: undefined-references")
+        .replace("files: [\"*.tf\"], format: terraform", "files: [\"*.json\"], format: aws-api");
+    let judged = |pair: &str| check_file(&policy, "groups.json", &dumped(&[]), &naming(pair));
+    for (pair, code) in [
+        ("{\"GroupId\":\"sg-1\",\"UserId\":\"1\"}", 0),
+        ("{\"GroupId\":\"sg-gone\",\"UserId\":\"1\"}", 1),
+        ("{\"GroupId\":\"sg-gone\"}", 1),
+        // Groups of other accounts and of other VPCs are in no dump of this one.
+        ("{\"GroupId\":\"sg-gone\",\"UserId\":\"2\"}", 0),
+        ("{\"GroupId\":\"sg-gone\",\"UserId\":\"1\",\"VpcPeeringConnectionId\":\"pcx-1\"}", 0),
+    ] {
+        let ran = judged(pair);
+        assert_eq!(ran.code, code, "{pair}: {}", ran.out);
+        assert_eq!(ran.out.contains("`aws_security_group.sg-gone`"), code == 1, "{pair}: {}", ran.out);
+    }
+}
+
+/// A template with a parameter, a condition on it, and a rule under that condition.
+fn conditional(default: &str, cidr: &str, egress: &str) -> String {
+    format!(
+        "Parameters:\n  Env: {{Type: String{default}}}\nConditions:\n  IsProd: !Equals [!Ref Env, prod]\nResources:\n  web:\n    \
+         Type: AWS::EC2::SecurityGroup\n    Properties:\n      GroupDescription: web\n      SecurityGroupIngress:\n        - !If\n          \
+         - IsProd\n          - {{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: {cidr}}}\n          - !Ref AWS::NoValue\n{egress}"
+    )
+}
+
+#[test]
+fn what_a_template_does_not_tell_is_not_guessed() {
+    let policy = POLICY.replace("files: [\"*.tf\"], format: terraform", "files: [\"*.yaml\"], format: cloudformation");
+    let judged = |policy: &str, old: &str, new: &str| check_file(policy, "stack.yaml", old, new);
+    let (shut, open) = (conditional("", "10.0.0.0/8", ""), conditional("", "0.0.0.0/0", ""));
+    assert_eq!(judged(&policy, &shut, &shut).code, 0);
+    let ran = judged(&policy, &shut, &open);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("may newly be able to pass") && ran.out.contains("Ref Env = prod"), "{}", ran.out);
+    let known = |default: &str| conditional(&format!(", Default: {default}"), "0.0.0.0/0", "");
+    assert_eq!(judged(&policy, &known("test"), &known("test")).code, 0);
+    assert_eq!(judged(&policy, &known("test"), &known("prod")).code, 1);
+    // Without egress rules a group has those that EC2 gave it, or none any more.
+    let out = policy.replace(
+        "exposed-ports, from: any, services: [ssh]",
+        "critical-ports, from: any, to: 192.0.2.0/24, services: [tcp/443]",
+    );
+    let out = out.replace(", except: [\"10.0.0.0/8\", \"198.51.100.0/29\"]", "");
+    let rule =
+        "      SecurityGroupEgress:\n        - {IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 0.0.0.0/0}\n";
+    let ran = judged(&out, &conditional("", "10.0.0.0/8", rule), &shut);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+}
+
+#[test]
+fn what_makes_other_resources_is_no_pass() {
+    let policy = with("check: deletion-limit, count: 0")
+        .replace("files: [\"*.tf\"], format: terraform", "files: [\"*.yaml\"], format: cloudformation");
+    let group = "Resources:\n  web: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: web}}\n";
+    for more in [
+        "  more: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: a}}\n",
+        "  more: {Type: A::B::C::MODULE}\n",
+        "  more: {Type: AWS::Serverless::Function}\n",
+        "  Fn::ForEach::More: [a, [b], {}]\n",
+        "  more: {Type: AWS::EC2::SecurityGroup, Properties: {Fn::Transform: {Name: AWS::Include}}}\n",
+        "  more: {Type: AWS::EC2::SecurityGroupIngress, Properties: {GroupId: !Ref wbe, IpProtocol: -1, CidrIp: 10.0.0.0/8}}\n",
+        "Transform: AWS::Serverless-2016-10-31\n",
+    ] {
+        let ran = check_file(&policy, "stack.yaml", group, &format!("{group}{more}"));
+        assert_eq!(ran.code, 3, "{more}: {}", ran.out);
+    }
+    for text in ["", "Resources:\n", "Resources: {}\n", "Resources: [", "a: b\n", "--- {}\n--- {}\n"] {
+        assert_ne!(check_file(&policy, "stack.yaml", group, text).code, 0, "{text}");
+    }
+}
+
+/// Rules of one network: the tag that each is for, whether it lets ssh in, and its place.
+fn tagged(rules: &[(&str, &str, u16)]) -> String {
+    let mut out = String::new();
+    for (n, (tag, verb, priority)) in rules.iter().enumerate() {
+        writeln!(
+            out,
+            "resource \"google_compute_firewall\" \"r{n}\" {{\n  network = \"n\"\n  priority = {priority}\n  target_tags = [\"{tag}\"]\n  \
+             source_ranges = [\"0.0.0.0/0\"]\n  {verb} {{\n    protocol = \"tcp\"\n    ports = [\"22\"]\n  }}\n}}"
+        )
+        .expect("writing to a String");
+    }
+    out
+}
+
+#[test]
+fn a_host_may_be_several_targets_at_once() {
+    let allow = ("a", "allow", 300);
+    let denied = [("b", "deny", 100), ("c", "deny", 200), allow];
+    // Hosts with the tag `a` that are `b` as well are opened by a change of a rule for `b`.
+    let ran = check(POLICY, &tagged(&denied), &tagged(&[("c", "deny", 200), allow]));
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("`aws/n/tag a/ingress`"), "{}", ran.out);
+    assert_eq!(check(POLICY, &tagged(&denied), &tagged(&denied)).code, 0);
+    // Behind the rule for `a` those for others decide nothing of its hosts.
+    let behind = [allow, ("b", "deny", 400)];
+    assert_eq!(check(POLICY, &tagged(&behind), &tagged(&[allow])).code, 0);
 }

@@ -3,12 +3,12 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
+use crate::corpus::{Real, real};
 use portcullis::formats::{self, Disposition, Input};
 use portcullis::model::{Configuration, Store};
 use portcullis::text::SourceMap;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// The corpus in figures: files, those that nft loads, those among them that have gaps (they include what is below `/etc`).
 /// Where a change moves them, look why before writing the new ones.
@@ -57,19 +57,9 @@ struct Table {
 
 impl Table {
     fn of(kind: &str) -> Option<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-        let Ok(manifest) = std::fs::read_to_string(folder.join("MANIFEST.tsv")) else {
-            eprintln!("SKIPPED: there is no corpus in {}", folder.display());
-            return None;
-        };
         let mut table = Self::default();
-        for row in manifest.lines() {
-            let fields: Vec<&str> = row.split('\t').collect();
-            let [path, found, _, _, _, _, verdict, ..] = fields.as_slice() else { continue };
-            if *found == kind {
-                let bytes = std::fs::read(folder.join(path)).expect("a file that the manifest names");
-                table.add(path, bytes, *verdict == "ok");
-            }
+        for Real { path, bytes, verdict } in real(kind)? {
+            table.add(&path, bytes, verdict == "ok");
         }
         Some(table)
     }

@@ -1,6 +1,6 @@
 //! Security groups and their rules.
 
-use super::Reader;
+use super::{Reader, Referred};
 use crate::formats::data::value::{Entry as Named, Value};
 use crate::formats::data::{Node, Object};
 
@@ -11,6 +11,7 @@ impl Reader<'_> {
     pub(super) fn group(&mut self, node: Node<'_>) {
         let Some((mut group, id)) = self.opened(node, "GroupId") else { return };
         let mut body = Vec::new();
+        let first = self.referred.len();
         for (key, name) in [("IpPermissions", "ingress"), ("IpPermissionsEgress", "egress")] {
             let entry = group.take_entry(key);
             let Some(whole) = entry.as_ref().map(|entry| entry.value) else {
@@ -25,7 +26,11 @@ impl Reader<'_> {
         {
             body.extend(group.take(key).map(|node| self.named(name, node)));
         }
-        self.inert_keys(&mut group, &["OwnerId", "SecurityGroupArn"], "not about packets");
+        let owner = group.take_entry("OwnerId");
+        owner.iter().for_each(|entry| self.inert(entry, "not about packets"));
+        let owner = owner.and_then(|entry| entry.value.text()).map(ToOwned::to_owned);
+        self.referred.iter_mut().skip(first).for_each(|referred| referred.of = owner.clone());
+        self.inert_keys(&mut group, &["SecurityGroupArn"], "not about packets");
         self.close(group);
         self.instance(KIND, &id, node, body);
     }
@@ -62,6 +67,9 @@ impl Reader<'_> {
     fn peer(&mut self, node: Node<'_>, part: &str) -> Value {
         let Some(mut object) = self.open(node) else { return self.object(node, Vec::new()) };
         let value = object.take(part);
+        if part == "GroupId" {
+            self.refer(value, &mut object);
+        }
         let about = ["Description", "UserId", "VpcId", "VpcPeeringConnectionId", "PeeringStatus"];
         self.inert_keys(&mut object, &about, "about the peer, which its id tells");
         if value.is_some() {
@@ -76,6 +84,17 @@ impl Reader<'_> {
                 self.object(node, Vec::new())
             }
         }
+    }
+
+    /// Notes which group is meant, and whose it is.
+    fn refer(&mut self, group: Option<Node<'_>>, about: &mut Object<'_>) {
+        let why = "about the peer, which its id tells";
+        let [user, peering] = ["UserId", "VpcPeeringConnectionId"].map(|key| about.take_entry(key));
+        [&user, &peering].into_iter().flatten().for_each(|entry| self.inert(entry, why));
+        let Some((id, at)) = group.and_then(|group| Some((group.text()?.to_owned(), self.span(group)))) else { return };
+        let user = user.and_then(|entry| entry.value.text()).map(ToOwned::to_owned);
+        // "VpcPeeringConnectionId - the ID of the VPC peering connection, if applicable": it is of another VPC then.
+        self.referred.push(Referred { id, at, of: None, user, elsewhere: peering.is_some() });
     }
 
     /// "SecurityGroupRule", as `describe-security-group-rules` lists them: of which group, and one peer.
@@ -99,9 +118,17 @@ impl Reader<'_> {
         for (key, name) in names {
             body.extend(rule.take(key).map(|node| self.named(name, node)));
         }
+        let owner = rule.take_entry("GroupOwnerId");
+        owner.iter().for_each(|entry| self.inert(entry, "not about packets"));
         if let Some(referenced) = rule.take("ReferencedGroupInfo") {
             let mut info: Option<Object<'_>> = self.open(referenced);
             let group = info.as_mut().and_then(|info| info.take("GroupId"));
+            let first = self.referred.len();
+            if let Some(info) = &mut info {
+                self.refer(group, info);
+            }
+            let owner = owner.as_ref().and_then(|entry| entry.value.text());
+            self.referred.iter_mut().skip(first).for_each(|referred| referred.of = owner.map(ToOwned::to_owned));
             body.extend(group.map(|node| self.named("referenced_security_group_id", node)));
             if let Some(mut info) = info {
                 let about = ["UserId", "VpcId", "VpcPeeringConnectionId", "PeeringStatus"];
@@ -109,7 +136,7 @@ impl Reader<'_> {
                 self.close(info);
             }
         }
-        self.inert_keys(&mut rule, &["GroupOwnerId", "SecurityGroupRuleArn"], "not about packets");
+        self.inert_keys(&mut rule, &["SecurityGroupRuleArn"], "not about packets");
         self.close(rule);
         let kind = if egress { "aws_vpc_security_group_egress_rule" } else { "aws_vpc_security_group_ingress_rule" };
         self.instance(kind, &id, node, body);

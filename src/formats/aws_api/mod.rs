@@ -12,6 +12,7 @@ use super::cloud::{self, Instance};
 use super::data::value::{Entry as Named, Value};
 use super::data::{Entry, Json, Kind, Node, Object, value_of};
 use super::{Disposition, Format, Reading};
+use crate::model::Reference;
 use crate::text::{SourceId, Span, escape};
 use std::collections::BTreeSet;
 
@@ -48,7 +49,7 @@ impl Format for AwsApi {
 
     fn read(&self, reading: &mut Reading<'_>) {
         let mut account = Account::default();
-        let mut instances = Vec::new();
+        let (mut instances, mut referred) = (Vec::new(), Vec::new());
         for file in reading.files() {
             let text = reading.text(*file);
             let whole = Span { source: *file, start: 0, end: super::end_of(text) };
@@ -60,7 +61,8 @@ impl Format for AwsApi {
                     account.gap(span, format!("not JSON: {}", refused.reason));
                 }
                 Ok(json) => {
-                    Reader { source: *file, account: &mut account, instances: &mut instances }.document(json.root());
+                    let (account, instances, referred) = (&mut account, &mut instances, &mut referred);
+                    Reader { source: *file, account, instances, referred }.document(json.root());
                 }
             }
         }
@@ -70,9 +72,42 @@ impl Format for AwsApi {
                 account.gap(one.origin, "it is listed already");
             }
         }
+        reading.configuration.undefined.extend(undefined(&instances, &referred));
         cloud::lower(&instances, reading, &mut account);
         account.close(reading);
     }
+}
+
+/// A group that a rule names as its peer.
+struct Referred {
+    id: String,
+    at: Span,
+    /// The account of the group that has the rule, and that of the peer.
+    of: Option<String>,
+    user: Option<String>,
+    /// Whether it is in another VPC.
+    elsewhere: bool,
+}
+
+/// The groups that rules name and a list of the groups of their account does not have.
+fn undefined(instances: &[Instance], referred: &[Referred]) -> Vec<Reference> {
+    const GROUP: &str = "aws_security_group";
+    let groups: BTreeSet<&str> = instances
+        .iter()
+        .filter(|instance| &*instance.kind == GROUP)
+        .filter_map(|instance| instance.body.object()?.get("id")?.text())
+        .collect();
+    let missing = referred.iter().filter(|Referred { id, at: _, of, user, elsewhere }| {
+        let foreign = *elsewhere || matches!((of, user), (Some(of), Some(user)) if of != user);
+        !groups.is_empty() && !foreign && !groups.contains(&**id)
+    });
+    missing
+        .map(|Referred { id, at, .. }| Reference {
+            kind: GROUP,
+            address: format!("{GROUP}.{}", escape(id.as_bytes())),
+            origin: *at,
+        })
+        .collect()
 }
 
 /// What answers are made of.
@@ -80,6 +115,7 @@ struct Reader<'a> {
     source: SourceId,
     account: &'a mut Account,
     instances: &'a mut Vec<Instance>,
+    referred: &'a mut Vec<Referred>,
 }
 
 impl Reader<'_> {

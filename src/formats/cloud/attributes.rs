@@ -10,6 +10,9 @@ use crate::text::{Span, escape};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// What readers have accounted for, and is kept because it is another resource without it.
+const TOLD: &[&str] = &["deletion_policy", "replace_policy"];
+
 /// A value that is known, or what it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Known<T> {
@@ -114,7 +117,8 @@ impl<'v> Attributes<'v> {
                 account.claim(whole(entry), Disposition::Inert("it says nothing"));
             }
         }
-        for entry in object.entries.iter().filter(|entry| !taken.contains(&*entry.name)) {
+        let left = |entry: &&Entry| !taken.contains(&*entry.name) && !TOLD.contains(&&*entry.name);
+        for entry in object.entries.iter().filter(left) {
             if entry.value.is_null() {
                 account.claim(whole(entry), Disposition::Inert("it says nothing"));
                 continue;

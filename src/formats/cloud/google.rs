@@ -71,6 +71,11 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
 
 /// The rules that a host meets which is a target: those for it and for all; and because it may be another target besides, those
 /// for others that deny, which could come first, if it is.
+///
+/// What becomes of any packet at a host that is several targets is what becomes of it at the point of one of these, where
+/// exactly the conditions on the host's other targets hold: the rule that decides is there (at any of the points, if it is for
+/// all, or none decides), of those before it none matches, and rules that allow and are left out would come after it, or
+/// decide themselves at the point of their own target. So all points together leave nothing out.
 fn at_target(lowering: &mut Lowering<'_, '_>, network: &str, direction: Direction, target: &str, rules: &[&Rule]) {
     let address = format!("{network}/{target}");
     if let Some(first) = rules.iter().find(|rule| rule.targets.is_empty() || rule.targets.iter().any(|t| t == target)) {

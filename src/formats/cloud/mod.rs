@@ -181,7 +181,13 @@ impl<'i> Lowering<'_, 'i> {
     fn target(&mut self, known: &Known<Arc<str>>, kinds: &[&'static str], at: Span) -> String {
         match known {
             Known::Is(text) => match self.index.written(text, kinds) {
-                [] => text.to_string(),
+                [] => {
+                    if self.index.addresses.contains_key(&**text) {
+                        let reason = format!("`{}` is the name of a resource, and no id", escape(text.as_bytes()));
+                        self.account.gap(at, reason);
+                    }
+                    text.to_string()
+                }
                 [instance] => instance.address.to_string(),
                 [_, _, ..] => {
                     let reason =

@@ -137,19 +137,15 @@ impl Points {
                     }
                 }
             }
+            // What lets packets pass that nothing decides is told where it is declared, if it is not said.
+            let otherwise_at = otherwise_at.or(declared.filter(|_| manner.otherwise));
             let families = if manner.ipv6 { &Family::ALL[..] } else { &[Family::Ipv4] };
             let otherwise = if manner.otherwise { Action::Accept } else { Action::Deny };
             let seen = if manner.ipv6 { Families::BOTH } else { Families::only(Family::Ipv4) };
             configuration.filters.push(Filter {
                 id: format!("{}/{address}/{}", configuration.name, direction.name()),
                 domain: domain(manner.tracks, families),
-                stages: vec![Stage {
-                    table: at,
-                    chain: id,
-                    families: seen,
-                    otherwise,
-                    otherwise_at: otherwise_at.or(declared),
-                }],
+                stages: vec![Stage { table: at, chain: id, families: seen, otherwise, otherwise_at }],
                 absent: manner.absent,
             });
         }
