@@ -29,6 +29,7 @@ macro_rules! formats {
 
 formats! {
     aws_api,
+    azure_api,
     cf_asg,
     cloudformation,
     iptables_save,

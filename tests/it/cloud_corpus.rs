@@ -129,3 +129,11 @@ fn real_answers_of_ec2_are_read() {
     assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
     assert_eq!((table.files, table.whole, table.rules), (49, 38, 198), "{table}");
 }
+
+/// Two are of rules with priorities that Azure refuses, four are of machines and networks.
+#[test]
+fn real_answers_of_azure_are_read() {
+    let Some(table) = Table::of("azure-api-json", "azure-api") else { return };
+    assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
+    assert_eq!((table.files, table.whole, table.rules), (7, 1, 25), "{table}");
+}

@@ -7,6 +7,7 @@ use super::line::{Condition, Line, Peer, Service};
 use super::points::{Direction, Manner};
 use super::words::{between, end_of, of_both_families, protocol, service, to_ports, verb};
 use super::{Instance, Lowering, Mine, conditions};
+use crate::formats::Disposition;
 use crate::net::{Family, Set};
 use std::collections::BTreeSet;
 
@@ -87,6 +88,9 @@ fn group(
             && let Some(pass) = verb(group, policy, ["accept", "drop"], lowering)
         {
             lowering.points.otherwise(&instance.address, direction, pass, said);
+            if let Some(at) = said.filter(|_| pass == MANNER.otherwise) {
+                lowering.account.claim(at, Disposition::Inert("as it is by default"));
+            }
         }
     }
     // "enable_default_security - Whether to block SMTP on IPv4/IPv6 (Port 25, 465, 587)", by default.

@@ -1,6 +1,7 @@
 //! Conditions: "Condition functions".
 
 use super::scope::{Scope, show};
+use crate::formats::Disposition;
 use crate::formats::data::value::{Entry, Value, What};
 use crate::text::{Span, escape};
 
@@ -32,6 +33,10 @@ impl Scope<'_> {
         }
         self.decided.insert(&entry.name, None);
         let truth = self.truth(&entry.value);
+        if let Truth::Not(_) = truth {
+            let whole = super::span_of(entry.at, &entry.value);
+            self.account.claim(whole, Disposition::Opaque("whether it holds"));
+        }
         self.decided.insert(&entry.name, Some(truth.clone()));
         truth
     }

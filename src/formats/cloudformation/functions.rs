@@ -171,8 +171,9 @@ impl Scope<'_> {
         let mappings = self.mappings;
         let tables = mappings.iter().flat_map(|mappings| &mappings.entries);
         let mut out = Vec::new();
-        for Entry { name, at: _, value } in tables.filter(|table| map.is_none_or(|map| *table.name == *map)) {
+        for Entry { name, at, value } in tables.filter(|table| map.is_none_or(|map| *table.name == *map)) {
             self.use_of(&["Mappings", name]);
+            self.account.claim(super::span_of(*at, value), Disposition::Opaque("which entry is meant"));
             out.push(show(value));
         }
         out.join(", ")

@@ -51,10 +51,15 @@ impl Format for CloudFormation {
         "cloudformation"
     }
 
-    fn recognises(&self, _name: &str, text: &[u8]) -> bool {
+    fn recognises(&self, name: &str, text: &[u8]) -> bool {
         let has = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
-        let template = has("AWSTemplateFormatVersion") || (has("Resources") && has("AWS::"));
-        (template || has("ParameterKey")) && !has("\"format_version\"") && !has("apiVersion")
+        let json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+        let section = if json { has("\"Resources\"") } else { text.starts_with(b"Resources:") || has("\nResources:") };
+        let template = section && (has("AWS::") || has("AWSTemplateFormatVersion"));
+        let parameters = has("ParameterKey") && has("ParameterValue");
+        // Other configurations may have templates in them.
+        let other = [".tf", ".tfvars", ".tf.json"].iter().any(|ending| name.ends_with(ending));
+        (template || parameters) && !other && !has("\"format_version\"")
     }
 
     fn read(&self, reading: &mut Reading<'_>) {

@@ -10,6 +10,8 @@ use crate::formats::data::value::{Entry, List, More, Object, Unknown, Value, Wha
 use crate::text::{Span, escape};
 use std::sync::Arc;
 
+/// What the ids begin with that properties of these names take.
+const IDS: &[(&str, &str)] = &[("GroupId", "sg-"), ("NetworkAclId", "acl-"), ("PrefixListId", "pl-")];
 /// Names of a rule's peer beside its id.
 const ABOUT_PEERS: &[&str] = &["SourceSecurityGroupOwnerId"];
 /// "If you do not add egress rules, we add egress rules that allow all outbound IPv4 and IPv6 traffic. … After the security
@@ -122,7 +124,10 @@ fn arguments(shape: &Shape, properties: Option<&Value>, at: Span, scope: &mut Sc
             (Some((_, names)), _, Some(object)) => {
                 object.entries.iter().for_each(|part| put(&mut out, names, part, scope))
             }
-            (_, Some((property, names)), _) => {
+            (_, Some((property, names)), given) => {
+                if given.is_some() {
+                    scope.account.gap(entry.value.at, "a list is expected: CloudFormation refuses it");
+                }
                 let value = blocks(&entry.value, names, scope);
                 out.put(Entry { name: block_name(property).into(), at: entry.at, value });
             }
@@ -142,6 +147,14 @@ fn put(out: &mut Object, names: &[(&str, &str)], entry: &Entry, scope: &mut Scop
         return scope.account.claim(at, Disposition::Inert("about the peer, which its id tells"));
     }
     let name = names.iter().find(|(property, _)| *property == &*entry.name).map_or(&*entry.name, |(_, name)| *name);
+    if let (Some((_, prefix)), Some(text)) =
+        (IDS.iter().find(|(property, _)| entry.name.ends_with(property)), entry.value.text())
+    {
+        let is_id = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !text.strip_prefix(prefix).is_some_and(is_id) {
+            scope.account.gap(entry.value.at, format!("an id that begins with `{prefix}` is expected"));
+        }
+    }
     let value = match out.get(name) {
         // Two properties that are one argument.
         Some(other) if !other.is_null() => Value::of_list(vec![other.clone(), entry.value.clone()], entry.value.at),

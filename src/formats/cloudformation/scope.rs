@@ -118,6 +118,10 @@ impl<'t> Scope<'t> {
     pub(super) fn attribute(&mut self, resource: &str, attribute: &str, at: Span) -> Value {
         let resources = self.resources;
         let Some(declared) = resources.get(resource) else { return self.undeclared("resource", resource, at) };
+        if !attribute.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_')) {
+            let reason = format!("`{}` is no attribute: CloudFormation refuses it", escape(attribute.as_bytes()));
+            self.account.gap(at, reason);
+        }
         let declared = declared.object();
         let kind = declared.and_then(|declared| declared.get("Type")).and_then(Value::text);
         if let (Some("AWS::EC2::VPC" | "AWS::EC2::Subnet"), "CidrBlock") = (kind, attribute) {
