@@ -96,8 +96,9 @@ pub(super) struct Check {
     /// Which configuration of the policy the plan is of, where several are Terraform
     #[arg(long, value_name = "NAME", requires = "plan")]
     pub(super) configuration: Option<String>,
-    /// How old the plan may be: 90m, 24h, 7d; an older one, or one that does not say, is undecided
-    #[arg(long, value_name = "AGE", requires = "plan", value_parser = crate::facts::parse_age)]
+    /// How old the plan may be: 90m, 24h, 7d; an older one, or one that does not say, is undecided. Where the policy says
+    /// less (`plan: {max_age: 24h}`), that holds
+    #[arg(long, value_name = "AGE", requires = "plan", value_parser = crate::policy::parse_age)]
     pub(super) max_age: Option<std::time::Duration>,
     /// The policy: a path in the base side; with --old and --new, or --plan, a file
     #[arg(long, value_name = "FILE")]

@@ -4,7 +4,7 @@ use super::output::Streams;
 use super::planned::PlanFile;
 use super::progress::Progress;
 use super::surroundings::Surroundings;
-use crate::source::{Sides, SourceError};
+use crate::source::{Side, Sides, SourceError};
 
 /// The name of the policy file at the root of a side.
 pub(super) const POLICY: &str = "portcullis.yaml";
@@ -33,8 +33,10 @@ fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceErro
         return Sides::paths(&surroundings.folder.join(old), &surroundings.folder.join(new));
     }
     if let (Some(plan), Some(_)) = (&check.plan, &check.policy) {
-        let plan = surroundings.folder.join(plan);
-        return Sides::paths(&plan, &plan);
+        // What was in force before it is not at hand; what it was made of may be in the present folder.
+        let folder = surroundings.place().folder;
+        let (base, head) = (Side::path(&surroundings.folder.join(plan))?, Side::path(&folder)?);
+        return Ok(Sides { base, head, authors: None });
     }
     let (staged, base, head) = (check.sides.staged, &check.sides.base, &check.sides.head);
     match base {

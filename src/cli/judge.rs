@@ -133,7 +133,7 @@ fn read(
         Some(head) => Proposal::read(&policy, head, sources, &format_ids(), &feeds),
     };
     if let Some(plan) = plan {
-        let (plan, change) = plan.read(&policy, sources)?;
+        let (plan, change) = plan.read(&policy, sides, sources)?;
         return Ok(Read { policy, checks, proposal, plan, change });
     }
     let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;

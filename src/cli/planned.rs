@@ -1,14 +1,15 @@
 //! A Terraform plan as what is judged: one file in which both sides are.
 
+use super::closure;
 use super::judge;
-use super::wanted::Everything;
+use super::wanted::{Everything, Policed};
 use crate::decision::{Cause, Doubt, Origin};
 use crate::diff::Change;
 use crate::facts::{self, Age};
 use crate::formats::{self, Aspect};
 use crate::policy::{Plan, Planned, Policy};
-use crate::source::Side;
-use crate::text::SourceMap;
+use crate::source::{Files, Side, Sides};
+use crate::text::{SourceId, SourceMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,8 +35,16 @@ pub(super) fn origin() -> Origin {
 
 impl PlanFile {
     /// Reads both sides, as the one configuration that the plan is of.
-    pub(super) fn read(&self, policy: &Policy, sources: &mut SourceMap) -> Result<(Plan, Change), Vec<Doubt>> {
+    ///
+    /// Behind the plan stand the files of that configuration as both sides have them: findings point into those.
+    pub(super) fn read(
+        &self,
+        policy: &Policy,
+        sides: &Sides,
+        sources: &mut SourceMap,
+    ) -> Result<(Plan, Change), Vec<Doubt>> {
         let Self { path, configuration: _, max_age } = self;
+        let max_age = [*max_age, policy.max_age].into_iter().flatten().min();
         let name = self.name(policy)?;
         let side = Side::path(path).map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
         let mut files = side.files(&Everything).map_err(judge::source_doubts)?;
@@ -48,13 +57,16 @@ impl PlanFile {
             return Err(refuse(format!("`{}` is not the JSON of a plan", path.display()), help));
         }
         if let Some(most) = max_age {
-            young(&file.bytes, *most)?;
+            young(&file.bytes, most)?;
         }
         let id = judge::add(sources, &file)?;
-        let there = || Some(vec![id]);
-        let planned = Planned { name, format: Some(FORMAT.to_owned()), base: there(), head: there() };
+        let (base, head) = beside(policy, &name, sides, sources)?;
+        let there = |files: Vec<SourceId>| Some([id].into_iter().chain(files).collect());
+        let planned = Planned { name, format: Some(FORMAT.to_owned()), base: there(base), head: there(head) };
         let plan = Plan { configurations: vec![planned], ..Plan::default() };
-        let change = judge::both_as(Aspect::Before, &judge::inputs(&plan), sources);
+        let mut inputs = judge::inputs(&plan);
+        closure::of_sides(sides, &mut inputs, sources)?;
+        let change = judge::both_as(Aspect::Before, &inputs, sources);
         Ok((plan, change))
     }
 
@@ -79,6 +91,24 @@ impl PlanFile {
             }
         }
     }
+}
+
+/// The files of a configuration as both sides have them.
+fn beside(
+    policy: &Policy,
+    name: &str,
+    sides: &Sides,
+    sources: &mut SourceMap,
+) -> Result<(Vec<SourceId>, Vec<SourceId>), Vec<Doubt>> {
+    let Files { base, head } = sides.files(&Policed(policy)).map_err(judge::source_doubts)?;
+    let plan = judge::plan(policy, &base, &head, sources)?;
+    let mine = plan.configurations.into_iter().find(|planned| planned.name == name);
+    let (base, head) = mine.map_or((None, None), |planned| (planned.base, planned.head));
+    // A plan among them is the one that is judged, or another one.
+    let written = |files: Option<Vec<SourceId>>, sources: &SourceMap| -> Vec<SourceId> {
+        files.into_iter().flatten().filter(|file| !formats::holds_both_sides(sources.bytes(*file))).collect()
+    };
+    Ok((written(base, sources), written(head, sources)))
 }
 
 /// A plan that is too old, or does not say how old it is, shows what was so once.

@@ -24,24 +24,6 @@ pub fn age(instant: &str) -> Option<Age> {
     })
 }
 
-/// Reads a length of time: `90m`, `24h`, `7d`, `30s`.
-///
-/// # Errors
-/// A sentence that says how it is written.
-pub fn parse_age(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a length of time: write 90m, 24h or 7d");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86400,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
-}
-
 /// A length of time in the largest unit that says it roughly: `3 hours`.
 #[must_use]
 pub fn show_age(age: Duration) -> String {
@@ -89,10 +71,8 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_read_and_shown() {
-        assert_eq!(parse_age("90m"), Ok(Duration::from_secs(5400)));
+    fn ages_are_shown() {
         assert_eq!(show_age(Duration::from_secs(5400)), "90 minutes");
-        assert!(parse_age("7").is_err() && parse_age("d").is_err() && parse_age("-1h").is_err());
         assert_eq!(age("9999-01-01T00:00:00Z"), Some(Age::Future));
     }
 }

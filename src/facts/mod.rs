@@ -3,7 +3,7 @@
 
 mod clock;
 
-pub use clock::{Age, age, parse_age, show_age};
+pub use clock::{Age, age, show_age};
 
 /// The facts of one run.
 #[derive(Debug, Clone, Default)]

@@ -1,5 +1,6 @@
 //! The keys of a policy file.
 
+use super::age::Age;
 use super::names::Raw;
 use super::node::{Node, Spanned};
 use super::pattern::Pattern;
@@ -73,6 +74,14 @@ keys! {
     }
 }
 
+keys! {
+    /// What a Terraform plan that is judged has to be like.
+    pub(super) struct PlanKeys {
+        /// How old it may be: 90m, 24h, 7d. An older one, or one that does not say, is undecided. Default: of any age.
+        max_age: Option<Age>,
+    }
+}
+
 /// One entry of `checks` as it stands: what all checks have in common, and the rest.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -141,6 +150,7 @@ pub(super) struct File {
     pub(super) people: Named<PersonKeys>,
     pub(super) teams: Named<TeamKeys>,
     pub(super) bots: Option<Vec<String>>,
+    pub(super) plan: Option<PlanKeys>,
 }
 
 /// Keys that are part of the language and that this version does not enforce.
@@ -165,6 +175,7 @@ impl File {
         let people = object.take("people", reader);
         let teams = object.take("teams", reader);
         let bots = object.take("bots", reader);
+        let plan = object.take("plan", reader);
         for key in UNSUPPORTED {
             if let Some(value) = object.node(key) {
                 reader.problems.push(super::PolicyError::Unsupported { key, at: value.span });
@@ -182,6 +193,7 @@ impl File {
             people: people.unwrap_or(Named(Vec::new())),
             teams: teams.unwrap_or(Named(Vec::new())),
             bots: bots.flatten(),
+            plan: plan.flatten(),
         })
     }
 }

@@ -6,6 +6,7 @@
 //! Composition only ever tightens: the entries of presets and those of the file all run, each on its own, so that
 //! an entry can add a finding and never take one away.
 
+mod age;
 mod error;
 mod feed;
 mod file;
@@ -22,6 +23,7 @@ mod terms;
 mod wildcard;
 mod yaml;
 
+pub use age::parse_age;
 pub use error::PolicyError;
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
@@ -40,7 +42,9 @@ pub use wildcard::Wildcard;
 
 use crate::net::{Family, Naming, Set};
 use crate::text::{SourceId, SourceMap, Span};
-use file::File;
+use age::Age;
+use file::{File, PlanKeys};
+use std::time::Duration;
 
 /// A policy that is well-formed; its checks are configured by the room of the checks.
 #[derive(Debug, Clone)]
@@ -55,6 +59,8 @@ pub struct Policy {
     pub entries: Vec<Entry>,
     /// Accounts that are programs.
     pub bots: Vec<String>,
+    /// How old a plan may be that is judged; `None`: of any age.
+    pub max_age: Option<Duration>,
     /// The file as a tree.
     pub root: Node,
 }
@@ -82,7 +88,7 @@ impl Policy {
     pub fn none(source: SourceId) -> Self {
         let root = Node { span: Span { source, start: 0, end: 0 }, kind: Kind::Map(Vec::new()) };
         let (configurations, entries, bots) = (Vec::new(), Vec::new(), Vec::new());
-        Self { source, configurations, names: Names::default(), entries, bots, root }
+        Self { source, configurations, names: Names::default(), entries, bots, max_age: None, root }
     }
 }
 
@@ -182,7 +188,7 @@ fn build(
     let mut reader = Reader::new(&nameless);
     let file = File::read(&root, &mut reader);
     problems.append(&mut reader.problems);
-    let File { extends, configurations, networks, services, checks, checked, people, teams, bots } = file?;
+    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan } = file?;
 
     let mut names = Names::default();
     names.feeds = feeds.clone();
@@ -212,7 +218,9 @@ fn build(
     let configurations = configured(configurations.unwrap_or(Named(Vec::new())), formats, &mut reader);
     problems.append(&mut reader.problems);
     entries.extend(own);
-    Some(Policy { source, configurations, names, entries, bots: bots.unwrap_or_default(), root })
+    let bots = bots.unwrap_or_default();
+    let max_age = plan.and_then(|PlanKeys { max_age }| max_age).map(|Age(most)| most);
+    Some(Policy { source, configurations, names, entries, bots, max_age, root })
 }
 
 /// `version: 1` comes before anything else is looked at: another version may mean other things by the same words.

@@ -1,7 +1,8 @@
 //! The JSON schema of the policy file, without the settings of the checks.
 
+use super::age::Age;
 use super::feed::FeedKeys;
-use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, TeamKeys};
+use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, PlanKeys, TeamKeys};
 use super::node::Spanned;
 use super::pattern::Pattern;
 use super::reader::Named;
@@ -100,6 +101,15 @@ impl JsonSchema for Pattern {
     }
 }
 
+impl JsonSchema for Age {
+    fn schema_name() -> Cow<'static, str> {
+        "age".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "A length of time: `90m`, `24h`, `7d`", "type": "string", "pattern": "^[0-9]+[smhd]$"})
+    }
+}
+
 impl JsonSchema for Wildcard {
     fn schema_name() -> Cow<'static, str> {
         "wildcard".into()
@@ -135,6 +145,7 @@ pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
                 "description": "Accounts that are programs: limits for automation hold for their changes",
                 "type": "array", "minItems": 1, "items": {"type": "string"},
             },
+            "plan": generator.subschema_for::<PlanKeys>(),
         },
     })
 }

@@ -108,3 +108,87 @@ fn a_policy_with_several_terraform_configurations_must_be_told_which_one_the_pla
     assert_eq!(ran.code, 3);
     assert!(ran.out.contains("did you mean `aws`"), "{}", ran.out);
 }
+
+/// A security group that a plan creates with rules that it does not tell, beside the configuration that it was made of.
+fn created(configuration: &str) -> Ran {
+    let folder = TempDir::new().expect("a folder");
+    let plan = r#"{"format_version": "1.2", "resource_changes": [
+        {"address": "aws_security_group.web[0]", "mode": "managed", "type": "aws_security_group", "name": "web", "index": 0,
+         "change": {"actions": ["no-op"], "before": {"id": "sg-1"}, "after": {"id": "sg-1"}}},
+        {"address": "aws_security_group.new", "mode": "managed", "type": "aws_security_group", "name": "new",
+         "change": {"actions": ["create"], "before": null, "after": {"name": "new"},
+                    "after_unknown": {"id": true, "ingress": true, "egress": true}}}],
+      "configuration": {"root_module": {"resources": [{"address": "aws_security_group.new", "mode": "managed",
+        "type": "aws_security_group", "name": "new", "expressions": {"name": {"constant_value": "new"}}}]}}}"#;
+    for (name, text) in [("portcullis.yaml", POLICY), ("plan.json", plan), ("main.tf", configuration)] {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    portcullis(folder.path(), &[], &["check", "--plan", "plan.json", "--policy", "portcullis.yaml"])
+}
+
+const WEB: &str = "resource \"aws_security_group\" \"web\" {\n  count = 1\n}\n";
+
+#[test]
+fn rules_of_a_new_group_that_a_plan_does_not_tell_are_those_of_its_configuration() {
+    let none = created(&format!("{WEB}resource \"aws_security_group\" \"new\" {{\n  name = \"new\"\n}}\n"));
+    assert_eq!(none.code, 0, "{}", none.out);
+    // Of a group of another name nothing is known.
+    let other = created(&format!("{WEB}resource \"aws_security_group\" \"newer\" {{\n}}\n"));
+    assert_eq!(other.code, 1, "{}", other.out);
+    let unknown = created(&format!(
+        "{WEB}variable \"ports\" {{\n  type = set(number)\n}}\nresource \"aws_security_group\" \"new\" {{\n  name = \"new\"\n  \
+         dynamic \"ingress\" {{\n    for_each = var.ports\n    content {{\n      protocol    = \"tcp\"\n      \
+         from_port   = ingress.value\n      to_port     = ingress.value\n      cidr_blocks = [\"0.0.0.0/0\"]\n    }}\n  }}\n}}\n"
+    ));
+    let said = "forbidden traffic may pass the new filter `aws/aws_security_group.new/ingress`";
+    assert!(unknown.code == 1 && unknown.out.contains(said), "{}", unknown.out);
+    assert!(unknown.out.contains("main.tf:9:3"), "{}", unknown.out);
+}
+
+#[test]
+fn findings_of_a_plan_point_into_the_configuration_of_each_side() {
+    let group = |cidr: &str| {
+        format!(
+            "resource \"aws_security_group\" \"web\" {{\n  count = 1\n  ingress {{\n    protocol    = \"tcp\"\n    \
+             from_port   = 22\n    to_port     = 22\n    cidr_blocks = [{cidr}]\n  }}\n}}\n"
+        )
+    };
+    let plan = plan("\"update\"", &self::group("\"10.0.0.0/8\""), &self::group("\"0.0.0.0/0\""), "");
+    let repo = crate::git::Repo::new();
+    let (old, new) = (format!("\n\n{}", group("\"10.0.0.0/8\"")), group("\"0.0.0.0/0\""));
+    let policy: crate::git::Item<'_> = (b"portcullis.yaml", "100644", POLICY.as_bytes());
+    let base = repo.commit(&[], &[policy, (b"main.tf", "100644", old.as_bytes())]);
+    repo.commit(&[base], &[policy, (b"main.tf", "100644", new.as_bytes())]);
+    repo.checkout();
+    std::fs::write(repo.folder.path().join("plan.json"), plan).expect("written");
+    let ran = portcullis(repo.folder.path(), &[], &["check", "--plan", "plan.json", "--base", "HEAD~1"]);
+    let told = |word: &str| {
+        let lines = ran.out.lines().map(str::trim);
+        lines.filter(|line| line.starts_with(word)).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert_eq!(told("- main.tf"), ["- main.tf:5  ingress {"], "{}", ran.out);
+    assert_eq!(told("+ main.tf"), ["+ main.tf:3  ingress {"], "{}", ran.out);
+    assert!(!ran.out.contains("plan.json:"), "{}", ran.out);
+}
+
+#[test]
+fn the_policy_says_how_old_a_plan_may_be_and_the_flag_can_only_say_less() {
+    let same = group("\"10.0.0.0/8\"");
+    let plan = plan("\"no-op\"", &same, &same, "\"timestamp\": \"2020-01-01T00:00:00Z\",");
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("plan.json"), plan).expect("written");
+    for (most, more, code) in [
+        ("24h", &[][..], 3),
+        ("24h", &["--max-age", "90000d"], 3),
+        ("90000d", &[], 0),
+        ("90000d", &["--max-age", "24h"], 3),
+        ("soon", &[], 2),
+    ] {
+        let policy = format!("{POLICY}plan: {{max_age: {most}}}\n");
+        std::fs::write(folder.path().join("portcullis.yaml"), policy).expect("written");
+        let arguments = ["check", "--plan", "plan.json", "--policy", "portcullis.yaml"];
+        let ran = portcullis(folder.path(), &[], &[&arguments, more].concat());
+        assert_eq!(ran.code, code, "{most} {more:?}: {}", ran.out);
+    }
+}

@@ -46,9 +46,13 @@ impl Format for Terraform {
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
-        match reading.files() {
-            [file] if is_plan(reading.text(*file)) => plan::read(*file, reading),
-            _ => read::read(reading),
+        match reading.files().split_first() {
+            // Behind it the files may stand that the plan was made of.
+            Some((file, configuration)) if is_plan(reading.text(*file)) => {
+                let beside = read::instances(configuration, reading);
+                plan::read(*file, beside, reading);
+            }
+            Some(_) | None => read::read(reading),
         }
     }
 }

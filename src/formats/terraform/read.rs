@@ -12,7 +12,7 @@ use crate::formats::cloud::{self, Instance};
 use crate::formats::data::value::{Value, What};
 use crate::formats::parallel::in_parallel;
 use crate::formats::{Disposition, Reading};
-use crate::model::Object;
+use crate::model::{Object, Reference};
 use crate::text::{SourceId, Span, escape};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -32,22 +32,50 @@ struct Parsed {
     values: Vec<(SourceId, File)>,
 }
 
-/// Reads a configuration. Expressions may stand in one another, and values be computed from one another, as deep as
-/// `hcl_edit` and `eval` allow, for which there is room in a thread of its own.
+/// Reads a configuration.
 pub(super) fn read(reading: &mut Reading<'_>) {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || read_here(reading));
-        let thread = thread.expect("the system has room for a thread");
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    });
+    let files = files(reading.files(), reading);
+    let Understood { out, undefined, mut account } = with_room(|| understood(&files, reading));
+    let Out { instances, objects, there: _ } = out;
+    reading.configuration.declares = true;
+    reading.configuration.undefined.extend(undefined);
+    reading.configuration.objects.extend(objects);
+    cloud::lower(&instances, reading, &mut account);
+    reading.configuration.undefined.sort_by(|a, b| (a.origin, &a.address).cmp(&(b.origin, &b.address)));
+    reading.configuration.undefined.dedup();
+    account.close(reading);
 }
 
-fn read_here<'a>(reading: &mut Reading<'a>) {
+/// The resources that files declare, whatever else is to be said of those.
+pub(super) fn instances(files: &[SourceId], reading: &Reading<'_>) -> Vec<Instance> {
+    let files = self::files(files, reading);
+    if files.is_empty() {
+        return Vec::new();
+    }
+    with_room(|| understood(&files, reading)).out.instances
+}
+
+/// Expressions may stand in one another, and values be computed from one another, as deep as `hcl_edit` and `eval` allow, for
+/// which there is room in a thread of its own.
+fn with_room<T: Send>(compute: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, compute);
+        let thread = thread.expect("the system has room for a thread");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// What files come to.
+struct Understood {
+    out: Out,
+    undefined: Vec<Reference>,
+    account: Account,
+}
+
+fn understood(files: &[SourceId], reading: &Reading<'_>) -> Understood {
     let mut account = Account::default();
-    reading.configuration.declares = true;
-    let files = files(reading);
-    let by_path: HashMap<&'a str, SourceId> = files.iter().map(|file| (reading.name(*file), *file)).collect();
-    let parsed = parse_all(reading, &files, &mut account);
+    let by_path: HashMap<&str, SourceId> = files.iter().map(|file| (reading.name(*file), *file)).collect();
+    let parsed = parse_all(reading, files, &mut account);
     let mut refused = Vec::new();
     let mut folders: BTreeMap<String, Vec<&Body>> = BTreeMap::new();
     for (file, File { body, comments: _ }) in &parsed.modules {
@@ -75,14 +103,7 @@ fn read_here<'a>(reading: &mut Reading<'a>) {
     let names: Vec<&str> = parsed.modules.iter().map(|(file, _)| reading.name(*file)).collect();
     let (out, mut found) = computed(&modules, &roots, &texts, &parsed.modules, &names, &checked.refused);
     found.append(account);
-    let mut account = found;
-    let Out { instances, objects, there: _ } = out;
-    reading.configuration.undefined.extend(checked.undefined);
-    reading.configuration.objects.extend(objects);
-    cloud::lower(&instances, reading, &mut account);
-    reading.configuration.undefined.sort_by(|a, b| (a.origin, &a.address).cmp(&(b.origin, &b.address)));
-    reading.configuration.undefined.dedup();
-    account.close(reading);
+    Understood { out, undefined: checked.undefined, account: found }
 }
 
 /// The resources, and what became of the text of the modules.
@@ -133,11 +154,11 @@ fn holds_addresses(list: &str) -> bool {
     ["cidr", "prefix", "range", "address"].iter().any(|word| last.contains(word)) || last.ends_with("_ips")
 }
 
-/// The files of the configuration and what they include, each once.
-fn files(reading: &Reading<'_>) -> Vec<SourceId> {
+/// Some files and what they include, each once.
+fn files(main: &[SourceId], reading: &Reading<'_>) -> Vec<SourceId> {
     let mut known = BTreeSet::new();
     let mut names = BTreeSet::new();
-    let all = reading.files().iter().flat_map(|file| [*file].into_iter().chain(reading.included(*file)));
+    let all = main.iter().flat_map(|file| [*file].into_iter().chain(reading.included(*file)));
     all.filter(|file| known.insert(*file) && names.insert(reading.name(*file))).collect()
 }
 

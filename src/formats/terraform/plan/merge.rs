@@ -120,7 +120,7 @@ impl<'j> Merge<'_, 'j> {
 
 /// Arguments that hold rules and that providers fill in where nobody writes them (`aws_security_group`,
 /// `aws_network_acl`, `azurerm_network_security_group` and their defaults).
-const RULES: [&str; 3] = ["ingress", "egress", "security_rule"];
+pub(super) const RULES: [&str; 3] = ["ingress", "egress", "security_rule"];
 
 /// A step into a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! [`Aspect`](crate::formats::Aspect). What only the provider will know is unknown here, under the name of what it refers to; what is
 //! sensitive is never printed.
 
+mod beside;
 mod merge;
 mod names;
 mod state;
@@ -14,6 +15,7 @@ use crate::formats::data::value::Value;
 use crate::formats::data::{Entry, Json, Kind, Node, Object};
 use crate::formats::{Aspect, Disposition, Reading, end_of};
 use crate::text::{SourceId, Span, escape};
+use beside::Beside;
 use merge::Merge;
 use names::Names;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +34,15 @@ pub(in crate::formats) fn made_at(text: &[u8]) -> Option<String> {
     json.root().object()?.take("timestamp")?.text().map(ToOwned::to_owned)
 }
 
-/// Reads the side of a plan that is asked for.
-pub(super) fn read(file: SourceId, reading: &mut Reading<'_>) {
+/// Reads the side of a plan that is asked for. `beside` are the resources of the configuration that it was made of, as far
+/// as that is at hand.
+pub(super) fn read(file: SourceId, beside: Vec<Instance>, reading: &mut Reading<'_>) {
     let mut account = Account::default();
+    for source in reading.files().iter().filter(|source| **source != file) {
+        reading.configuration.declares = true;
+        let at = Span { source: *source, start: 0, end: end_of(reading.text(*source)) };
+        account.claim(at, Disposition::Inert("what the plan was made of"));
+    }
     let mut instances = Vec::new();
     let text = reading.text(file);
     let whole = Span { source: file, start: 0, end: end_of(text) };
@@ -50,6 +58,7 @@ pub(super) fn read(file: SourceId, reading: &mut Reading<'_>) {
                 source: file,
                 aspect: reading.aspect,
                 names: Names::of(json.root()),
+                beside: Beside::of(beside),
                 account: &mut account,
                 instances: &mut instances,
                 hidden: Vec::new(),
@@ -68,6 +77,7 @@ struct Reader<'j, 'a> {
     source: SourceId,
     aspect: Aspect,
     names: Names<'j>,
+    beside: Beside,
     account: &'a mut Account,
     instances: &'a mut Vec<Instance>,
     /// What must not be printed.
@@ -244,12 +254,14 @@ impl<'j> Reader<'j, '_> {
         };
         let merge = Merge { source: self.source, names: &self.names, address, was_set: &had };
         let body = merge.body(value, unknown, sensitive);
-        self.instance(address, kind, body, node);
+        let new = self.aspect == Aspect::After && before.is_none();
+        self.instance(address, kind, body, new, node);
     }
 
-    fn instance(&mut self, address: &str, kind: &str, body: Value, node: Node<'j>) {
+    fn instance(&mut self, address: &str, kind: &str, body: Value, new: bool, node: Node<'j>) {
         let origin = self.span(node);
-        self.instances.push(Instance { kind: kind.into(), address: address.into(), body, origin, existence: None });
+        let instance = Instance { kind: kind.into(), address: address.into(), body, origin, existence: None };
+        self.instances.push(self.beside.place(instance, new, &mut self.hidden));
     }
 
     /// What no change is about is as it was: the prior state says it, and the planned values once more. Where there are
@@ -287,7 +299,7 @@ impl<'j> Reader<'j, '_> {
         };
         let merge = Merge { source: self.source, names: &self.names, address: &address, was_set: &|_| false };
         let body = merge.body(values, None, sensitive);
-        self.instance(&address, kind, body, node);
+        self.instance(&address, kind, body, false, node);
     }
 
     /// Variables that the configuration calls sensitive. Without a word on that (versions before 0.2) all may be.
