@@ -3,14 +3,14 @@ use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::model::{Chain, Configuration, Object};
 use crate::policy::{Pattern, Planned, Spanned, keys};
-use crate::text::{SourceId, Span};
+use crate::text::{SourceId, Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
 
 declare_check! { id: "empty-input", since: "0.1.0", level: Block, settings: EmptyInput }
 
 keys! {
     struct EmptyInput {
-        /// Only these kinds of collections: `configuration`, `file`, `chain`, `set` … Default: all.
+        /// Only these kinds of collections: `configuration`, `file`, `chain`, `set`, `backend` … Default: all.
         kinds: Option<Vec<Spanned<String>>>,
         /// By how many percent a collection may not shrink either. Default: only empty ones are reported.
         shrink: Option<usize>,
@@ -20,7 +20,7 @@ keys! {
 }
 
 /// Kinds that may be named though nothing of them holds entries yet.
-const COLLECTIONS: [&str; 6] = ["configuration", "file", "chain", "set", "map", "flowtable"];
+const COLLECTIONS: [&str; 7] = ["configuration", "file", "chain", "set", "map", "flowtable", "backend"];
 
 /// Something that held entries on base.
 struct Collection {
@@ -90,6 +90,37 @@ impl Check for EmptyInput {
     }
 }
 
+/// What of balancers held entries on base: the listeners, the backends, the balancers of an inventory, and the servers of
+/// each backend.
+fn balancers(base: &Configuration, head: Option<&Configuration>) -> Vec<Collection> {
+    let mut out = Vec::new();
+    let inventory = |c: &Configuration| c.objects.iter().filter(|object| object.kind == "balancer").count();
+    let first = base.objects.iter().find(|object| object.kind == "balancer").map(|object| object.origin);
+    for (kind, before, after, at) in [
+        ("balancers", inventory(base), head.map_or(0, inventory), first),
+        ("listeners", base.listeners.len(), head.map_or(0, |c| c.listeners.len()), base.listeners.first().map(|l| l.origin)),
+        ("backends", base.backends.len(), head.map_or(0, |c| c.backends.len()), base.backends.first().map(|b| b.origin)),
+    ] {
+        if before > 0 {
+            let at = at.map(|at| (Side::Base, at));
+            let address = format!("{}/{kind}", base.name);
+            out.push(Collection { kind: "configuration", address, base: before, head: after, gone: None, at });
+        }
+    }
+    for backend in base.backends.iter().filter(|backend| !backend.servers.is_empty() && backend.open.is_none()) {
+        let Some(twin) = head.and_then(|head| head.backend(&backend.name)) else { continue };
+        out.push(Collection {
+            kind: "backend",
+            address: format!("{}/{}", base.name, escape(backend.name.as_bytes())),
+            base: backend.servers.len(),
+            head: if twin.open.is_some() { backend.servers.len() } else { twin.servers.len() },
+            gone: None,
+            at: Some((Side::Head, twin.origin)),
+        });
+    }
+    out
+}
+
 /// Everything of a configuration that held entries on base, the whole first. Rules that only moved are not lost.
 fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configuration>) -> Vec<Collection> {
     let store = &cx.change.store;
@@ -132,6 +163,7 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
             });
         }
     }
+    out.extend(balancers(base, head));
     let there = rules::objects(head);
     for object in base.objects.iter().filter(|object| object.kind != "chain") {
         let Some(before) = object.elements.filter(|n| *n > 0) else { continue };

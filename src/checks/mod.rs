@@ -3,6 +3,7 @@
 //! A check is pure: it reads a change, the policy and facts, and says what is wrong, why and what to do.
 //! Knows nothing of formats, reports, files or networks.
 
+mod balancers;
 mod looked_up;
 mod news;
 mod questions;
@@ -14,12 +15,14 @@ pub use crate::policy::Level;
 pub use schema::{schema, settings};
 pub(crate) use scope::Scope;
 
+use crate::diff::balancers::RequestDelta;
 use crate::diff::{Change, Difference, Side, Witness};
 use crate::facts::{Facts, MissingFact};
 use crate::model::Literal;
 use crate::net::Region;
 use crate::policy::{
-    ApprovalKeys, COMMON_KEYS, Entry, FeedDoubt, Feeds, Node, Parsed, Plan, Policy, PolicyError, Proposal, Reader, sorted,
+    ApprovalKeys, COMMON_KEYS, Entry, FeedDoubt, Feeds, Node, Parsed, Plan, Policy, PolicyError, Proposal, Reader,
+    sorted,
 };
 use crate::text::{SourceMap, Span};
 
@@ -33,17 +36,24 @@ macro_rules! checks {
 }
 
 checks! {
+    backend_consistency,
+    certificate_references,
     critical_ports,
     default_action,
     deletion_limit,
     empty_input,
     exposed_ports,
+    freeze_window,
     hard_coded_indexes,
+    health_checks,
+    listener_changes,
     policy_changes,
+    pool_capacity,
     protected_ranges,
     protected_rules,
     redundant_rules,
     required_coverage,
+    route_changes,
     separate_flush,
     shadowed_rules,
     undefined_references,
@@ -155,6 +165,8 @@ pub struct Finding {
     pub flow: Option<(Region, Vec<Literal>)>,
     /// One of them on both sides.
     pub witness: Option<Witness>,
+    /// The requests.
+    pub request: Option<RequestDelta>,
     /// Where it is to be seen.
     pub location: Option<(Side, Span)>,
     /// Other places that have to do with it, the weightiest first, and what each is to it: `by`, `instead` …
@@ -373,6 +385,7 @@ impl Report<'_> {
             filter: None,
             flow: None,
             witness: None,
+            request: None,
             location: None,
             related: Vec::new(),
             policy: self.focus.or(*at),

@@ -1,6 +1,6 @@
 //! Rules as things that come and go: by what they mean, not by where they stand.
 
-use crate::model::{Action, Chain, Configuration, Families, Literal, Object, RuleId, Store, Table};
+use crate::model::{Action, Chain, Configuration, Families, LISTENERS, Literal, Object, RuleId, Store, Table};
 use crate::net::{Family, Field, Region, Set};
 use crate::text::{SourceMap, Span};
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +20,8 @@ pub(super) struct Line<'c> {
 
 /// Every line of a configuration, in order.
 pub(super) fn lines(configuration: &Configuration) -> impl Iterator<Item = Line<'_>> + Clone {
-    configuration.tables.iter().flat_map(|table| table.chains.iter().flat_map(|chain| lines_of(table, chain)))
+    let tables = configuration.tables.iter().filter(|table| table.name != LISTENERS);
+    tables.flat_map(|table| table.chains.iter().flat_map(|chain| lines_of(table, chain)))
 }
 
 /// Every line of a chain, in order.

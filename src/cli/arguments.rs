@@ -178,24 +178,26 @@ pub(super) struct Diff {
     pub(super) outputs: Outputs,
 }
 
-/// Show which rule decides a packet, hop by hop
+/// Show which rule decides a packet, or which route a request, hop by hop
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A packet is PROTOCOL SOURCE -> DESTINATION:PORT; state, interfaces and the rest may follow. What is left out is
-usual: source port 40000, state new, interfaces that can occur.
+usual: source port 40000, state new, interfaces that can occur. A request to a balancer is METHOD URL; `from ADDRESS`,
+`via ADDRESS:PORT` (where it goes) and `sni NAME` may follow.
 
 Examples:
   portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22'
   portcullis trace rules.v4 'udp 10.0.0.7:53 -> 10.0.0.1:53 established in eth1' --filter input
   portcullis trace hosts/web1 'icmp 10.0.0.7 -> 10.0.0.1 type 8/0' --filter input --base origin/main
-  portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22' --assume '-m recent --rcheck'")]
+  portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22' --assume '-m recent --rcheck'
+  portcullis trace haproxy.cfg 'GET https://example.org/api/x from 203.0.113.9'")]
 pub(super) struct Trace {
     /// A file, REV:PATH, or a configuration of the policy, with or without /FILTER
     #[arg(value_name = "CONFIG")]
     pub(super) configuration: String,
-    /// The packet
+    /// The packet or request
     pub(super) packet: String,
-    /// The filter, where there are several
+    /// The filter or listener, where there are several
     #[arg(long, value_name = "FILTER")]
     pub(super) filter: Option<String>,
     /// Take this condition, of which the file does not say whether it holds, to hold

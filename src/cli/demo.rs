@@ -55,6 +55,15 @@ pub static INCIDENTS: &[Incident] = &[
         files: "portcullis.yaml", "edge/gateway.rules",
     },
     incident! {
+        "scaleway", of: "scaleway", in: "an inventory", by: &["api"], stopped_by: &["deletion-limit"],
+        files: "portcullis.yaml", "fleet.json",
+    },
+    incident! {
+        "scaleway-restore", of: "scaleway", in: "an inventory and iptables-save", by: &["restore"],
+        stopped_by: &["backend-consistency", "certificate-references"],
+        files: "portcullis.yaml", "fleet.json", "servers.rules",
+    },
+    incident! {
         "exoscale", of: "exoscale", in: "iptables-save", by: &["discovery-sync"],
         stopped_by: &["critical-ports", "deletion-limit", "empty-input", "protected-rules"],
         files: "portcullis.yaml", "nodes/node-a.rules", "nodes/node-b.rules",

@@ -6,9 +6,10 @@ use super::output::Streams;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Policed};
 use crate::decision::{self, Cause, Doubt, Walk};
+use crate::diff::balancers::route;
 use crate::diff::{self, Change, FilterPair, Side};
-use crate::model::{Configuration, Literal, OpaqueId};
-use crate::net::{FlowError, Naming, NoNames, parse_packet};
+use crate::model::{Configuration, Listener, Literal, OpaqueId, Snapshot};
+use crate::net::{FlowError, Naming, NoNames, Request, RequestError, looks_like_request, parse_packet, parse_request};
 use crate::policy::Policy;
 use crate::source::{self, Place, Sides, SourceError};
 use crate::text::{SourceMap, suggest};
@@ -61,6 +62,9 @@ struct Ground {
 
 fn trace(arguments: &Trace, surroundings: &Surroundings, sources: &mut SourceMap) -> Result<(Walk, u8), Stop> {
     let ground = ground(arguments, &surroundings.place(), sources)?;
+    if looks_like_request(&arguments.packet) {
+        return request(arguments, &ground, sources);
+    }
     let names: &dyn Naming = match &ground.policy {
         Some(policy) => policy,
         None => &NoNames,
@@ -88,6 +92,66 @@ fn trace(arguments: &Trace, surroundings: &Surroundings, sources: &mut SourceMap
     let unsure = gaps.into_iter().filter(|(side, _)| sides.contains(side));
     let unsure = unsure.flat_map(|(_, snapshot)| snapshot.gaps()).any(|gap| gap.configuration == pair.configuration);
     Ok((walk, if unsure { 3 } else { 0 }))
+}
+
+/// The way of a request through a listener of a balancer.
+fn request(arguments: &Trace, ground: &Ground, sources: &SourceMap) -> Result<(Walk, u8), Stop> {
+    let request = parse_request(&arguments.packet).map_err(|RequestError { message, help }| Stop::Usage {
+        message: format!("`{}` is not a request: {message}", arguments.packet),
+        help,
+    })?;
+    let change = &ground.change;
+    let find = |snapshot: &'_ Snapshot| snapshot.configurations().iter().position(|c| c.name == ground.configuration);
+    let configuration = |side: Side| match side {
+        Side::Base => find(&change.base).and_then(|at| change.base.configurations().get(at)),
+        Side::Head => find(&change.head).and_then(|at| change.head.configurations().get(at)),
+    };
+    let wanted = arguments.filter.as_deref().or(ground.filter.as_deref());
+    let named = |side| listener(configuration(side)?, wanted, &request);
+    let sides: &[Side] = if arguments.base.is_some() { &[Side::Base, Side::Head] } else { &[Side::Head] };
+    let Some(name) = sides.iter().rev().find_map(|side| named(*side)).map(|found| found.name.clone()) else {
+        let all = sides.iter().filter_map(|side| configuration(*side)).flat_map(|c| &c.listeners);
+        let known: Vec<&str> = all.map(|listener| listener.name.as_str()).collect();
+        let help = match &known[..] {
+            [] => "see `portcullis parse` for how the file is understood".to_owned(),
+            known => format!("there are {}; name one with --filter, or its port with `via :443`", known.join(", ")),
+        };
+        return Err(Stop::Usage { message: format!("`{}` has no listener for that", ground.configuration), help });
+    };
+    let opaques = sides.iter().filter_map(|side| configuration(*side)).flat_map(|c| &c.listeners);
+    let mut known = Vec::new();
+    for route in opaques.flat_map(|listener| &listener.routes) {
+        route.condition.visit(&mut |_| {}, &mut |opaque| known.push(opaque));
+    }
+    let assumed = assumed(change, &known, arguments)?;
+    let walked: Vec<_> =
+        sides.iter().map(|side| (*side, named(*side).map(|l| route(&change.store, l, &request, &assumed)))).collect();
+    let walk = decision::walk_request(&request, &name, &walked, &change.store, sources);
+    let gaps = [(Side::Base, &change.base), (Side::Head, &change.head)];
+    let unsure = gaps.into_iter().filter(|(side, _)| sides.contains(side));
+    let unsure = unsure.flat_map(|(_, snapshot)| snapshot.gaps()).any(|gap| gap.configuration == ground.configuration);
+    Ok((walk, if unsure { 3 } else { 0 }))
+}
+
+/// The listener of that name, or else the one that the request meets by where it goes, or the only one.
+fn listener<'c>(configuration: &'c Configuration, name: Option<&str>, request: &Request) -> Option<&'c Listener> {
+    let all = &configuration.listeners;
+    if let Some(name) = name {
+        return all.iter().find(|listener| listener.name == name);
+    }
+    let fits = |listener: &&Listener, exactly: bool| {
+        let at = |(address, port): &(String, u16)| {
+            listener.endpoints.iter().any(|end| {
+                let here = !address.is_empty() && end.address == *address;
+                let anywhere = address.is_empty() || end.address.starts_with("any");
+                (here || (!exactly && anywhere)) && end.ports.is_some_and(|(a, b)| a <= *port && *port <= b)
+            })
+        };
+        request.via.as_ref().is_some_and(at)
+    };
+    let mut only = all.iter();
+    let one = only.next().filter(|_| only.next().is_none());
+    all.iter().find(|l| fits(l, true)).or_else(|| all.iter().find(|l| fits(l, false))).or(one)
 }
 
 /// Reads what the argument names: a file, `REV:PATH`, or a configuration of the policy, each with or without a
@@ -197,6 +261,10 @@ fn assumptions(change: &Change, pair: &FilterPair<'_>, arguments: &Trace) -> Res
         configuration.opaques.iter().map(|(opaque, _)| *opaque).collect()
     };
     let known: Vec<OpaqueId> = sides.flat_map(|sided| conditions(sided.configuration)).collect();
+    assumed(change, &known, arguments)
+}
+
+fn assumed(change: &Change, known: &[OpaqueId], arguments: &Trace) -> Result<Vec<Literal>, Stop> {
     let texts: Vec<&str> = known.iter().map(|opaque| change.store.opaque_text(*opaque)).collect();
     let given = arguments.assume.iter().map(|text| (text, true));
     let given = given.chain(arguments.assume_not.iter().map(|text| (text, false)));

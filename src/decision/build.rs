@@ -72,8 +72,8 @@ pub(super) fn comparison(
     Comparison { version: VERSION, base, head, configurations, gaps, doubts, stats }
 }
 
-struct Builder<'c> {
-    change: &'c Change,
+pub(super) struct Builder<'c> {
+    pub(super) change: &'c Change,
     names: &'c dyn Naming,
     sources: &'c SourceMap,
     /// Sorted by configuration and id.
@@ -87,7 +87,7 @@ impl<'c> Builder<'c> {
     }
 
     fn configuration(&mut self, configuration: &diff::ConfigurationDifference) -> ConfigurationReport {
-        let diff::ConfigurationDifference { name, format, change, filters, objects } = configuration;
+        let diff::ConfigurationDifference { name, format, change, filters, balancers, objects } = configuration;
         let change = match change {
             diff::ChangeKind::Unchanged => ChangeKind::Unchanged,
             diff::ChangeKind::Equivalent => ChangeKind::Equivalent,
@@ -96,6 +96,7 @@ impl<'c> Builder<'c> {
             diff::ChangeKind::Removed => ChangeKind::Removed,
         };
         let filters = filters.iter().map(|filter| self.filter(name, filter)).collect();
+        let balancers = self.balancers(name, balancers);
         let diff::ObjectsDifference { added, removed, modified } = objects;
         let list = |objects: &[diff::ObjectChange]| objects.iter().map(|object| self.object(object)).collect();
         ConfigurationReport {
@@ -103,7 +104,7 @@ impl<'c> Builder<'c> {
             format: (*format).to_owned(),
             change,
             filters,
-            balancers: Vec::new(),
+            balancers,
             objects: ObjectsReport { added: list(added), removed: list(removed), modified: list(modified) },
         }
     }
@@ -214,6 +215,7 @@ impl<'c> Builder<'c> {
             filter,
             flow,
             witness,
+            request,
             location,
             related,
             policy,
@@ -237,6 +239,7 @@ impl<'c> Builder<'c> {
             filter,
             flow,
             witness: witness.map(|witness| self.witness(&witness)),
+            request: request.map(|request| self.request(&request)),
             location: location.map(|(side, span)| self.location(self::side(side), span)),
             related: related.iter().take(RELATED).map(|related| self.related(*related)).collect(),
             policy_location: policy.map(|span| self.location(LocationSide::Policy, span)),
@@ -273,7 +276,7 @@ impl<'c> Builder<'c> {
         }
     }
 
-    fn location(&self, side: LocationSide, span: Span) -> Location {
+    pub(super) fn location(&self, side: LocationSide, span: Span) -> Location {
         location(self.sources, side, span)
     }
 
@@ -292,7 +295,7 @@ impl<'c> Builder<'c> {
         sides.into_iter().flat_map(of).collect()
     }
 
-    fn doubt(&mut self, doubt: Doubt) {
+    pub(super) fn doubt(&mut self, doubt: Doubt) {
         let Doubt { cause, message, help, at } = doubt;
         let location = at.map(|(side, span)| self.location(side, span));
         self.doubts.push(DoubtReport { cause, check: None, message, help, location, policy_location: None });
@@ -362,9 +365,10 @@ impl<'c> Builder<'c> {
 /// The same for the same check, configuration, filter and packets, wherever the lines stand and whatever the
 /// policy calls the networks. A finding that is not about packets is told apart by its message.
 fn fingerprint(finding: &Finding, store: &Store) -> String {
-    let what = match &finding.flow {
-        Some((region, conditions)) => flows::show(region, conditions, store, &NoNames),
-        None => finding.message.clone(),
+    let what = match (&finding.flow, &finding.request) {
+        (Some((region, conditions)), _) => flows::show(region, conditions, store, &NoNames),
+        (None, Some(request)) => format!("{}\n{:?}", request.what.join("\n"), request.effect()),
+        (None, None) => finding.message.clone(),
     };
     let mut hash = Sha256::new();
     let parts = [Some(finding.check), finding.configuration.as_deref(), finding.filter.as_deref(), Some(&what)];

@@ -3,19 +3,21 @@
 //! [`decide`] is the only way to a [`Decision`], so nothing passes without its gaps having been looked at. Knows
 //! nothing of formats, files or renderings.
 
+mod balancers;
 mod build;
 mod flows;
 mod report;
 mod walk;
 
 pub use report::{
-    Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
-    DoubtReport, ElementsReport, FeedOrigin, FilterReport, FindingReport, GapReport, Level, Location, LocationSide,
-    NotCounted, ObjectReport, ObjectsReport, Origin, Outcome, PolicyOrigin, PublicationReport, RelatedReport, Report,
-    Stats, SummaryLine, VERSION, WitnessReport,
+    Answer, AnswerReport, Approvals, BalancerPart, BalancerReport, Causes, Certainty, ChangeKind, Comparison,
+    ConfigurationReport, Consequence, DoubtReport, ElementsReport, FeedOrigin, FilterReport, FindingReport, GapReport,
+    Level, Location, LocationSide, NotCounted, ObjectReport, ObjectsReport, Origin, Outcome, PartChange, PolicyOrigin,
+    PublicationReport, RelatedReport, Report, RequestEffect, RequestReport, RouteReport, Stats, SummaryLine, VERSION,
+    WitnessReport,
 };
 
-pub use walk::{HopReport, Walk, WalkedSide, walk};
+pub use walk::{HopReport, Walk, WalkedSide, walk, walk_request};
 
 use crate::checks::Finding;
 use crate::diff::{Change, Difference};

@@ -139,8 +139,8 @@ pub struct ConfigurationReport {
     pub change: ChangeKind,
     /// The filters that differ, sorted by id.
     pub filters: Vec<FilterReport>,
-    /// The load balancers that differ. Always empty so far.
-    pub balancers: Vec<String>,
+    /// The listeners and backends of load balancers that differ, listeners first.
+    pub balancers: Vec<BalancerReport>,
     /// The other objects that differ.
     pub objects: ObjectsReport,
 }
@@ -195,6 +195,93 @@ pub struct FilterReport {
     pub added_rules: Causes,
     /// The rules that stand in another order, where they stand on head: the cause if nothing else is.
     pub moved_rules: Causes,
+}
+
+/// What becomes of a listener or a backend of a load balancer.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BalancerReport {
+    /// Which of both it is.
+    pub kind: BalancerPart,
+    /// Its name, on head if it is there.
+    pub name: String,
+    /// How it fares.
+    pub change: PartChange,
+    /// Where it stands on base.
+    pub base: Option<Location>,
+    /// Where it stands on head.
+    pub head: Option<Location>,
+    /// Where a listener is reached: `203.0.113.7:443`.
+    pub endpoints: Vec<String>,
+    /// What differs, a sentence part each: `TLS is not spoken any more`, `server web2 (10.0.0.2:80) is gone`.
+    pub differences: Vec<String>,
+    /// The requests that a listener decides in another way, those that one pair of lines decides together.
+    pub requests: Vec<RequestReport>,
+    /// Whether `requests` are all of them.
+    pub complete: bool,
+}
+
+/// A part of a load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BalancerPart {
+    /// Where clients meet it.
+    Listener,
+    /// The servers that answer.
+    Backend,
+}
+
+/// How a listener or backend fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartChange {
+    /// Only on head.
+    Added,
+    /// Only on base.
+    Removed,
+    /// On both, otherwise.
+    Changed,
+}
+
+/// Requests that both sides decide differently, by one pair of lines.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RequestReport {
+    /// The first kinds of them, as they read: `host example.org, path /api/*`.
+    pub requests: Vec<String>,
+    /// How many kinds there are.
+    pub kinds: usize,
+    /// What it is for clients.
+    pub effect: RequestEffect,
+    /// `possible` if it depends on what the file does not decide.
+    pub certainty: Certainty,
+    /// One of them: `GET https://example.org/api/x from 203.0.113.9 via :443`.
+    pub witness: String,
+    /// What was assumed of conditions that the file does not decide.
+    pub assumed: Vec<String>,
+    /// What becomes of it on base.
+    pub base: RouteReport,
+    /// What becomes of it on head.
+    pub head: RouteReport,
+}
+
+/// What another answer is for clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestEffect {
+    /// Requests that were served are refused.
+    NewlyRefused,
+    /// Requests that were refused are served.
+    NewlyServed,
+    /// They reach another backend, or get another answer.
+    Moved,
+}
+
+/// What becomes of a request on one side.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RouteReport {
+    /// In words: `goes to backend api`, `is refused (403)`.
+    pub outcome: String,
+    /// The line that decides; null where none says it.
+    pub location: Option<Location>,
 }
 
 /// Several flows seen from afar.
@@ -289,6 +376,8 @@ pub struct FindingReport {
     pub flow: Option<String>,
     /// One of those packets, and what both sides do with it.
     pub witness: Option<WitnessReport>,
+    /// The requests it is about.
+    pub request: Option<RequestReport>,
     /// Where it is to be seen.
     pub location: Option<Location>,
     /// Other places that have to do with it, the weightiest first.

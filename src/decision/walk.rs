@@ -1,11 +1,13 @@
 //! The way of one packet, readable: the answer of `trace`.
 
+use super::balancers::outcome_text;
 use super::build::{location, side as location_side};
 use super::report::{Answer, Location, LocationSide, VERSION};
+use crate::diff::balancers::RouteTrace;
 use crate::diff::{FilterPair, Side, Sided, Trace};
 use crate::model::{Action, Store};
-use crate::net::{Packet, show_packet};
-use crate::text::{SourceMap, escape};
+use crate::net::{Packet, Request, show_packet};
+use crate::text::{SourceMap, Span, escape};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,9 +16,9 @@ use serde::Serialize;
 pub struct Walk {
     /// The version of this shape: 1. Fields are only ever added to it.
     pub version: u32,
-    /// The packet, in the notation of flows.
+    /// The packet, in the notation of flows, or the request.
     pub packet: String,
-    /// The filter.
+    /// The filter, or the listener.
     pub filter: String,
     /// Its way on each side that was asked for, base first.
     pub sides: Vec<WalkedSide>,
@@ -27,8 +29,10 @@ pub struct Walk {
 pub struct WalkedSide {
     /// Which side.
     pub side: LocationSide,
-    /// Whether the packet passes.
+    /// Whether the packet passes, or the request is not refused.
     pub answer: Answer,
+    /// What becomes of a request, in words; null for packets.
+    pub outcome: Option<String>,
     /// Whether the side has such a filter at all; if not, the answer is what its absence means.
     pub present: bool,
     /// The rules and default actions that it meets, in order.
@@ -69,7 +73,7 @@ pub fn walk(
         let side = location_side(*side);
         let Some(sided) = sided else {
             let answer = if pair.absent() { Answer::Allow } else { Answer::Deny };
-            return WalkedSide { side, answer, present: false, hops: Vec::new(), unknown: Vec::new() };
+            return WalkedSide { side, answer, outcome: None, present: false, hops: Vec::new(), unknown: Vec::new() };
         };
         let Trace { hops, answer, unknown } = trace(sided);
         let hop = |hop: crate::diff::Hop| HopReport {
@@ -81,6 +85,7 @@ pub fn walk(
         WalkedSide {
             side,
             answer: if answer.allowed { Answer::Allow } else { Answer::Deny },
+            outcome: None,
             present: true,
             hops: hops.into_iter().map(hop).collect(),
             unknown: unknown.iter().map(|l| escape(store.opaque_text(l.opaque).as_bytes())).collect(),
@@ -90,6 +95,58 @@ pub fn walk(
         version: VERSION,
         packet: show_packet(packet),
         filter: pair.id.to_owned(),
+        sides: sides.iter().map(walked).collect(),
+    }
+}
+
+/// The same for a request at a listener; `None` as a side: it has no such listener.
+#[must_use]
+pub fn walk_request(
+    request: &Request,
+    listener: &str,
+    sides: &[(Side, Option<RouteTrace>)],
+    store: &Store,
+    sources: &SourceMap,
+) -> Walk {
+    let walked = |(side, trace): &(Side, Option<RouteTrace>)| {
+        let side = location_side(*side);
+        let Some(RouteTrace { hops, answer, unknown }) = trace else {
+            let outcome = Some("nothing listens there".to_owned());
+            return WalkedSide {
+                side,
+                answer: Answer::Deny,
+                outcome,
+                present: false,
+                hops: Vec::new(),
+                unknown: Vec::new(),
+            };
+        };
+        let outcome = outcome_text(&answer.outcome);
+        let mut steps: Vec<HopReport> = Vec::new();
+        let step = |at: Option<Span>, action: String| HopReport {
+            chain: escape(listener.as_bytes()),
+            depth: 0,
+            location: at.map(|span| location(sources, side, span)),
+            action,
+        };
+        for hop in hops.iter().filter(|hop| Some(hop.at) != answer.by) {
+            steps.push(step(Some(hop.at), format!("{} only if what is not known holds", outcome_text(&hop.outcome))));
+        }
+        steps.push(step(answer.by, outcome.clone()));
+        let refused = matches!(answer.outcome, crate::model::Outcome::Refused(_));
+        WalkedSide {
+            side,
+            answer: if refused { Answer::Deny } else { Answer::Allow },
+            outcome: Some(outcome),
+            present: true,
+            hops: steps,
+            unknown: unknown.iter().map(|l| escape(store.opaque_text(l.opaque).as_bytes())).collect(),
+        }
+    };
+    Walk {
+        version: VERSION,
+        packet: request.to_string(),
+        filter: listener.to_owned(),
         sides: sides.iter().map(walked).collect(),
     }
 }

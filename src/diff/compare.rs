@@ -17,6 +17,7 @@ pub fn compare(change: &Change) -> Difference {
         let present = head.or(base)?;
         let own = filters.iter().filter(|pair| pair.configuration == present.name);
         let filters: Vec<FilterDifference> = own.filter_map(|pair| compare_filter(change, pair)).collect();
+        let balancers = super::balancers::compare(&change.store, base, head);
         let mut objects = objects(base, head);
         let known = |configuration: &Configuration| !configuration.format.is_empty();
         let translated =
@@ -28,7 +29,10 @@ pub fn compare(change: &Change) -> Difference {
         let kind = match (base, head) {
             (None, _) => ChangeKind::Added,
             (_, None) => ChangeKind::Removed,
-            (Some(_), Some(_)) if !filters.is_empty() || !objects.is_empty() => ChangeKind::Changed,
+            (Some(_), Some(_)) if !filters.is_empty() || !objects.is_empty() || !balancers.is_empty() => {
+                ChangeKind::Changed
+            }
+            (Some(base), Some(head)) if !super::balancers::same_text(base, head) => ChangeKind::Equivalent,
             (Some(_), Some(_)) if translated => ChangeKind::Equivalent,
             (Some(_), Some(_)) if change.chain_pairs(&present.name).iter().any(|pair| !pair.windows.is_empty()) => {
                 ChangeKind::Equivalent
@@ -40,6 +44,7 @@ pub fn compare(change: &Change) -> Difference {
             format: present.format,
             change: kind,
             filters,
+            balancers,
             objects,
         })
     };

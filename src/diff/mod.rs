@@ -1,6 +1,7 @@
-//! What a change does to packets: the exact difference of two snapshots, questions about a part of it, and the
+//! What a change does to packets and requests: the exact difference of two snapshots, questions about a part of it, and the
 //! way of one packet through a filter. Knows nothing of formats or policy.
 
+pub mod balancers;
 mod change;
 mod compare;
 mod compile;
@@ -125,6 +126,8 @@ pub struct ConfigurationDifference {
     pub change: ChangeKind,
     /// The filters that differ, sorted by id.
     pub filters: Vec<FilterDifference>,
+    /// The balancers that differ.
+    pub balancers: balancers::BalancersDifference,
     /// The objects that differ.
     pub objects: ObjectsDifference,
 }

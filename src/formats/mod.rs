@@ -4,6 +4,7 @@
 //! Knows nothing of git, policy, differences or checks.
 
 mod account;
+mod balancers;
 mod cloud;
 mod data;
 mod describe;
@@ -30,6 +31,7 @@ macro_rules! formats {
 formats! {
     aws_api,
     azure_api,
+    balancer_inventory,
     cf_asg,
     cloudformation,
     iptables_save,

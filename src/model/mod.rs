@@ -4,6 +4,7 @@
 //! that hold the same rule hold the same number. A [`Snapshot`] is one side: its configurations, their
 //! tables, chains and filters, and the gaps, i.e. what the input says and the model does not.
 
+mod balancer;
 mod object;
 mod origins;
 mod probe;
@@ -12,6 +13,9 @@ mod rule;
 mod snapshot;
 mod store;
 
+pub use balancer::{
+    Backend, Condition, Endpoint, LISTENERS, Listener, Outcome, Protocol, Route, Server, Subject, Test, TestId, Tls,
+};
 pub use object::{Address, Members, Object};
 pub use origins::Origins;
 pub use probe::{PLAIN, PlainBox, Probe};

@@ -1,3 +1,4 @@
+use super::balancer::{Backend, LISTENERS, Listener};
 use super::object::Object;
 use super::origins::Origins;
 use super::reference::{Flush, Pick, Reference};
@@ -47,6 +48,10 @@ pub struct Configuration {
     pub filters: Vec<Filter>,
     /// What else it declares: chains, sets, translations … (rules are counted from the chains).
     pub objects: Vec<Object>,
+    /// Where clients meet its balancers, in order.
+    pub listeners: Vec<Listener>,
+    /// The servers behind them, in order.
+    pub backends: Vec<Backend>,
     /// The conditions of which nothing is known but their text, for the report: where the first stands.
     pub opaques: Vec<(super::OpaqueId, Span)>,
     /// Commands that empty something, in order, for `separate-flush`.
@@ -177,10 +182,17 @@ impl Configuration {
         self.filters.iter().find(|filter| filter.id == id)
     }
 
-    /// How many rules its chains hold (lines, not alternatives).
+    /// The backend of that name.
+    #[must_use]
+    pub fn backend(&self, name: &str) -> Option<&Backend> {
+        self.backends.iter().find(|backend| backend.name == name)
+    }
+
+    /// How many rules its chains hold (lines, not alternatives). What listeners take is no rule.
     #[must_use]
     pub fn rule_count(&self) -> usize {
-        let chains = self.tables.iter().flat_map(|table| &table.chains);
+        let tables = self.tables.iter().filter(|table| table.name != LISTENERS);
+        let chains = tables.flat_map(|table| &table.chains);
         chains.map(|chain| chain.origins.lines().count()).sum()
     }
 

@@ -1,3 +1,4 @@
+use super::balancer::{Test, TestId};
 use super::probe::meet;
 use super::rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, SetId, Symbol, Wide};
 use crate::net::{Family, Field, Set, State};
@@ -15,6 +16,7 @@ pub struct Store {
     sets: Interner<Arc<Set>>,
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
+    tests: Interner<Test>,
     /// How conditions are shown whose text is not for people.
     shown: HashMap<u32, String, RandomState>,
     hasher: RandomState,
@@ -50,6 +52,7 @@ impl Default for Store {
             sets: Interner::default(),
             symbols: Interner::default(),
             opaques: Interner::default(),
+            tests: Interner::default(),
             shown: HashMap::default(),
             hasher: RandomState::default(),
         }
@@ -345,6 +348,17 @@ impl Store {
     #[must_use]
     pub fn opaque_text(&self, id: OpaqueId) -> &str {
         self.shown.get(&id.0).map_or_else(|| self.opaques.get(id.0).as_str(), String::as_str)
+    }
+
+    /// The number of a question to requests.
+    pub fn test(&mut self, test: Test) -> TestId {
+        TestId(self.tests.intern(test))
+    }
+
+    /// The question of a number.
+    #[must_use]
+    pub fn get_test(&self, id: TestId) -> &Test {
+        self.tests.get(id.0)
     }
 
     fn wide(&self, rule: &Rule) -> Wide {

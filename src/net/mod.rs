@@ -1,4 +1,4 @@
-//! Packets and sets of packets: the fields a filter can look at, exact sets of their values, and the
+//! Packets, requests and sets of them: the fields a filter can look at, exact sets of their values, and the
 //! notation in which people write flows. Knows nothing of spans, rules or vendors.
 
 mod address;
@@ -7,7 +7,9 @@ mod flow;
 mod interface;
 mod names;
 mod packet;
+mod pattern;
 mod region;
+mod request;
 mod set;
 
 pub use address::{blocks, format_address, format_addresses, parse_address, parse_addresses};
@@ -19,5 +21,7 @@ pub use flow::{
 pub use interface::Interface;
 pub use names::{icmp_type, protocol_name, protocol_number, service_port};
 pub use packet::Packet;
+pub use pattern::{Class, Pattern, Texts, classes};
 pub use region::Region;
+pub use request::{Request, RequestError, Spoken, looks_like_request, parse_request};
 pub use set::{Set, in_one_only};

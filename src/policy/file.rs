@@ -2,9 +2,10 @@
 
 use super::age::Age;
 use super::names::Raw;
-use super::node::{Node, Spanned};
+use super::node::{Kind, Node, Spanned};
 use super::pattern::Pattern;
 use super::reader::{Named, Object, Read, Reader, keys, words};
+use crate::text::Span;
 
 words! {
     /// How much a finding weighs.
@@ -107,7 +108,7 @@ impl Entry {
     #[must_use]
     pub fn settings(&self) -> Node {
         let mut node = self.node.clone();
-        if let super::node::Kind::Map(entries) = &mut node.kind {
+        if let Kind::Map(entries) = &mut node.kind {
             entries.retain(|(key, _)| !COMMON_KEYS.contains(&key.value.as_str()));
         }
         node
@@ -137,6 +138,33 @@ impl Read for Entry {
     }
 }
 
+/// Whether nothing may change for now: `true`, `false`, or `true` with the reason in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freeze {
+    holds: bool,
+    /// Why, if it is said.
+    pub reason: Option<String>,
+    /// Where the policy says it.
+    pub at: Span,
+}
+
+impl Read for Freeze {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let at = node.span;
+        match &node.kind {
+            Kind::Scalar { text, plain: true } if text == "true" => Some(Self { holds: true, reason: None, at }),
+            Kind::Scalar { text, plain: true } if text == "false" => Some(Self { holds: false, reason: None, at }),
+            Kind::Scalar { .. } => {
+                String::read(node, reader).map(|reason| Self { holds: true, reason: Some(reason), at })
+            }
+            Kind::Map(_) | Kind::List(_) => {
+                reader.problems.push(super::PolicyError::Unsupported { key: "freeze windows", at });
+                None
+            }
+        }
+    }
+}
+
 /// A policy file as it stands.
 pub(super) struct File {
     pub(super) extends: Option<Vec<Spanned<String>>>,
@@ -151,10 +179,11 @@ pub(super) struct File {
     pub(super) teams: Named<TeamKeys>,
     pub(super) bots: Option<Vec<String>>,
     pub(super) plan: Option<PlanKeys>,
+    pub(super) freeze: Option<Freeze>,
 }
 
 /// Keys that are part of the language and that this version does not enforce.
-pub(super) const UNSUPPORTED: &[&str] = &["approvals", "freeze", "waivers"];
+pub(super) const UNSUPPORTED: &[&str] = &["approvals", "waivers"];
 
 impl Read for Node {
     fn read(node: &Self, _: &mut Reader<'_>) -> Option<Self> {
@@ -176,6 +205,7 @@ impl File {
         let teams = object.take("teams", reader);
         let bots = object.take("bots", reader);
         let plan = object.take("plan", reader);
+        let freeze = object.take::<Option<Freeze>>("freeze", reader);
         for key in UNSUPPORTED {
             if let Some(value) = object.node(key) {
                 reader.problems.push(super::PolicyError::Unsupported { key, at: value.span });
@@ -194,6 +224,7 @@ impl File {
             teams: teams.unwrap_or(Named(Vec::new())),
             bots: bots.flatten(),
             plan: plan.flatten(),
+            freeze: freeze.flatten().filter(|freeze| freeze.holds),
         })
     }
 }

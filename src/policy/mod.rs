@@ -26,7 +26,7 @@ mod yaml;
 pub use age::parse_age;
 pub use error::PolicyError;
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
-pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Level, PersonKeys, TeamKeys};
+pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Freeze, Level, PersonKeys, TeamKeys};
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};
 pub use pattern::Pattern;
@@ -61,6 +61,8 @@ pub struct Policy {
     pub bots: Vec<String>,
     /// How old a plan may be that is judged; `None`: of any age.
     pub max_age: Option<Duration>,
+    /// Set when nothing may change for now.
+    pub freeze: Option<Freeze>,
     /// The file as a tree.
     pub root: Node,
 }
@@ -88,7 +90,7 @@ impl Policy {
     pub fn none(source: SourceId) -> Self {
         let root = Node { span: Span { source, start: 0, end: 0 }, kind: Kind::Map(Vec::new()) };
         let (configurations, entries, bots) = (Vec::new(), Vec::new(), Vec::new());
-        Self { source, configurations, names: Names::default(), entries, bots, max_age: None, root }
+        Self { source, configurations, names: Names::default(), entries, bots, max_age: None, freeze: None, root }
     }
 }
 
@@ -188,7 +190,7 @@ fn build(
     let mut reader = Reader::new(&nameless);
     let file = File::read(&root, &mut reader);
     problems.append(&mut reader.problems);
-    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan } = file?;
+    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan, freeze } = file?;
 
     let mut names = Names::default();
     names.feeds = feeds.clone();
@@ -220,7 +222,7 @@ fn build(
     entries.extend(own);
     let bots = bots.unwrap_or_default();
     let max_age = plan.and_then(|PlanKeys { max_age }| max_age).map(|Age(most)| most);
-    Some(Policy { source, configurations, names, entries, bots, max_age, root })
+    Some(Policy { source, configurations, names, entries, bots, max_age, freeze, root })
 }
 
 /// `version: 1` comes before anything else is looked at: another version may mean other things by the same words.

@@ -146,6 +146,10 @@ pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
                 "type": "array", "minItems": 1, "items": {"type": "string"},
             },
             "plan": generator.subschema_for::<PlanKeys>(),
+            "freeze": {
+                "description": "Whether nothing may change for now; a text says why",
+                "anyOf": [{"type": "boolean"}, {"type": "string", "minLength": 1}],
+            },
         },
     })
 }

@@ -129,8 +129,8 @@ fn formats_are_strangers() {
     let files: Vec<File> = sources().into_iter().filter(|file| file.room == "formats").collect();
     let format_of = |path: &Path| -> Option<String> {
         let below = path.strip_prefix("src/formats").expect("a format's file");
-        // No formats: notations that several are written in, and what the resources of cloud providers mean in any.
-        let shared = below.starts_with("data") || below.starts_with("cloud");
+        // No formats: notations that several are written in, what the resources of cloud providers mean in any, and pages.
+        let shared = ["data", "cloud", "describe"].iter().any(|folder| below.starts_with(folder));
         (below.components().count() > 1 && !shared)
             .then(|| below.components().next().expect("a folder").as_os_str().to_string_lossy().into_owned())
     };

@@ -160,7 +160,7 @@ fn what_is_not_enforced_is_refused_and_not_ignored() {
     assert_eq!(
         problems(text),
         [
-            format!("4:9: `freeze` is not enforced by this version; {help}"),
+            format!("4:9: `freeze windows` is not enforced by this version; {help}"),
             format!("5:10: `waivers` is not enforced by this version; {help}"),
             format!("6:12: `approvals` is not enforced by this version; {help}"),
         ]

@@ -229,6 +229,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
             filter: None,
             flow: None,
             witness: None,
+            request: None,
             location: Some((Side::Head, Span { source, start, end: start + 40 })),
             related: Vec::new(),
             policy: None,

@@ -56,7 +56,7 @@ pub(super) fn configurations(page: &mut Page<'_>, configurations: &[Configuratio
 }
 
 fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport, shown: &BTreeSet<&str>) {
-    let ConfigurationReport { name, format, change, filters, balancers: _, objects } = configuration;
+    let ConfigurationReport { name, format, change, filters, balancers, objects } = configuration;
     let fate = match change {
         ChangeKind::Unchanged | ChangeKind::Equivalent | ChangeKind::Changed => "changed",
         ChangeKind::Added => "added: compared with what its absence meant",
@@ -67,6 +67,7 @@ fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport, shown
     for filter in filters {
         self::filter(page, filter, shown);
     }
+    super::balancers::balancers(page, balancers);
     for (word, objects) in [("removed", &objects.removed), ("added", &objects.added), ("modified", &objects.modified)] {
         self::objects(page, word, objects);
     }

@@ -1,5 +1,6 @@
 //! The report as an engineer reads it at night: the decision, why, what to do; then what the change does.
 
+mod balancers;
 mod difference;
 mod page;
 mod reasons;

@@ -106,6 +106,9 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool) {
             self::witness(page, 2, witness);
         }
     }
+    if let Some(request) = &finding.request {
+        super::balancers::request(page, 2, request);
+    }
     if let Some(location) = &finding.location
         && !decides(finding.witness.as_ref(), location)
     {

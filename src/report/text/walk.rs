@@ -9,12 +9,17 @@ pub(super) fn walk(page: &mut Page<'_>, walk: &Walk) {
     page.entry(0, (BOLD, ""), 0, &format!("{packet}  at {filter}"));
     for walked in sides {
         page.blank();
-        let WalkedSide { side: which, answer, present, hops, unknown } = walked;
+        let WalkedSide { side: which, answer, outcome, present, hops, unknown } = walked;
         let (ink, word) = match answer {
             Answer::Allow => (GREEN, "allowed"),
             Answer::Deny => (RED, "denied"),
         };
-        let absent = if *present { "" } else { "  there is no such filter: this is what its absence means" };
+        let absent = match outcome {
+            _ if *present => "",
+            Some(_) => "  nothing listens there",
+            None => "  there is no such filter: this is what its absence means",
+        };
+        let word = outcome.as_deref().filter(|_| *present).unwrap_or(word);
         page.line(0, &[(CYAN, side(*which)), (PLAIN, ": "), (ink, word), (PLAIN, absent)]);
         let mut chain = None;
         for hop in hops {
@@ -43,7 +48,7 @@ fn hop(page: &mut Page<'_>, hop: &HopReport) {
                 page.excerpt(indent, location.line, span);
             }
         }
-        None => page.line(indent, &[(DIM, "end of the chain  "), (PLAIN, action)]),
+        None => page.line(indent, &[(DIM, "at its end  "), (PLAIN, action)]),
     }
 }
 

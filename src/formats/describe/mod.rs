@@ -1,5 +1,7 @@
 //! A snapshot as text: everything that was understood of the input, and how the rest was accounted for.
 
+mod balancers;
+
 use super::{Disposition, Note};
 use crate::model::{
     Action, Chain, Configuration, Families, Filter, Flush, Gap, Object, Pick, Reference, Refill, RuleId, Snapshot,
@@ -45,6 +47,8 @@ impl Page<'_> {
             tables,
             filters,
             objects,
+            listeners,
+            backends,
             opaques: _,
             flushes,
             undefined,
@@ -59,6 +63,12 @@ impl Page<'_> {
             for chain in &table.chains {
                 self.chain(table, chain);
             }
+        }
+        for listener in listeners {
+            self.listener(listener);
+        }
+        for backend in backends {
+            self.backend(backend);
         }
         if !objects.is_empty() {
             self.line("\nobjects");

@@ -1,0 +1,59 @@
+//! What the checks on balancers share.
+
+use super::{Context, Report};
+use crate::diff::ConfigurationDifference;
+use crate::diff::balancers::BalancersDifference;
+use crate::model::Configuration;
+use crate::policy::Pattern;
+
+/// The configurations in the scope of a check, with what becomes of their balancers.
+pub(super) fn differences<'c>(
+    cx: &Context<'c>,
+    report: &Report<'_>,
+) -> Vec<(&'c ConfigurationDifference, &'c BalancersDifference)> {
+    let all = cx.difference.configurations.iter().map(|difference| (difference, &difference.balancers));
+    all.filter(|(difference, _)| report.scope().touches(&difference.name, cx)).collect()
+}
+
+/// The configurations of head in the scope of a check that say anything of balancers.
+pub(super) fn of_head<'c>(cx: &Context<'c>, report: &Report<'_>) -> Vec<&'c Configuration> {
+    let all = cx.change.head.configurations().iter();
+    all.filter(|c| !c.listeners.is_empty() || !c.backends.is_empty())
+        .filter(|c| report.scope().touches(&c.name, cx))
+        .collect()
+}
+
+/// Whether a check that is about some listeners or backends only is about this one, by its name, with or without its
+/// configuration.
+pub(super) fn wanted(patterns: Option<&[Pattern]>, configuration: &str, name: &str) -> bool {
+    patterns.is_none_or(|patterns| patterns.iter().any(|pattern| covers(pattern, configuration, name)))
+}
+
+fn covers(pattern: &Pattern, configuration: &str, name: &str) -> bool {
+    pattern.covers(name) || pattern.covers(&format!("{configuration}/{name}"))
+}
+
+/// Reports patterns that name no listener (or backend) of either side.
+pub(super) fn report_idle(
+    patterns: Option<&[Pattern]>,
+    what: &str,
+    names: fn(&Configuration) -> Vec<&str>,
+    cx: &Context<'_>,
+    report: &mut Report<'_>,
+) {
+    let sides = [&cx.change.base, &cx.change.head];
+    for pattern in patterns.into_iter().flatten() {
+        let mut all = sides.iter().flat_map(|side| side.configurations());
+        if !all.any(|c| names(c).iter().any(|name| covers(pattern, &c.name, name))) {
+            report.idle(format!("`{}` names no {what} of either side", pattern.text), Some(pattern.span));
+        }
+    }
+}
+
+pub(super) fn listeners(configuration: &Configuration) -> Vec<&str> {
+    configuration.listeners.iter().map(|listener| listener.name.as_str()).collect()
+}
+
+pub(super) fn backends(configuration: &Configuration) -> Vec<&str> {
+    configuration.backends.iter().map(|backend| backend.name.as_str()).collect()
+}

@@ -1,0 +1,68 @@
+use super::{Check, Context, Report, Undecided, balancers, declare_check};
+use crate::diff::Side;
+use crate::facts::MissingFact;
+use crate::policy::{Pattern, keys};
+use crate::text::escape;
+use std::collections::BTreeSet;
+
+declare_check! { id: "certificate-references", since: "0.1.0", level: Block, settings: CertificateReferences, alone: Named }
+
+keys! {
+    struct CertificateReferences {
+        /// Listeners or patterns of them: `www`, `lb/public-*`. Default: all.
+        listeners: Option<Vec<Pattern>>,
+        /// The certificates that there are, by name or path, or patterns of them. Default: those that the configurations of
+        /// head declare themselves.
+        inventory: Option<Vec<Pattern>>,
+    }
+}
+
+impl Check for CertificateReferences {
+    fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
+        let Self { listeners, inventory } = self;
+        balancers::report_idle(listeners.as_deref(), "listener", balancers::listeners, cx, report);
+        let objects = cx.change.head.configurations().iter().flat_map(|configuration| &configuration.objects);
+        let declared: BTreeSet<&str> =
+            objects.filter(|object| object.kind == "certificate").map(|object| object.address.as_str()).collect();
+        for head in balancers::of_head(cx, report) {
+            for listener in &head.listeners {
+                if !balancers::wanted(listeners.as_deref(), &head.name, &listener.name) {
+                    continue;
+                }
+                let name = escape(listener.name.as_bytes());
+                for tls in listener.endpoints.iter().filter_map(|end| Some((end.origin, end.tls.as_ref()?))) {
+                    let (at, tls) = tls;
+                    if tls.certificates.is_empty() {
+                        let message = format!("`{name}` speaks TLS and has no certificate");
+                        let finding = report.finding(message, "name the certificate that it shows to clients");
+                        finding.configuration = Some(head.name.clone());
+                        finding.location = Some((Side::Head, at));
+                    }
+                    for (certificate, at) in &tls.certificates {
+                        let known = escape(certificate.as_bytes());
+                        let there = match inventory {
+                            Some(patterns) => patterns.iter().any(|pattern| pattern.covers(&known)),
+                            None => declared.contains(known.as_str()),
+                        };
+                        if there {
+                            continue;
+                        }
+                        if inventory.is_none() && declared.is_empty() {
+                            let message = format!("whether the certificate `{known}` of `{name}` exists is not known");
+                            let help = "name the certificates that there are under `inventory`";
+                            let finding = report.undecided(Undecided::MissingFact, message, help);
+                            finding.location = Some((Side::Head, *at));
+                            continue;
+                        }
+                        let message = format!("`{name}` names the certificate `{known}`, which is not in the inventory");
+                        let help = "put the certificate into the store first, or correct its name";
+                        let finding = report.finding(message, help);
+                        finding.configuration = Some(head.name.clone());
+                        finding.location = Some((Side::Head, *at));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+use super::{Check, Context, Report, Undecided, balancers, declare_check};
+use crate::diff::Side;
+use crate::diff::balancers::{Effect, deciding};
+use crate::facts::MissingFact;
+use crate::policy::{Pattern, keys, words};
+use crate::text::escape;
+
+declare_check! { id: "route-changes", since: "0.1.0", level: Block, settings: RouteChanges, alone: Always }
+
+keys! {
+    struct RouteChanges {
+        /// Listeners or patterns of them, by their names on either side: `www`, `lb/public-*`. Default: all.
+        listeners: Option<Vec<Pattern>>,
+        /// Which changes are reported: requests that are newly `refused`, newly `served`, or `moved` to another backend
+        /// or answer. Default: all of them.
+        effects: Option<Vec<Kind>>,
+    }
+}
+
+words! {
+    /// What a change is for clients.
+    enum Kind as "effect" {
+        /// Requests that were served are refused.
+        Refused = "refused",
+        /// Requests that were refused are served.
+        Served = "served",
+        /// They reach another backend, or get another answer.
+        Moved = "moved",
+    }
+}
+
+impl Check for RouteChanges {
+    fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
+        let Self { listeners, effects } = self;
+        balancers::report_idle(listeners.as_deref(), "listener", balancers::listeners, cx, report);
+        if cx.change.is_alone() {
+            self.shadowed(cx, report);
+            return Ok(());
+        }
+        for (configuration, difference) in balancers::differences(cx, report) {
+            for change in &difference.listeners {
+                let (Some((old, _)), Some((new, _))) = (&change.base, &change.head) else { continue };
+                if ![old, new].iter().any(|name| balancers::wanted(listeners.as_deref(), &configuration.name, name)) {
+                    continue;
+                }
+                let name = escape(new.as_bytes());
+                for request in &change.requests {
+                    let (kind, does) = match request.effect() {
+                        Effect::Refused => (Kind::Refused, "refuses requests that were served"),
+                        Effect::Served => (Kind::Served, "serves requests that were refused"),
+                        Effect::Moved => (Kind::Moved, "answers requests otherwise than before"),
+                    };
+                    if effects.as_ref().is_some_and(|effects| !effects.contains(&kind)) {
+                        continue;
+                    }
+                    let perhaps = if request.conditions.is_empty() { "" } else { "possibly " };
+                    let first = request.what.first().map_or("", String::as_str);
+                    let more = match request.classes {
+                        0 | 1 => String::new(),
+                        n => format!(" and {} more kinds", n - 1),
+                    };
+                    let message = format!("`{name}` {perhaps}{does}: {}{more}", escape(first.as_bytes()));
+                    let help = "move or narrow the route so that these requests keep their answer, or have it approved";
+                    let finding = report.finding(message, help);
+                    finding.configuration = Some(configuration.name.clone());
+                    finding.request = Some(request.clone());
+                }
+                if !change.complete {
+                    let message = format!("not all requests to `{name}` could be compared within the budget");
+                    report.undecided(Undecided::TooHard, message, "split the change into smaller ones");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RouteChanges {
+    /// Reports routes that no request can reach.
+    fn shadowed(&self, cx: &Context<'_>, report: &mut Report<'_>) {
+        for head in balancers::of_head(cx, report) {
+            for listener in &head.listeners {
+                if !balancers::wanted(self.listeners.as_deref(), &head.name, &listener.name) {
+                    continue;
+                }
+                let name = escape(listener.name.as_bytes());
+                let Some(deciding) = deciding(&cx.change.store, listener) else {
+                    let message = format!("which routes of `{name}` decide could not be found out within the budget");
+                    report.undecided(Undecided::TooHard, message, "split the listener; nothing is said of its routes");
+                    continue;
+                };
+                for (_, route) in listener.routes.iter().enumerate().filter(|(n, _)| !deciding.contains(n)) {
+                    let message = format!("no request to `{name}` comes to this route: those before it decide all of them");
+                    let help = "move it before them, or remove it";
+                    let finding = report.finding(message, help);
+                    finding.configuration = Some(head.name.clone());
+                    finding.location = Some((Side::Head, route.origin));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a change does to listeners and backends, and to requests.
+
+use super::count;
+use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, YELLOW};
+use super::reasons::{more, side};
+use crate::decision::{
+    BalancerPart, BalancerReport, Certainty, Location, PartChange, RequestEffect, RequestReport, RouteReport,
+};
+
+/// How many listeners and backends of one configuration are shown.
+const PARTS: usize = 20;
+/// How many differences of one are shown.
+const SHOWN: usize = 6;
+/// Where texts begin beside their labels.
+const COLUMN: usize = 8;
+
+pub(super) fn balancers(page: &mut Page<'_>, balancers: &[BalancerReport]) {
+    for balancer in balancers.iter().take(PARTS) {
+        self::balancer(page, balancer);
+    }
+    if balancers.len() > PARTS {
+        more(page, 2, balancers.len() - PARTS, "listeners and backends");
+    }
+}
+
+fn balancer(page: &mut Page<'_>, balancer: &BalancerReport) {
+    let BalancerReport { kind, name, change, base, head, endpoints, differences, requests, complete } = balancer;
+    let kind = match kind {
+        BalancerPart::Listener => "listener",
+        BalancerPart::Backend => "backend",
+    };
+    let (ink, word) = match change {
+        PartChange::Added => (GREEN, "added"),
+        PartChange::Removed => (RED, "removed"),
+        PartChange::Changed => (YELLOW, "changed"),
+    };
+    let at = if endpoints.is_empty() { String::new() } else { format!(" at {}", listed(endpoints)) };
+    let place = head.as_ref().or(base.as_ref()).map(|l| format!("  {} {}:{}", side(l.side), l.path, l.line));
+    let place = place.unwrap_or_default();
+    page.line(2, &[(CYAN, kind), (PLAIN, " "), (BOLD, name), (PLAIN, &at), (PLAIN, "  "), (ink, word), (DIM, &place)]);
+    for difference in differences.iter().take(SHOWN) {
+        page.entry(4, (PLAIN, ""), 4, difference);
+    }
+    if differences.len() > SHOWN {
+        more(page, 4, differences.len() - SHOWN, "");
+    }
+    for request in requests.iter().take(SHOWN) {
+        self::request(page, 4, request);
+    }
+    if requests.len() > SHOWN {
+        more(page, 4, requests.len() - SHOWN, "kinds of requests");
+    }
+    if !complete {
+        page.entry(4, (YELLOW, ""), 4, "not all requests could be compared");
+    }
+}
+
+fn listed(endpoints: &[String]) -> String {
+    let first: Vec<&str> = endpoints.iter().take(4).map(String::as_str).collect();
+    let rest = endpoints.len().saturating_sub(4);
+    if rest == 0 { first.join(", ") } else { format!("{} and {rest} more", first.join(", ")) }
+}
+
+/// Requests that are decided in another way: which, one of them, and what each side does with it.
+pub(super) fn request(page: &mut Page<'_>, indent: usize, request: &RequestReport) {
+    let RequestReport { requests, kinds, effect, certainty, witness, assumed, base, head } = request;
+    let (ink, word) = match effect {
+        RequestEffect::NewlyRefused => (RED, "newly refused"),
+        RequestEffect::NewlyServed => (YELLOW, "newly served"),
+        RequestEffect::Moved => (YELLOW, "answered otherwise"),
+    };
+    let perhaps = if *certainty == Certainty::Possible { ", possibly" } else { "" };
+    page.line(indent, &[(ink, word), (PLAIN, perhaps), (PLAIN, ": "), (PLAIN, &count(*kinds, "kind of request"))]);
+    for what in requests.iter().take(SHOWN) {
+        page.entry(indent + 2, (PLAIN, ""), indent + 2, what);
+    }
+    let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
+    page.entry(indent + 2, (CYAN, "request"), indent + 2 + COLUMN, &format!("{witness}{assumed}"));
+    for (label, RouteReport { outcome, location }) in [("base", base), ("head", head)] {
+        let margin = indent + 2 + COLUMN;
+        match location {
+            Some(Location { path, line, column, span, .. }) => {
+                page.entry(indent + 2, (CYAN, label), margin, &format!("{outcome}, {path}:{line}:{column}"));
+                if let Some(span) = span {
+                    page.excerpt(margin, *line, *span);
+                }
+            }
+            None => page.entry(indent + 2, (CYAN, label), margin, outcome),
+        }
+    }
+}
