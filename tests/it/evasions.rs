@@ -381,12 +381,18 @@ fn deletions_are_limited_for_each_owner() {
         out
     };
     let (a, b, c) = (group("a", "web", 1), group("b", "web", 2), group("c", "data", 3));
-    assert_eq!(check(&policy, &format!("{a}{b}{c}"), &b).code, 0, "one of each owner");
-    let ran = check(&policy, &format!("{a}{b}{c}"), &c);
-    assert_eq!(ran.code, 1, "{}", ran.out);
-    let report = ran.out.replace("\n  ", " ");
-    let said = "removes 2 of 2 objects of the kind `aws_security_group` in what `web` owns";
-    assert!(report.contains(said), "{report}");
+    let d = group("d", "web", 4);
+    assert_eq!(check(&policy, &format!("{a}{b}{c}"), &format!("{b}{c}")).code, 0, "one of two");
+    for (base, head, said) in [
+        (format!("{a}{b}{c}{d}"), format!("{a}{c}"), "removes 2 of 3 objects of the kind `aws_security_group` in what `web` owns"),
+        (format!("{a}{b}{c}"), c, "`web` loses all of 2 objects of the kind `aws_security_group`"),
+        (format!("{a}{b}{}", group("c", "data", 3)), format!("{a}{b}"), "`data` loses all of 1 objects of the kind `aws_security_group`"),
+    ] {
+        let ran = check(&policy, &base, &head);
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        let report = ran.out.replace("\n  ", " ");
+        assert!(report.contains(said), "{report}");
+    }
 }
 
 /// One rule each with ports, a prefix and a name that must not be printed, in the ways in which providers take them.
