@@ -5,18 +5,18 @@
 use super::Reading;
 use crate::model::{
     Action, Condition, Draft, Endpoint, Families, Filter, LISTENERS, Listener, Literal, OpaqueId, Outcome, Protocol,
-    Stage, Store, Table, TableId, Test,
+    Stage, Store, Subject, Table, TableId, Test,
 };
-use crate::net::{Family, Field, Region, Set, State};
+use crate::net::{Family, Field, Pattern, Region, Set, State};
 use crate::text::{Span, escape};
 use std::collections::BTreeMap;
 
 /// More alternatives than this are one condition whose truth is not known.
 const MOST: usize = 200;
 
-/// Adds the filter `<configuration>/listeners`: the packets that begin a connection with one of the listeners and are not
-/// refused because of where they come from. What else a request is asked is an opaque condition of a packet. Nothing
-/// listens without it, so packets are denied then.
+/// Adds the filter `<configuration>/listeners`: the packets that begin a connection with one of the listeners, of which some
+/// request may be answered. So what is refused because of where it comes from is denied; what is refused of some hosts or
+/// paths only is not, and is told as a difference of requests. Nothing listens without it, so packets are denied then.
 pub(super) fn finish(reading: &mut Reading<'_>) {
     let Reading { configuration, store, .. } = reading;
     if configuration.listeners.is_empty() {
@@ -142,7 +142,10 @@ fn decisions(
             vec![Cube { literals: vec![opaque(&text, store)], ..Cube::any() }]
         });
         for cube in cubes {
-            let Cube { ipv4, ipv6, literals } = cube;
+            let Cube { ipv4, ipv6, literals, partial } = cube;
+            if partial && action(&route.outcome) == Action::Deny {
+                continue;
+            }
             let mut draft = to.clone();
             let (family, set) =
                 if to.families().contains(Family::Ipv4) { (Family::Ipv4, ipv4) } else { (Family::Ipv6, ipv6) };
@@ -164,11 +167,14 @@ struct Cube {
     ipv4: Set,
     ipv6: Set,
     literals: Vec<Literal>,
+    /// Whether a request is asked something besides.
+    partial: bool,
 }
 
 impl Cube {
     fn any() -> Self {
-        Self { ipv4: Field::Source.all(Family::Ipv4), ipv6: Field::Source.all(Family::Ipv6), literals: Vec::new() }
+        let (ipv4, ipv6) = every();
+        Self { ipv4, ipv6, literals: Vec::new(), partial: false }
     }
 
     fn and(&self, other: &Self) -> Option<Self> {
@@ -178,7 +184,7 @@ impl Cube {
         if literals.iter().any(contradicts) || (ipv4.is_empty() && ipv6.is_empty()) {
             return None;
         }
-        Some(Self { ipv4, ipv6, literals })
+        Some(Self { ipv4, ipv6, literals, partial: self.partial || other.partial })
     }
 }
 
@@ -194,13 +200,9 @@ fn cubes(condition: &Condition, holds: bool, store: &mut Store) -> Option<Vec<Cu
         Condition::Test(id) => Some(vec![match store.get_test(*id).clone() {
             Test::Source { ipv4, ipv6 } => {
                 let take = |set: Set, family| if holds { set } else { Field::Source.all(family).difference(&set) };
-                Cube { ipv4: take(ipv4, Family::Ipv4), ipv6: take(ipv6, Family::Ipv6), literals: Vec::new() }
+                Cube { ipv4: take(ipv4, Family::Ipv4), ipv6: take(ipv6, Family::Ipv6), ..Cube::any() }
             }
-            Test::Text(subject, patterns) => {
-                let patterns: Vec<String> = patterns.iter().map(|p| escape(p.to_string().as_bytes())).collect();
-                let asked = opaque(&format!("the {subject} of the request is {}", patterns.join(" or ")), store);
-                Cube { literals: vec![Literal { holds, ..asked }], ..Cube::any() }
-            }
+            Test::Text(..) => Cube { partial: true, ..Cube::any() },
         }]),
         Condition::Not(inner) => cubes(inner, !holds, store),
         Condition::All(parts) if holds => product(parts, holds, store),
@@ -233,4 +235,40 @@ fn product(parts: &[Condition], holds: bool, store: &mut Store) -> Option<Vec<Cu
 /// Every address.
 pub(super) fn every() -> (Set, Set) {
     (Field::Source.all(Family::Ipv4), Field::Source.all(Family::Ipv6))
+}
+
+/// The addresses of an endpoint as it is called: `any`, `any-ipv4`, `any-ipv6`, an address; `None`: something else.
+pub(super) fn addresses(text: &str) -> Option<(Set, Set)> {
+    let (ipv4, ipv6) = every();
+    match text {
+        "any" => Some((ipv4, ipv6)),
+        "any-ipv4" => Some((ipv4, Set::empty())),
+        "any-ipv6" => Some((Set::empty(), ipv6)),
+        other => match crate::net::parse_address(other)? {
+            (Family::Ipv4, address) => Some((Set::point(address), Set::empty())),
+            (Family::Ipv6, address) => Some((Set::empty(), Set::point(address))),
+        },
+    }
+}
+
+/// A question to requests about a text; what all of them answer with yes is none.
+pub(super) fn text(store: &mut Store, subject: Subject, mut patterns: Vec<Pattern>) -> Condition {
+    patterns.sort();
+    patterns.dedup();
+    let every = if subject == Subject::Path { Pattern::prefix("/") } else { Pattern::prefix("") };
+    if patterns.contains(&every) {
+        return Condition::Always;
+    }
+    Condition::Test(store.test(Test::Text(subject, patterns)))
+}
+
+/// Whether a request comes from one of these addresses.
+pub(super) fn source(store: &mut Store, ipv4: Set, ipv6: Set) -> Condition {
+    if (&ipv4, &ipv6) == (&every().0, &every().1) {
+        return Condition::Always;
+    }
+    if ipv4.is_empty() && ipv6.is_empty() {
+        return Condition::Never;
+    }
+    Condition::Test(store.test(Test::Source { ipv4, ipv6 }))
 }

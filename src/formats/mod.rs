@@ -11,6 +11,7 @@ mod describe;
 mod glob;
 mod ledger;
 mod parallel;
+mod places;
 
 pub use describe::describe;
 pub use ledger::{Disposition, Ledger, Note};
@@ -36,6 +37,7 @@ formats! {
     cloudformation,
     iptables_save,
     kubernetes,
+    nginx,
     nftables,
     terraform,
 }

@@ -14,8 +14,10 @@ pub struct TestId(pub(super) u32);
 /// What a test looks at in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
-    /// The name of the host that it asks for, as the balancer compares it.
+    /// The host that it asks for, as the header says it: with its port, if one is there.
     Host,
+    /// The name of that host, without port and last dot.
+    HostName,
     /// The path, without what follows a question mark.
     Path,
     /// What follows the question mark.
@@ -30,13 +32,14 @@ pub enum Subject {
 
 impl Subject {
     /// All of them, in the order in which requests read.
-    pub const ALL: [Self; 6] = [Self::Method, Self::ServerName, Self::Host, Self::Path, Self::Query, Self::Source];
+    pub const ALL: [Self; 7] =
+        [Self::Method, Self::ServerName, Self::Host, Self::HostName, Self::Path, Self::Query, Self::Source];
 
     /// Which texts it can be.
     #[must_use]
     pub const fn texts(self) -> Texts {
         match self {
-            Self::Host | Self::ServerName => Texts::Hosts,
+            Self::Host | Self::HostName | Self::ServerName => Texts::Hosts,
             Self::Path => Texts::Paths,
             Self::Method => Texts::Methods,
             Self::Query | Self::Source => Texts::Any,
@@ -47,7 +50,7 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Host => "host",
+            Self::Host | Self::HostName => "host",
             Self::Path => "path",
             Self::Query => "query",
             Self::Method => "method",
@@ -96,6 +99,7 @@ impl Test {
     pub fn holds_of(&self, request: &Request) -> bool {
         match self.subject() {
             Subject::Host => self.holds_of_text(&request.host),
+            Subject::HostName => self.holds_of_text(request.host_name()),
             Subject::Path => self.holds_of_text(&request.path),
             Subject::Query => self.holds_of_text(&request.query),
             Subject::Method => self.holds_of_text(&request.method),

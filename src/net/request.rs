@@ -80,6 +80,19 @@ impl Default for Request {
     }
 }
 
+impl Request {
+    /// The host without port and last dot.
+    #[must_use]
+    pub fn host_name(&self) -> &[u8] {
+        let end = match (self.host.iter().rposition(|byte| *byte == b':'), self.host.last()) {
+            (Some(colon), Some(last)) if *last != b']' => colon,
+            (Some(_) | None, _) => self.host.len(),
+        };
+        let name = &self.host[..end];
+        name.strip_suffix(b".").unwrap_or(name)
+    }
+}
+
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, method, host, path, query, server_name, source, via } = self;

@@ -384,9 +384,17 @@ fn deletions_are_limited_for_each_owner() {
     let d = group("d", "web", 4);
     assert_eq!(check(&policy, &format!("{a}{b}{c}"), &format!("{b}{c}")).code, 0, "one of two");
     for (base, head, said) in [
-        (format!("{a}{b}{c}{d}"), format!("{a}{c}"), "removes 2 of 3 objects of the kind `aws_security_group` in what `web` owns"),
+        (
+            format!("{a}{b}{c}{d}"),
+            format!("{a}{c}"),
+            "removes 2 of 3 objects of the kind `aws_security_group` in what `web` owns",
+        ),
         (format!("{a}{b}{c}"), c, "`web` loses all of 2 objects of the kind `aws_security_group`"),
-        (format!("{a}{b}{}", group("c", "data", 3)), format!("{a}{b}"), "`data` loses all of 1 objects of the kind `aws_security_group`"),
+        (
+            format!("{a}{b}{}", group("c", "data", 3)),
+            format!("{a}{b}"),
+            "`data` loses all of 1 objects of the kind `aws_security_group`",
+        ),
     ] {
         let ran = check(&policy, &base, &head);
         assert_eq!(ran.code, 1, "{}", ran.out);

@@ -64,7 +64,10 @@ fn the_policy_of_the_side_says_what_is_asked() {
         assert!(ran.out.starts_with("BLOCKED: 2 findings block, 1 configuration looked at\n"), "{}", ran.out);
         assert!(ran.out.contains("forbidden traffic passes `web/input`"), "{}", ran.out);
         assert!(!ran.out.contains("base"), "{}", ran.out);
-        assert_eq!(ran.talk, "note: not asked, because they are about changes: deletion-limit, freeze-window, policy-changes\n");
+        assert_eq!(
+            ran.talk,
+            "note: not asked, because they are about changes: deletion-limit, freeze-window, policy-changes\n"
+        );
     }
 }
 

@@ -190,9 +190,12 @@ impl<'c> Search<'_, 'c> {
         match asked {
             Asked::Test(test) => match self.store.get_test(test).subject() {
                 Subject::Source => self.by_source(lists),
-                subject @ (Subject::Host | Subject::Path | Subject::Query | Subject::Method | Subject::ServerName) => {
-                    self.by_text(subject, lists)
-                }
+                subject @ (Subject::Host
+                | Subject::HostName
+                | Subject::Path
+                | Subject::Query
+                | Subject::Method
+                | Subject::ServerName) => self.by_text(subject, lists),
             },
             Asked::Opaque(opaque) => self.by_supposing(opaque, lists),
         }
@@ -246,9 +249,7 @@ impl<'c> Search<'_, 'c> {
         };
         let kept = self.witness.clone();
         self.each(subject, lists, &tests, classes.into_iter(), |request, witness| match subject {
-            Subject::Host => {
-                request.host = witness.to_vec();
-            }
+            Subject::Host | Subject::HostName => request.host = witness.to_vec(),
             Subject::Path => request.path = witness.to_vec(),
             Subject::Query => request.query = witness.to_vec(),
             Subject::Method => request.method = witness.to_vec(),

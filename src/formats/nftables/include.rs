@@ -4,6 +4,7 @@
 //! and, since 1.0.7, the folder of the main file. So it is taken to be started there, and a side to be the root of the host or
 //! to hold it in a folder.
 
+use crate::formats::places::{folder_of, is_pattern, joined, roots};
 use crate::formats::{Earlier, Include, Reading};
 use crate::text::{SourceId, escape};
 
@@ -72,24 +73,11 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     found
 }
 
-fn is_pattern(name: &[u8]) -> bool {
-    name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
-}
-
 /// Paths from the root of the side that a name may mean, the most likely first.
 fn places(main: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
-    let folder = main.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |slash| &main[..slash]);
     // The side may hold the root of the host in any folder that the main file is in.
-    let roots = || {
-        let mut roots = vec![folder];
-        while let Some(slash) = roots.last().and_then(|root| root.iter().rposition(|byte| *byte == b'/')) {
-            roots.push(&folder[..slash]);
-        }
-        if !folder.is_empty() {
-            roots.push(b"");
-        }
-        roots
-    };
+    let folder = folder_of(main);
+    let roots = || roots(folder);
     let mut places: Vec<Vec<u8>> = Vec::new();
     let mut place = |root: &[u8], name: &[u8]| {
         if let Some(path) = joined(root, name).filter(|path| !places.contains(path)) {
@@ -106,19 +94,6 @@ fn places(main: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
         roots().into_iter().for_each(|root| place(root, &[b"etc/", name].concat()));
     }
     places
-}
-
-/// The path without `.` and `..`; `None`: it leads out of the side.
-fn joined(root: &[u8], name: &[u8]) -> Option<Vec<u8>> {
-    let mut parts: Vec<&[u8]> = root.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
-    for part in name.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join(&b'/'))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What a change does to listeners and backends, and to requests.
 
-use super::count;
 use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, YELLOW};
 use super::reasons::{more, side};
 use crate::decision::{
@@ -55,6 +54,10 @@ fn balancer(page: &mut Page<'_>, balancer: &BalancerReport) {
     }
 }
 
+fn kinds_of(n: usize) -> String {
+    if n == 1 { "1 kind of request".to_owned() } else { format!("{n} kinds of requests") }
+}
+
 fn listed(endpoints: &[String]) -> String {
     let first: Vec<&str> = endpoints.iter().take(4).map(String::as_str).collect();
     let rest = endpoints.len().saturating_sub(4);
@@ -70,7 +73,7 @@ pub(super) fn request(page: &mut Page<'_>, indent: usize, request: &RequestRepor
         RequestEffect::Moved => (YELLOW, "answered otherwise"),
     };
     let perhaps = if *certainty == Certainty::Possible { ", possibly" } else { "" };
-    page.line(indent, &[(ink, word), (PLAIN, perhaps), (PLAIN, ": "), (PLAIN, &count(*kinds, "kind of request"))]);
+    page.line(indent, &[(ink, word), (PLAIN, perhaps), (PLAIN, ": "), (PLAIN, &kinds_of(*kinds))]);
     for what in requests.iter().take(SHOWN) {
         page.entry(indent + 2, (PLAIN, ""), indent + 2, what);
     }

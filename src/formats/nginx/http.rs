@@ -1,0 +1,258 @@
+//! The `http` part: sockets and their servers.
+
+use super::Lowering;
+use super::handlers::{Piece, Scope};
+use super::hosts::{Named, Rank};
+use super::syntax::{Directive, Word, called};
+use crate::formats::balancers;
+use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Tls};
+use crate::text::{Span, escape};
+use std::collections::BTreeMap;
+
+/// Where a server listens, and what of it matters.
+#[derive(Debug, Clone)]
+struct Listen {
+    address: String,
+    ports: Option<(u16, u16)>,
+    tls: bool,
+    first: bool,
+    settings: Vec<String>,
+    span: Span,
+}
+
+impl Lowering<'_, '_> {
+    pub(super) fn http(&mut self, http: &[&Directive]) {
+        let mut scope = Scope::default();
+        for directive in http {
+            match &directive.name[..] {
+                b"upstream" => self.upstream(directive),
+                b"server" => {}
+                _ => {}
+            }
+        }
+        let definitions = super::handlers::definitions(http.iter().copied());
+        let own: Vec<Directive> =
+            http.iter().filter(|d| !d.is("server") && !d.is("upstream")).map(|d| (*d).clone()).collect();
+        scope.enter(self, &own);
+        for directive in &own {
+            if !super::handlers::is_of_scope(&directive.name) {
+                self.other(directive);
+            }
+        }
+        let servers: Vec<&Directive> = http.iter().filter(|d| d.is("server") && d.block.is_some()).copied().collect();
+        let mut sockets: BTreeMap<(String, Option<(u16, u16)>), Vec<(usize, Listen)>> = BTreeMap::new();
+        for (number, server) in servers.iter().enumerate() {
+            for listen in self.listens(server) {
+                let key = (listen.address.clone(), listen.ports);
+                let socket = sockets.entry(key).or_default();
+                if socket.iter().any(|(other, _)| *other == number) {
+                    self.account.gap(listen.span, "nginx refuses it: a duplicate listen");
+                    continue;
+                }
+                socket.push((number, listen));
+            }
+        }
+        let mut programs: BTreeMap<(usize, bool), Vec<Piece>> = BTreeMap::new();
+        let names: Vec<Vec<Named>> = servers.iter().map(|server| self.names(block(server))).collect();
+        for ((address, ports), socket) in sockets {
+            let tls = socket.iter().any(|(_, listen)| listen.tls);
+            for (number, _) in &socket {
+                if !programs.contains_key(&(*number, tls)) {
+                    let program = self.server(servers[*number], &scope, tls, &definitions);
+                    programs.insert((*number, tls), program);
+                }
+            }
+            let listener = self.socket(address, ports, tls, &socket, (&servers, &names, &programs));
+            self.reading.configuration.listeners.extend(listener);
+        }
+    }
+
+    fn socket(
+        &mut self,
+        address: String,
+        ports: Option<(u16, u16)>,
+        tls: bool,
+        socket: &[(usize, Listen)],
+        (servers, names, programs): (&[&Directive], &[Vec<Named>], &BTreeMap<(usize, bool), Vec<Piece>>),
+    ) -> Option<Listener> {
+        let (default, _) = socket.iter().find(|(_, listen)| listen.first).or_else(|| socket.first())?;
+        let (_, listen) = socket.first()?;
+        let mut order: Vec<(Rank, usize, &Condition)> = Vec::new();
+        for (number, _) in socket {
+            order.extend(names[*number].iter().map(|named| (named.rank, *number, &named.condition)));
+        }
+        order.sort_by_key(|(rank, _, _)| *rank);
+        let mut routes = Vec::new();
+        for (_, number, condition) in order {
+            for Piece { condition: inner, outcome, at } in programs.get(&(number, tls)).into_iter().flatten() {
+                let condition = Condition::all([condition.clone(), inner.clone()]);
+                routes.push(Route { condition, outcome: outcome.clone(), origin: *at });
+            }
+        }
+        let (mut otherwise, mut otherwise_at) = (Outcome::Refused("nothing answers".to_owned()), None);
+        for Piece { condition, outcome, at } in programs.get(&(*default, tls)).into_iter().flatten() {
+            if *condition == Condition::Always {
+                (otherwise, otherwise_at) = (outcome.clone(), Some(*at));
+                break;
+            }
+            routes.push(Route { condition: condition.clone(), outcome: outcome.clone(), origin: *at });
+        }
+        let certificates = socket.iter().flat_map(|(number, _)| called(block(servers[*number]), "ssl_certificate"));
+        let certificates: Vec<(String, Span)> =
+            certificates.filter(|_| tls).map(|d| (escape(d.first()), d.span)).collect();
+        let mut settings: Vec<String> = socket
+            .iter()
+            .filter(|_| tls)
+            .flat_map(|(number, _)| block(servers[*number]))
+            .filter(|d| is_tls_setting(&d.name))
+            .map(|d| format!("{} {}", escape(&d.name), d.said()))
+            .collect();
+        settings.sort();
+        settings.dedup();
+        let mut said: Vec<String> = socket.iter().flat_map(|(_, listen)| listen.settings.iter().cloned()).collect();
+        said.sort();
+        said.dedup();
+        let tls = tls.then(|| Tls { certificates, settings: settings.join("; ") });
+        let name = match (address.as_str(), ports) {
+            (path, None) => path.to_owned(),
+            (address, Some((first, last))) => {
+                let address = match address {
+                    "any-ipv4" => "*".to_owned(),
+                    "any-ipv6" => "[::]".to_owned(),
+                    "any" => "[::]*".to_owned(),
+                    other if other.contains(':') => format!("[{other}]"),
+                    other => other.to_owned(),
+                };
+                if first == last { format!("{address}:{first}") } else { format!("{address}:{first}-{last}") }
+            }
+        };
+        let addresses = balancers::addresses(&address);
+        let endpoint = Endpoint { address, addresses, ports, tls, origin: listen.span };
+        Some(Listener {
+            name,
+            protocol: Protocol::Http,
+            endpoints: vec![endpoint],
+            routes,
+            otherwise,
+            otherwise_at,
+            settings: said.join(" "),
+            owner: None,
+            origin: listen.span,
+        })
+    }
+
+    /// Where a server listens; `*:80` if it does not say.
+    fn listens(&mut self, server: &Directive) -> Vec<Listen> {
+        let legacy = called(block(server), "ssl").any(|d| d.first() == b"on");
+        let written: Vec<&Directive> = called(block(server), "listen").collect();
+        if written.is_empty() {
+            return vec![Listen {
+                address: "any-ipv4".to_owned(),
+                ports: Some((80, 80)),
+                tls: legacy,
+                first: false,
+                settings: Vec::new(),
+                span: server.head,
+            }];
+        }
+        let mut out = Vec::new();
+        for directive in written {
+            let Some(place) = directive.words.first() else {
+                self.account.gap(directive.span, "nginx refuses it: invalid number of arguments in \"listen\"");
+                continue;
+            };
+            let mut listen = Listen {
+                address: String::new(),
+                ports: None,
+                tls: legacy,
+                first: false,
+                settings: Vec::new(),
+                span: directive.span,
+            };
+            let mut both = false;
+            for word in directive.words.iter().skip(1) {
+                match &word.text[..] {
+                    b"ssl" => listen.tls = true,
+                    b"default_server" | b"default" => listen.first = true,
+                    b"ipv6only=off" => both = true,
+                    b"quic" => {
+                        self.account.gap(word.span, "HTTP/3 over QUIC is not read");
+                    }
+                    b"proxy_protocol" => listen.settings.push("proxy_protocol".to_owned()),
+                    b"http2" | b"spdy" | b"reuseport" | b"deferred" | b"bind" | b"ipv6only=on" => {}
+                    text if [
+                        &b"backlog="[..],
+                        b"rcvbuf=",
+                        b"sndbuf=",
+                        b"setfib=",
+                        b"fastopen=",
+                        b"so_keepalive=",
+                        b"accept_filter=",
+                    ]
+                    .iter()
+                    .any(|known| text.starts_with(known)) => {}
+                    other => {
+                        let reason = format!("nginx refuses it: invalid parameter \"{}\"", escape(other));
+                        self.account.gap(word.span, reason);
+                    }
+                }
+            }
+            if let Some((address, ports)) = self.listened(place, both, 80) {
+                out.push(Listen { address, ports, ..listen });
+            }
+        }
+        out
+    }
+
+    /// The address and ports of `80`, `*:80`, `[::]:80`, `192.0.2.1:8000-8010`, `192.0.2.1`, `unix:/path`.
+    pub(super) fn listened(&mut self, word: &Word, both: bool, otherwise: u16) -> Option<(String, Option<(u16, u16)>)> {
+        let text = escape(&word.text);
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Some((path.to_owned(), None));
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ if text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains('.') => ("*", Some(text.as_str())),
+            Some(_) | None => (text.as_str(), None),
+        };
+        let ports = match port {
+            None => Some((otherwise, otherwise)),
+            Some(port) => {
+                let (first, last) = port.split_once('-').unwrap_or((port, port));
+                first.parse::<u16>().ok().zip(last.parse::<u16>().ok()).filter(|(a, b)| *a > 0 && a <= b)
+            }
+        };
+        let Some(ports) = ports else {
+            self.account.gap(word.span, format!("nginx refuses it: invalid port in \"{text}\""));
+            return None;
+        };
+        let address = match host {
+            "" | "*" | "0.0.0.0" => "any-ipv4".to_owned(),
+            "[::]" if both => "any".to_owned(),
+            "[::]" => "any-ipv6".to_owned(),
+            other => other.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase(),
+        };
+        Some((address, Some(ports)))
+    }
+}
+
+/// What stands in the braces.
+pub(super) fn block(directive: &Directive) -> &[Directive] {
+    directive.block.as_deref().unwrap_or_default()
+}
+
+/// Whether a directive is about who may speak TLS with a server, and how.
+pub(super) fn is_tls_setting(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"ssl_protocols"
+            | b"ssl_ciphers"
+            | b"ssl_verify_client"
+            | b"ssl_verify_depth"
+            | b"ssl_client_certificate"
+            | b"ssl_crl"
+            | b"ssl_reject_handshake"
+            | b"ssl_prefer_server_ciphers"
+            | b"ssl_conf_command"
+    )
+}

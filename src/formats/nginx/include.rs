@@ -1,0 +1,74 @@
+//! Which files a file includes. Names are relative to the folder of the main file; those with a pattern may lead to nothing,
+//! and are read in the order of their names (nginx.org, `include`; `ngx_conf_include`).
+
+use super::parse::parse;
+use super::syntax::Directive;
+use crate::formats::Include;
+use crate::formats::places::{folder_of, is_pattern, joined, roots};
+use crate::text::SourceMap;
+
+/// The names behind `include` in a text, and where they may lead from that main file. Of `nginx -T` nothing is included: it
+/// holds all files.
+pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
+    if super::dump::is_one(text) {
+        return Vec::new();
+    }
+    let mut scratch = SourceMap::default();
+    let Ok(source) = scratch.add(b"", Vec::new()) else { return Vec::new() };
+    let mut found: Vec<Include> = Vec::new();
+    if let Ok((directives, _)) = parse(source, text) {
+        visit(&directives, &mut |name| {
+            if found.iter().all(|known| known.name != name) {
+                found.push(Include {
+                    name: name.to_vec(),
+                    places: places(main.as_bytes(), name),
+                    pattern: is_pattern(name),
+                });
+            }
+        });
+    }
+    found
+}
+
+fn visit(directives: &[Directive], see: &mut dyn FnMut(&[u8])) {
+    for directive in directives {
+        if directive.is("include") {
+            see(directive.first());
+        }
+        visit(directive.block.as_deref().unwrap_or_default(), see);
+    }
+}
+
+/// Paths from the root of the side that a name may mean, the most likely first. The folder of the main file is that of
+/// `nginx.conf`, so an absolute name below `/etc/nginx` leads there as well.
+fn places(main: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
+    let folder = folder_of(main);
+    let mut places: Vec<Vec<u8>> = Vec::new();
+    let mut place = |root: &[u8], name: &[u8]| {
+        if let Some(path) = joined(root, name).filter(|path| !places.contains(path)) {
+            places.push(path);
+        }
+    };
+    match name.strip_prefix(b"/") {
+        None => place(folder, name),
+        Some(absolute) => {
+            for prefix in [&b"etc/nginx/"[..], b"usr/local/etc/nginx/", b"usr/local/nginx/conf/", b"opt/nginx/conf/"] {
+                if let Some(rest) = absolute.strip_prefix(prefix) {
+                    place(folder, rest);
+                }
+            }
+            roots(folder).into_iter().for_each(|root| place(root, absolute));
+        }
+    }
+    places
+}
+
+/// The names in the text of each file of `nginx -T`, and what they are read from.
+pub(super) fn in_dump<'p>(name: &[u8], main: &[u8], parts: &'p [(Vec<u8>, Vec<Directive>)]) -> Vec<&'p [Directive]> {
+    let folder = folder_of(main);
+    let full = if name.starts_with(b"/") { name.to_vec() } else { [folder, b"/", name].concat() };
+    let mut found: Vec<&(Vec<u8>, Vec<Directive>)> =
+        parts.iter().filter(|(path, _)| crate::formats::glob::matches(&full, path, is_pattern(&full))).collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found.into_iter().map(|(_, directives)| directives.as_slice()).collect()
+}

@@ -1,0 +1,180 @@
+//! Which location of a server handles a path, as a list of conditions of which the first that holds decides.
+//!
+//! nginx looks for an exact location, then for the longest prefix, and in it again; then, unless that prefix says `^~`, for the
+//! first regular expression that matches; then takes the prefix (`ngx_http_core_find_location`; nginx.org, `location`).
+
+use super::Lowering;
+use super::handlers::{Context, Piece, Scope};
+use super::http::block;
+use super::syntax::Directive;
+use crate::model::{Condition, Outcome, Subject};
+use crate::net::Pattern;
+use crate::text::escape;
+
+/// A location.
+struct Place<'d> {
+    directive: &'d Directive,
+    kind: Kind,
+    path: &'d [u8],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Exact,
+    /// `true`: no regular expressions are looked at once it is chosen.
+    Prefix(bool),
+    /// `true`: whatever the case is.
+    Expression(bool),
+    Named,
+}
+
+impl<'d> Lowering<'_, '_> {
+    /// What becomes of requests at the locations of one level. What none of them handles is left over.
+    pub(super) fn locations(&mut self, list: &'d [Directive], scope: &Scope, cx: &Context<'_>) -> Vec<Piece> {
+        let places = self.places(list);
+        let mut out = self.early(&places, scope, cx);
+        out.extend(self.late(&places, scope, cx));
+        out
+    }
+
+    fn places(&mut self, list: &'d [Directive]) -> Vec<Place<'d>> {
+        let mut out: Vec<Place<'d>> = Vec::new();
+        for directive in list.iter().filter(|directive| directive.is("location")) {
+            let words: Vec<&[u8]> = directive.words.iter().map(|word| &word.text[..]).collect();
+            let (kind, path) = match words[..] {
+                [b"=", path] => (Kind::Exact, path),
+                [b"^~", path] => (Kind::Prefix(true), path),
+                [b"~", path] => (Kind::Expression(false), path),
+                [b"~*", path] => (Kind::Expression(true), path),
+                [name] if name.starts_with(b"@") => (Kind::Named, name),
+                [path] => match path {
+                    // The sign may stand at the path without a blank.
+                    [b'=', path @ ..] => (Kind::Exact, path),
+                    [b'^', b'~', path @ ..] => (Kind::Prefix(true), path),
+                    [b'~', b'*', path @ ..] => (Kind::Expression(true), path),
+                    [b'~', path @ ..] => (Kind::Expression(false), path),
+                    path => (Kind::Prefix(false), path),
+                },
+                _ => {
+                    self.account.gap(directive.head, "nginx refuses it: invalid number of arguments in \"location\"");
+                    continue;
+                }
+            };
+            let twin = |other: &Place<'_>| {
+                let group = |kind| match kind {
+                    Kind::Prefix(_) => 0,
+                    Kind::Exact => 1,
+                    Kind::Named => 2,
+                    Kind::Expression(_) => 3,
+                };
+                group(kind) != 3 && group(other.kind) == group(kind) && other.path == path
+            };
+            if out.iter().any(twin) {
+                self.account.gap(directive.head, format!("nginx refuses it: duplicate location \"{}\"", escape(path)));
+                continue;
+            }
+            out.push(Place { directive, kind, path });
+        }
+        out
+    }
+
+    /// What is decided before the regular expressions of the level above are looked at: exact locations, and those inside of
+    /// the longest prefix; then the expressions of this level.
+    fn early(&mut self, places: &[Place<'d>], scope: &Scope, cx: &Context<'_>) -> Vec<Piece> {
+        let mut out = Vec::new();
+        for place in places.iter().filter(|place| place.kind == Kind::Exact) {
+            let condition = self.test(Subject::Path, vec![Pattern::exact(place.path)]);
+            out.extend(under(&condition, self.handler(place.directive, scope, cx)));
+        }
+        for place in places.iter().filter(|place| matches!(place.kind, Kind::Prefix(_)) && asks(place.directive)) {
+            // Without its last slash it is sent to where it has one.
+            let Some(bare) = place.path.strip_suffix(b"/").filter(|bare| !bare.is_empty()) else { continue };
+            if places.iter().any(|other| matches!(other.kind, Kind::Exact | Kind::Prefix(_)) && other.path == bare) {
+                continue;
+            }
+            let condition = self.test(Subject::Path, vec![Pattern::exact(bare)]);
+            let outcome = Outcome::Answered(format!("redirect 301 to {}", escape(place.path)));
+            out.push(Piece { condition, outcome, at: place.directive.head });
+        }
+        let mut forbids = Vec::new();
+        for place in places {
+            let Kind::Prefix(final_) = place.kind else { continue };
+            let inner = block(place.directive);
+            let has_inner = inner.iter().any(|directive| directive.is("location"));
+            if !final_ && !has_inner {
+                continue;
+            }
+            let condition = self.longest(place, places);
+            if has_inner {
+                let scope = scope.inside(self, inner);
+                let nested = self.places(inner);
+                out.extend(under(&condition, self.early(&nested, &scope, cx)));
+            }
+            if final_ {
+                forbids.push(condition.clone().negated());
+                out.extend(under(&condition, self.whole(place, scope, cx)));
+            }
+        }
+        let guard = Condition::all(forbids);
+        for place in places {
+            let Kind::Expression(ignore_case) = place.kind else { continue };
+            let condition = self.expression(Subject::Path, place.path, ignore_case);
+            let condition = Condition::all([guard.clone(), condition]);
+            let inner = block(place.directive);
+            if inner.iter().any(|directive| directive.is("location")) {
+                let scope = scope.inside(self, inner);
+                out.extend(under(&condition, self.locations(inner, &scope, cx)));
+            }
+            out.extend(under(&condition, self.handler(place.directive, scope, cx)));
+        }
+        out
+    }
+
+    /// The prefixes, the longest first.
+    fn late(&mut self, places: &[Place<'d>], scope: &Scope, cx: &Context<'_>) -> Vec<Piece> {
+        let mut prefixes: Vec<&Place<'d>> =
+            places.iter().filter(|place| matches!(place.kind, Kind::Prefix(_))).collect();
+        prefixes.sort_by_key(|place| std::cmp::Reverse(place.path.len()));
+        let mut out = Vec::new();
+        for place in prefixes {
+            let condition = self.test(Subject::Path, vec![Pattern::prefix(place.path)]);
+            out.extend(under(&condition, self.whole(place, scope, cx)));
+        }
+        out
+    }
+
+    /// A prefix location once no regular expression is looked at any more: what is in it, then itself.
+    fn whole(&mut self, place: &Place<'d>, scope: &Scope, cx: &Context<'_>) -> Vec<Piece> {
+        let inner = block(place.directive);
+        let mut out = Vec::new();
+        if inner.iter().any(|directive| directive.is("location")) {
+            let scope = scope.inside(self, inner);
+            let nested = self.places(inner);
+            out.extend(self.late(&nested, &scope, cx));
+        }
+        out.extend(self.handler(place.directive, scope, cx));
+        out
+    }
+
+    /// Whether a prefix is the longest of its level that fits.
+    fn longest(&mut self, place: &Place<'d>, places: &[Place<'d>]) -> Condition {
+        let mut parts = vec![self.test(Subject::Path, vec![Pattern::prefix(place.path)])];
+        for other in places.iter().filter(|other| matches!(other.kind, Kind::Prefix(_))) {
+            if other.path.len() > place.path.len() && other.path.starts_with(place.path) {
+                parts.push(self.test(Subject::Path, vec![Pattern::prefix(other.path)]).negated());
+            }
+        }
+        Condition::all(parts)
+    }
+}
+
+/// Whether a location asks servers itself.
+fn asks(location: &Directive) -> bool {
+    block(location).iter().any(|directive| directive.name.ends_with(b"_pass"))
+}
+
+/// Pieces for requests of which a condition holds.
+pub(super) fn under(condition: &Condition, pieces: Vec<Piece>) -> Vec<Piece> {
+    let under = |piece: Piece| Piece { condition: Condition::all([condition.clone(), piece.condition]), ..piece };
+    pieces.into_iter().map(under).collect()
+}

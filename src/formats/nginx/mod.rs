@@ -1,0 +1,279 @@
+//! nginx: the `http` and `stream` parts of a configuration with the files that it includes, pieces of those (a file with
+//! `server` and `upstream` blocks alone), and the output of `nginx -T`.
+//!
+//! nginx.org, "How nginx processes a request", "Server names", and the reference of each module.
+
+mod dump;
+mod handlers;
+mod hosts;
+mod http;
+mod include;
+mod locations;
+mod parse;
+mod stream;
+mod syntax;
+mod upstreams;
+mod words;
+
+use super::account::Account;
+use super::{Disposition, Format, Include, Reading};
+use crate::model::Reference;
+use crate::text::{SourceId, Span, escape};
+use syntax::Directive;
+
+pub(super) static FORMAT: Nginx = Nginx;
+
+pub(super) struct Nginx;
+
+impl Format for Nginx {
+    fn id(&self) -> &'static str {
+        "nginx"
+    }
+
+    fn recognises(&self, name: &str, text: &[u8]) -> bool {
+        words::is_nginx(name, text)
+    }
+
+    fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
+        include::names(main, text)
+    }
+
+    fn read(&self, reading: &mut Reading<'_>) {
+        let mut account = Account::default();
+        let mut lists: Vec<Vec<Directive>> = Vec::new();
+        for file in reading.files() {
+            let text = reading.text(*file);
+            if dump::is_one(text) {
+                lists.extend(dumped(*file, text, &mut account));
+            } else if let Some(directives) = parsed(*file, text, &mut account) {
+                let mut files = Files { reading, account: &mut account, main: *file, within: vec![*file], read: 0 };
+                lists.push(files.expand(directives));
+            }
+        }
+        let mut lowering = Lowering { reading, account: &mut account };
+        lowering.configuration(&lists);
+        super::balancers::finish(reading);
+        account.close(reading);
+    }
+}
+
+/// The directives of a text; `None`: it is none, which is a gap.
+fn parsed(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Directive>> {
+    let whole = Span { source: file, start: 0, end: super::end_of(text) };
+    if text.trim_ascii().is_empty() {
+        account.gap(whole, "the file is empty: nothing listens");
+        return None;
+    }
+    account.claim(whole, Disposition::Modelled);
+    match parse::parse(file, text) {
+        Ok((directives, comments)) => {
+            for comment in comments {
+                account.claim(comment, Disposition::Inert("comment"));
+            }
+            Some(directives)
+        }
+        Err(parse::Refused { at, reason }) => {
+            account.gap(at, format!("nginx refuses it: {reason}"));
+            None
+        }
+    }
+}
+
+/// The directives of `nginx -T`, what the first file includes in its place.
+fn dumped(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Directive>> {
+    let whole = Span { source: file, start: 0, end: super::end_of(text) };
+    account.claim(whole, Disposition::Modelled);
+    let mut parts = Vec::new();
+    for (name, range) in dump::parts(text) {
+        // The rest of the text is blanked out, so that places stay what they are.
+        let mut alone = vec![b' '; range.start];
+        alone.extend(&text[range]);
+        match parse::parse(file, &alone) {
+            Ok((directives, comments)) => {
+                for comment in comments {
+                    account.claim(comment, Disposition::Inert("comment"));
+                }
+                parts.push((name, directives));
+            }
+            Err(parse::Refused { at, reason }) => account.gap(at, format!("nginx refuses it: {reason}")),
+        }
+    }
+    let (main, first) = parts.first()?.clone();
+    let mut depth = 0;
+    Some(inlined(first, &main, &parts, account, &mut depth))
+}
+
+/// How many files may be in one another.
+const DEEPEST: usize = 30;
+/// How many directives includes may bring in all.
+const MOST: usize = 2_000_000;
+
+fn inlined(
+    directives: Vec<Directive>,
+    main: &[u8],
+    parts: &[(Vec<u8>, Vec<Directive>)],
+    account: &mut Account,
+    depth: &mut usize,
+) -> Vec<Directive> {
+    let mut out = Vec::new();
+    for mut directive in directives {
+        if directive.is("include") && !is_data(directive.first()) {
+            let found = include::in_dump(directive.first(), main, parts);
+            if found.is_empty() && !super::places::is_pattern(directive.first()) {
+                account.gap(directive.span, "the file that it includes is not in the dump");
+            }
+            if *depth >= DEEPEST {
+                account.gap(directive.span, "files include one another too deep");
+                continue;
+            }
+            *depth += 1;
+            for list in found {
+                out.extend(inlined(list.to_vec(), main, parts, account, depth));
+            }
+            *depth -= 1;
+            continue;
+        }
+        directive.block = directive.block.map(|block| inlined(block, main, parts, account, depth));
+        out.push(directive);
+    }
+    out
+}
+
+/// Names of files that nginx includes and that hold nothing but types.
+fn is_data(name: &[u8]) -> bool {
+    name == b"mime.types" || name.ends_with(b"/mime.types")
+}
+
+struct Files<'a, 'r> {
+    reading: &'a Reading<'r>,
+    account: &'a mut Account,
+    main: SourceId,
+    within: Vec<SourceId>,
+    read: usize,
+}
+
+impl Files<'_, '_> {
+    /// Directives with those of included files in their places.
+    fn expand(&mut self, directives: Vec<Directive>) -> Vec<Directive> {
+        let mut out = Vec::new();
+        for mut directive in directives {
+            if directive.is("include") {
+                out.extend(self.included(&directive));
+            } else {
+                directive.block = directive.block.map(|block| self.expand(block));
+                out.push(directive);
+            }
+        }
+        out
+    }
+
+    fn included(&mut self, directive: &Directive) -> Vec<Directive> {
+        let name = directive.first();
+        let shown = escape(name);
+        if is_data(name) && self.reading.linked(self.main, name).is_none_or(|linked| linked.texts.is_empty()) {
+            self.account.claim(directive.span, Disposition::Inert("types of content"));
+            return Vec::new();
+        }
+        let Some(linked) = self.reading.linked(self.main, name) else {
+            self.account.gap(directive.span, format!("what `{shown}` includes is not at hand"));
+            return Vec::new();
+        };
+        if linked.texts.is_empty() {
+            if !linked.within {
+                let reason = format!("`{shown}` is outside of what is compared: what it includes is not known");
+                self.account.gap(directive.span, reason);
+            } else if !super::places::is_pattern(name) {
+                self.account.gap(directive.span, format!("nginx refuses it: there is no file {shown}"));
+            }
+            return Vec::new();
+        }
+        if self.within.len() > DEEPEST {
+            self.account.gap(directive.span, "files include one another too deep");
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        for file in linked.texts.clone() {
+            if self.within.contains(&file) {
+                self.account.gap(directive.span, format!("nginx refuses it: `{shown}` includes itself"));
+                continue;
+            }
+            let text = self.reading.text(file);
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            let Some(directives) = parsed(file, text, self.account) else { continue };
+            self.read += directives.len();
+            if self.read > MOST {
+                self.account.gap(directive.span, "includes bring in too much");
+                return out;
+            }
+            self.within.push(file);
+            out.extend(self.expand(directives));
+            self.within.pop();
+        }
+        out
+    }
+}
+
+/// The model in the making.
+struct Lowering<'a, 'r> {
+    reading: &'a mut Reading<'r>,
+    account: &'a mut Account,
+}
+
+impl Lowering<'_, '_> {
+    /// Each list is a main file, or pieces that main files include.
+    fn configuration(&mut self, lists: &[Vec<Directive>]) {
+        let mut http: Vec<&Directive> = Vec::new();
+        let mut streams: Vec<&Directive> = Vec::new();
+        for list in lists {
+            let pieces = !list.iter().any(|d| d.is("http") || d.is("stream") || d.is("events") || d.is("mail"));
+            for directive in list {
+                match (&directive.name[..], &directive.block) {
+                    (b"http", Some(block)) => http.extend(block),
+                    (b"stream", Some(block)) => streams.extend(block),
+                    (b"events", Some(_)) => self.inert(directive, "how connections are processed"),
+                    (b"mail", Some(_)) => {
+                        self.account.gap(directive.head, "proxies of mail are not read");
+                    }
+                    _ if pieces && is_of_stream(directive) => streams.push(directive),
+                    (b"location" | b"proxy_pass" | b"fastcgi_pass" | b"return" | b"try_files", _) if pieces => {
+                        let reason = "a piece of a server, without the server: name the main file that includes it";
+                        self.account.gap(directive.head, reason);
+                    }
+                    _ if pieces => http.push(directive),
+                    _ => self.other(directive),
+                }
+            }
+        }
+        self.http(&http);
+        self.stream(&streams);
+    }
+
+    /// A directive that decides nothing about requests, or is not known.
+    fn other(&mut self, directive: &Directive) {
+        match words::inert(&directive.name) {
+            Some(reason) => self.inert(directive, reason),
+            None => {
+                let name = escape(&directive.name);
+                self.account.gap(directive.head, format!("the directive `{name}` is not known here"));
+            }
+        }
+    }
+
+    fn inert(&mut self, directive: &Directive, reason: &'static str) {
+        self.account.claim(directive.span, Disposition::Inert(reason));
+    }
+
+    fn undefined(&mut self, kind: &'static str, name: &str, origin: Span) {
+        let address = escape(name.as_bytes());
+        self.reading.configuration.undefined.push(Reference { kind, address, origin });
+    }
+}
+
+/// Whether a piece can only stand in `stream`.
+fn is_of_stream(directive: &Directive) -> bool {
+    let Some(block) = directive.block.as_deref().filter(|_| directive.is("server")) else { return false };
+    block.iter().any(|inner| inner.is("proxy_pass") || inner.is("ssl_preread"))
+        && !block.iter().any(|inner| inner.is("location"))
+}

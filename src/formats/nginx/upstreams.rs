@@ -1,0 +1,155 @@
+//! Groups of servers: `upstream` (`ngx_http_upstream_module`, `ngx_stream_upstream_module`), and servers that are named where
+//! they are asked.
+
+use super::Lowering;
+use super::syntax::{Directive, Word};
+use crate::model::{Backend, Server};
+use crate::text::{Span, escape};
+
+impl Lowering<'_, '_> {
+    pub(super) fn upstream(&mut self, directive: &Directive) {
+        let name = escape(directive.first());
+        let (mut servers, mut settings, mut open, mut check) = (Vec::new(), Vec::new(), None, None);
+        for inner in directive.block.as_deref().unwrap_or_default() {
+            match &inner.name[..] {
+                b"server" => servers.extend(self.server_of_group(inner)),
+                b"ip_hash" | b"least_conn" | b"hash" | b"random" | b"least_time" | b"fair" | b"sticky" => {
+                    settings.push(format!("{} {}", escape(&inner.name), inner.said()).trim_end().to_owned());
+                }
+                b"state" => open = Some("from a file of its state".to_owned()),
+                b"check" | b"health_check" => check = Some(inner.said()),
+                b"zone" | b"queue" | b"ntlm" | b"check_http_send" | b"check_http_expect_alive" => {
+                    self.inert(inner, "how a server is asked, not which");
+                }
+                _ => self.other(inner),
+            }
+        }
+        if servers.iter().any(|(_, resolves)| *resolves) {
+            open = Some("names are looked up again and again".to_owned());
+        }
+        if self.reading.configuration.backend(&name).is_some() {
+            self.account.gap(directive.head, format!("nginx refuses it: duplicate upstream \"{name}\""));
+            return;
+        }
+        let checked = check.is_some();
+        let servers = servers
+            .into_iter()
+            .map(|(server, _)| Server { check: if checked { Some(None) } else { server.check }, ..server });
+        self.reading.configuration.backends.push(Backend {
+            name,
+            servers: servers.collect(),
+            open,
+            health_check: check,
+            sources: None,
+            settings: settings.join("; "),
+            owner: None,
+            origin: directive.head,
+        });
+    }
+
+    /// A server, and whether its name is looked up again at run time.
+    fn server_of_group(&mut self, directive: &Directive) -> Option<(Server, bool)> {
+        let place = directive.words.first()?;
+        let (address, port) = self.place(place, 80);
+        let mut server = Server {
+            name: escape(&place.text),
+            address,
+            port,
+            weight: Some(1),
+            enabled: Some(true),
+            backup: false,
+            check: Some(None),
+            settings: String::new(),
+            origin: directive.span,
+        };
+        let (mut resolves, mut settings) = (false, Vec::new());
+        for word in directive.words.iter().skip(1) {
+            let text = escape(&word.text);
+            match text.split_once('=') {
+                None if text == "down" => server.enabled = Some(false),
+                None if text == "backup" => server.backup = true,
+                None if text == "resolve" => resolves = true,
+                None if text == "drain" => server.weight = Some(0),
+                Some(("weight", value)) => match value.parse() {
+                    Ok(weight) if weight > 0 => server.weight = Some(weight),
+                    Ok(_) | Err(_) => {
+                        self.account.gap(word.span, format!("nginx refuses it: invalid parameter \"{text}\""))
+                    }
+                },
+                // Failures that are met in passing are all that nginx looks at; 0 turns that off.
+                Some(("max_fails", "0")) => server.check = None,
+                Some(("max_fails" | "fail_timeout" | "max_conns" | "slow_start" | "route" | "service" | "id", _)) => {
+                    settings.push(text);
+                }
+                None | Some(_) => {
+                    self.account.gap(word.span, format!("nginx refuses it: invalid parameter \"{text}\""))
+                }
+            }
+        }
+        settings.sort();
+        server.settings = settings.join(" ");
+        Some((server, resolves))
+    }
+
+    /// The address and port of `host:port`, `host`, `[::1]:80`, `unix:/path`.
+    fn place(&mut self, word: &Word, otherwise: u16) -> (String, Option<u16>) {
+        let text = escape(&word.text);
+        if let Some(path) = text.strip_prefix("unix:") {
+            return (path.to_owned(), None);
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') && !host.is_empty() => (host.to_owned(), Some(port.to_owned())),
+            Some(_) | None => (text.clone(), None),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = match port {
+            None => Some(otherwise),
+            Some(port) => {
+                let number = port.parse().ok().filter(|port| *port > 0);
+                if number.is_none() && !port.contains('$') {
+                    self.account.gap(word.span, format!("nginx refuses it: invalid port in \"{text}\""));
+                }
+                number
+            }
+        };
+        (host, port)
+    }
+
+    /// The backend that is asked by a name or a place: a group of that name, or one server of its own.
+    pub(super) fn asked(&mut self, written: &str, span: Span, otherwise: u16) -> String {
+        if self.reading.configuration.backend(written).is_some() {
+            return written.to_owned();
+        }
+        let word = Word { text: written.as_bytes().to_vec(), span };
+        let (address, port) = self.place(&word, otherwise);
+        let shown = match (address.contains(':'), port) {
+            (_, None) => address.clone(),
+            (true, Some(port)) => format!("[{address}]:{port}"),
+            (false, Some(port)) => format!("{address}:{port}"),
+        };
+        if self.reading.configuration.backend(&shown).is_none() {
+            let server = Server {
+                name: shown.clone(),
+                address,
+                port,
+                weight: Some(1),
+                enabled: Some(true),
+                backup: false,
+                check: None,
+                settings: String::new(),
+                origin: span,
+            };
+            self.reading.configuration.backends.push(Backend {
+                name: shown.clone(),
+                servers: vec![server],
+                open: None,
+                health_check: None,
+                sources: None,
+                settings: String::new(),
+                owner: None,
+                origin: span,
+            });
+        }
+        shown
+    }
+}

@@ -1,0 +1,204 @@
+//! The names of directives: which texts are of nginx, and what decides nothing about where requests go.
+
+/// Whether a text is probably one of nginx: braces and semicolons, and a directive that no other format has.
+pub(super) fn is_nginx(name: &str, text: &[u8]) -> bool {
+    if super::dump::is_one(text) {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(text) else { return name.ends_with("nginx.conf") };
+    let mut words = 0;
+    for line in text.lines().take(2_000) {
+        let line = line.trim();
+        let word = line.split([' ', '\t', '{', ';']).next().unwrap_or_default();
+        let opens = line.ends_with('{') || line.ends_with("{}");
+        let ends = line.ends_with(';') || line.contains("; #");
+        match word {
+            "server" | "http" | "events" | "stream" if opens => words += 2,
+            "location" | "upstream" if line.contains('{') => words += 2,
+            "listen" | "server_name" | "proxy_pass" | "fastcgi_pass" | "ssl_certificate" | "worker_processes"
+            | "proxy_set_header" | "return" | "access_log" | "ssl_preread" | "proxy_cache_path" | "log_format"
+                if ends || word == "log_format" =>
+            {
+                words += 1;
+            }
+            "table" | "chain" | "resource" | "module" | "variable" | "frontend" | "backend" | "defaults"
+                if line.ends_with('{') || !line.contains('{') && !ends =>
+            {
+                return false;
+            }
+            _ => {}
+        }
+    }
+    words >= 2 || (name.ends_with("nginx.conf") && words > 0)
+}
+
+/// Directives by the beginnings of their names, and why they decide nothing about where a request goes or whether it is
+/// refused. The first that fits counts.
+const BEGINNINGS: &[(&str, &str)] = &[
+    ("access_log", "logging"),
+    ("error_log", "logging"),
+    ("log_", "logging"),
+    ("open_log_file_cache", "logging"),
+    ("status_zone", "counting"),
+    ("gzip", "compression"),
+    ("gunzip", "compression"),
+    ("brotli", "compression"),
+    ("zstd", "compression"),
+    ("proxy_cache", "caching"),
+    ("proxy_no_cache", "caching"),
+    ("fastcgi_cache", "caching"),
+    ("fastcgi_no_cache", "caching"),
+    ("uwsgi_cache", "caching"),
+    ("scgi_cache", "caching"),
+    ("proxy_", "how a server is asked, not which"),
+    ("fastcgi_", "how a server is asked, not which"),
+    ("uwsgi_", "how a server is asked, not which"),
+    ("scgi_", "how a server is asked, not which"),
+    ("grpc_", "how a server is asked, not which"),
+    ("memcached_", "how a server is asked, not which"),
+    ("client_", "limits and time-outs of clients"),
+    ("send_timeout", "time-outs"),
+    ("send_lowat", "how bytes are sent"),
+    ("keepalive", "how connections are kept"),
+    ("lingering_", "how connections are closed"),
+    ("reset_timedout", "how connections are closed"),
+    ("large_client", "limits of clients"),
+    ("request_pool_size", "memory"),
+    ("connection_pool_size", "memory"),
+    ("http2_", "how HTTP/2 is spoken"),
+    ("http2", "how HTTP/2 is spoken"),
+    ("http3", "how HTTP/3 is spoken"),
+    ("quic_", "how QUIC is spoken"),
+    ("add_header", "headers of answers"),
+    ("add_trailer", "headers of answers"),
+    ("more_", "headers of answers"),
+    ("expires", "headers of answers"),
+    ("etag", "headers of answers"),
+    ("charset", "headers of answers"),
+    ("source_charset", "headers of answers"),
+    ("override_charset", "headers of answers"),
+    ("default_type", "headers of answers"),
+    ("types", "types of content"),
+    ("server_tokens", "headers of answers"),
+    ("early_hints", "headers of answers"),
+    ("if_modified_since", "headers of answers"),
+    ("userid", "cookies"),
+    ("worker_", "processes"),
+    ("user", "processes"),
+    ("pid", "processes"),
+    ("daemon", "processes"),
+    ("master_process", "processes"),
+    ("lock_file", "processes"),
+    ("env", "processes"),
+    ("thread_pool", "processes"),
+    ("working_directory", "processes"),
+    ("pcre_jit", "processes"),
+    ("timer_resolution", "processes"),
+    ("debug_", "logging"),
+    ("google_perftools", "counting"),
+    ("multi_accept", "how connections are processed"),
+    ("use", "how connections are processed"),
+    ("accept_mutex", "how connections are processed"),
+    ("sendfile", "how bytes are sent"),
+    ("tcp_", "how bytes are sent"),
+    ("aio", "how bytes are sent"),
+    ("directio", "how bytes are sent"),
+    ("output_buffers", "how bytes are sent"),
+    ("postpone_output", "how bytes are sent"),
+    ("read_ahead", "how bytes are sent"),
+    ("subrequest_output", "how bytes are sent"),
+    ("preread_", "how connections are processed"),
+    ("open_file_cache", "caching"),
+    ("variables_hash", "memory"),
+    ("server_names_hash", "memory"),
+    ("types_hash", "memory"),
+    ("map_hash", "memory"),
+    ("resolver", "names are looked up with it"),
+    ("limit_rate", "how fast answers are sent"),
+    ("limit_req_zone", "memory"),
+    ("limit_conn_zone", "memory"),
+    ("limit_req_", "limits of rates"),
+    ("limit_conn_", "limits of rates"),
+    ("limit_zone", "memory"),
+    ("port_in_redirect", "redirects of the server itself"),
+    ("absolute_redirect", "redirects of the server itself"),
+    ("server_name_in_redirect", "redirects of the server itself"),
+    ("merge_slashes", "how paths are written"),
+    ("underscores_in_headers", "headers of requests"),
+    ("ignore_invalid_headers", "headers of requests"),
+    ("chunked_transfer", "how answers are sent"),
+    ("msie_", "old browsers"),
+    ("ancient_browser", "old browsers"),
+    ("modern_browser", "old browsers"),
+    ("sub_filter", "texts of answers"),
+    ("ssi", "texts of answers"),
+    ("addition_", "texts of answers"),
+    ("add_before_body", "texts of answers"),
+    ("add_after_body", "texts of answers"),
+    ("image_filter", "texts of answers"),
+    ("xslt_", "texts of answers"),
+    ("xml_entities", "texts of answers"),
+    ("slice", "how files are asked for"),
+    ("mirror", "copies of requests"),
+    ("index", "which file of a folder is shown"),
+    ("autoindex", "which file of a folder is shown"),
+    ("fancyindex", "which file of a folder is shown"),
+    ("random_index", "which file of a folder is shown"),
+    ("root", "which file is shown"),
+    ("disable_symlinks", "which file is shown"),
+    ("log_not_found", "logging"),
+    ("recursive_error_pages", "pages of errors"),
+    ("uninitialized_variable_warn", "logging"),
+    ("rewrite_log", "logging"),
+    ("geoip", "a variable; where it decides it is not known"),
+    ("perl_set", "a variable; where it decides it is not known"),
+    ("js_import", "a variable; where it decides it is not known"),
+    ("js_path", "a variable; where it decides it is not known"),
+    ("js_set", "a variable; where it decides it is not known"),
+    ("js_var", "a variable; where it decides it is not known"),
+    ("valid_referers", "a variable; where it decides it is not known"),
+    ("secure_link", "a variable; where it decides it is not known"),
+    ("split_clients", "a variable; where it decides it is not known"),
+    ("keyval", "a variable; where it decides it is not known"),
+    ("geo", "a variable; where it decides it is not known"),
+    ("map", "a variable; where it decides it is not known"),
+    ("set_real_ip_from", "from where addresses are believed"),
+    ("real_ip_recursive", "from where addresses are believed"),
+    ("opentracing", "logging"),
+    ("otel_", "logging"),
+    ("opentelemetry", "logging"),
+    ("vhost_traffic_status", "counting"),
+    ("lua_package_path", "code in another language"),
+    ("lua_shared_dict", "code in another language"),
+    ("lua_ssl", "code in another language"),
+    ("load_module", "what other directives may be there"),
+    ("error_page", "pages of errors"),
+    ("set", "a variable; where it decides it is not known"),
+    ("ssl_session", "how TLS is spoken"),
+    ("ssl_buffer_size", "how TLS is spoken"),
+    ("ssl_handshake_timeout", "time-outs"),
+    ("ssl_dhparam", "how TLS is spoken"),
+    ("ssl_ecdh_curve", "how TLS is spoken"),
+    ("ssl_early_data", "how TLS is spoken"),
+    ("ssl_stapling", "how TLS is spoken"),
+    ("ssl_trusted_certificate", "how TLS is spoken"),
+    ("ssl_password_file", "how TLS is spoken"),
+    ("ssl_certificate_key", "the other half of a certificate"),
+    ("ssl_certificate_cache", "how TLS is spoken"),
+    ("ssl_engine", "how TLS is spoken"),
+];
+
+/// Names of which a longer one decides something and is no word of the table.
+const WHOLE: &[&str] = &["use", "user", "env", "set", "index", "root", "geo", "map", "types", "http2", "pid", "slice"];
+
+/// Why a directive decides nothing; `None`: it does, or is not known.
+pub(super) fn inert(name: &[u8]) -> Option<&'static str> {
+    let name = std::str::from_utf8(name).ok()?;
+    let fits = |(beginning, _): &&(&str, &str)| {
+        if WHOLE.contains(beginning) { name == *beginning } else { name.starts_with(beginning) }
+    };
+    if name.ends_with("_pass") || name.ends_with("_bind") {
+        return None;
+    }
+    BEGINNINGS.iter().find(fits).map(|(_, reason)| *reason)
+}
