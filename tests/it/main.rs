@@ -21,6 +21,7 @@ mod nftables;
 mod nftables_corpus;
 mod nftables_refusals;
 mod nftables_runs;
+mod nginx;
 mod pairs;
 mod plan;
 mod policy;

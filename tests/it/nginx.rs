@@ -1,0 +1,381 @@
+//! nginx as the judge: the same files are refused, and requests that it serves go where the model says.
+
+use portcullis::diff::balancers::route;
+use portcullis::formats::{self, Input};
+use portcullis::model::{Configuration, Outcome, Snapshot, Store};
+use portcullis::net::{Family, Request, Spoken};
+use portcullis::text::SourceMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+fn read(text: &str, store: &mut Store) -> Snapshot {
+    let mut sources = SourceMap::default();
+    let file = sources.add(b"nginx.conf", text.as_bytes().to_vec()).expect("small");
+    let format = formats::format("nginx").expect("a format");
+    let input = Input { name: "nginx".to_owned(), format: Some(format), files: vec![file] };
+    formats::read(&[input], &sources, store, None).0
+}
+
+fn configuration(snapshot: &Snapshot) -> &Configuration {
+    snapshot.configurations().first().expect("one configuration")
+}
+
+/// Where nginx is; says so where it is not.
+#[expect(clippy::print_stderr, reason = "a test that could not be run says so")]
+fn nginx() -> Option<PathBuf> {
+    let found =
+        ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].iter().map(PathBuf::from).find(|p| p.exists());
+    if found.is_none() {
+        eprintln!("SKIPPED: nginx is not installed, so nothing is compared with what it does");
+    }
+    found
+}
+
+/// Numbers that are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap_or(0) % n
+    }
+
+    fn one<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all[self.below(all.len())]
+    }
+}
+
+const BACKENDS: usize = 4;
+const NAMES: &[&str] = &[
+    "a.example",
+    "b.example",
+    ".c.example",
+    "*.a.example",
+    "*.x.a.example",
+    "www.*",
+    "\"~^w\\d+\\.example$\"",
+    "~b",
+    "\"\"",
+];
+const HOSTS: &[&str] = &[
+    "a.example",
+    "A.example",
+    "b.example",
+    "c.example",
+    "x.c.example",
+    "y.a.example",
+    "z.x.a.example",
+    "www.a.example",
+    "w12.example",
+    "wb.example",
+    "other.example",
+    "www.q",
+    "a.example.",
+];
+const PREFIXES: &[&str] = &["/", "/a", "/a/", "/a/b", "/a/b/", "/b/", "/static/", "/a/b/c"];
+const EXPRESSIONS: &[&str] = &["\\.php$", "^/a/", "b", "/c(/|$)", "\\.(gif|jpe?g)$", "^/[ab]/x"];
+const PATHS: &[&str] = &[
+    "/",
+    "/a",
+    "/a/",
+    "/a/b",
+    "/a/b/",
+    "/a/b/c",
+    "/a/b/c/d",
+    "/a/x.php",
+    "/b/",
+    "/b",
+    "/static/x.gif",
+    "/static/",
+    "/x/c",
+    "/c",
+    "/A/b",
+    "/a/x",
+    "/static/b.JPG",
+    "/a/b/x.php",
+];
+
+/// What a location does.
+fn content(random: &mut Random, out: &mut String, deep: usize) {
+    if random.below(4) == 0 {
+        let _ = write!(
+            out,
+            " if ($request_method {} {}) {{ return 405; }}",
+            random.one(&["=", "!="]),
+            random.one(&["POST", "GET"])
+        );
+    }
+    if random.below(4) == 0 {
+        let _ = write!(
+            out,
+            " {} 127.0.0.{}; {};",
+            random.one(&["allow", "deny"]),
+            1 + random.below(4),
+            random.one(&["deny all", "allow all", "deny 127.0.0.2/31"])
+        );
+    }
+    if deep < 2 && random.below(4) == 0 {
+        locations(random, out, deep + 1, 1 + random.below(2));
+    }
+    match random.below(6) {
+        0 => {
+            let _ = write!(out, " return {};", random.one(&["403", "301 /moved", "404", "302 http://o.example/"]));
+        }
+        _ => {
+            let _ = write!(out, " proxy_pass http://b{};", random.below(BACKENDS));
+        }
+    }
+}
+
+fn locations(random: &mut Random, out: &mut String, deep: usize, count: usize) {
+    let mut seen: Vec<String> = Vec::new();
+    for _ in 0..count {
+        let head = match random.below(6) {
+            0 => format!("= {}", random.one(PREFIXES)),
+            1 => format!("^~ {}", random.one(PREFIXES)),
+            2 => format!("~ {}", random.one(EXPRESSIONS)),
+            3 => format!("~* {}", random.one(EXPRESSIONS)),
+            _ => random.one(PREFIXES).to_owned(),
+        };
+        // A prefix may stand once, with either sign.
+        let key = head.trim_start_matches("^~ ").to_owned();
+        if seen.contains(&key) {
+            continue;
+        }
+        seen.push(key);
+        let _ = write!(out, "\n    location {head} {{");
+        content(random, out, deep);
+        out.push_str(" }");
+    }
+}
+
+fn generated(random: &mut Random, folder: &Path, port: u16, backends: &[u16]) -> String {
+    let mut out = format!(
+        "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log;\nevents {{}}\nhttp {{\n  access_log off; root {0}/empty;\n  client_body_temp_path {0}/t1; proxy_temp_path {0}/t2; fastcgi_temp_path {0}/t3; uwsgi_temp_path {0}/t4; scgi_temp_path {0}/t5;\n",
+        folder.display()
+    );
+    for (number, port) in backends.iter().enumerate() {
+        let _ = writeln!(out, "  upstream b{number} {{ server 127.0.0.1:{port}; }}");
+        let _ = writeln!(out, "  server {{ listen 127.0.0.1:{port}; return 200 b{number}; }}");
+    }
+    for _ in 0..1 + random.below(4) {
+        let default = if random.below(5) == 0 && !out.contains("default_server") { " default_server" } else { "" };
+        let names: Vec<&str> = (0..1 + random.below(3)).map(|_| random.one(NAMES)).collect();
+        let _ = write!(out, "  server {{\n    listen 127.0.0.1:{port}{default};\n    server_name {};", names.join(" "));
+        if random.below(6) == 0 {
+            let _ = write!(out, "\n    if ($host = {}) {{ return 403; }}", random.one(&["a.example", "b.example"]));
+        }
+        let count = random.below(6);
+        locations(random, &mut out, 0, count);
+        out.push_str("\n  }\n");
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// A running nginx, stopped when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(program: &Path, configuration: &Path, port: u16) -> Running {
+    let child = Command::new(program)
+        .args([
+            "-c",
+            &configuration.display().to_string(),
+            "-p",
+            &configuration.parent().expect("a folder").display().to_string(),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("nginx starts");
+    let running = Running(child);
+    for _ in 0..500 {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return running;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("nginx does not listen");
+}
+
+/// The status and the body of an answer to a request from an address of this host.
+fn ask(from: Ipv4Addr, port: u16, method: &str, host: &str, path: &str) -> (u16, String) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::new(IpAddr::V4(from), 0).into()).expect("a local address");
+    socket.connect(&SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port).into()).expect("nginx listens");
+    let mut stream: TcpStream = socket.into();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    // The body of a backend may come in chunks.
+    let named = (0..BACKENDS).map(|n| format!("b{n}")).find(|name| status == 200 && body.contains(name.as_str()));
+    (status, named.unwrap_or_default())
+}
+
+fn free_ports(count: usize) -> Vec<u16> {
+    let held: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port")).collect();
+    held.iter().map(|listener| listener.local_addr().expect("bound").port()).collect()
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "totals are read in the log")]
+fn requests_go_where_the_model_says() {
+    let Some(program) = nginx() else { return };
+    let mut random = Random(0x5eed_0005);
+    let (mut asked, mut wrong) = (0_usize, Vec::new());
+    for round in 0..40 {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("empty")).expect("a folder");
+        let ports = free_ports(BACKENDS + 1);
+        let text = generated(&mut random, folder.path(), ports[0], &ports[1..]);
+        let file = folder.path().join("nginx.conf");
+        fs::write(&file, &text).expect("written");
+        let mut store = Store::default();
+        let snapshot = read(&text, &mut store);
+        assert_eq!(snapshot.gaps().iter().map(|gap| &gap.reason).collect::<Vec<_>>(), Vec::<&String>::new(), "{text}");
+        let name = format!("127.0.0.1:{}", ports[0]);
+        let listener = configuration(&snapshot).listeners.iter().find(|l| l.name == name).expect("the listener");
+        let _running = start(&program, &file, ports[0]);
+        for _ in 0..60 {
+            let (method, host, path) = (random.one(&["GET", "POST", "PUT"]), random.one(HOSTS), random.one(PATHS));
+            let from = Ipv4Addr::new(127, 0, 0, u8::try_from(1 + random.below(5)).expect("small"));
+            let request = Request {
+                what: Spoken::Http,
+                method: method.as_bytes().to_vec(),
+                host: host.as_bytes().to_vec(),
+                path: path.as_bytes().to_vec(),
+                source: (Family::Ipv4, u32::from(from).into()),
+                ..Request::default()
+            };
+            let (status, body) = ask(from, ports[0], method, host, path);
+            let outcome = route(&store, listener, &request, &[]).answer.outcome;
+            let agrees = match &outcome {
+                Outcome::Backend(name) => status == 200 && body == *name,
+                Outcome::Refused(code) => code.starts_with(&status.to_string()),
+                Outcome::Answered(what) if what.starts_with("redirect ") => {
+                    what.split(' ').nth(1) == Some(status.to_string().as_str())
+                }
+                Outcome::Answered(_) => matches!(status, 403..=405),
+                Outcome::Computed(_) => false,
+            };
+            asked += 1;
+            if !agrees {
+                wrong.push(format!("round {round}: {method} {host} {path} from {from}: {status} {body}, the model says {outcome:?}\n{text}"));
+            }
+        }
+    }
+    println!("requests served by nginx and compared with the model: {asked}, wrong: {}", wrong.len());
+    assert!(wrong.is_empty(), "{} of {asked}; the first: {}", wrong.len(), wrong[0]);
+}
+
+/// Why nginx may refuse a file that is well-formed here: what it needs is not on this machine.
+const ELSEWHERE: &[&str] = &[
+    "cannot load certificate",
+    "BIO_new_file",
+    "host not found",
+    "unknown directive",
+    "open()",
+    "dlopen()",
+    "getpwnam",
+    "getgrnam",
+    "mkdir()",
+    "no \"ssl_certificate\"",
+    "is not binary compatible",
+    "SSL_CTX",
+    "could not build",
+    "no resolver",
+    "PEM_read",
+    "unknown log format",
+    "zero size shared memory",
+    "bind()",
+    "conflicting",
+    "\"http2\" parameter",
+    "invalid parameter",
+    "invalid number of arguments",
+    "unknown \"",
+    "directive is not allowed here",
+    "ssl parameter requires",
+    "is duplicate",
+    "invalid value",
+    "no \"events\" section",
+    "lstat()",
+    "GeoIP",
+    "using regex",
+    "pcre",
+    "could not",
+];
+
+#[test]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "tables are read in the log")]
+fn the_same_files_are_refused() {
+    let Some(program) = nginx() else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/nginx");
+    if !root.is_dir() {
+        eprintln!("SKIPPED: ../shared/corpus is not beside this folder");
+        return;
+    }
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let (mut read_files, mut mains, mut both, mut neither, mut elsewhere) = (0, 0, 0, 0, 0);
+    let (mut gaps, mut listeners, mut routes) = (0, 0, 0);
+    let mut disagree = Vec::new();
+    for path in &files {
+        let bytes = fs::read(path).expect("readable");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let mut store = Store::default();
+        let snapshot = read(&text, &mut store);
+        read_files += 1;
+        gaps += snapshot.gaps().len();
+        listeners += configuration(&snapshot).listeners.len();
+        routes += configuration(&snapshot).listeners.iter().map(|listener| listener.routes.len()).sum::<usize>();
+        if !text.contains("http {") && !text.contains("http{") && !text.contains("stream {") {
+            continue;
+        }
+        mains += 1;
+        let refused = snapshot.gaps().iter().find(|gap| gap.reason.starts_with("nginx refuses it"));
+        let said =
+            Command::new(&program).args(["-t", "-q", "-c", &path.display().to_string()]).output().expect("nginx runs");
+        let message = String::from_utf8_lossy(&said.stderr).into_owned();
+        match (refused, said.status.success()) {
+            (Some(gap), true) => {
+                disagree.push(format!("{}: read by nginx, refused here: {}", path.display(), gap.reason))
+            }
+            (Some(_), false) => both += 1,
+            (None, true) => neither += 1,
+            (None, false) if ELSEWHERE.iter().any(|why| message.contains(why)) => elsewhere += 1,
+            (None, false) => disagree.push(format!("{}: refused by nginx, read here: {message}", path.display())),
+        }
+    }
+    println!("nginx corpus: {read_files} files, {listeners} listeners, {routes} routes, {gaps} gaps");
+    println!(
+        "  {mains} whole configurations: {both} refused by both, {neither} read by both, {elsewhere} refused by nginx for what is not on this machine"
+    );
+    assert!(disagree.is_empty(), "{} disagreements:\n{}", disagree.len(), disagree.join("\n"));
+}
+
+fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { collect(&path, out) } else { out.push(path) }
+    }
+    out.sort();
+}
