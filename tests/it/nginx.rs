@@ -122,7 +122,8 @@ fn content(random: &mut Random, out: &mut String, deep: usize) {
         );
     }
     if deep < 2 && random.below(4) == 0 {
-        locations(random, out, deep + 1, 1 + random.below(2));
+        let count = 1 + random.below(2);
+        locations(random, out, deep + 1, count);
     }
     match random.below(6) {
         0 => {
