@@ -47,11 +47,12 @@ pub(super) fn lower(cluster: &Cluster, reading: &mut Reading<'_>, account: &mut 
         ports: BTreeMap::new(),
         opaques: BTreeMap::new(),
         rules: 0,
+        said: BTreeSet::new(),
     };
     for (subject, name) in lowering.subjects() {
         lowering.filters(&subject, &name, reading);
     }
-    let Lowering { index: _, policies: _, account: _, ports, opaques, rules: _ } = lowering;
+    let Lowering { index: _, policies: _, account: _, ports, opaques, rules: _, said: _ } = lowering;
     let unknown = ports.into_iter().filter(|(_, known)| !known).map(|((origin, address), _)| Reference {
         kind: "port",
         address,
@@ -97,6 +98,8 @@ struct Lowering<'c, 'i, 'a> {
     opaques: BTreeMap<OpaqueId, Span>,
     /// How many rules there are so far.
     rules: usize,
+    /// What is said of policies already, for other pods.
+    said: BTreeSet<(Span, String)>,
 }
 
 /// Who is at the other end, and protocol and ports, if not all are meant.
@@ -215,7 +218,7 @@ impl<'c> Lowering<'c, '_, '_> {
             if let (Some(host), Some((policy, _))) = (workload.and_then(|workload| workload.on_host), asked.first()) {
                 let reason =
                     format!("what `{}` does to pods on the network of their node is not defined", policy.address);
-                self.account.gap(host, reason);
+                self.gap(host, reason);
             }
             self.same_priorities(&asked);
             let mut chains = Chains::new(&mut table, direction, reading.store);
@@ -238,6 +241,13 @@ impl<'c> Lowering<'c, '_, '_> {
         reading.configuration.tables.push(table);
     }
 
+    /// A gap, once.
+    fn gap(&mut self, at: Span, reason: String) {
+        if self.said.insert((at, reason.clone())) {
+            self.account.gap(at, reason);
+        }
+    }
+
     /// "If two policies … have the same priority … the behavior is undefined."
     fn same_priorities(&mut self, asked: &[Asked<'_>]) {
         for pair in asked.windows(2) {
@@ -245,7 +255,7 @@ impl<'c> Lowering<'c, '_, '_> {
             if first.tier == second.tier && first.tier != Tier::Namespaced {
                 let reason =
                     format!("`{}` has the same priority: which of them is asked first is not defined", first.address);
-                self.account.gap(second.at, reason);
+                self.gap(second.at, reason);
             }
         }
     }

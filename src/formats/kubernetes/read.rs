@@ -48,6 +48,8 @@ pub(super) struct Meta {
     pub(super) name: Arc<str>,
     pub(super) namespace: Arc<str>,
     pub(super) labels: Labels,
+    /// Where the name stands.
+    name_at: Span,
     /// The kind and name of what made it.
     owner: Option<(&'static str, Arc<str>)>,
     pub(super) at: Span,
@@ -160,6 +162,7 @@ impl Reader {
         let nothing = Value::new(What::Null, at);
         let account = &mut self.account;
         let mut fields = Fields::of(value.unwrap_or(&nothing), account);
+        let name_at = value.and_then(Value::object).and_then(|meta| meta.get("name")).map_or(at, |name| name.at);
         let name = fields.text("name", account);
         let generated = fields.text("generateName", account);
         let namespace = fields.text("namespace", account).unwrap_or(DEFAULT);
@@ -182,7 +185,7 @@ impl Reader {
         if !plain(name) || !plain(namespace) {
             account.gap(at, "names and namespaces are words");
         }
-        Some(Meta { name: name.into(), namespace: namespace.into(), labels, owner, at })
+        Some(Meta { name: name.into(), namespace: namespace.into(), labels, name_at, owner, at })
     }
 
     /// Whether an object is the first of that name.
@@ -197,7 +200,7 @@ impl Reader {
     }
 
     fn namespace(&mut self, fields: Fields<'_>, meta: Meta) {
-        let Meta { name, namespace: _, mut labels, owner: _, at } = meta;
+        let Meta { name, namespace: _, mut labels, name_at: _, owner: _, at } = meta;
         fields.rest_inert("not about packets", &mut self.account);
         if !self.first("Namespace", &name, at) {
             return;
@@ -259,7 +262,7 @@ impl Reader {
         spec = inner.take("spec").or(spec);
         inner.rest_inert("not about the network of its pods", &mut self.account);
         let (ports, on_host) = spec.map_or_else(Default::default, |spec| self.pod(spec));
-        let Meta { name, namespace, labels: _, owner, at } = meta;
+        let Meta { name, namespace, labels: _, name_at, owner, at } = meta;
         // The pods that a controller has made are told as one, unless one of them has been changed.
         let (kind, name) = match owner.filter(|_| kind == "Pod") {
             None => (kind, name),
@@ -272,7 +275,10 @@ impl Reader {
                         return self.account.claim(at, Disposition::Inert("another pod of the same controller"));
                     }
                     Some(_) => (kind, name),
-                    None => (owner, called),
+                    None => {
+                        self.account.claim(name_at, Disposition::Inert("the name of one of several pods"));
+                        (owner, called)
+                    }
                 }
             }
         };
@@ -297,6 +303,12 @@ impl Reader {
         for containers in ["containers", "initContainers"] {
             for container in fields.list(containers, &mut self.account).unwrap_or_default() {
                 let mut container = Fields::of(container, &mut self.account);
+                // Those that end before the pod begins get no packets of others; those that stay are side cars.
+                let stays = container.text("restartPolicy", &mut self.account) == Some("Always");
+                if containers == "initContainers" && !stays {
+                    container.rest_inert("not about the network of its pods", &mut self.account);
+                    continue;
+                }
                 for port in container.list("ports", &mut self.account).unwrap_or_default() {
                     let mut port = Fields::of(port, &mut self.account);
                     let name = port.text("name", &mut self.account);
