@@ -35,6 +35,7 @@ formats! {
     balancer_inventory,
     cf_asg,
     cloudformation,
+    haproxy,
     iptables_save,
     kubernetes,
     nginx,

@@ -1,0 +1,143 @@
+//! Configurations of HAProxy, 2.4 to 3.x.
+//!
+//! Files become sections of lines (`lex`, `sections`), these proxies with what `defaults` say (`proxies`, `rules`,
+//! `places`, `servers`), and those listeners and backends of the model (`ask`, `lower`).
+
+mod ask;
+mod conditions;
+mod files;
+mod keywords;
+mod lex;
+mod lower;
+mod others;
+mod places;
+mod proxies;
+mod rewrites;
+mod rules;
+mod samples;
+mod sections;
+mod servers;
+mod values;
+mod words;
+
+use super::account::Account;
+use super::{Disposition, Format, Include, Reading};
+use crate::model::Reference;
+use crate::text::{Span, escape, lines};
+use sections::{Entry, Kind, Section};
+use std::collections::BTreeMap;
+
+pub(super) static FORMAT: Haproxy = Haproxy;
+
+pub(super) struct Haproxy;
+
+impl Format for Haproxy {
+    fn id(&self) -> &'static str {
+        "haproxy"
+    }
+
+    fn recognises(&self, _name: &str, text: &[u8]) -> bool {
+        recognises(text)
+    }
+
+    fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
+        if recognises(text) { files::names(main, text) } else { Vec::new() }
+    }
+
+    fn read(&self, reading: &mut Reading<'_>) {
+        let mut account = Account::default();
+        let sections = sections::read(reading, &mut account);
+        let files = files::read(reading, &sections, &mut account);
+        let (mut proxies, mut undefined) = (Vec::new(), Vec::new());
+        let mut defaults = Defaults::default();
+        for section in &sections {
+            match section.kind {
+                Kind::Global | Kind::Other(_) => others::read(section, reading, &mut account),
+                Kind::Defaults | Kind::Frontend | Kind::Backend | Kind::Listen => {
+                    let inherited = defaults.of(section, &mut account);
+                    head(section, &mut account);
+                    let proxy = proxies::read(section, &inherited, &mut account, &mut undefined);
+                    if section.kind == Kind::Defaults {
+                        defaults.add(section, inherited);
+                    } else {
+                        proxies.push(proxy);
+                    }
+                }
+            }
+        }
+        for (kind, name, origin) in undefined {
+            let address = escape(name.as_bytes());
+            reading.configuration.undefined.push(Reference { kind, address, origin });
+        }
+        lower::lower(reading, &proxies, &files, &mut account);
+        reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
+        reading.configuration.undefined.sort_by_key(|reference| reference.origin);
+        // A file may hold nothing but settings.
+        reading.configuration.declares = true;
+        super::balancers::finish(reading);
+        account.close(reading);
+    }
+}
+
+/// Whether the first line that says something begins a section.
+fn recognises(text: &[u8]) -> bool {
+    let first = lines(text).map(|(_, line)| line.trim_ascii()).find(|line| !line.is_empty() && !line.starts_with(b"#"));
+    let words: Vec<&[u8]> = first.unwrap_or_default().split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).collect();
+    let Some(first) = words.first().and_then(|word| std::str::from_utf8(word).ok()) else { return false };
+    let open = words.iter().any(|word| word.ends_with(b"{") || word.ends_with(b":") || word.starts_with(b"="));
+    (sections::begins_section(first) && !open && words.len() <= 5) || (first == ".if" && words.len() == 2)
+}
+
+/// The first line of a section: its name, and the defaults that it takes.
+fn head(section: &Section, account: &mut Account) {
+    let line = &section.head;
+    account.claim(line.at, Disposition::Modelled);
+    let named = section.name();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+    match named {
+        None if section.kind != Kind::Defaults => {
+            account.gap(line.at, "a section needs a name: HAProxy refuses the file");
+        }
+        Some(name) if !name.unknown && !name.text.chars().all(plain) => {
+            account.gap(name.at, format!("`{}` is no name of a section: HAProxy refuses the file", name.text));
+        }
+        Some(name) if name.unknown => account.gap(name.at, "a name that comes from the environment"),
+        Some(_) | None => {}
+    }
+    let expected = 1 + usize::from(named.is_some()) + if section.from().is_some() { 2 } else { 0 };
+    if let Some(extra) = line.words.get(expected) {
+        account.gap(extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text));
+    }
+}
+
+/// The lines of `defaults`, with those that they take from others.
+#[derive(Default)]
+struct Defaults {
+    named: BTreeMap<String, Vec<Entry>>,
+    latest: Vec<Entry>,
+}
+
+impl Defaults {
+    fn add(&mut self, section: &Section, mut inherited: Vec<Entry>) {
+        inherited.extend(section.entries.iter().cloned());
+        if let Some(name) = section.name() {
+            self.named.insert(name.text.clone(), inherited.clone());
+        }
+        self.latest = inherited;
+    }
+
+    /// What a section takes.
+    fn of(&self, section: &Section, account: &mut Account) -> Vec<Entry> {
+        let Some(name) = section.from() else {
+            return if section.kind == Kind::Defaults { Vec::new() } else { self.latest.clone() };
+        };
+        match self.named.get(&name.text) {
+            Some(entries) => entries.clone(),
+            None => {
+                let at = Span { ..name.at };
+                account.gap(at, format!("there are no defaults `{}`: HAProxy refuses the file", name.text));
+                Vec::new()
+            }
+        }
+    }
+}

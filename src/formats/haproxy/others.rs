@@ -1,0 +1,191 @@
+//! `global` and the sections beside proxies: objects of the configuration.
+
+use super::lex::{Line, joined};
+use super::sections::{Entry, Kind, Section, shown};
+use super::values;
+use crate::formats::account::Account;
+use crate::formats::{Disposition, Reading};
+use crate::model::Object;
+use crate::text::{Span, escape};
+
+/// Reads a section as one object.
+pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut Account) {
+    let head = &section.head;
+    account.claim(head.at, Disposition::Modelled);
+    let (known, named) = match section.kind {
+        Kind::Other(word) => {
+            let table = SECTIONS.iter().find(|(name, ..)| *name == word);
+            (table.map_or("", |(_, _, known)| known), table.is_some_and(|(_, named, _)| *named))
+        }
+        Kind::Global => (GLOBAL, false),
+        Kind::Defaults | Kind::Frontend | Kind::Backend | Kind::Listen => return,
+    };
+    let name = section.name().map_or("", |word| word.text.as_str());
+    if named && name.is_empty() {
+        account.gap(head.at, "a section needs a name: HAProxy refuses the file");
+    }
+    if let Some(extra) = head.words.get(if named { 2 } else { 1 }) {
+        account.gap(extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text));
+    }
+    let mut content = Vec::new();
+    for Entry { line, guards } in &section.entries {
+        match line_of(section.kind, line, known) {
+            Ok(Disposition::Modelled) => {
+                account.claim(line.at, Disposition::Modelled);
+                let text = joined(&line.words);
+                content.push(if guards.is_empty() { text } else { format!("where {}: {text}", shown(guards)) });
+            }
+            Ok(other) => account.claim(line.at, other),
+            Err((at, why)) => {
+                account.gap(at, why);
+                account.claim(line.at, Disposition::Modelled);
+            }
+        }
+        if secret(line)
+            && let Some(word) = line.words.last()
+        {
+            reading.hide(word.at);
+        }
+    }
+    if section.kind == Kind::Global && content.is_empty() {
+        return;
+    }
+    let kind = match section.kind {
+        Kind::Global => "global",
+        Kind::Other(word) => word,
+        Kind::Defaults | Kind::Frontend | Kind::Backend | Kind::Listen => return,
+    };
+    if section.kind == Kind::Global {
+        content.sort();
+    }
+    let address = escape(name.as_bytes());
+    let objects = &mut reading.configuration.objects;
+    if let Some(same) = objects.iter_mut().find(|object| object.kind == kind && object.address == address) {
+        if section.kind == Kind::Global {
+            same.content = format!("{}; {}", same.content, content.join("; "));
+            return;
+        }
+        account.gap(head.at, format!("another section `{kind} {name}` is there already"));
+        return;
+    }
+    objects.push(Object {
+        kind,
+        address,
+        content: content.join("; "),
+        elements: None,
+        members: None,
+        owner: None,
+        origin: head.at,
+        uncomputed: None,
+    });
+}
+
+/// Whether the last word of a line is not for everybody's eyes.
+fn secret(line: &Line) -> bool {
+    matches!(line.text(2), "password" | "insecure-password") && line.text(0) == "user"
+}
+
+fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, String)> {
+    let first = line.text(if line.text(0) == "no" { 1 } else { 0 });
+    let entry = known.split_ascii_whitespace().find_map(|entry| {
+        let (name, count) = entry.rsplit_once('/').unwrap_or((entry, ""));
+        let fits = name.strip_suffix('*').map_or(name == first, |start| first.starts_with(start));
+        fits.then_some(count)
+    });
+    let Some(count) = entry else {
+        return Err((line.at, format!("unknown keyword `{first}` in a {} section", kind.word())));
+    };
+    if line.words.iter().any(|word| word.unknown) {
+        return Ok(Disposition::Modelled);
+    }
+    let numbers: Vec<usize> = count.split('-').filter_map(|n| n.parse().ok()).collect();
+    let given = line.words.len() - 1;
+    if let [least, most] = numbers.as_slice() {
+        if given < *least {
+            return Err((line.at, format!("`{first}` is followed by too little: HAProxy refuses the file")));
+        }
+        if let Some(extra) = line.words.get(1 + most) {
+            return Err((extra.at, format!("`{}` is one word too many: HAProxy refuses the file", extra.text)));
+        }
+    }
+    if first == "timeout"
+        && let Some(word) = line.words.get(2)
+    {
+        values::time(word)?;
+    }
+    let number = ["maxconn", "nbthread", "ulimit-n", "maxsslconn", "maxconnrate", "maxsessrate", "maxpipes", "uid", "gid"];
+    if kind == Kind::Global && number.contains(&first) {
+        let word = line.words.get(1);
+        if let Some(word) = word.filter(|word| word.text.parse::<u64>().is_err()) {
+            return Err((word.at, format!("`{}` is no number: HAProxy refuses the file", word.text)));
+        }
+    }
+    Ok(match first {
+        "log" | "log-tag" | "log-send-hostname" | "description" | "quiet" | "node" => Disposition::Inert("log"),
+        "format" if kind == Kind::Other("ring") => Disposition::Inert("log"),
+        _ => Disposition::Modelled,
+    })
+}
+
+/// Keywords with the fewest and the most words that follow; a star stands for the rest of the name.
+const GLOBAL: &str = "51degrees-*/1-64 busy-polling/0-0 ca-base/1-1 chroot/1-1 close-spread-time/1-1 cluster-secret/1-1 \
+    cpu-map/2-64 cpu-affinity/1-64 cpu-policy/1-64 cpu-set/1-64 crt-base/1-1 daemon/0-0 default-path/1-2 description/1-64 \
+    deviceatlas-*/1-64 dns-accept-family/1-1 expose-deprecated-directives/0-0 expose-experimental-directives/0-0 \
+    external-check/0-1 fd-hard-limit/1-1 force-cfg-parser-pause/1-1 gid/1-1 grace/1-1 group/1-1 \
+    h1-accept-payload-with-any-method/0-0 h1-case-adjust/2-2 h1-case-adjust-file/1-1 h1-do-not-close-on-insecure-transfer-encoding/0-0 \
+    h2-workaround-bogus-websocket-clients/0-0 hard-stop-after/1-1 harden.*/1-2 host/1-64 httpclient.*/1-2 \
+    insecure-fork-wanted/0-0 insecure-setuid-wanted/0-0 issuers-chain-path/1-1 key-base/1-1 limited-quic/0-0 localpeer/1-1 \
+    log/1-64 log-send-hostname/0-1 log-tag/1-1 lua-load/1-64 lua-load-per-thread/1-64 lua-prepend-path/1-2 master-worker/0-1 \
+    max-spread-checks/1-1 maxcompcpuusage/1-1 maxcomprate/1-1 maxconn/1-1 maxconnrate/1-1 maxpipes/1-1 maxsessrate/1-1 \
+    maxsslconn/1-1 maxsslrate/1-1 maxzlibmem/1-1 mworker-max-reloads/1-1 nbthread/1-1 no-memory-trimming/0-0 \
+    no-quic/0-0 node/1-1 noepoll/0-0 noevports/0-0 nogetaddrinfo/0-0 nokqueue/0-0 nopoll/0-0 noreuseport/0-0 nosplice/0-0 \
+    numa-cpu-mapping/0-0 ocsp-update.*/1-2 pidfile/1-1 pp2-never-send-local/0-0 prealloc-fd/0-0 presetenv/2-64 \
+    profiling.*/1-1 quick-exit/0-0 quiet/0-0 resetenv/0-64 server-state-base/1-1 server-state-file/1-1 set-dumpable/0-0 \
+    set-var/2-2 set-var-fmt/2-2 setcap/1-1 setenv/2-64 shm-stats-file/1-1 spread-checks/1-1 ssl-default-bind-*/1-64 \
+    ssl-default-server-*/1-64 ssl-dh-param-file/1-1 ssl-engine/1-3 ssl-load-extra-*/0-64 ssl-mode-async/0-0 \
+    ssl-propquery/1-1 ssl-provider/1-1 ssl-provider-path/1-1 ssl-security-level/1-1 ssl-server-verify/1-1 \
+    ssl-skip-self-issued-ca/0-0 ssl-passphrase-cmd/1-64 stats/1-64 stats-file/1-1 strict-limits/0-0 thread-group/1-64 \
+    thread-groups/1-1 thread-hard-limit/1-1 trace/1-64 tune.*/1-2 uid/1-1 ulimit-n/1-1 unix-bind/1-64 unsetenv/1-64 user/1-1 \
+    wurfl-*/1-64 zero-warning/0-0 acme.*/1-64 warn-blocked-traffic-after/1-1 jwt.*/1-64";
+
+/// Sections: whether they have a name, and their keywords.
+const SECTIONS: &[(&str, bool, &str)] = &[
+    (
+        "peers",
+        true,
+        "bind/1-64 default-bind/0-64 default-server/0-64 disabled/0-0 enabled/0-0 log/1-64 peer/2-64 server/1-64 shards/1-1 \
+         table/2-64",
+    ),
+    (
+        "resolvers",
+        true,
+        "nameserver/2-2 parse-resolv-conf/0-0 hold/2-2 resolve_retries/1-1 timeout/2-2 accepted_payload_size/1-1 \
+         resolve-retries/1-1",
+    ),
+    ("userlist", true, "group/1-3 user/1-64"),
+    ("cache", true, "total-max-size/1-1 max-object-size/1-1 max-age/1-1 process-vary/1-1 max-secondary-entries/1-1 early-hints/1-1"),
+    ("mailers", true, "mailer/2-2 timeout/2-2"),
+    ("program", true, "command/1-64 user/1-1 group/1-1 option/1-1 no/2-2"),
+    ("http-errors", true, "errorfile/2-2"),
+    (
+        "ring",
+        true,
+        "description/1-64 format/1-1 maxlen/1-1 size/1-1 server/2-64 default-server/0-64 timeout/2-2 backing-file/1-1 option/1-1 \
+         log/1-64",
+    ),
+    (
+        "fcgi-app",
+        true,
+        "acl/2-64 docroot/1-1 index/1-1 log-stderr/1-64 option/1-3 no/1-3 pass-header/1-64 path-info/1-1 set-param/2-64",
+    ),
+    ("crt-store", false, "crt-base/1-1 key-base/1-1 load/2-64"),
+    ("traces", false, "trace/1-64"),
+    (
+        "log-forward",
+        true,
+        "bind/1-64 dgram-bind/1-64 log/1-64 maxconn/1-1 timeout/2-2 backlog/1-1 option/1-64",
+    ),
+    ("log-profile", true, "log-tag/1-1 on/1-64"),
+    ("acme", true, "account-key/1-1 bits/1-1 challenge/1-1 contact/1-1 curves/1-1 directory/1-1 keytype/1-1 map/1-1 provider-name/1-1 acme-vars/1-1 profile/1-1 reuse-key/1-1 dns-delay/1-1"),
+    ("healthcheck", true, "type/1-64 http-check/1-64 tcp-check/1-64"),
+];

@@ -1,0 +1,393 @@
+//! `http-request`, `tcp-request` and `redirect`: what a rule does to a request (manual, 4.2 and 4.3).
+
+use super::conditions::When;
+use super::keywords::{B, D, F};
+use super::lex::{Line, Word, joined};
+use super::proxies::{Reader, needed, nothing_behind};
+use super::rewrites::Part;
+use super::samples::{Sample, in_format};
+use super::{sections::Kind, values};
+use crate::model::Outcome;
+use crate::text::Span;
+
+/// A rule of a proxy.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) action: Action,
+    pub(super) guards: Vec<(String, bool)>,
+    pub(super) when: Option<When>,
+    /// How it reads, condition included.
+    pub(super) text: String,
+    pub(super) at: Span,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone)]
+pub(super) enum Action {
+    /// No rule of the same list is asked after it.
+    Accept,
+    /// It decides.
+    Final(Outcome),
+    /// It changes those parts of the request.
+    Rewrite(Vec<Part>),
+    /// It sets a variable.
+    Set(String, Sample),
+    /// It does something else that can matter.
+    Setting,
+    /// It does nothing to requests; why.
+    Nothing(&'static str),
+}
+
+type Fault = (Span, String);
+
+/// Reads a rule; `None`: it has no effect in this kind of section.
+pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>, Fault> {
+    let kind = reader.proxy.kind;
+    let (first, layer, actions) = match line.text(0) {
+        "http-request" => (1, F | B | D, HTTP),
+        "redirect" => (0, F | B, HTTP),
+        _ => match line.text(1) {
+            "connection" => (2, F | D, CONNECTION),
+            "session" => (2, F | D, CONNECTION),
+            "content" => (2, F | B | D, CONTENT),
+            "inspect-delay" => {
+                let word = needed(line, 2)?;
+                nothing_behind(line, 3)?;
+                values::time(word)?;
+                let text = format!("tcp-request inspect-delay {}", values::plain_time(&word.text));
+                let rule = Rule { action: Action::Setting, guards: Vec::new(), when: None, text, at: line.at };
+                return Ok(Some(rule));
+            }
+            other => return Err((line.at, format!("unknown `tcp-request {other}`"))),
+        },
+    };
+    let here = match kind {
+        Kind::Defaults => D,
+        Kind::Frontend => F,
+        Kind::Backend => B,
+        Kind::Listen | Kind::Global | Kind::Other(_) => F | B,
+    };
+    if layer & here == 0 {
+        return Ok(None);
+    }
+    let word = needed(line, first)?;
+    let name = word.text.split('(').next().unwrap_or_default();
+    let known = actions.split_ascii_whitespace().find_map(|entry| {
+        let (known, least) = entry.split_once('/')?;
+        let fits = known.strip_suffix('*').map_or(known == name, |start| name.starts_with(start));
+        fits.then(|| least.parse::<usize>().ok()).flatten()
+    });
+    let Some(least) = known else {
+        return Err((word.at, format!("unknown action `{}` of `{}`", word.text, line.text(0))));
+    };
+    let values = line.from(first + 1);
+    let condition = |from: usize| {
+        let found = values.iter().skip(from).position(|word| matches!(word.text.as_str(), "if" | "unless"));
+        found.map_or(values.len(), |at| from + at)
+    };
+    let end = condition(least.min(values.len()));
+    let when = When::read(values.get(end..).unwrap_or_default())?;
+    let arguments = values.get(..end).unwrap_or_default();
+    if arguments.len() < least {
+        return Err((line.at, format!("`{name}` is followed by too little: HAProxy refuses the file")));
+    }
+    reader.check_when(when.as_ref());
+    let action = action(line, word, name, arguments, least)?;
+    let shown_when = reader.show_when(when.as_ref());
+    let start = joined(line.words.get(..=first).unwrap_or_default());
+    let text = format!("{start} {}", joined(arguments)).trim_end().to_owned() + &shown_when;
+    Ok(Some(Rule { action, guards: Vec::new(), when, text, at: line.at }))
+}
+
+/// Actions and how many words follow at least. Those that end with `*` may have more in their name.
+const HTTP: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 auth/0 cache-use/1 capture/1 del-acl*/1 del-header/1 \
+    del-headers-bin/1 del-map*/1 deny/0 disable-l7-retry/0 do-log/0 do-resolve*/1 early-hint/2 lua.*/0 \
+    normalize-uri/1 on-error/0 ot-group/2 pause/1 redirect/2 reject/0 \
+    replace-header/3 replace-path/2 replace-pathq/2 replace-uri/2 replace-value/3 return/0 sc-*/0 \
+    send-spoe-group/2 set-bandwidth-limit/1 set-bc-mark/1 set-bc-tos/1 set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 \
+    set-header/2 set-headers-bin/1 set-log-level/1 set-map*/2 set-mark/1 set-method/1 set-nice/1 set-path/1 set-pathq/1 \
+    set-priority-class/1 set-priority-offset/1 set-query/1 set-retries/1 set-src/1 set-src-port/1 set-timeout/2 set-tos/1 \
+    set-uri/1 set-var*/1 silent-drop/0 strict-mode/1 tarpit/0 track-sc*/1 unset-var*/0 use-service/1 wait-for-body/2 \
+    wait-for-handshake/0";
+const CONNECTION: &str = "accept/0 reject/0 expect-proxy/1 expect-netscaler-cip/1 attach-srv/1 capture/1 lua.*/0 sc-*/0 \
+    set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 set-mark/1 set-src/1 set-src-port/1 set-tos/1 set-var*/1 \
+    silent-drop/0 track-sc*/1 unset-var*/0";
+const CONTENT: &str = "accept/0 reject/0 capture/1 do-log/0 do-resolve*/1 lua.*/0 ot-group/2 sc-*/0 send-spoe-group/2 \
+    set-bandwidth-limit/1 set-bc-mark/1 set-bc-tos/1 set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 set-log-level/1 \
+    set-mark/1 set-nice/1 set-priority-class/1 set-priority-offset/1 set-retries/1 set-src/1 set-src-port/1 set-tos/1 \
+    set-var*/1 silent-drop/0 switch-mode/1 track-sc*/1 unset-var*/0 use-service/1";
+
+fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize) -> Result<Action, Fault> {
+    let too_many = |most: usize| match arguments.get(most) {
+        Some(extra) => Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text))),
+        None => Ok(()),
+    };
+    let formats = |arguments: &[Word]| {
+        arguments.iter().try_for_each(|word| in_format(&word.text).map(|_| ()).map_err(|why| (word.at, why)))
+    };
+    let one_header = || match arguments.first() {
+        Some(word) if word.text.eq_ignore_ascii_case("host") => vec![Part::Host],
+        Some(word) => vec![Part::Header(word.text.to_ascii_lowercase())],
+        None => vec![Part::Anything],
+    };
+    Ok(match name {
+        "allow" | "accept" => {
+            too_many(0)?;
+            Action::Accept
+        }
+        "deny" => Action::Final(answer(arguments, 403)?),
+        "tarpit" => match answer(arguments, 500)? {
+            Outcome::Refused(status) => Action::Final(Outcome::Refused(format!("tarpit, {status}"))),
+            other => Action::Final(other),
+        },
+        "return" => Action::Final(answer(arguments, 200)?),
+        "reject" => {
+            too_many(0)?;
+            Action::Final(Outcome::Refused("closed".to_owned()))
+        }
+        "silent-drop" => {
+            let how = match arguments.first() {
+                None => String::new(),
+                Some(word) if word.text == "rst-ttl" => {
+                    too_many(2)?;
+                    format!(" {}", joined(arguments))
+                }
+                Some(word) => return Err((word.at, format!("`{}` is not expected here: HAProxy refuses the file", word.text))),
+            };
+            Action::Final(Outcome::Refused(format!("dropped{how}")))
+        }
+        "auth" => {
+            match arguments.first() {
+                None => {}
+                Some(word) if word.text == "realm" && arguments.len() == 2 => {}
+                Some(word) => return Err((word.at, "`auth` is followed by `realm` and its name".to_owned())),
+            }
+            Action::Final(Outcome::Refused("401".to_owned()))
+        }
+        "redirect" => Action::Final(redirect(line, arguments)?),
+        "use-service" => {
+            too_many(1)?;
+            Action::Final(Outcome::Answered(format!("service {}", joined(arguments))))
+        }
+        "set-path" | "replace-path" => {
+            too_many(least)?;
+            formats(arguments)?;
+            Action::Rewrite(vec![Part::Path])
+        }
+        "set-pathq" | "replace-pathq" | "set-uri" | "replace-uri" | "normalize-uri" => {
+            formats(arguments)?;
+            if name != "normalize-uri" {
+                too_many(least)?;
+            }
+            Action::Rewrite(vec![Part::Path, Part::Query, Part::Host])
+        }
+        "set-query" => {
+            too_many(1)?;
+            formats(arguments)?;
+            Action::Rewrite(vec![Part::Query])
+        }
+        "set-method" => {
+            too_many(1)?;
+            formats(arguments)?;
+            Action::Rewrite(vec![Part::Method])
+        }
+        "set-src" | "set-src-port" | "expect-proxy" | "expect-netscaler-cip" => {
+            too_many(1)?;
+            if name.starts_with("set") {
+                sample(arguments)?;
+            } else if arguments.first().is_some_and(|word| word.text != "layer4") {
+                return Err((word.at, "`layer4` is expected: HAProxy refuses the file".to_owned()));
+            }
+            Action::Rewrite(vec![Part::Source, Part::Destination])
+        }
+        "set-dst" | "set-dst-port" => {
+            too_many(1)?;
+            sample(arguments)?;
+            Action::Rewrite(vec![Part::Destination])
+        }
+        "set-header" | "add-header" | "early-hint" => {
+            too_many(2)?;
+            formats(arguments.get(1..).unwrap_or_default())?;
+            if name == "early-hint" { Action::Setting } else { Action::Rewrite(one_header()) }
+        }
+        "replace-header" | "replace-value" => {
+            too_many(3)?;
+            formats(arguments.get(2..).unwrap_or_default())?;
+            Action::Rewrite(one_header())
+        }
+        "del-header" => {
+            match arguments.get(1) {
+                None => Action::Rewrite(one_header()),
+                Some(flag) if flag.text == "-m" && arguments.len() == 3 => Action::Rewrite(vec![Part::Anything]),
+                Some(extra) => {
+                    return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
+                }
+            }
+        }
+        _ if name.starts_with("set-var") => variable(word, name, arguments)?,
+        _ if name.starts_with("unset-var") => {
+            too_many(0)?;
+            Action::Rewrite(vec![Part::Variable(inner(word)?)])
+        }
+        _ if name.starts_with("track-sc") => {
+            sample(arguments)?;
+            if let Some(extra) = arguments.get(1).filter(|word| word.text != "table") {
+                return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
+            }
+            Action::Setting
+        }
+        _ if name.starts_with("lua.") => Action::Rewrite(vec![Part::Anything]),
+        "send-spoe-group" | "ot-group" | "add-headers-bin" | "set-headers-bin" | "del-headers-bin" => {
+            Action::Rewrite(vec![Part::Anything])
+        }
+        "switch-mode" => return Err((word.at, "connections that become HTTP are not modelled".to_owned())),
+        "do-resolve" => Action::Rewrite(vec![Part::Variable(inner(word)?.split(',').next().unwrap_or_default().to_owned())]),
+        "set-log-level" => {
+            too_many(1)?;
+            let level = arguments.first().map_or("", |word| word.text.as_str());
+            if !["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "silent"].contains(&level) {
+                return Err((word.at, format!("`{level}` is no log level: HAProxy refuses the file")));
+            }
+            Action::Nothing("log")
+        }
+        "capture" => {
+            sample(arguments)?;
+            Action::Setting
+        }
+        "do-log" => Action::Nothing("log"),
+        "set-nice" | "set-mark" | "set-tos" | "set-fc-mark" | "set-fc-tos" | "set-bc-mark" | "set-bc-tos" => {
+            too_many(1)?;
+            Action::Setting
+        }
+        "strict-mode" => match arguments.first().map(|word| word.text.as_str()) {
+            Some("on" | "off") => Action::Setting,
+            Some(_) | None => return Err((word.at, "`on` or `off` is expected: HAProxy refuses the file".to_owned())),
+        },
+        "wait-for-handshake" | "disable-l7-retry" => {
+            too_many(0)?;
+            Action::Setting
+        }
+        "cache-use" => {
+            too_many(1)?;
+            Action::Setting
+        }
+        _ => {
+            // Acts on what is counted, on files in memory and on priorities: no other rule of this request sees it but
+            // through expressions that are opaque.
+            Action::Setting
+        }
+    })
+}
+
+/// The name in parentheses.
+fn inner(word: &Word) -> Result<String, Fault> {
+    let inner = word.text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.map(str::to_owned).ok_or_else(|| (word.at, "a name in parentheses is expected: HAProxy refuses the file".to_owned()))
+}
+
+fn variable(word: &Word, name: &str, arguments: &[Word]) -> Result<Action, Fault> {
+    let inside = inner(word)?;
+    let (variable, condition) = inside.split_once(',').map_or((inside.as_str(), false), |(name, _)| (name, true));
+    let scope = variable.split('.').next().unwrap_or_default();
+    if !["proc", "sess", "txn", "req", "res", "check"].contains(&scope) || !variable.contains('.') {
+        return Err((word.at, format!("invalid variable name `{variable}`: HAProxy refuses the file")));
+    }
+    if let Some(extra) = arguments.get(1).filter(|_| name.starts_with("set-var-fmt")) {
+        return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
+    }
+    let Some(first) = arguments.first() else {
+        return Err((word.at, "an expression is expected: HAProxy refuses the file".to_owned()));
+    };
+    if name.starts_with("set-var-fmt") {
+        in_format(&first.text).map_err(|why| (first.at, why))?;
+        return Ok(Action::Rewrite(vec![Part::Variable(variable.to_owned())]));
+    }
+    let sample = sample(arguments)?;
+    if let Some(extra) = arguments.get(1) {
+        return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
+    }
+    if condition {
+        return Ok(Action::Rewrite(vec![Part::Variable(variable.to_owned())]));
+    }
+    Ok(Action::Set(variable.to_owned(), sample))
+}
+
+fn sample(arguments: &[Word]) -> Result<Sample, Fault> {
+    // Each of these actions takes one word at least.
+    let first = arguments.first().expect("the number of words is checked before");
+    Sample::whole(&first.text).map_err(|why| (first.at, why))
+}
+
+/// `deny`, `tarpit` and `return`: with which status.
+fn answer(arguments: &[Word], otherwise: u16) -> Result<Outcome, Fault> {
+    let (mut status, mut at, mut rest) = (otherwise, 0, Vec::new());
+    while let Some(word) = arguments.get(at) {
+        let value = || {
+            arguments.get(at + 1).ok_or_else(|| (word.at, format!("`{}` is followed by nothing", word.text)))
+        };
+        let words = match word.text.as_str() {
+            "status" | "deny_status" => {
+                let value = value()?;
+                let code = value.text.parse::<u16>().ok().filter(|code| (200..600).contains(code));
+                status = code.ok_or_else(|| (value.at, format!("`{}` is no status: HAProxy refuses the file", value.text)))?;
+                at += 2;
+                continue;
+            }
+            "content-type" | "errorfile" | "errorfiles" | "file" | "lf-file" | "string" | "lf-string" => {
+                let value = value()?;
+                if word.text == "lf-string" {
+                    in_format(&value.text).map_err(|why| (value.at, why))?;
+                }
+                2
+            }
+            "hdr" => {
+                let value = arguments.get(at + 2);
+                let value = value.ok_or_else(|| (word.at, "`hdr` is followed by a name and a text".to_owned()))?;
+                in_format(&value.text).map_err(|why| (value.at, why))?;
+                3
+            }
+            "default-errorfiles" => 1,
+            other => return Err((word.at, format!("`{other}` is not expected here: HAProxy refuses the file"))),
+        };
+        rest.extend_from_slice(arguments.get(at..at + words).unwrap_or_default());
+        at += words;
+    }
+    let text = format!("{status} {}", joined(&rest)).trim_end().to_owned();
+    Ok(if status >= 400 { Outcome::Refused(text) } else { Outcome::Answered(text) })
+}
+
+fn redirect(line: &Line, words: &[Word]) -> Result<Outcome, Fault> {
+    let (mut at, mut target, mut rest, mut code) = (0, None, Vec::new(), "302".to_owned());
+    while let Some(word) = words.get(at) {
+        let value = || words.get(at + 1).ok_or_else(|| (word.at, format!("`{}` is followed by nothing", word.text)));
+        match word.text.as_str() {
+            "location" | "prefix" | "scheme" => {
+                let value = value()?;
+                in_format(&value.text).map_err(|why| (value.at, why))?;
+                target = Some(format!("{} {}", word.text, joined(std::slice::from_ref(value))));
+                at += 2;
+            }
+            "code" => {
+                let value = value()?;
+                if !["301", "302", "303", "307", "308"].contains(&value.text.as_str()) {
+                    return Err((value.at, format!("`{}` is no code of a redirect: HAProxy refuses the file", value.text)));
+                }
+                code.clone_from(&value.text);
+                at += 2;
+            }
+            "set-cookie" | "clear-cookie" | "set-cookie-fmt" => {
+                rest.push(format!("{} {}", word.text, joined(std::slice::from_ref(value()?))));
+                at += 2;
+            }
+            "drop-query" | "append-slash" | "ignore-empty" | "keep-query" => {
+                rest.push(word.text.clone());
+                at += 1;
+            }
+            other => return Err((word.at, format!("`{other}` is not expected here: HAProxy refuses the file"))),
+        }
+    }
+    let target = target.ok_or_else(|| (line.at, "a redirect needs `location`, `prefix` or `scheme`".to_owned()))?;
+    rest.sort();
+    rest.insert(0, format!("redirect {code} to {target}"));
+    Ok(Outcome::Answered(rest.join(" ")))
+}

@@ -1,0 +1,285 @@
+//! Expressions for what is looked at in a request: a fetch, and what its value is put through (manual, chapter 7).
+
+use super::words;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// A fetch with its converters: `req.hdr(host),lower`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) fetch: Call,
+    pub(super) converters: Vec<Call>,
+}
+
+/// A name with arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) name: String,
+    pub(super) arguments: Vec<String>,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bool,
+    Number,
+    Text,
+    Address,
+    Binary,
+    Method,
+}
+
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        if !self.arguments.is_empty() {
+            write!(f, "({})", self.arguments.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Sample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.fetch)?;
+        self.converters.iter().try_for_each(|converter| write!(f, ",{converter}"))
+    }
+}
+
+impl Sample {
+    /// Reads one from the beginning of a text, and says how much of it that was.
+    ///
+    /// # Errors
+    /// Why HAProxy refuses it.
+    pub(super) fn read(text: &str) -> Result<(Self, usize), String> {
+        let (mut fetch, mut at) = Call::read(text)?;
+        if fetch.name.is_empty() {
+            return Err("missing fetch method".to_owned());
+        }
+        let known = fetches().get(fetch.name.as_str()).copied();
+        let (least, most, _) = known.ok_or_else(|| format!("unknown fetch method `{}`", fetch.name))?;
+        fetch.check(least, most)?;
+        fetch.name = plain_name(&fetch.name).to_owned();
+        let named = ["req.hdr", "req.fhdr", "req.hdr_ip", "req.hdr_val", "req.hdr_cnt", "req.fhdr_cnt"];
+        if let Some(first) = fetch.arguments.first_mut().filter(|_| named.contains(&fetch.name.as_str())) {
+            first.make_ascii_lowercase();
+        }
+        let mut converters = Vec::new();
+        while text[at..].starts_with(',') {
+            let (converter, more) = Call::read(&text[at + 1..])?;
+            if converter.name.is_empty() {
+                return Err("missing converter".to_owned());
+            }
+            let known = converters_known().get(converter.name.as_str()).copied();
+            let (least, most, _) = known.ok_or_else(|| format!("unknown converter `{}`", converter.name))?;
+            converter.check(least, most)?;
+            converters.push(converter);
+            at += 1 + more;
+        }
+        Ok((Self { fetch, converters }, at))
+    }
+
+    /// Reads one that is a whole text.
+    ///
+    /// # Errors
+    /// Why HAProxy refuses it.
+    pub(super) fn whole(text: &str) -> Result<Self, String> {
+        let (sample, end) = Self::read(text)?;
+        match &text[end..] {
+            "" => Ok(sample),
+            rest => Err(format!("`{rest}` behind an expression")),
+        }
+    }
+
+    /// What its value is.
+    pub(super) fn kind(&self) -> Kind {
+        let of = |table: &'static Table, name: &str| table.get(name).map_or("any", |(_, _, kind)| *kind);
+        let mut kind = kind_of(of(fetches(), &self.fetch.name)).unwrap_or(Kind::Text);
+        for converter in &self.converters {
+            kind = kind_of(of(converters_known(), &converter.name)).unwrap_or(kind);
+        }
+        kind
+    }
+
+    /// Whether it has no converters and is that fetch.
+    pub(super) fn is(&self, fetch: &str) -> bool {
+        self.fetch.name == fetch && self.converters.is_empty()
+    }
+}
+
+fn kind_of(word: &str) -> Option<Kind> {
+    Some(match word {
+        "bool" => Kind::Bool,
+        "sint" => Kind::Number,
+        "str" => Kind::Text,
+        "ipv4" | "ipv6" | "addr" => Kind::Address,
+        "bin" => Kind::Binary,
+        "meth" => Kind::Method,
+        _ => return None,
+    })
+}
+
+/// One name for fetches that have several.
+fn plain_name(name: &str) -> &str {
+    match name {
+        "hdr" => "req.hdr",
+        "hdr_ip" => "req.hdr_ip",
+        "hdr_val" => "req.hdr_val",
+        "hdr_cnt" => "req.hdr_cnt",
+        "cook" | "cookie" => "req.cook",
+        "cook_cnt" => "req.cook_cnt",
+        "cook_val" => "req.cook_val",
+        "req_ssl_sni" => "req.ssl_sni",
+        "req_ssl_hello_type" => "req.ssl_hello_type",
+        "req_ssl_ver" => "req.ssl_ver",
+        "req_ver" => "req.ver",
+        "req_len" => "req.len",
+        "req_proto_http" => "req.proto_http",
+        "payload" => "req.payload",
+        "payload_lv" => "req.payload_lv",
+        "rdp_cookie" => "req.rdp_cookie",
+        other => other,
+    }
+}
+
+impl Call {
+    /// Reads a name, and arguments in parentheses, from the beginning of a text.
+    fn read(text: &str) -> Result<(Self, usize), String> {
+        let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "._-+".contains(c))).unwrap_or(text.len());
+        let name = text[..end].to_owned();
+        if !text[end..].starts_with('(') {
+            return Ok((Self { name, arguments: Vec::new() }, end));
+        }
+        let (mut arguments, mut argument, mut quote) = (Vec::new(), String::new(), None);
+        let mut characters = text[end + 1..].char_indices();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' | '\'' if quote.is_none() => quote = Some(character),
+                _ if quote == Some(character) => quote = None,
+                '\\' if quote != Some('\'') => match characters.next() {
+                    Some((_, next)) if " \\\"',)".contains(next) => argument.push(next),
+                    Some((_, next)) => argument.extend(['\\', next]),
+                    None => break,
+                },
+                ',' if quote.is_none() => arguments.push(std::mem::take(&mut argument)),
+                ')' if quote.is_none() => {
+                    if !(arguments.is_empty() && argument.is_empty()) {
+                        arguments.push(argument);
+                    }
+                    return Ok((Self { name, arguments }, end + 1 + at + 1));
+                }
+                other => argument.push(other),
+            }
+        }
+        Err(format!("the parenthesis behind `{name}` is not closed"))
+    }
+
+    fn check(&self, least: usize, most: usize) -> Result<(), String> {
+        let Self { name, arguments } = self;
+        if arguments.len() < least {
+            return Err(format!("missing arguments of `{name}` (got {} of {least})", arguments.len()));
+        }
+        if arguments.len() > most {
+            return Err(format!("`{name}` takes at most {most} arguments"));
+        }
+        Ok(())
+    }
+}
+
+/// The samples in a text that is put together for each request: `a-%[path,lower]`.
+///
+/// # Errors
+/// Why HAProxy refuses it.
+pub(super) fn in_format(text: &str) -> Result<Vec<Sample>, String> {
+    let (mut out, mut at) = (Vec::new(), 0);
+    while let Some(found) = text[at..].find('%') {
+        at += found + 1;
+        if text[at..].starts_with('%') {
+            at += 1;
+            continue;
+        }
+        if text[at..].starts_with('{') {
+            let Some(end) = text[at..].find('}') else { return Err("a brace is not closed".to_owned()) };
+            at += end + 1;
+        }
+        if let Some(rest) = text[at..].strip_prefix('[') {
+            let lead = rest.len() - rest.trim_start().len();
+            let (sample, end) = Sample::read(rest.trim_start())?;
+            let behind = at + 1 + lead + end;
+            if !text[behind..].trim_start().starts_with(']') {
+                return Err(format!("`{}` behind an expression", &text[behind..]));
+            }
+            out.push(sample);
+            at = behind;
+        }
+    }
+    Ok(out)
+}
+
+type Table = HashMap<&'static str, (usize, usize, &'static str)>;
+
+fn fetches() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| table(&[words::FETCHES, words::NEWER_FETCHES]))
+}
+
+fn converters_known() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| table(&[words::CONVERTERS, words::NEWER_CONVERTERS]))
+}
+
+fn table(texts: &[&'static str]) -> Table {
+    let entry = |word: &'static str| {
+        let mut parts = word.split('/');
+        let name = parts.next()?;
+        Some((name, (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?)))
+    };
+    texts.iter().flat_map(|text| text.split_ascii_whitespace()).filter_map(entry).collect()
+}
+
+/// The fetch and the way to match that a word of an ACL stands for.
+pub(super) fn alias(word: &str) -> Option<(&'static str, &'static str)> {
+    static TABLE: OnceLock<HashMap<&'static str, (&'static str, &'static str)>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        let entry = |word: &'static str| {
+            let mut parts = word.split('/');
+            Some((parts.next()?, (parts.next()?, parts.next()?)))
+        };
+        words::ALIASES.split_ascii_whitespace().filter_map(entry).collect()
+    });
+    table.get(word).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_read_with_their_arguments() {
+        let shown = |text: &str| Sample::whole(text).map(|sample| sample.to_string());
+        assert_eq!(shown("hdr(Host),lower,field(1,:)").as_deref(), Ok("req.hdr(host),lower,field(1,:)"));
+        assert_eq!(shown("path,regsub(\"(a|b)\",x,g)").as_deref(), Ok("path,regsub((a|b),x,g)"));
+        assert_eq!(shown("nope"), Err("unknown fetch method `nope`".to_owned()));
+        assert_eq!(shown("path,nope"), Err("unknown converter `nope`".to_owned()));
+        assert_eq!(shown("path)"), Err("`)` behind an expression".to_owned()));
+        assert_eq!(in_format("a%%[x]%[path]b").map(|samples| samples.len()), Ok(1));
+    }
+
+    #[test]
+    fn every_word_of_the_tables_is_read() {
+        for (texts, table) in [
+            ([words::FETCHES, words::NEWER_FETCHES], fetches()),
+            ([words::CONVERTERS, words::NEWER_CONVERTERS], converters_known()),
+        ] {
+            for word in texts.iter().flat_map(|text| text.split_ascii_whitespace()) {
+                let name = word.split('/').next().unwrap_or(word);
+                assert!(table.contains_key(name), "{word}");
+            }
+        }
+        for word in words::ALIASES.split_ascii_whitespace() {
+            let name = word.split('/').next().unwrap_or(word);
+            let (fetch, _) = alias(name).expect("an alias");
+            assert!(fetches().contains_key(fetch), "{word}");
+        }
+    }
+}

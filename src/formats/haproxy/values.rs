@@ -1,0 +1,133 @@
+//! Values of settings: which HAProxy takes, and how they read once normalised.
+
+use super::lex::{Word, joined};
+use super::samples::Sample;
+use crate::text::Span;
+
+type Fault = (Span, String);
+
+/// Whether HAProxy takes the values of a setting.
+pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
+    if values.iter().any(|word| word.unknown) {
+        return Ok(());
+    }
+    let Some(first) = values.first() else { return Ok(()) };
+    let one_of = |known: &[&str]| {
+        let name = first.text.split('(').next().unwrap_or_default();
+        if known.contains(&name) {
+            return Ok(());
+        }
+        Err((first.at, format!("`{key}` does not know `{}`: HAProxy refuses the file", first.text)))
+    };
+    match key {
+        _ if key.starts_with("timeout ") => time(first),
+        "clitcpka-idle" | "clitcpka-intvl" | "srvtcpka-idle" | "srvtcpka-intvl" => time(first),
+        "maxconn" | "backlog" | "fullconn" | "retries" | "max-keep-alive-queue" | "id" | "clitcpka-cnt" | "srvtcpka-cnt"
+        | "rate-limit sessions" => {
+            if first.text.trim_start_matches('-').bytes().any(|b| !b.is_ascii_digit()) {
+                return Err((first.at, format!("`{}` is no number: HAProxy refuses the file", first.text)));
+            }
+            Ok(())
+        }
+        "balance" => one_of(&[
+            "roundrobin", "static-rr", "leastconn", "first", "source", "uri", "url_param", "hdr", "random", "rdp-cookie",
+            "hash", "log-hash", "sticky",
+        ]),
+        "hash-type" => one_of(&["map-based", "consistent"]),
+        "http-reuse" => one_of(&["never", "safe", "aggressive", "always"]),
+        "load-server-state-from-file" => one_of(&["global", "local", "none"]),
+        "http-response" => one_of(RESPONSE),
+        "http-after-response" => one_of(AFTER_RESPONSE),
+        "tcp-response" => one_of(&["content", "inspect-delay"]),
+        "http-check" => one_of(&[
+            "comment", "connect", "disable-on-404", "expect", "send", "send-state", "set-var", "set-var-fmt", "unset-var",
+        ]),
+        "tcp-check" => one_of(&[
+            "comment", "connect", "expect", "send", "send-binary", "send-binary-lf", "send-lf", "set-var", "set-var-fmt",
+            "unset-var",
+        ]),
+        "compression" => one_of(&["algo", "algo-req", "algo-res", "type", "type-req", "type-res", "offload", "direction", "minsize-req", "minsize-res"]),
+        "stick" => one_of(&["match", "on", "store-request", "store-response"]),
+        "filter" => one_of(&["trace", "compression", "spoe", "cache", "fcgi-app", "opentracing", "bwlim-in", "bwlim-out", "comp-req", "comp-res"]),
+        "stick-table" => one_of(&["type"]),
+        "errorfile" | "errorloc" | "errorloc302" | "errorloc303" => {
+            const CODES: [&str; 19] = [
+                "200", "400", "401", "403", "404", "405", "407", "408", "410", "413", "414", "422", "425", "429", "431",
+                "500", "501", "502", "503",
+            ];
+            if CODES.contains(&first.text.as_str()) || first.text == "504" {
+                return Ok(());
+            }
+            Err((first.at, format!("`{}` has no error file: HAProxy refuses the file", first.text)))
+        }
+        _ => Ok(()),
+    }
+}
+
+const RESPONSE: &[&str] = &[
+    "add-acl", "add-header", "allow", "cache-store", "capture", "del-acl", "del-header", "del-map", "deny", "do-log",
+    "lua.", "pause", "redirect", "replace-header", "replace-value", "return", "sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0",
+    "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "send-spoe-group", "set-bandwidth-limit", "set-fc-mark", "set-fc-tos",
+    "set-header", "set-log-level", "set-map", "set-mark", "set-nice", "set-status", "set-timeout", "set-tos", "set-var",
+    "set-var-fmt", "silent-drop", "strict-mode", "track-sc0", "track-sc1", "track-sc2", "unset-var", "wait-for-body",
+];
+const AFTER_RESPONSE: &[&str] = &[
+    "add-header", "allow", "capture", "del-acl", "del-header", "del-map", "do-log", "replace-header", "replace-value",
+    "sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "set-header", "set-log-level",
+    "set-map", "set-status", "set-var", "set-var-fmt", "strict-mode", "unset-var",
+];
+
+/// Values as they read: times in milliseconds.
+pub(super) fn normal(key: &str, values: &[Word]) -> String {
+    match values.first() {
+        Some(first) if key.starts_with("timeout ") && !first.unknown => plain_time(&first.text),
+        Some(_) | None => joined(values),
+    }
+}
+
+/// A time with a unit, in milliseconds where there is none.
+pub(super) fn time(word: &Word) -> Result<(), Fault> {
+    if word.unknown || milliseconds(&word.text).is_some() {
+        return Ok(());
+    }
+    Err((word.at, format!("`{}` is no time: HAProxy refuses the file", word.text)))
+}
+
+/// A time as it reads once normalised.
+pub(super) fn plain_time(text: &str) -> String {
+    milliseconds(text).map_or_else(|| text.to_owned(), |ms| format!("{ms}ms"))
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..end].parse().ok()?;
+    let of_one: u64 = match &text[end..] {
+        "us" => return Some(number.div_ceil(1000)),
+        "" | "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(of_one).filter(|ms| *ms <= i32::MAX as u64)
+}
+
+/// `source` and what may follow it.
+pub(super) fn source(values: &[Word]) -> Result<(), Fault> {
+    let mut at = 1;
+    while let Some(word) = values.get(at) {
+        match word.text.as_str() {
+            "usesrc" | "interface" if values.get(at + 1).is_some() => at += 2,
+            other => return Err((word.at, format!("`{other}` is not expected here: HAProxy refuses the file"))),
+        }
+    }
+    Ok(())
+}
+
+/// The name of a map file in `map(file)` and the like, and what a value without an entry becomes.
+pub(super) fn map_of(sample: &Sample) -> Option<(&str, Option<&str>)> {
+    let last = sample.converters.last()?;
+    let first = last.arguments.first()?;
+    last.name.starts_with("map").then(|| (first.as_str(), last.arguments.get(1).map(String::as_str)))
+}
