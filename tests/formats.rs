@@ -36,7 +36,10 @@ fn notices_what_it_does_not_know(model: &Path) -> Tested {
             let mut files = case.files.clone();
             files[file].1.splice(at..at, *b" neverheardof ");
             let after = case.read(&files);
-            let noticed = after.gaps != before.gaps || after.notes != before.notes;
+            let noticed = after.gaps != before.gaps
+                || after.notes != before.notes
+                // There every list of words may be longer: what the word becomes is told.
+                || case.format.id() == "haproxy" && after.unplaced() != before.unplaced();
             assert!(noticed, "a word at byte {at} of {name} goes unnoticed");
         }
     }

@@ -10,6 +10,8 @@ mod evasions;
 mod feeds;
 mod flow;
 mod git;
+mod haproxy;
+mod haproxy_served;
 mod incidents;
 mod includes;
 mod iptables;

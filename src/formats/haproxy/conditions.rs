@@ -158,7 +158,8 @@ impl Question {
                         continue;
                     }
                     operator = false;
-                    if number_range(text).is_none() {
+                    let version = self.sample.fetch.name.ends_with("ssl_ver");
+                    if number_range(text).is_none() && !version {
                         return refuse("not a number");
                     }
                 }

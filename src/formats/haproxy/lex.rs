@@ -1,6 +1,6 @@
 //! Lines and words, as HAProxy cuts them (configuration manual, 2.2 and 2.3).
 
-use crate::text::{SourceId, Span};
+use crate::text::{SourceId, Span, escape};
 use std::collections::BTreeMap;
 
 /// More words than this on a line are refused.
@@ -11,7 +11,7 @@ const MOST_WORDS: usize = 64;
 pub(super) struct Word {
     /// What it says, without quotes and escapes. What comes from the environment stands there as it is written.
     pub(super) text: String,
-    /// Whether a part of it comes from the environment.
+    /// Whether a part of it comes from the environment, or is no text.
     pub(super) unknown: bool,
     /// Where it stands.
     pub(super) at: Span,
@@ -59,9 +59,9 @@ pub(super) fn line(source: SourceId, offset: usize, text: &[u8], environment: &E
         match String::from_utf8(bytes) {
             Ok(text) => words.push(Word { text, unknown, at: span(start, cut.at) }),
             Err(error) => {
-                cut.refused.get_or_insert_with(|| "bytes that are no UTF-8 are not read here".to_owned());
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                words.push(Word { text, unknown, at: span(start, cut.at) });
+                // Such a text is shown, and nothing is made of it.
+                let text = escape(error.as_bytes());
+                words.push(Word { text, unknown: true, at: span(start, cut.at) });
             }
         }
     }

@@ -53,6 +53,9 @@ pub(super) fn lower(
             match backends.get(word.text.as_str()) {
                 _ if computed => {}
                 None => missing(word, account),
+                Some(backend) if std::ptr::eq(*backend, *proxy) => {
+                    account.gap(word.at, format!("`{}` leads to itself: HAProxy refuses the file", word.text));
+                }
                 Some(backend) if backend.http != proxy.http && backend.other_mode.is_none() => {
                     // A connection that a backend takes for HTTP is made HTTP.
                     if proxy.http {

@@ -92,6 +92,9 @@ fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, S
         let fits = name.strip_suffix('*').map_or(name == first, |start| first.starts_with(start));
         fits.then_some(count)
     });
+    if line.text(0) == "tune.chksize" {
+        return Err((line.at, "`tune.chksize` is not supported any more: HAProxy refuses the file".to_owned()));
+    }
     let Some(count) = entry else {
         return Err((line.at, format!("unknown keyword `{first}` in a {} section", kind.word())));
     };
@@ -118,6 +121,15 @@ fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, S
         let word = line.words.get(1);
         if let Some(word) = word.filter(|word| word.text.parse::<u64>().is_err()) {
             return Err((word.at, format!("`{}` is no number: HAProxy refuses the file", word.text)));
+        }
+    }
+    if kind == Kind::Global && first == "stats" {
+        match line.text(1) {
+            "socket" if line.words.len() < 3 => {
+                return Err((line.at, "`stats socket` is followed by an address: HAProxy refuses the file".to_owned()));
+            }
+            "socket" | "timeout" | "maxconn" | "bind-process" => {}
+            other => return Err((line.at, format!("unknown stats parameter `{other}`: HAProxy refuses the file"))),
         }
     }
     Ok(match first {

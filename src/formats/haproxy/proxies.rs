@@ -208,7 +208,7 @@ impl Reader<'_> {
         if !self.allowed(keyword.sections) {
             return Ok(Disposition::Inert("has no effect in this kind of section"));
         }
-        if values.len() < keyword.least {
+        if values.len() < keyword.least && !negated {
             return Err((line.at, format!("`{first}` is followed by too little: HAProxy refuses the file")));
         }
         if let Some(extra) = values.get(keyword.most) {

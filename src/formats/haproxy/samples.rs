@@ -100,11 +100,6 @@ impl Sample {
         }
         kind
     }
-
-    /// Whether it has no converters and is that fetch.
-    pub(super) fn is(&self, fetch: &str) -> bool {
-        self.fetch.name == fetch && self.converters.is_empty()
-    }
 }
 
 fn kind_of(word: &str) -> Option<Kind> {

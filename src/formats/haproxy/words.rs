@@ -8,12 +8,12 @@ pub(super) static FETCHES: &str = "\
     always_false/0/0/bool always_true/0/0/bool avg_queue/0/1/sint base/0/0/str base32+src/0/0/bin base32/0/0/sint \
     baseq/0/0/str bc_dst/0/0/sint bc_dst_port/0/0/sint bc_err/0/0/sint bc_err_str/0/0/str bc_http_major/0/0/sint \
     bc_src/0/0/sint bc_src_port/0/0/sint be_conn/0/1/sint be_conn_free/0/1/sint be_id/0/0/sint be_name/0/0/str \
-    be_server_timeout/0/0/sint be_sess_rate/0/1/sint be_tunnel_timeout/0/0/sint bin/1/1/bin bool/1/1/bool \
+    be_server_timeout/0/0/sint be_sess_rate/0/1/sint be_tunnel_timeout/0/0/sint bin/0/1/bin bool/0/1/bool \
     capture.req.hdr/1/1/str capture.req.method/0/0/str capture.req.uri/0/0/str capture.req.ver/0/0/str \
     capture.res.hdr/1/1/str capture.res.ver/0/0/str connslots/0/1/sint cook/0/1/str cook_cnt/0/1/sint \
     cook_val/0/1/sint cookie/0/1/str cpu_calls/0/0/sint cpu_ns_avg/0/0/sint cpu_ns_tot/0/0/sint \
-    cur_server_timeout/0/0/sint cur_tunnel_timeout/0/0/sint date/0/2/sint date_us/0/0/sint distcc_body/1/2/bin \
-    distcc_param/1/2/sint dst/0/0/ipv4 dst_conn/0/0/sint dst_is_local/0/0/bool dst_port/0/0/sint env/1/1/str \
+    cur_server_timeout/0/0/sint cur_tunnel_timeout/0/0/sint date/0/2/sint date_us/0/0/sint distcc_body/0/2/bin \
+    distcc_param/0/2/sint dst/0/0/ipv4 dst_conn/0/0/sint dst_is_local/0/0/bool dst_port/0/0/sint env/0/1/str \
     fc_dst/0/0/ipv4 fc_dst_is_local/0/0/bool fc_dst_port/0/0/sint fc_err/0/0/sint fc_err_str/0/0/str \
     fc_fackets/0/1/sint fc_http_major/0/0/sint fc_lost/0/1/sint fc_pp_authority/0/0/str fc_pp_unique_id/0/0/str \
     fc_rcvd_proxy/0/0/bool fc_reordering/0/1/sint fc_retrans/0/1/sint fc_rtt/0/1/sint fc_rttvar/0/1/sint \
@@ -24,11 +24,11 @@ pub(super) static FETCHES: &str = "\
     http_auth_group/1/1/str http_auth_pass/0/0/str http_auth_type/0/0/str http_auth_user/0/0/str \
     http_first_req/0/0/bool int/1/1/sint internal.htx.data/0/0/sint internal.htx.free/0/0/sint \
     internal.htx.free_data/0/0/sint internal.htx.has_eom/0/0/bool internal.htx.nbblks/0/0/sint \
-    internal.htx.size/0/0/sint internal.htx.used/0/0/sint internal.htx_blk.data/1/1/bin \
-    internal.htx_blk.hdrname/1/1/str internal.htx_blk.hdrval/1/1/str internal.htx_blk.size/1/1/sint \
-    internal.htx_blk.start_line/1/1/str internal.htx_blk.type/1/1/str internal.strm.is_htx/0/0/bool ipv4/1/1/ipv4 \
+    internal.htx.size/0/0/sint internal.htx.used/0/0/sint internal.htx_blk.data/0/1/bin \
+    internal.htx_blk.hdrname/0/1/str internal.htx_blk.hdrval/0/1/str internal.htx_blk.size/0/1/sint \
+    internal.htx_blk.start_line/0/1/str internal.htx_blk.type/0/1/str internal.strm.is_htx/0/0/bool ipv4/1/1/ipv4 \
     ipv6/1/1/ipv6 last_rule_file/0/0/str last_rule_line/0/0/sint lat_ns_avg/0/0/sint lat_ns_tot/0/0/sint \
-    meth/1/1/meth method/0/0/meth nbproc/0/0/sint nbsrv/0/1/sint path/0/0/str pathq/0/0/str payload/2/2/bin \
+    meth/0/1/meth method/0/0/meth nbproc/0/0/sint nbsrv/0/1/sint path/0/0/str pathq/0/0/str payload/2/2/bin \
     payload_lv/2/3/bin prio_class/0/0/sint prio_offset/0/0/sint proc/0/0/sint query/0/0/str queue/0/1/sint \
     rand/0/1/sint rdp_cookie/0/1/str rdp_cookie_cnt/0/1/sint rep_ssl_hello_type/0/0/sint req.body/0/0/bin \
     req.body_len/0/0/sint req.body_param/0/1/bin req.body_size/0/0/sint req.cook/0/1/str req.cook_cnt/0/1/sint \
@@ -101,9 +101,9 @@ pub(super) static FETCHES: &str = "\
     ssl_fc_unique_id/0/0/bin ssl_fc_use_keysize/0/0/sint ssl_s_chain_der/0/0/bin ssl_s_der/0/0/bin \
     ssl_s_i_dn/0/3/str ssl_s_key_alg/0/0/str ssl_s_notafter/0/0/str ssl_s_notbefore/0/0/str ssl_s_s_dn/0/3/str \
     ssl_s_serial/0/0/bin ssl_s_sha1/0/0/bin ssl_s_sig_alg/0/0/str ssl_s_version/0/0/sint status/0/0/sint \
-    stopping/0/0/bool str/1/1/str table_avl/0/1/sint table_cnt/0/1/sint thread/0/0/sint unique-id/0/0/str \
+    stopping/0/0/bool str/0/1/str table_avl/0/1/sint table_cnt/0/1/sint thread/0/0/sint unique-id/0/0/str \
     url/0/0/str url32+src/0/0/bin url32/0/0/sint url_ip/0/0/ipv4 url_param/0/2/str url_port/0/0/sint urlp/0/2/str \
-    urlp_val/0/2/sint uuid/0/1/str var/1/2/any wait_end/0/0/bool";
+    urlp_val/0/2/sint uuid/0/1/str var/0/2/any wait_end/0/0/bool";
 
 /// The same for what came after 2.6.
 #[rustfmt::skip]
@@ -125,29 +125,29 @@ pub(super) static NEWER_FETCHES: &str = "\
 /// What values can be put through: name, fewest and most arguments, type of the result.
 #[rustfmt::skip]
 pub(super) static CONVERTERS: &str = "\
-    add/1/1/sint add_item/2/3/str aes_gcm_dec/4/4/bin and/1/1/sint b64dec/0/0/str base64/0/0/bin be2dec/1/3/bin \
-    be2hex/1/3/bin bool/0/0/sint bytes/1/2/bin capture-req/1/1/str capture-res/1/1/str concat/1/3/str cpl/0/0/sint \
-    crc32/0/1/bin crc32c/0/1/bin cut_crlf/0/0/str debug/0/2/any digest/1/1/bin div/1/1/sint djb2/0/1/bin \
-    even/0/0/sint field/2/3/str fix_is_valid/0/0/bin fix_tag_value/1/1/bin hex/0/0/bin hex2i/0/0/str hmac/2/2/bin \
-    host_only/0/0/str htonl/0/0/sint http_date/0/2/sint iif/2/2/bool in_table/0/1/any ipmask/1/2/addr json/1/1/str \
-    json_query/1/2/str jwt_header_query/0/2/bin jwt_payload_query/0/2/bin jwt_verify/2/2/bin language/1/2/str \
-    length/0/0/str lower/0/0/str ltime/1/2/sint ltrim/1/1/str map/1/2/str map_beg/1/2/str map_beg_int/1/2/str \
-    map_beg_ip/1/2/str map_dir/1/2/str map_dir_int/1/2/str map_dir_ip/1/2/str map_dom/1/2/str map_dom_int/1/2/str \
-    map_dom_ip/1/2/str map_end/1/2/str map_end_int/1/2/str map_end_ip/1/2/str map_int/1/2/sint map_int_int/1/2/sint \
-    map_int_ip/1/2/sint map_ip/1/2/addr map_ip_int/1/2/addr map_ip_ip/1/2/addr map_reg/1/2/str map_reg_int/1/2/str \
-    map_reg_ip/1/2/str map_regm/1/2/str map_str/1/2/str map_str_int/1/2/str map_str_ip/1/2/str map_sub/1/2/str \
-    map_sub_int/1/2/str map_sub_ip/1/2/str mod/1/1/sint mqtt_field_value/2/2/bin mqtt_is_valid/0/0/bin mul/1/1/sint \
-    nbsrv/0/0/str neg/0/0/sint not/0/0/sint odd/0/0/sint or/1/1/sint port_only/0/0/str protobuf/1/2/bin \
-    regsub/2/3/str rtrim/1/1/str sdbm/0/1/bin secure_memcmp/1/1/bin set-var/1/5/any sha1/0/0/bin sha2/0/1/bin \
-    srv_queue/0/0/str strcmp/1/1/str sub/1/1/sint table_bytes_in_rate/0/1/any table_bytes_out_rate/0/1/any \
+    add/0/1/sint add_item/2/3/str aes_gcm_dec/4/4/bin and/0/1/sint b64dec/0/0/str base64/0/0/bin be2dec/0/3/bin \
+    be2hex/0/3/bin bool/0/0/sint bytes/1/2/bin capture-req/1/1/str capture-res/1/1/str concat/0/3/str cpl/0/0/sint \
+    crc32/0/1/bin crc32c/0/1/bin cut_crlf/0/0/str debug/0/2/any digest/0/1/bin div/0/1/sint djb2/0/1/bin \
+    even/0/0/sint field/2/3/str fix_is_valid/0/0/bin fix_tag_value/0/1/bin hex/0/0/bin hex2i/0/0/str hmac/2/2/bin \
+    host_only/0/0/str htonl/0/0/sint http_date/0/2/sint iif/2/2/bool in_table/0/1/any ipmask/1/2/addr json/0/1/str \
+    json_query/0/2/str jwt_header_query/0/2/bin jwt_payload_query/0/2/bin jwt_verify/2/2/bin language/0/2/str \
+    length/0/0/str lower/0/0/str ltime/0/2/sint ltrim/0/1/str map/0/2/str map_beg/0/2/str map_beg_int/0/2/str \
+    map_beg_ip/0/2/str map_dir/0/2/str map_dir_int/0/2/str map_dir_ip/0/2/str map_dom/0/2/str map_dom_int/0/2/str \
+    map_dom_ip/0/2/str map_end/0/2/str map_end_int/0/2/str map_end_ip/0/2/str map_int/0/2/sint map_int_int/0/2/sint \
+    map_int_ip/0/2/sint map_ip/0/2/addr map_ip_int/0/2/addr map_ip_ip/0/2/addr map_reg/0/2/str map_reg_int/0/2/str \
+    map_reg_ip/0/2/str map_regm/0/2/str map_str/0/2/str map_str_int/0/2/str map_str_ip/0/2/str map_sub/0/2/str \
+    map_sub_int/0/2/str map_sub_ip/0/2/str mod/0/1/sint mqtt_field_value/2/2/bin mqtt_is_valid/0/0/bin mul/0/1/sint \
+    nbsrv/0/0/str neg/0/0/sint not/0/0/sint odd/0/0/sint or/0/1/sint port_only/0/0/str protobuf/1/2/bin \
+    regsub/2/3/str rtrim/0/1/str sdbm/0/1/bin secure_memcmp/0/1/bin set-var/0/5/any sha1/0/0/bin sha2/0/1/bin \
+    srv_queue/0/0/str strcmp/0/1/str sub/0/1/sint table_bytes_in_rate/0/1/any table_bytes_out_rate/0/1/any \
     table_conn_cnt/0/1/any table_conn_cur/0/1/any table_conn_rate/0/1/any table_expire/1/2/any table_gpc/2/2/any \
     table_gpc0/0/1/any table_gpc0_rate/0/1/any table_gpc1/0/1/any table_gpc1_rate/0/1/any table_gpc_rate/2/2/any \
     table_gpt/2/2/any table_gpt0/0/1/any table_http_err_cnt/0/1/any table_http_err_rate/0/1/any \
     table_http_fail_cnt/0/1/any table_http_fail_rate/0/1/any table_http_req_cnt/0/1/any table_http_req_rate/0/1/any \
     table_idle/1/2/any table_kbytes_in/0/1/any table_kbytes_out/0/1/any table_server_id/0/1/any \
     table_sess_cnt/0/1/any table_sess_rate/0/1/any table_trackers/0/1/any ub64dec/0/0/str ub64enc/0/0/bin \
-    ungrpc/1/2/bin unset-var/1/1/any upper/0/0/str url_dec/0/1/str url_enc/1/1/str utime/1/2/sint word/2/3/str \
-    wt6/0/1/bin xor/1/1/sint xxh3/0/1/bin xxh32/0/1/bin xxh64/0/1/bin";
+    ungrpc/1/2/bin unset-var/0/1/any upper/0/0/str url_dec/0/1/str url_enc/0/1/str utime/0/2/sint word/2/3/str \
+    wt6/0/1/bin xor/0/1/sint xxh3/0/1/bin xxh32/0/1/bin xxh64/0/1/bin";
 
 /// The same for what came after 2.6.
 #[rustfmt::skip]
