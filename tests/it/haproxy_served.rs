@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 const BACKENDS: usize = 5;
@@ -53,7 +54,9 @@ fn requests_go_where_the_model_says() {
         case.compare(&mut random, &mut totals, &mut wrong);
     }
     eprintln!("seed {seed}: {totals}");
-    assert!(wrong.is_empty(), "{} disagreements, the first:\n{}", wrong.len(), wrong.first().map_or("", String::as_str));
+    let kinds: Vec<&str> = wrong.iter().filter_map(|text| text.lines().next()).collect();
+    let first = wrong.first().map_or("", String::as_str);
+    assert!(wrong.is_empty(), "{} disagreements:\n{}\nthe first:\n{first}", wrong.len(), kinds.join("\n"));
     assert!(totals.compared > 1000 || runs < 40, "{totals}");
 }
 
@@ -87,8 +90,9 @@ fn server(number: usize) -> u16 {
                 // Whatever has come is answered: the other side may be no HTTP.
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
                 let _ = stream.read(&mut text);
-                let answer =
-                    format!("HTTP/1.1 200 OK\r\nX-Served-By: b{number}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nX-Served-By: b{number}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
                 let _ = stream.write_all(answer.as_bytes());
             });
         }
@@ -116,19 +120,52 @@ impl Random {
     }
 }
 
-const HOSTS: &[&str] =
-    &["a.example", "b.example", "www.a.example", "A.Example", "api.b.example", "a.example:8080", "other", "b.example.org"];
+const HOSTS: &[&str] = &[
+    "a.example",
+    "b.example",
+    "www.a.example",
+    "A.Example",
+    "api.b.example",
+    "a.example:8080",
+    "other",
+    "b.example.org",
+];
 const PATHS: &[&str] = &[
-    "/", "/api", "/api/", "/api/v1", "/apiv2", "/static/x.png", "/img/a.jpg", "/API/x", "/a/b/c", "/login", "/x.php", "/up",
-    "/stats", "/img/api/x", "/a.example/api",
+    "/",
+    "/api",
+    "/api/",
+    "/api/v1",
+    "/apiv2",
+    "/static/x.png",
+    "/img/a.jpg",
+    "/API/x",
+    "/a/b/c",
+    "/login",
+    "/x.php",
+    "/up",
+    "/stats",
+    "/img/api/x",
+    "/a.example/api",
 ];
 const QUERIES: &[&str] = &["", "", "", "q=1", "stats", "api=/x"];
 const METHODS: &[&str] = &["GET", "GET", "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS"];
 const SOURCES: &[[u8; 4]] = &[[127, 0, 0, 1], [127, 0, 0, 2], [127, 1, 2, 3], [127, 9, 9, 9]];
-const NETS: &[&str] = &["127.0.0.1", "127.0.0.0/24", "127.1.0.0/16", "127.0.0.0/255.0.0.0", "10.0.0.0/8", "127.9.9.9", "::1"];
-const WORDS: &[&str] = &["api", "a", "/api", "/", "img", "example", ".example", "b.", "www", "x", "/a", "v1", "A", ".png", "8080"];
-const EXPRESSIONS: &[&str] =
-    &["^/api(/|$)", r"\.(png|jpg)$", "^a", "[0-9]+", "^[a-z]+\\.example$", "(?:b|c)", "^/[^/]*$", "EX", "^$", "api/v[0-9]"];
+const NETS: &[&str] =
+    &["127.0.0.1", "127.0.0.0/24", "127.1.0.0/16", "127.0.0.0/255.0.0.0", "10.0.0.0/8", "127.9.9.9", "::1"];
+const WORDS: &[&str] =
+    &["api", "a", "/api", "/", "img", "example", ".example", "b.", "www", "x", "/a", "v1", "A", ".png", "8080"];
+const EXPRESSIONS: &[&str] = &[
+    "^/api(/|$)",
+    r"\.(png|jpg)$",
+    "^a",
+    "[0-9]+",
+    "^[a-z]+\\.example$",
+    "(?:b|c)",
+    "^/[^/]*$",
+    "EX",
+    "^$",
+    "api/v[0-9]",
+];
 
 /// A configuration and what the model makes of it.
 struct Case {
@@ -206,7 +243,13 @@ impl Case {
         for _ in 0..random.below(5) {
             let condition = self.condition(random, &names);
             if self.http && random.chance(4) {
-                let key = random.of(&["req.hdr(host)", "req.hdr(host),lower", "path", "req.hdr(host),field(1,:)", "var(txn.h)"]);
+                let key = random.of(&[
+                    "req.hdr(host)",
+                    "req.hdr(host),lower",
+                    "path",
+                    "req.hdr(host),field(1,:)",
+                    "var(txn.h)",
+                ]);
                 let map = random.of(&["map", "map_str", "map_beg", "map_end", "map_sub", "map_dom", "map_dir"]);
                 let default = random.of(&["", ",b1", ",nothing"]);
                 let path = self.map_path();
@@ -263,7 +306,10 @@ impl Case {
             }
             let not = random.of(&["", "", "", "!", "! "]);
             if random.chance(12) {
-                out.push_str(&format!(" {not}{}", random.of(&["METH_GET", "TRUE", "FALSE", "LOCALHOST", "METH_POST", "HTTP"])));
+                out.push_str(&format!(
+                    " {not}{}",
+                    random.of(&["METH_GET", "TRUE", "FALSE", "LOCALHOST", "METH_POST", "HTTP"])
+                ));
             } else if !names.is_empty() && random.chance(2) {
                 out.push_str(&format!(" {not}{}", names[random.below(names.len())]));
             } else {
@@ -295,7 +341,9 @@ impl Case {
             1 => format!("hdr{end}(host){fold} {word}"),
             2 => format!("hdr_reg(host){fold} {}", random.of(EXPRESSIONS)),
             3 => format!("req.hdr(host),lower -m {way} {word}"),
-            4 => format!("req.hdr(host),{} -m {way} {host}", random.of(&["host_only", "field(1,:)", "lower,host_only"])),
+            4 => {
+                format!("req.hdr(host),{} -m {way} {host}", random.of(&["host_only", "field(1,:)", "lower,host_only"]))
+            }
             5 => format!("path{end}{fold} {word} {other}"),
             6 => format!("path{fold} {path}"),
             7 => format!("path_reg{fold} {}", random.of(EXPRESSIONS)),
@@ -358,7 +406,13 @@ impl Case {
                 Seen::Closed => "closed",
             };
             *totals.outcomes.entry(kind).or_default() += 1;
-            if seen != expected {
+            // The page has no body for HEAD, and is led away from for POST.
+            let page = match &seen {
+                Seen::Status(200, None) => request.method == b"HEAD",
+                Seen::Status(303, Some(place)) => place.contains(";st="),
+                Seen::Status(..) | Seen::Backend(_) | Seen::Statistics | Seen::Closed => false,
+            };
+            if seen != expected && !(page && expected == Seen::Statistics) {
                 wrong.push(format!(
                     "{request}: HAProxy {seen:?}, the model {expected:?}\n{}\nmap:\n{}",
                     self.text, self.map
@@ -443,8 +497,16 @@ impl Drop for Running {
     }
 }
 
+/// A port that nobody listens on, and from which no connection goes out by itself.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 10_000).expect("below 10,000");
+    loop {
+        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Sends a request and tells what comes back.

@@ -109,7 +109,8 @@ impl Asking<'_> {
         let suffix = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
         let apart = question.files.is_empty() && (2..=MOST_APART).contains(&question.patterns.len());
         if apart && !matches!(question.matching, Matching::Number | Matching::Length) {
-            let each = question.patterns.iter().map(|word| Question { patterns: vec![word.clone()], ..question.clone() });
+            let each =
+                question.patterns.iter().map(|word| Question { patterns: vec![word.clone()], ..question.clone() });
             let texts: Vec<String> = each.map(|question| question.text()).collect();
             let any: Vec<Condition> = texts.iter().map(|text| self.opaque(&format!("{text}{suffix}"))).collect();
             return Condition::any(any);
@@ -219,9 +220,7 @@ impl Asking<'_> {
         let of_nothing = patterns.iter().any(|pattern| pattern.matches(b""));
         let test = self.test(Test::Text(subject, patterns));
         match subject {
-            Subject::Host | Subject::ServerName if of_nothing => {
-                Condition::all([test, self.named_at_all(subject)])
-            }
+            Subject::Host | Subject::ServerName if of_nothing => Condition::all([test, self.named_at_all(subject)]),
             Subject::Host
             | Subject::ServerName
             | Subject::Path
@@ -242,9 +241,10 @@ impl Asking<'_> {
         let mut host = |pattern| self.texts(Subject::Host, vec![folded(pattern)]);
         let out = match (matching, cut) {
             (_, _) if pattern.is_empty() => return None,
-            (Matching::Exact, Some((name, path))) => {
-                Condition::all([host(Pattern::exact(name)), self.texts(Subject::Path, vec![folded(Pattern::exact(path))])])
-            }
+            (Matching::Exact, Some((name, path))) => Condition::all([
+                host(Pattern::exact(name)),
+                self.texts(Subject::Path, vec![folded(Pattern::exact(path))]),
+            ]),
             (Matching::Exact, None) => Condition::Never,
             (Matching::Beginning, Some((name, path))) => {
                 let name = host(Pattern::exact(name));
@@ -382,7 +382,8 @@ pub(super) fn text_patterns(sample: &Sample, matching: Matching, pattern: &str) 
             Matching::Exact => Some(vec![Pattern::exact(pattern), Pattern::regex(&format!("^{escaped}:[^:]*$"))?]),
             Matching::Beginning => Some(vec![Pattern::prefix(pattern)]),
             Matching::End => Some(vec![Pattern::regex(&format!("^[^:]*{escaped}(?::[^:]*)?$"))?]),
-            Matching::Domain | Matching::Found
+            Matching::Domain
+            | Matching::Found
             | Matching::Truth
             | Matching::Number
             | Matching::Address
@@ -422,6 +423,7 @@ fn delimited(pattern: &str, delimiters: &str) -> Option<Pattern> {
 }
 
 fn escape(text: &str) -> String {
-    let byte = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("\\x{byte:02X}") };
+    let byte =
+        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("\\x{byte:02X}") };
     text.bytes().map(byte).collect()
 }

@@ -104,9 +104,8 @@ impl Question {
         };
         let (mut ignore_case, mut files, mut at) = (false, Vec::new(), 1);
         while let Some(word) = words.get(at) {
-            let value = || {
-                words.get(at + 1).ok_or_else(|| (word.at, format!("`{}` is followed by nothing", word.text)))
-            };
+            let value =
+                || words.get(at + 1).ok_or_else(|| (word.at, format!("`{}` is followed by nothing", word.text)));
             match word.text.as_str() {
                 "-i" => ignore_case = true,
                 "-n" => {}
@@ -217,7 +216,8 @@ impl Question {
         for file in files {
             text.push_str(&format!(" -f {}", file.text));
         }
-        let mut patterns: Vec<String> = patterns.iter().map(|word| super::lex::joined(std::slice::from_ref(word))).collect();
+        let mut patterns: Vec<String> =
+            patterns.iter().map(|word| super::lex::joined(std::slice::from_ref(word))).collect();
         if !matches!(matching, Matching::Number | Matching::Length) {
             patterns.sort();
             patterns.dedup();

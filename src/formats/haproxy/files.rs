@@ -66,7 +66,9 @@ pub(super) fn read(reading: &Reading<'_>, sections: &[Section], account: &mut Ac
                         let lines = patterns(*file, reading.text(*file), account);
                         out.insert(name, lines);
                     }
-                    None if linked.within => account.gap(at, format!("file not found: {name}: HAProxy refuses the file")),
+                    None if linked.within => {
+                        account.gap(at, format!("file not found: {name}: HAProxy refuses the file"))
+                    }
                     None => account.claim(at, Disposition::Opaque("a file outside of what is compared")),
                 },
             }

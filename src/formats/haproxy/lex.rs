@@ -138,7 +138,8 @@ impl Cut<'_> {
             b'n' => b'\n',
             b'r' => b'\r',
             b'x' => {
-                let digits = self.text.get(self.at + 2..self.at + 4).and_then(|digits| std::str::from_utf8(digits).ok());
+                let digits =
+                    self.text.get(self.at + 2..self.at + 4).and_then(|digits| std::str::from_utf8(digits).ok());
                 match digits.filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit())).map(|d| u8::from_str_radix(d, 16)) {
                     Some(Ok(byte)) => {
                         self.push(&[byte]);
@@ -251,14 +252,10 @@ mod tests {
 
     #[test]
     fn variables_are_read_in_double_quotes_only() {
-        assert_eq!(words(r#"$SET "$SET" "${SET}x" '$SET' "${OTHER}" "${OTHER-80}""#), [
-            "$SET",
-            "value",
-            "valuex",
-            "$SET",
-            "${OTHER}",
-            "${OTHER-80}"
-        ]);
+        assert_eq!(
+            words(r#"$SET "$SET" "${SET}x" '$SET' "${OTHER}" "${OTHER-80}""#),
+            ["$SET", "value", "valuex", "$SET", "${OTHER}", "${OTHER-80}"]
+        );
         assert_eq!(words(r#"a "b"#).len(), 3);
     }
 }

@@ -15,9 +15,7 @@ use super::samples::Sample;
 use super::{servers, values};
 use crate::formats::Reading;
 use crate::formats::account::Account;
-use crate::model::{
-    Backend, Condition, Endpoint, Listener, Outcome, Protocol, Reference, Route, Store, Subject, Test,
-};
+use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Protocol, Reference, Route, Store, Subject, Test};
 use crate::net::{Pattern, Set};
 use crate::text::{Span, escape};
 use std::collections::{BTreeMap, HashMap};
@@ -59,7 +57,8 @@ pub(super) fn lower(
                 Some(backend) if backend.http != proxy.http && backend.other_mode.is_none() => {
                     // A connection that a backend takes for HTTP is made HTTP.
                     if proxy.http {
-                        account.gap(word.at, format!("`{}` speaks another protocol: HAProxy refuses the file", word.text));
+                        account
+                            .gap(word.at, format!("`{}` speaks another protocol: HAProxy refuses the file", word.text));
                     } else {
                         account.gap(word.at, "connections that become HTTP are not modelled");
                     }
@@ -238,7 +237,7 @@ impl Front<'_> {
         let mut settings = proxy.front.clone();
         settings.list.extend(beside(proxy));
         if let Some(stats) = &proxy.stats {
-            settings.list.extend(stats.settings.iter().map(|text| format!("stats {text}")));
+            settings.list.extend(stats.settings.iter().cloned());
         }
         settings.text()
     }
@@ -262,7 +261,6 @@ impl Front<'_> {
             if condition == Condition::Never {
                 continue;
             }
-            let always = condition == Condition::Always;
             if backend.unknown {
                 let outcome = Outcome::Computed(backend.text.clone());
                 flow.routes.push(Route { condition, outcome, origin: *at });
@@ -270,11 +268,6 @@ impl Front<'_> {
                 self.computed(flow, backend, &condition, *at);
             } else {
                 self.to(flow, &backend.text, &condition, *at);
-            }
-            if always {
-                // What it leads to is the last route; nothing comes after it.
-                let last = flow.routes.pop();
-                return last.map_or((none(), None), |route| (route.outcome, Some(route.origin)));
             }
         }
         self.fallback(flow, &Condition::Always);
@@ -345,7 +338,12 @@ impl Front<'_> {
     }
 
     /// Which requests a map sends to which backend, the first that fits counting, and the value for others.
-    fn entries(&self, flow: &mut Flow<'_>, word: &Word, at: Span) -> Option<(Vec<(Condition, String)>, Option<String>)> {
+    fn entries(
+        &self,
+        flow: &mut Flow<'_>,
+        word: &Word,
+        at: Span,
+    ) -> Option<(Vec<(Condition, String)>, Option<String>)> {
         let inner = word.text.strip_prefix("%[")?.strip_suffix(']')?;
         let sample = Sample::whole(inner).ok()?;
         let (file, otherwise) = values::map_of(&sample)?;
@@ -443,7 +441,10 @@ impl Flow<'_> {
         }
         self.rules(&proxy.requests, proxy, of);
         if let Some(stats) = &proxy.stats {
-            let here = Condition::all([of.clone(), self.uri(&stats.uri, true)]);
+            // Other methods are not for the page.
+            let methods = ["GET", "HEAD", "POST"].map(Pattern::exact).to_vec();
+            let method = Condition::Test(self.asking.store.test(Test::Text(Subject::Method, methods)));
+            let here = Condition::all([of.clone(), self.uri(&stats.uri, true), method]);
             let outcome = Outcome::Answered("statistics".to_owned());
             self.routes.push(Route { condition: here, outcome, origin: stats.at });
         }
@@ -480,7 +481,7 @@ impl Flow<'_> {
     }
 
     fn rules(&mut self, rules: &[Rule], proxy: &Proxy, of: &Condition) {
-        let mut accepted: Vec<Condition> = Vec::new();
+        let (mut accepted, mut set): (Vec<Condition>, Vec<String>) = (Vec::new(), Vec::new());
         for rule in rules {
             let guard = self.guards(&rule.guards);
             let rewrites = self.rewrites.clone();
@@ -490,7 +491,6 @@ impl Flow<'_> {
                 continue;
             }
             match &rule.action {
-                Action::Accept if when == Condition::Always => return,
                 Action::Accept => accepted.push(when.negated()),
                 Action::Final(outcome) => {
                     let parts = std::iter::once(of.clone()).chain(accepted.iter().cloned()).chain([when]);
@@ -503,7 +503,11 @@ impl Flow<'_> {
                 }
                 Action::Set(name, sample) => {
                     let text = self.text(rule, &accepted);
-                    if when == Condition::Always && accepted.is_empty() && *of == Condition::Always {
+                    if when == Condition::Always && *of == Condition::Always {
+                        // Where requests are allowed before it is set, that is so for this list only.
+                        if !accepted.is_empty() {
+                            set.push(name.clone());
+                        }
                         self.rewrites.set(name, sample, &text);
                     } else {
                         self.rewrites.add(&[super::rewrites::Part::Variable(name.clone())], &text);
@@ -511,6 +515,9 @@ impl Flow<'_> {
                 }
                 Action::Setting | Action::Nothing(_) => {}
             }
+        }
+        for name in set {
+            self.rewrites.forget(&name);
         }
     }
 

@@ -15,6 +15,7 @@ mod proxies;
 mod rewrites;
 mod rules;
 mod samples;
+mod secrets;
 mod sections;
 mod servers;
 mod values;
@@ -47,6 +48,11 @@ impl Format for Haproxy {
     fn read(&self, reading: &mut Reading<'_>) {
         let mut account = Account::default();
         let sections = sections::read(reading, &mut account);
+        for entry in sections.iter().flat_map(|section| &section.entries) {
+            if let Some(at) = secrets::span(&entry.line) {
+                reading.hide(at);
+            }
+        }
         let files = files::read(reading, &sections, &mut account);
         let (mut proxies, mut undefined) = (Vec::new(), Vec::new());
         let mut defaults = Defaults::default();
@@ -82,7 +88,8 @@ impl Format for Haproxy {
 /// Whether the first line that says something begins a section.
 fn recognises(text: &[u8]) -> bool {
     let first = lines(text).map(|(_, line)| line.trim_ascii()).find(|line| !line.is_empty() && !line.starts_with(b"#"));
-    let words: Vec<&[u8]> = first.unwrap_or_default().split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&[u8]> =
+        first.unwrap_or_default().split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).collect();
     let Some(first) = words.first().and_then(|word| std::str::from_utf8(word).ok()) else { return false };
     let open = words.iter().any(|word| word.ends_with(b"{") || word.ends_with(b":") || word.starts_with(b"="));
     (sections::begins_section(first) && !open && words.len() <= 5) || (first == ".if" && words.len() == 2)
@@ -102,6 +109,8 @@ fn head(section: &Section, account: &mut Account) {
             account.gap(name.at, format!("`{}` is no name of a section: HAProxy refuses the file", name.text));
         }
         Some(name) if name.unknown => account.gap(name.at, "a name that comes from the environment"),
+        // It matters only to sections that name it.
+        Some(name) if section.kind == Kind::Defaults => account.claim(name.at, Disposition::Inert("name")),
         Some(_) | None => {}
     }
     let expected = 1 + usize::from(named.is_some()) + if section.from().is_some() { 2 } else { 0 };

@@ -1,8 +1,9 @@
 //! `global` and the sections beside proxies: objects of the configuration.
 
 use super::lex::{Line, joined};
+use super::secrets;
 use super::sections::{Entry, Kind, Section, shown};
-use super::values;
+use super::{places, values};
 use crate::formats::account::Account;
 use crate::formats::{Disposition, Reading};
 use crate::model::Object;
@@ -32,7 +33,7 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
         match line_of(section.kind, line, known) {
             Ok(Disposition::Modelled) => {
                 account.claim(line.at, Disposition::Modelled);
-                let text = joined(&line.words);
+                let text = secrets::shown(line).unwrap_or_else(|| joined(&line.words));
                 content.push(if guards.is_empty() { text } else { format!("where {}: {text}", shown(guards)) });
             }
             Ok(other) => account.claim(line.at, other),
@@ -40,11 +41,6 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
                 account.gap(at, why);
                 account.claim(line.at, Disposition::Modelled);
             }
-        }
-        if secret(line)
-            && let Some(word) = line.words.last()
-        {
-            reading.hide(word.at);
         }
     }
     if section.kind == Kind::Global && content.is_empty() {
@@ -80,11 +76,6 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
     });
 }
 
-/// Whether the last word of a line is not for everybody's eyes.
-fn secret(line: &Line) -> bool {
-    matches!(line.text(2), "password" | "insecure-password") && line.text(0) == "user"
-}
-
 fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, String)> {
     let first = line.text(if line.text(0) == "no" { 1 } else { 0 });
     let entry = known.split_ascii_whitespace().find_map(|entry| {
@@ -116,7 +107,8 @@ fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, S
     {
         values::time(word)?;
     }
-    let number = ["maxconn", "nbthread", "ulimit-n", "maxsslconn", "maxconnrate", "maxsessrate", "maxpipes", "uid", "gid"];
+    let number =
+        ["maxconn", "nbthread", "ulimit-n", "maxsslconn", "maxconnrate", "maxsessrate", "maxpipes", "uid", "gid"];
     if kind == Kind::Global && number.contains(&first) {
         let word = line.words.get(1);
         if let Some(word) = word.filter(|word| word.text.parse::<u64>().is_err()) {
@@ -128,9 +120,13 @@ fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, S
             "socket" if line.words.len() < 3 => {
                 return Err((line.at, "`stats socket` is followed by an address: HAProxy refuses the file".to_owned()));
             }
-            "socket" | "timeout" | "maxconn" | "bind-process" => {}
+            "socket" => places::socket(line.from(3))?,
+            "timeout" | "maxconn" | "bind-process" => {}
             other => return Err((line.at, format!("unknown stats parameter `{other}`: HAProxy refuses the file"))),
         }
+    }
+    if first == "log" && line.text(0) == "log" && matches!(kind, Kind::Global | Kind::Other("log-forward" | "peers")) {
+        values::log(line.from(1))?;
     }
     Ok(match first {
         "log" | "log-tag" | "log-send-hostname" | "description" | "quiet" | "node" => Disposition::Inert("log"),
@@ -175,7 +171,11 @@ const SECTIONS: &[(&str, bool, &str)] = &[
          resolve-retries/1-1",
     ),
     ("userlist", true, "group/1-3 user/1-64"),
-    ("cache", true, "total-max-size/1-1 max-object-size/1-1 max-age/1-1 process-vary/1-1 max-secondary-entries/1-1 early-hints/1-1"),
+    (
+        "cache",
+        true,
+        "total-max-size/1-1 max-object-size/1-1 max-age/1-1 process-vary/1-1 max-secondary-entries/1-1 early-hints/1-1",
+    ),
     ("mailers", true, "mailer/2-2 timeout/2-2"),
     ("program", true, "command/1-64 user/1-1 group/1-1 option/1-1 no/2-2"),
     ("http-errors", true, "errorfile/2-2"),
@@ -192,12 +192,12 @@ const SECTIONS: &[(&str, bool, &str)] = &[
     ),
     ("crt-store", false, "crt-base/1-1 key-base/1-1 load/2-64"),
     ("traces", false, "trace/1-64"),
-    (
-        "log-forward",
-        true,
-        "bind/1-64 dgram-bind/1-64 log/1-64 maxconn/1-1 timeout/2-2 backlog/1-1 option/1-64",
-    ),
+    ("log-forward", true, "bind/1-64 dgram-bind/1-64 log/1-64 maxconn/1-1 timeout/2-2 backlog/1-1 option/1-64"),
     ("log-profile", true, "log-tag/1-1 on/1-64"),
-    ("acme", true, "account-key/1-1 bits/1-1 challenge/1-1 contact/1-1 curves/1-1 directory/1-1 keytype/1-1 map/1-1 provider-name/1-1 acme-vars/1-1 profile/1-1 reuse-key/1-1 dns-delay/1-1"),
+    (
+        "acme",
+        true,
+        "account-key/1-1 bits/1-1 challenge/1-1 contact/1-1 curves/1-1 directory/1-1 keytype/1-1 map/1-1 provider-name/1-1 acme-vars/1-1 profile/1-1 reuse-key/1-1 dns-delay/1-1",
+    ),
     ("healthcheck", true, "type/1-64 http-check/1-64 tcp-check/1-64"),
 ];

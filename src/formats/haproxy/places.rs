@@ -80,7 +80,11 @@ pub(super) fn written(text: &str, unknown: bool) -> Result<Written, String> {
             (out.family, out.udp, rest) = (family, udp, behind);
         }
     }
-    if rest.starts_with('/') || ["unix@", "abns@", "abnsz@", "fd@", "sockpair@", "uxst@", "uxdg@", "rhttp@", "rev@", "stdout", "stderr"].iter().any(|s| rest.starts_with(s)) {
+    if rest.starts_with('/')
+        || ["unix@", "abns@", "abnsz@", "fd@", "sockpair@", "uxst@", "uxdg@", "rhttp@", "rev@", "stdout", "stderr"]
+            .iter()
+            .any(|s| rest.starts_with(s))
+    {
         out.socket = true;
         out.host = match rest.strip_prefix("unix@").or_else(|| rest.strip_prefix("uxst@")) {
             Some(path) if path.starts_with('/') => path.to_owned(),
@@ -147,7 +151,8 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Vec<Bind>, Fa
         (std::mem::take(&mut parameters.certificates), parameters.tls.join(" "), parameters.accept_proxy);
     let mut out = Vec::new();
     for text in addresses.text.split(',') {
-        let written = written(text, addresses.unknown).map_err(|why| (addresses.at, format!("{why}: HAProxy refuses the file")))?;
+        let written = written(text, addresses.unknown)
+            .map_err(|why| (addresses.at, format!("{why}: HAProxy refuses the file")))?;
         let Written { host, family, address, ports, socket, udp } = written;
         let (ports, sure) = match ports {
             Ports::Range(first, last) => (Some((first, last)), true),
@@ -191,6 +196,19 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Vec<Bind>, Fa
     Ok(out)
 }
 
+/// Whether HAProxy takes the parameters of the socket through which it is asked for its state.
+pub(super) fn socket(words: &[Word]) -> Result<(), Fault> {
+    let mut level = words.iter().skip_while(|word| word.text != "level").skip(1);
+    if words.iter().any(|word| word.text == "level") {
+        match level.next().map(|word| (word.at, word.text.as_str())) {
+            Some((_, "user" | "operator" | "admin")) => {}
+            Some((at, other)) => return Err((at, format!("`{other}` is no level: HAProxy refuses the file"))),
+            None => {}
+        }
+    }
+    parameters(words).map(|_| ())
+}
+
 #[derive(Default)]
 struct Parameters {
     ssl: bool,
@@ -228,12 +246,18 @@ fn parameters(words: &[Word]) -> Result<Parameters, Fault> {
             "v4v6" => out.both_families = true,
             "v6only" => out.only_ipv6 = true,
             // What it is called for people.
-            "name" | "id" | "label" | "guid-prefix" => out.inert.extend(words.get(at..=at + values).unwrap_or_default().iter().map(|w| w.at)),
+            "name" | "id" | "label" | "guid-prefix" => {
+                out.inert.extend(words.get(at..=at + values).unwrap_or_default().iter().map(|w| w.at))
+            }
             _ if is_tls(name) => out.tls.push(joined(words.get(at..=at + values).unwrap_or_default())),
             _ => out.others.push(joined(words.get(at..=at + values).unwrap_or_default())),
         }
         let number = ["id", "maxconn", "backlog", "mss", "nice", "shards"];
-        if number.contains(&name) && name != "shards" && value.parse::<i64>().is_err() && !given.iter().any(|w| w.unknown) {
+        if number.contains(&name)
+            && name != "shards"
+            && value.parse::<i64>().is_err()
+            && !given.iter().any(|w| w.unknown)
+        {
             return Err((word.at, format!("`{value}` is no number: HAProxy refuses the file")));
         }
         if name == "verify" && !["none", "optional", "required"].contains(&value) {
@@ -248,10 +272,32 @@ fn parameters(words: &[Word]) -> Result<Parameters, Fault> {
 
 fn is_tls(name: &str) -> bool {
     const NAMES: &[&str] = &[
-        "allow-0rtt", "alpn", "ca-file", "ca-ignore-err", "ca-sign-file", "ca-sign-pass", "ca-verify-file", "ciphers",
-        "ciphersuites", "crl-file", "crt-ignore-err", "curves", "ecdhe", "generate-certificates", "npn", "ocsp-update",
-        "prefer-client-ciphers", "ssl-max-ver", "ssl-min-ver", "strict-sni", "tls-ticket-keys", "verify", "sigalgs",
-        "client-sigalgs", "ktls", "ech",
+        "allow-0rtt",
+        "alpn",
+        "ca-file",
+        "ca-ignore-err",
+        "ca-sign-file",
+        "ca-sign-pass",
+        "ca-verify-file",
+        "ciphers",
+        "ciphersuites",
+        "crl-file",
+        "crt-ignore-err",
+        "curves",
+        "ecdhe",
+        "generate-certificates",
+        "npn",
+        "ocsp-update",
+        "prefer-client-ciphers",
+        "ssl-max-ver",
+        "ssl-min-ver",
+        "strict-sni",
+        "tls-ticket-keys",
+        "verify",
+        "sigalgs",
+        "client-sigalgs",
+        "ktls",
+        "ech",
     ];
     NAMES.contains(&name) || name.starts_with("force-") || name.starts_with("no-")
 }

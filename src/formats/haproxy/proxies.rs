@@ -188,7 +188,10 @@ impl Reader<'_> {
             (first, second) = (second, line.text(2).to_owned());
             negated = true;
             if !matches!(first.as_str(), "option" | "log" | "load-server-state-from-file") {
-                return Err((line.at, "negation is not supported for this keyword: HAProxy refuses the file".to_owned()));
+                return Err((
+                    line.at,
+                    "negation is not supported for this keyword: HAProxy refuses the file".to_owned(),
+                ));
             }
         }
         if line.words.iter().take(1).any(|word| word.unknown) {
@@ -211,7 +214,7 @@ impl Reader<'_> {
         if values.len() < keyword.least && !negated {
             return Err((line.at, format!("`{first}` is followed by too little: HAProxy refuses the file")));
         }
-        if let Some(extra) = values.get(keyword.most) {
+        if let Some(extra) = values.get(if negated { 0 } else { keyword.most }) {
             return Err((extra.at, format!("`{}` is one word too many: HAProxy refuses the file", extra.text)));
         }
         let key = line.words.iter().skip(usize::from(negated)).take(words).map(|word| word.text.as_str());
@@ -257,7 +260,7 @@ impl Reader<'_> {
                     text = format!("{key} {before}{shown}");
                 }
                 for word in values {
-                    if matches!(key, "http-response" | "http-after-response" | "capture request" | "unique-id-format") {
+                    if matches!(key, "capture request" | "unique-id-format") {
                         super::samples::in_format(&word.text).map_err(|why| (word.at, why))?;
                     }
                 }
@@ -287,7 +290,10 @@ impl Reader<'_> {
         let misplaced = Ok(Some(Disposition::Inert("has no effect in this kind of section")));
         let not_in_defaults = |reader: &Self| {
             if reader.proxy.kind == Kind::Defaults {
-                return Err((line.at, format!("`{}` is not allowed in `defaults`: HAProxy refuses the file", line.text(0))));
+                return Err((
+                    line.at,
+                    format!("`{}` is not allowed in `defaults`: HAProxy refuses the file", line.text(0)),
+                ));
             }
             Ok(())
         };
@@ -339,6 +345,7 @@ impl Reader<'_> {
                 nothing_behind(line, 2)?;
                 self.proxy.default_backend = Some(needed(line, 1)?.clone());
             }
+            "http-response" | "http-after-response" | "tcp-response" => return self.response(line),
             "http-request" | "tcp-request" | "redirect" => {
                 if line.text(0) == "redirect" {
                     not_in_defaults(self)?;
@@ -417,8 +424,9 @@ impl Reader<'_> {
                 }
                 self.proxy.used_servers.push((server, shown_when));
             }
-            "log" if line.text(1).is_empty() => {
-                return Err((line.at, "`log` is followed by nothing: HAProxy refuses the file".to_owned()));
+            "log" => {
+                values::log(line.from(1))?;
+                return Ok(None);
             }
             _ => return Ok(None),
         }
@@ -510,6 +518,31 @@ impl Reader<'_> {
         Ok(Some(what))
     }
 
+    /// What is done with answers: a setting, in order.
+    fn response(&mut self, line: &Line) -> Result<Option<Disposition>, (Span, String)> {
+        let Some(rule) = rules::read(line, self)? else {
+            return Ok(Some(Disposition::Inert("has no effect in this kind of section")));
+        };
+        let mut text = rule.text;
+        if !self.guards.is_empty() {
+            text = format!("where {}: {text}", shown(&self.guards));
+        }
+        let kind = self.proxy.kind;
+        let tcp = line.text(0) == "tcp-response";
+        if kind.is_front() && !tcp {
+            self.proxy.front.list.push(text.clone());
+        }
+        if kind.is_back() {
+            self.proxy.back.list.push(text);
+        }
+        Ok(Some(match rule.action {
+            Action::Nothing(why) => Disposition::Inert(why),
+            Action::Accept | Action::Final(_) | Action::Rewrite(..) | Action::Set(..) | Action::Setting => {
+                Disposition::Modelled
+            }
+        }))
+    }
+
     fn stats(&mut self, line: &Line) -> Result<Disposition, (Span, String)> {
         let word = needed(line, 1)?;
         self.no_guards(line)?;
@@ -535,7 +568,8 @@ impl Reader<'_> {
                 self.check_when(when.as_ref());
                 let when = self.show_when(when.as_ref());
                 let end = at.unwrap_or(line.words.len());
-                let text = format!("{}{when}", joined(line.words.get(1..end).unwrap_or_default()));
+                let plain = || joined(line.words.get(..end).unwrap_or_default());
+                let text = format!("{}{when}", super::secrets::shown(line).unwrap_or_else(plain));
                 if let Some(stats) = &mut self.proxy.stats {
                     stats.settings.push(text);
                 }

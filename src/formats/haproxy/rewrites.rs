@@ -46,6 +46,11 @@ impl Rewrites {
         self.changed.entry(Part::Variable(name.to_owned())).or_default().push(text.to_owned());
     }
 
+    /// What a variable holds is not known any more.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
     /// What a variable holds, where it is known, and what was changed before that: nothing.
     pub(super) fn variable(&self, sample: &Sample) -> Option<(Sample, Self)> {
         if sample.fetch.name != "var" || self.changed.contains_key(&Part::Anything) {
@@ -96,16 +101,59 @@ pub(super) fn parts_of(sample: &Sample) -> Option<Vec<Part>> {
         },
         "var" => vec![Part::Variable(sample.fetch.arguments.first()?.clone())],
         _ if ["ssl_", "fc_", "be_", "fe_", "srv_", "always_"].iter().any(|start| name.starts_with(start)) => Vec::new(),
-        "nbsrv" | "queue" | "avg_queue" | "connslots" | "date" | "rand" | "env" | "req.ssl_sni" | "req.ssl_hello_type"
-        | "req.ver" | "req.proto_http" | "wait_end" | "str" | "int" | "bool" | "hostname" | "nbproc" => Vec::new(),
+        "nbsrv" | "queue" | "avg_queue" | "connslots" | "date" | "rand" | "env" | "req.ssl_sni"
+        | "req.ssl_hello_type" | "req.ver" | "req.proto_http" | "wait_end" | "str" | "int" | "bool" | "hostname"
+        | "nbproc" => Vec::new(),
         _ => return None,
     })
 }
 
 /// Converters that look at nothing but their value and arguments.
 const PURE: &[&str] = &[
-    "lower", "upper", "field", "word", "host_only", "port_only", "regsub", "url_dec", "url_enc", "map", "map_str",
-    "map_beg", "map_end", "map_sub", "map_dir", "map_dom", "map_reg", "map_regm", "map_ip", "map_int", "length", "bytes",
-    "ltrim", "rtrim", "hex", "base64", "b64dec", "sha1", "sha2", "crc32", "djb2", "sdbm", "wt6", "xxh32", "xxh64",
-    "ipmask", "not", "bool", "json", "json_query", "digest", "language", "http_date", "mod", "htonl", "cut_crlf",
+    "lower",
+    "upper",
+    "field",
+    "word",
+    "host_only",
+    "port_only",
+    "regsub",
+    "url_dec",
+    "url_enc",
+    "map",
+    "map_str",
+    "map_beg",
+    "map_end",
+    "map_sub",
+    "map_dir",
+    "map_dom",
+    "map_reg",
+    "map_regm",
+    "map_ip",
+    "map_int",
+    "length",
+    "bytes",
+    "ltrim",
+    "rtrim",
+    "hex",
+    "base64",
+    "b64dec",
+    "sha1",
+    "sha2",
+    "crc32",
+    "djb2",
+    "sdbm",
+    "wt6",
+    "xxh32",
+    "xxh64",
+    "ipmask",
+    "not",
+    "bool",
+    "json",
+    "json_query",
+    "digest",
+    "language",
+    "http_date",
+    "mod",
+    "htonl",
+    "cut_crlf",
 ];

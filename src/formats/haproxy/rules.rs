@@ -46,6 +46,9 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
     let (first, layer, actions) = match line.text(0) {
         "http-request" => (1, F | B | D, HTTP),
         "redirect" => (0, F | B, HTTP),
+        "http-response" => (1, F | B | D, RESPONSE),
+        "http-after-response" => (1, F | B | D, AFTER_RESPONSE),
+        "tcp-response" if line.text(1) == "content" => (2, B | D, TCP_RESPONSE),
         _ => match line.text(1) {
             "connection" => (2, F | D, CONNECTION),
             "session" => (2, F | D, CONNECTION),
@@ -54,7 +57,7 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
                 let word = needed(line, 2)?;
                 nothing_behind(line, 3)?;
                 values::time(word)?;
-                let text = format!("tcp-request inspect-delay {}", values::plain_time(&word.text));
+                let text = format!("{} inspect-delay {}", line.text(0), values::plain_time(&word.text));
                 let rule = Rule { action: Action::Setting, guards: Vec::new(), when: None, text, at: line.at };
                 return Ok(Some(rule));
             }
@@ -117,6 +120,18 @@ const CONTENT: &str = "accept/0 reject/0 capture/1 do-log/0 do-resolve*/1 lua.*/
     set-mark/1 set-nice/1 set-priority-class/1 set-priority-offset/1 set-retries/1 set-src/1 set-src-port/1 set-tos/1 \
     set-var*/1 silent-drop/0 switch-mode/1 track-sc*/1 unset-var*/0 use-service/1";
 
+const RESPONSE: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 cache-store/1 capture/1 del-acl*/1 del-header/1 \
+    del-headers-bin/1 del-map*/1 deny/0 do-log/0 lua.*/0 ot-group/2 pause/1 redirect/2 replace-header/3 replace-value/3 \
+    return/0 sc-*/0 send-spoe-group/2 set-bandwidth-limit/1 set-fc-mark/1 set-fc-tos/1 set-header/2 set-headers-bin/1 \
+    set-log-level/1 set-map*/2 set-mark/1 set-nice/1 set-status/1 set-timeout/2 set-tos/1 set-var*/1 silent-drop/0 \
+    strict-mode/1 track-sc*/1 unset-var*/0 wait-for-body/2";
+const AFTER_RESPONSE: &str = "add-header/2 allow/0 capture/1 del-acl*/1 del-header/1 del-map*/1 do-log/0 lua.*/0 ot-group/2 \
+    replace-header/3 replace-value/3 sc-*/0 set-header/2 set-log-level/1 set-map*/2 set-status/1 set-var*/1 strict-mode/1 \
+    unset-var*/0";
+const TCP_RESPONSE: &str = "accept/0 close/0 do-log/0 lua.*/0 ot-group/2 reject/0 sc-*/0 send-spoe-group/2 \
+    set-bandwidth-limit/1 set-fc-mark/1 set-fc-tos/1 set-log-level/1 set-mark/1 set-nice/1 set-tos/1 set-var*/1 \
+    silent-drop/0 unset-var*/0";
+
 fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize) -> Result<Action, Fault> {
     let too_many = |most: usize| match arguments.get(most) {
         Some(extra) => Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text))),
@@ -152,7 +167,9 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
                     too_many(2)?;
                     format!(" {}", joined(arguments))
                 }
-                Some(word) => return Err((word.at, format!("`{}` is not expected here: HAProxy refuses the file", word.text))),
+                Some(word) => {
+                    return Err((word.at, format!("`{}` is not expected here: HAProxy refuses the file", word.text)));
+                }
             };
             Action::Final(Outcome::Refused(format!("dropped{how}")))
         }
@@ -215,15 +232,13 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
             formats(arguments.get(2..).unwrap_or_default())?;
             Action::Rewrite(one_header())
         }
-        "del-header" => {
-            match arguments.get(1) {
-                None => Action::Rewrite(one_header()),
-                Some(flag) if flag.text == "-m" && arguments.len() == 3 => Action::Rewrite(vec![Part::Anything]),
-                Some(extra) => {
-                    return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
-                }
+        "del-header" => match arguments.get(1) {
+            None => Action::Rewrite(one_header()),
+            Some(flag) if flag.text == "-m" && arguments.len() == 3 => Action::Rewrite(vec![Part::Anything]),
+            Some(extra) => {
+                return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
             }
-        }
+        },
         _ if name.starts_with("set-var") => variable(word, name, arguments)?,
         _ if name.starts_with("unset-var") => {
             too_many(0)?;
@@ -241,7 +256,9 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
             Action::Rewrite(vec![Part::Anything])
         }
         "switch-mode" => return Err((word.at, "connections that become HTTP are not modelled".to_owned())),
-        "do-resolve" => Action::Rewrite(vec![Part::Variable(inner(word)?.split(',').next().unwrap_or_default().to_owned())]),
+        "do-resolve" => {
+            Action::Rewrite(vec![Part::Variable(inner(word)?.split(',').next().unwrap_or_default().to_owned())])
+        }
         "set-log-level" => {
             too_many(1)?;
             let level = arguments.first().map_or("", |word| word.text.as_str());
@@ -255,6 +272,19 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
             Action::Setting
         }
         "do-log" => Action::Nothing("log"),
+        "set-status" => {
+            match arguments.get(1) {
+                Some(extra) if extra.text != "reason" || arguments.len() != 3 => {
+                    return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
+                }
+                Some(_) | None => {}
+            }
+            Action::Setting
+        }
+        "close" => {
+            too_many(0)?;
+            Action::Setting
+        }
         "set-nice" | "set-mark" | "set-tos" | "set-fc-mark" | "set-fc-tos" | "set-bc-mark" | "set-bc-tos" => {
             too_many(1)?;
             Action::Setting
@@ -282,7 +312,9 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
 /// The name in parentheses.
 fn inner(word: &Word) -> Result<String, Fault> {
     let inner = word.text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.map(str::to_owned).ok_or_else(|| (word.at, "a name in parentheses is expected: HAProxy refuses the file".to_owned()))
+    inner
+        .map(str::to_owned)
+        .ok_or_else(|| (word.at, "a name in parentheses is expected: HAProxy refuses the file".to_owned()))
 }
 
 fn variable(word: &Word, name: &str, arguments: &[Word]) -> Result<Action, Fault> {
@@ -322,14 +354,14 @@ fn sample(arguments: &[Word]) -> Result<Sample, Fault> {
 fn answer(arguments: &[Word], otherwise: u16) -> Result<Outcome, Fault> {
     let (mut status, mut at, mut rest) = (otherwise, 0, Vec::new());
     while let Some(word) = arguments.get(at) {
-        let value = || {
-            arguments.get(at + 1).ok_or_else(|| (word.at, format!("`{}` is followed by nothing", word.text)))
-        };
+        let value =
+            || arguments.get(at + 1).ok_or_else(|| (word.at, format!("`{}` is followed by nothing", word.text)));
         let words = match word.text.as_str() {
             "status" | "deny_status" => {
                 let value = value()?;
                 let code = value.text.parse::<u16>().ok().filter(|code| (200..600).contains(code));
-                status = code.ok_or_else(|| (value.at, format!("`{}` is no status: HAProxy refuses the file", value.text)))?;
+                status =
+                    code.ok_or_else(|| (value.at, format!("`{}` is no status: HAProxy refuses the file", value.text)))?;
                 at += 2;
                 continue;
             }
@@ -370,7 +402,10 @@ fn redirect(line: &Line, words: &[Word]) -> Result<Outcome, Fault> {
             "code" => {
                 let value = value()?;
                 if !["301", "302", "303", "307", "308"].contains(&value.text.as_str()) {
-                    return Err((value.at, format!("`{}` is no code of a redirect: HAProxy refuses the file", value.text)));
+                    return Err((
+                        value.at,
+                        format!("`{}` is no code of a redirect: HAProxy refuses the file", value.text),
+                    ));
                 }
                 code.clone_from(&value.text);
                 at += 2;

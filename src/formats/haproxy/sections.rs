@@ -53,8 +53,21 @@ impl Kind {
 
 /// Sections beside balancers.
 const OTHERS: &[&str] = &[
-    "peers", "resolvers", "userlist", "cache", "mailers", "program", "http-errors", "ring", "fcgi-app", "crt-store",
-    "traces", "log-forward", "log-profile", "acme", "healthcheck",
+    "peers",
+    "resolvers",
+    "userlist",
+    "cache",
+    "mailers",
+    "program",
+    "http-errors",
+    "ring",
+    "fcgi-app",
+    "crt-store",
+    "traces",
+    "log-forward",
+    "log-profile",
+    "acme",
+    "healthcheck",
 ];
 
 /// Whether a first word begins a section.
@@ -114,13 +127,7 @@ pub(super) fn read(reading: &Reading<'_>, account: &mut Account) -> Vec<Section>
     out
 }
 
-fn file_of(
-    file: SourceId,
-    text: &[u8],
-    environment: &mut Environment,
-    account: &mut Account,
-    out: &mut Vec<Section>,
-) {
+fn file_of(file: SourceId, text: &[u8], environment: &mut Environment, account: &mut Account, out: &mut Vec<Section>) {
     let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
     if text.trim_ascii().is_empty() {
         account.gap(Span { source: file, start: 0, end: narrow(text.len()) }, "the file is empty");
@@ -158,7 +165,8 @@ fn file_of(
             account.claim(line.at, Disposition::Inert("its `.if` does not hold"));
             continue;
         }
-        let guards: Vec<(String, bool)> = branches.iter().filter(|b| b.counts.is_none()).flat_map(Branch::guards).collect();
+        let guards: Vec<(String, bool)> =
+            branches.iter().filter(|b| b.counts.is_none()).flat_map(Branch::guards).collect();
         if let Some(kind) = Kind::named(line.text(0)) {
             if !guards.is_empty() {
                 account.gap(line.at, format!("whether this section is there is not known: {}", shown(&guards)));
@@ -260,8 +268,9 @@ fn directive(line: &Line, environment: &Environment, branches: &mut Vec<Branch>,
         }
         other => return account.gap(line.at, format!("unknown directive `{other}`")),
     }
-    if let Some(extra) = line.words.get(2).filter(|_| line.text(0) != ".else" && line.text(0) != ".endif") {
-        return account.gap(extra.at, "one condition is expected: HAProxy refuses the file");
+    let expected = if matches!(line.text(0), ".else" | ".endif") { 1 } else { 2 };
+    if let Some(extra) = line.words.get(expected) {
+        return account.gap(extra.at, "it is not expected here: HAProxy refuses the file");
     }
     let what = match branches.last() {
         Some(branch) if branch.counts.is_none() => Disposition::Opaque(".if"),

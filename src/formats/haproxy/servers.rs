@@ -98,11 +98,7 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
         address: host.clone(),
         port,
         weight: weight.unwrap_or(Some(1)),
-        enabled: if disabled {
-            Some(false)
-        } else {
-            (sure && numbers.0 == numbers.1).then_some(true)
-        },
+        enabled: if disabled { Some(false) } else { (sure && numbers.0 == numbers.1).then_some(true) },
         backup,
         check: (check || track).then_some(check_port),
         settings: settings.clone(),
@@ -162,9 +158,12 @@ impl Parameters {
             let Some(mut values) = known else {
                 return Err((word.at, format!("`server` does not know `{name}`: HAProxy refuses the file")));
             };
-            let follows = |n: usize, known: &[&str]| words.get(at + n).is_some_and(|w| known.contains(&w.text.as_str()));
+            let follows =
+                |n: usize, known: &[&str]| words.get(at + n).is_some_and(|w| known.contains(&w.text.as_str()));
             match name {
-                "usesrc" => return Err((word.at, "`usesrc` stands behind `source`: HAProxy refuses the file".to_owned())),
+                "usesrc" => {
+                    return Err((word.at, "`usesrc` stands behind `source`: HAProxy refuses the file".to_owned()));
+                }
                 "source" => {
                     values = 1;
                     while follows(values + 1, &["usesrc", "interface"]) {
@@ -194,9 +193,9 @@ impl Parameters {
                 return Ok(None);
             }
             let number = value.text.parse::<u32>().ok().filter(|number| *number <= most);
-            number
-                .map(Some)
-                .ok_or_else(|| (value.at, format!("`{}` is not from 0 to {most}: HAProxy refuses the file", value.text)))
+            number.map(Some).ok_or_else(|| {
+                (value.at, format!("`{}` is not from 0 to {most}: HAProxy refuses the file", value.text))
+            })
         };
         let text = || format!("{name} {}", joined(given)).trim_end().to_owned();
         match name {
@@ -239,7 +238,10 @@ impl Parameters {
                 self.others.insert(name.to_owned(), text());
             }
             "verify" if !unknown && value.is_some_and(|v| !["none", "required"].contains(&v.text.as_str())) => {
-                return Err((word.at, "`verify` is followed by `none` or `required`: HAProxy refuses the file".to_owned()));
+                return Err((
+                    word.at,
+                    "`verify` is followed by `none` or `required`: HAProxy refuses the file".to_owned(),
+                ));
             }
             _ => {
                 let opposite = name.strip_prefix("no-").map_or_else(|| format!("no-{name}"), str::to_owned);

@@ -22,7 +22,14 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
     match key {
         _ if key.starts_with("timeout ") => time(first),
         "clitcpka-idle" | "clitcpka-intvl" | "srvtcpka-idle" | "srvtcpka-intvl" => time(first),
-        "maxconn" | "backlog" | "fullconn" | "retries" | "max-keep-alive-queue" | "id" | "clitcpka-cnt" | "srvtcpka-cnt"
+        "maxconn"
+        | "backlog"
+        | "fullconn"
+        | "retries"
+        | "max-keep-alive-queue"
+        | "id"
+        | "clitcpka-cnt"
+        | "srvtcpka-cnt"
         | "rate-limit sessions" => {
             if first.text.trim_start_matches('-').bytes().any(|b| !b.is_ascii_digit()) {
                 return Err((first.at, format!("`{}` is no number: HAProxy refuses the file", first.text)));
@@ -30,30 +37,77 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
             Ok(())
         }
         "balance" => one_of(&[
-            "roundrobin", "static-rr", "leastconn", "first", "source", "uri", "url_param", "hdr", "random", "rdp-cookie",
-            "hash", "log-hash", "sticky",
+            "roundrobin",
+            "static-rr",
+            "leastconn",
+            "first",
+            "source",
+            "uri",
+            "url_param",
+            "hdr",
+            "random",
+            "rdp-cookie",
+            "hash",
+            "log-hash",
+            "sticky",
         ]),
         "hash-type" => one_of(&["map-based", "consistent"]),
         "http-reuse" => one_of(&["never", "safe", "aggressive", "always"]),
         "load-server-state-from-file" => one_of(&["global", "local", "none"]),
-        "http-response" => one_of(RESPONSE),
-        "http-after-response" => one_of(AFTER_RESPONSE),
-        "tcp-response" => one_of(&["content", "inspect-delay"]),
+        "cookie" => cookie(values),
         "http-check" => one_of(&[
-            "comment", "connect", "disable-on-404", "expect", "send", "send-state", "set-var", "set-var-fmt", "unset-var",
-        ]),
-        "tcp-check" => one_of(&[
-            "comment", "connect", "expect", "send", "send-binary", "send-binary-lf", "send-lf", "set-var", "set-var-fmt",
+            "comment",
+            "connect",
+            "disable-on-404",
+            "expect",
+            "send",
+            "send-state",
+            "set-var",
+            "set-var-fmt",
             "unset-var",
         ]),
-        "compression" => one_of(&["algo", "algo-req", "algo-res", "type", "type-req", "type-res", "offload", "direction", "minsize-req", "minsize-res"]),
+        "tcp-check" => one_of(&[
+            "comment",
+            "connect",
+            "expect",
+            "send",
+            "send-binary",
+            "send-binary-lf",
+            "send-lf",
+            "set-var",
+            "set-var-fmt",
+            "unset-var",
+        ]),
+        "compression" => one_of(&[
+            "algo",
+            "algo-req",
+            "algo-res",
+            "type",
+            "type-req",
+            "type-res",
+            "offload",
+            "direction",
+            "minsize-req",
+            "minsize-res",
+        ]),
         "stick" => one_of(&["match", "on", "store-request", "store-response"]),
-        "filter" => one_of(&["trace", "compression", "spoe", "cache", "fcgi-app", "opentracing", "bwlim-in", "bwlim-out", "comp-req", "comp-res"]),
+        "filter" => one_of(&[
+            "trace",
+            "compression",
+            "spoe",
+            "cache",
+            "fcgi-app",
+            "opentracing",
+            "bwlim-in",
+            "bwlim-out",
+            "comp-req",
+            "comp-res",
+        ]),
         "stick-table" => one_of(&["type"]),
         "errorfile" | "errorloc" | "errorloc302" | "errorloc303" => {
             const CODES: [&str; 19] = [
-                "200", "400", "401", "403", "404", "405", "407", "408", "410", "413", "414", "422", "425", "429", "431",
-                "500", "501", "502", "503",
+                "200", "400", "401", "403", "404", "405", "407", "408", "410", "413", "414", "422", "425", "429",
+                "431", "500", "501", "502", "503",
             ];
             if CODES.contains(&first.text.as_str()) || first.text == "504" {
                 return Ok(());
@@ -64,18 +118,54 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
     }
 }
 
-const RESPONSE: &[&str] = &[
-    "add-acl", "add-header", "allow", "cache-store", "capture", "del-acl", "del-header", "del-map", "deny", "do-log",
-    "lua.", "pause", "redirect", "replace-header", "replace-value", "return", "sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0",
-    "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "send-spoe-group", "set-bandwidth-limit", "set-fc-mark", "set-fc-tos",
-    "set-header", "set-log-level", "set-map", "set-mark", "set-nice", "set-status", "set-timeout", "set-tos", "set-var",
-    "set-var-fmt", "silent-drop", "strict-mode", "track-sc0", "track-sc1", "track-sc2", "unset-var", "wait-for-body",
-];
-const AFTER_RESPONSE: &[&str] = &[
-    "add-header", "allow", "capture", "del-acl", "del-header", "del-map", "do-log", "replace-header", "replace-value",
-    "sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "set-header", "set-log-level",
-    "set-map", "set-status", "set-var", "set-var-fmt", "strict-mode", "unset-var",
-];
+/// The options of `cookie`.
+fn cookie(values: &[Word]) -> Result<(), Fault> {
+    let mut at = 1;
+    while let Some(word) = values.get(at) {
+        at += match word.text.as_str() {
+            "rewrite" | "insert" | "prefix" | "indirect" | "nocache" | "postonly" | "preserve" | "httponly"
+            | "secure" | "dynamic" => 1,
+            "domain" | "maxidle" | "maxlife" | "attr" => 2,
+            other => return Err((word.at, format!("`cookie` does not know `{other}`: HAProxy refuses the file"))),
+        };
+    }
+    Ok(())
+}
+
+/// Where log messages go: an address, what kind of message they are, and how important.
+pub(super) fn log(values: &[Word]) -> Result<(), Fault> {
+    let Some(first) = values.first().filter(|_| values.iter().all(|word| !word.unknown)) else { return Ok(()) };
+    if first.text == "global" && values.len() == 1 {
+        return Ok(());
+    }
+    let mut at = 1;
+    while let Some(word) = values.get(at) {
+        match word.text.as_str() {
+            "len" | "format" | "sample" | "profile" => at += 2,
+            _ => break,
+        }
+    }
+    let Some(facility) = values.get(at) else {
+        return Err((first.at, "`log` is followed by an address and a facility: HAProxy refuses the file".to_owned()));
+    };
+    const FACILITIES: &str = "kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 \
+        local1 local2 local3 local4 local5 local6 local7";
+    const LEVELS: &str = "emerg alert crit err warning notice info debug";
+    let refuse =
+        |word: &Word, what: &str| Err((word.at, format!("`{}` is no {what}: HAProxy refuses the file", word.text)));
+    if !FACILITIES.split_ascii_whitespace().any(|known| known == facility.text) {
+        return refuse(facility, "log facility");
+    }
+    for word in values.iter().skip(at + 1).take(2) {
+        if !LEVELS.split_ascii_whitespace().any(|known| known == word.text) {
+            return refuse(word, "log level");
+        }
+    }
+    match values.get(at + 3) {
+        Some(extra) => refuse(extra, "part of `log`"),
+        None => Ok(()),
+    }
+}
 
 /// Values as they read: times in milliseconds.
 pub(super) fn normal(key: &str, values: &[Word]) -> String {
