@@ -222,6 +222,7 @@ impl Asking<'_> {
         match subject {
             Subject::Host | Subject::ServerName if of_nothing => Condition::all([test, self.named_at_all(subject)]),
             Subject::Host
+            | Subject::HostName
             | Subject::ServerName
             | Subject::Path
             | Subject::Query
