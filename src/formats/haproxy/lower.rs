@@ -169,6 +169,9 @@ struct Flow<'a> {
     routes: Vec<Route>,
 }
 
+/// Which requests a map sends to which backend, and the one for others.
+type Entries = (Vec<(Condition, String)>, Option<String>);
+
 type Decisions = (Vec<Route>, Outcome, Option<Span>);
 
 impl Front<'_> {
@@ -338,12 +341,7 @@ impl Front<'_> {
     }
 
     /// Which requests a map sends to which backend, the first that fits counting, and the value for others.
-    fn entries(
-        &self,
-        flow: &mut Flow<'_>,
-        word: &Word,
-        at: Span,
-    ) -> Option<(Vec<(Condition, String)>, Option<String>)> {
+    fn entries(&self, flow: &mut Flow<'_>, word: &Word, at: Span) -> Option<Entries> {
         let inner = word.text.strip_prefix("%[")?.strip_suffix(']')?;
         let sample = Sample::whole(inner).ok()?;
         let (file, otherwise) = values::map_of(&sample)?;

@@ -153,7 +153,7 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         "deny" => Action::Final(answer(arguments, 403)?),
         "tarpit" => match answer(arguments, 500)? {
             Outcome::Refused(status) => Action::Final(Outcome::Refused(format!("tarpit, {status}"))),
-            other => Action::Final(other),
+            other @ (Outcome::Backend(_) | Outcome::Answered(_) | Outcome::Computed(_)) => Action::Final(other),
         },
         "return" => Action::Final(answer(arguments, 200)?),
         "reject" => {

@@ -151,11 +151,11 @@ fn file_of(file: SourceId, text: &[u8], environment: &mut Environment, account: 
         if line.words.is_empty() {
             continue;
         }
-        if let Some(why) = line.refused.take() {
-            if branches.iter().all(|branch| branch.counts != Some(false)) {
-                account.gap(line.at, why);
-                continue;
-            }
+        if let Some(why) = line.refused.take()
+            && branches.iter().all(|branch| branch.counts != Some(false))
+        {
+            account.gap(line.at, why);
+            continue;
         }
         if line.text(0).starts_with('.') {
             directive(&line, environment, &mut branches, account);
