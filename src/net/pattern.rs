@@ -152,6 +152,7 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = String::from_utf8_lossy(&self.text);
         match self.kind {
+            Kind::Exact if text.is_empty() || text.contains(['*', '?', ' ', '~']) => write!(f, "\"{text}\""),
             Kind::Exact | Kind::Glob => write!(f, "{text}"),
             Kind::Prefix => write!(f, "{text}*"),
             Kind::Suffix => write!(f, "*{text}"),

@@ -70,11 +70,27 @@ fn parsed(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Dire
             for comment in comments {
                 account.claim(comment, Disposition::Inert("comment"));
             }
+            counted(&directives, account);
             Some(directives)
         }
         Err(parse::Refused { at, reason }) => {
             account.gap(at, format!("nginx refuses it: {reason}"));
             None
+        }
+    }
+}
+
+/// Reports directives with more or fewer words than nginx takes.
+fn counted(directives: &[Directive], account: &mut Account) {
+    for directive in directives {
+        let server = directive.is("server") && directive.block.is_some() && !directive.words.is_empty();
+        if server || !words::may_have(&directive.name, directive.words.len()) {
+            let name = escape(&directive.name);
+            account.gap(directive.head, format!("nginx refuses it: invalid number of arguments in \"{name}\""));
+        }
+        // The entries of a map are no directives.
+        if !directive.is("map") && !directive.is("geo") && !directive.is("types") && !directive.is("split_clients") {
+            counted(directive.block.as_deref().unwrap_or_default(), account);
         }
     }
 }
@@ -93,6 +109,7 @@ fn dumped(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Dire
                 for comment in comments {
                     account.claim(comment, Disposition::Inert("comment"));
                 }
+                counted(&directives, account);
                 parts.push((name, directives));
             }
             Err(parse::Refused { at, reason }) => account.gap(at, format!("nginx refuses it: {reason}")),
