@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A workload of the generator: what it is called there, and what is read of it.
+/// A workload of the generator: what it is called there (behind a dash: which part of it), and what is read of it.
 struct Tree {
     name: &'static str,
     what: &'static str,
@@ -21,8 +21,12 @@ struct Tree {
     goal: &'static str,
 }
 
-const TREES: &[Tree] =
-    &[Tree { name: "w4", what: "1000 NetworkPolicies", format: "kubernetes", endings: &[".yaml"], goal: "" }];
+const TREES: &[Tree] = &[
+    Tree { name: "w2", what: "1000 Terraform files, 10000 rules", format: "terraform", endings: &[".tf"], goal: "" },
+    Tree { name: "w4", what: "1000 NetworkPolicies", format: "kubernetes", endings: &[".yaml"], goal: "" },
+    Tree { name: "w5-nginx", what: "2000 upstreams", format: "nginx", endings: &["nginx.conf"], goal: "" },
+    Tree { name: "w5-haproxy", what: "2000 backends", format: "haproxy", endings: &["haproxy.cfg"], goal: "" },
+];
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--bench")).collect();
@@ -57,7 +61,9 @@ fn main() -> Outcome<()> {
         say("\nwhole processes, both sides, wall clock in ms");
         measure::processes(vec![("portcullis check", command)], 10);
         say("peers, as they were measured: wall clock and CPU in s, memory in MiB");
-        let rows = peers.lines().filter(|line| line.starts_with(&format!("| {}/", tree.name)));
+        let rows = peers
+            .lines()
+            .filter(|line| line.starts_with(&format!("| {}/", tree.name.split('-').next().unwrap_or(tree.name))));
         rows.for_each(say);
     }
     Ok(())
@@ -65,17 +71,18 @@ fn main() -> Outcome<()> {
 
 /// Both sides of a workload, each a folder: the tags of the repository that the generator makes.
 fn sides(shared: &Path, made: &Path, name: &str) -> Outcome<[PathBuf; 2]> {
-    let repository = made.join(name);
+    let generator = name.split('-').next().unwrap_or(name);
+    let repository = made.join(generator);
     if !repository.exists() {
-        let unfinished = made.join(format!("{name}.part"));
+        let unfinished = made.join(format!("{generator}.part"));
         let bench = shared.join("bench");
-        let script = format!("import sys; sys.path.insert(0, sys.argv[2]); import gen; gen.{name}()");
+        let script = format!("import sys; sys.path.insert(0, sys.argv[2]); import gen; gen.{generator}()");
         let mut command = Command::new("python3");
         command.env("PYTHONDONTWRITEBYTECODE", "1").args(["-c", &script]).arg(&unfinished).arg(bench);
         if !command.status()?.success() {
             return Err("the generator failed".into());
         }
-        fs::rename(unfinished.join(name), &repository)?;
+        fs::rename(unfinished.join(generator), &repository)?;
     }
     let side = |tag: &str| -> Outcome<PathBuf> {
         let folder = made.join(format!("{name}-{tag}"));

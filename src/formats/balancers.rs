@@ -147,6 +147,7 @@ fn decisions(
                 continue;
             }
             let mut draft = to.clone();
+            let all = literals.is_empty() && ipv4 == every().0 && ipv6 == every().1;
             let (family, set) =
                 if to.families().contains(Family::Ipv4) { (Family::Ipv4, ipv4) } else { (Family::Ipv6, ipv6) };
             draft.addresses(Field::Source, family, &set);
@@ -155,6 +156,9 @@ fn decisions(
                 draft.require(literal);
             }
             out.push((draft, action(&route.outcome), route.origin));
+            if all {
+                return out;
+            }
         }
     }
     out.push((to.clone(), last, listener.otherwise_at.filter(|_| last == Action::Deny).unwrap_or(end)));

@@ -190,7 +190,8 @@ fn build(
     let mut reader = Reader::new(&nameless);
     let file = File::read(&root, &mut reader);
     problems.append(&mut reader.problems);
-    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan, freeze } = file?;
+    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan, freeze } =
+        file?;
 
     let mut names = Names::default();
     names.feeds = feeds.clone();

@@ -192,6 +192,10 @@ impl Lowering<'_, '_> {
         }
         out.extend(self.access(&scope, None));
         for except in called(list, "limit_except") {
+            for word in except.words.iter().filter(|word| !METHODS.contains(&&word.text[..])) {
+                let reason = format!("nginx refuses it: invalid method \"{}\"", escape(&word.text));
+                self.account.gap(word.span, reason);
+            }
             let mut methods: Vec<Pattern> = except.words.iter().map(|word| Pattern::exact(word.text.clone())).collect();
             if except.words.iter().any(|word| word.text == b"GET") {
                 methods.push(Pattern::exact("HEAD"));
@@ -512,6 +516,12 @@ enum Operator {
     /// `true`: whatever the case is.
     Matches(bool),
 }
+
+/// The methods that `limit_except` takes.
+const METHODS: &[&[u8]] = &[
+    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"MKCOL", b"COPY", b"MOVE", b"OPTIONS", b"PROPFIND", b"PROPPATCH", b"LOCK",
+    b"UNLOCK", b"PATCH",
+];
 
 /// What another path leads to: it depends on all that the server says, which so belongs to the text.
 fn anew(path: &str, cx: &Context<'_>) -> String {

@@ -53,7 +53,10 @@ impl Lowering<'_, '_> {
                         }
                         Some(map) if map.first() == b"$ssl_preread_server_name" => {
                             let (mapped, last) = self.mapped(map);
-                            routes.extend(mapped);
+                            // Nobody looks at the handshake unless it is said: the name is empty then.
+                            if called(list, "ssl_preread").any(|directive| directive.first() == b"on") {
+                                routes.extend(mapped);
+                            }
                             (last, Some(directive.span))
                         }
                         Some(map) => {
@@ -77,6 +80,23 @@ impl Lowering<'_, '_> {
         for directive in called(list, "listen") {
             let Some(place) = directive.words.first() else { continue };
             let has = |name: &[u8]| directive.words.iter().any(|word| word.text == name);
+            for word in directive.words.iter().skip(1) {
+                const KNOWN: &[&[u8]] = &[
+                    b"udp",
+                    b"ssl",
+                    b"proxy_protocol",
+                    b"reuseport",
+                    b"bind",
+                    b"deferred",
+                    b"ipv6only=on",
+                    b"ipv6only=off",
+                ];
+                let valued = [&b"backlog="[..], b"rcvbuf=", b"sndbuf=", b"so_keepalive=", b"setfib=", b"fastopen="];
+                if !KNOWN.contains(&&word.text[..]) && !valued.iter().any(|start| word.text.starts_with(start)) {
+                    let reason = format!("nginx refuses it: the invalid \"{}\" parameter", escape(&word.text));
+                    self.account.gap(word.span, reason);
+                }
+            }
             let Some((address, ports)) = self.listened(place, has(b"ipv6only=off"), 0) else { continue };
             let certificates = called(list, "ssl_certificate").map(|d| (escape(d.first()), d.span)).collect();
             let tls = has(b"ssl").then(|| Tls { certificates, settings: String::new() });
