@@ -31,13 +31,14 @@ enum Kind {
 impl<'d> Lowering<'_, '_> {
     /// What becomes of requests at the locations of one level. What none of them handles is left over.
     pub(super) fn locations(&mut self, list: &'d [Directive], scope: &Scope, cx: &Context<'_>) -> Vec<Piece> {
-        let places = self.places(list);
+        let places = self.places(list, None);
         let mut out = self.early(&places, scope, cx);
         out.extend(self.late(&places, scope, cx));
         out
     }
 
-    fn places(&mut self, list: &'d [Directive]) -> Vec<Place<'d>> {
+    /// The locations of a level, or those inside of another.
+    fn places(&mut self, list: &'d [Directive], within: Option<&Place<'d>>) -> Vec<Place<'d>> {
         let mut out: Vec<Place<'d>> = Vec::new();
         for directive in list.iter().filter(|directive| directive.is("location")) {
             let words: Vec<&[u8]> = directive.words.iter().map(|word| &word.text[..]).collect();
@@ -69,6 +70,22 @@ impl<'d> Lowering<'_, '_> {
                 };
                 group(kind) != 3 && group(other.kind) == group(kind) && other.path == path
             };
+            if let Some(outer) = within {
+                let (inner, around) = (escape(path), escape(outer.path));
+                let wrong = match (outer.kind, kind) {
+                    (Kind::Exact, _) => Some(format!("location \"{inner}\" cannot be inside the exact location \"{around}\"")),
+                    (_, Kind::Named) => Some(format!("named location \"{inner}\" can be on the server level only")),
+                    (_, Kind::Expression(_)) => None,
+                    (_, Kind::Exact | Kind::Prefix(_)) if path.starts_with(outer.path) => None,
+                    (_, Kind::Exact | Kind::Prefix(_)) => {
+                        Some(format!("location \"{inner}\" is outside location \"{around}\""))
+                    }
+                };
+                if let Some(reason) = wrong {
+                    self.account.gap(directive.head, format!("nginx refuses it: {reason}"));
+                    continue;
+                }
+            }
             if out.iter().any(twin) {
                 self.account.gap(directive.head, format!("nginx refuses it: duplicate location \"{}\"", escape(path)));
                 continue;
@@ -84,6 +101,8 @@ impl<'d> Lowering<'_, '_> {
         let mut out = Vec::new();
         for place in places.iter().filter(|place| place.kind == Kind::Exact) {
             let condition = self.test(Subject::Path, vec![Pattern::exact(place.path)]);
+            // Nothing may be in it: what is, is refused.
+            self.places(block(place.directive), Some(place));
             out.extend(under(&condition, self.handler(place.directive, scope, cx)));
         }
         for place in places.iter().filter(|place| matches!(place.kind, Kind::Prefix(_)) && asks(place.directive)) {
@@ -107,7 +126,7 @@ impl<'d> Lowering<'_, '_> {
             let condition = self.longest(place, places);
             if has_inner {
                 let scope = scope.inside(self, inner);
-                let nested = self.places(inner);
+                let nested = self.places(inner, Some(place));
                 out.extend(under(&condition, self.early(&nested, &scope, cx)));
             }
             if final_ {
@@ -123,7 +142,10 @@ impl<'d> Lowering<'_, '_> {
             let inner = block(place.directive);
             if inner.iter().any(|directive| directive.is("location")) {
                 let scope = scope.inside(self, inner);
-                out.extend(under(&condition, self.locations(inner, &scope, cx)));
+                let nested = self.places(inner, Some(place));
+                let mut all = self.early(&nested, &scope, cx);
+                all.extend(self.late(&nested, &scope, cx));
+                out.extend(under(&condition, all));
             }
             out.extend(under(&condition, self.handler(place.directive, scope, cx)));
         }
@@ -149,7 +171,7 @@ impl<'d> Lowering<'_, '_> {
         let mut out = Vec::new();
         if inner.iter().any(|directive| directive.is("location")) {
             let scope = scope.inside(self, inner);
-            let nested = self.places(inner);
+            let nested = self.places(inner, Some(place));
             out.extend(self.late(&nested, &scope, cx));
         }
         out.extend(self.handler(place.directive, scope, cx));
