@@ -2,6 +2,7 @@ use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
 use regex_automata::{Anchored, MatchKind, util::start};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 
@@ -195,11 +196,8 @@ fn means_the_same(text: &str) -> bool {
                 }
                 at += 1;
             }
-            b'[' if in_class => {
-                if !rest.starts_with(b"[:") {
-                    return false;
-                }
-            }
+            b'[' if in_class && rest.starts_with(b"[:") => {}
+            b'[' if in_class => return false,
             b'[' => {
                 in_class = true;
                 at += usize::from(rest.get(1) == Some(&b'^'));
@@ -401,14 +399,14 @@ impl Numbered {
         while let Some(state) = queue.pop_front() {
             for byte in &bytes {
                 let next = self.dfa.next_state(state, *byte);
-                if from.contains_key(&next) {
+                match from.entry(next) {
                     // The way back to the first state is no text of its own, but may be the only one that is not empty.
-                    if next != first || empty {
-                        continue;
+                    Entry::Occupied(_) if next != first || empty => continue,
+                    Entry::Occupied(_) => {}
+                    Entry::Vacant(new) => {
+                        new.insert(Some((state, *byte)));
+                        queue.push_back(next);
                     }
-                } else {
-                    from.insert(next, Some((state, *byte)));
-                    queue.push_back(next);
                 }
                 found.entry(self.answers(next)).or_insert_with(|| {
                     let mut text = vec![*byte];

@@ -212,7 +212,8 @@ fn start(program: &Path, configuration: &Path, port: u16) -> Running {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("nginx does not listen");
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(), "nginx does not listen");
+    running
 }
 
 /// The status and the body of an answer to a request from an address of this host.

@@ -1,5 +1,6 @@
 use super::search::{self, Party};
 use super::{RequestDelta, spoken};
+use crate::diff::change::Both;
 use crate::model::{Configuration, Endpoint, Listener, Protocol, Store, Tls};
 use crate::text::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +50,7 @@ pub(super) fn compare(
     head: Option<&Configuration>,
 ) -> Vec<ListenerChange> {
     let (old, new) = (Sockets::of(base), Sockets::of(head));
-    let mut groups: BTreeMap<Key, Vec<(String, (u16, u16))>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key, Vec<Reached>> = BTreeMap::new();
     let mut order: Vec<Key> = Vec::new();
     let places: BTreeSet<(bool, &str)> = old.0.keys().chain(new.0.keys()).map(|(udp, place)| (*udp, *place)).collect();
     for place in places {
@@ -80,7 +81,10 @@ pub(super) fn compare(
 }
 
 /// A listener and one of its endpoints, by number; on base and on head.
-type Key = (Option<(usize, usize)>, Option<(usize, usize)>);
+type Key = Both<(usize, usize)>;
+
+/// An address and its ports.
+type Reached = (String, (u16, u16));
 
 fn at(configuration: Option<&Configuration>, (listener, endpoint): (usize, usize)) -> Option<(&Listener, &Endpoint)> {
     let listener = configuration?.listeners.get(listener)?;
@@ -104,9 +108,9 @@ type Compared = BTreeMap<(String, String), (Vec<RequestDelta>, bool)>;
 
 fn one(
     store: &Store,
-    configurations: (Option<&Configuration>, Option<&Configuration>),
-    sockets: (Option<(&Listener, &Endpoint)>, Option<(&Listener, &Endpoint)>),
-    endpoints: &[(String, (u16, u16))],
+    configurations: Both<&Configuration>,
+    sockets: Both<(&Listener, &Endpoint)>,
+    endpoints: &[Reached],
     compared: &mut Compared,
 ) -> ListenerChange {
     let (base, head) = sockets;

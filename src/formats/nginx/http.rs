@@ -8,6 +8,13 @@ use crate::formats::balancers;
 use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Tls};
 use crate::text::{Span, escape};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// An address and its ports; `None`: it is a socket of the file system.
+type Place = (String, Option<(u16, u16)>);
+
+/// What servers do, by number and whether TLS is spoken.
+type Programs = BTreeMap<(usize, bool), Vec<Piece>>;
 
 /// Where a server listens, and what of it matters.
 #[derive(Debug, Clone)]
@@ -40,7 +47,7 @@ impl Lowering<'_, '_> {
             }
         }
         let servers: Vec<&Directive> = http.iter().filter(|d| d.is("server") && d.block.is_some()).copied().collect();
-        let mut sockets: BTreeMap<(String, Option<(u16, u16)>), Vec<(usize, Listen)>> = BTreeMap::new();
+        let mut sockets: BTreeMap<Place, Vec<(usize, Listen)>> = BTreeMap::new();
         for (number, server) in servers.iter().enumerate() {
             for listen in self.listens(server) {
                 let key = (listen.address.clone(), listen.ports);
@@ -52,14 +59,13 @@ impl Lowering<'_, '_> {
                 socket.push((number, listen));
             }
         }
-        let mut programs: BTreeMap<(usize, bool), Vec<Piece>> = BTreeMap::new();
+        let mut programs = Programs::new();
         let names: Vec<Vec<Named>> = servers.iter().map(|server| self.names(block(server))).collect();
         for ((address, ports), socket) in sockets {
             let tls = socket.iter().any(|(_, listen)| listen.tls);
             for (number, _) in &socket {
-                if !programs.contains_key(&(*number, tls)) {
-                    let program = self.server(servers[*number], &scope, tls, &definitions);
-                    programs.insert((*number, tls), program);
+                if let Entry::Vacant(place) = programs.entry((*number, tls)) {
+                    place.insert(self.server(servers[*number], &scope, tls, &definitions));
                 }
             }
             let listener = self.socket(address, ports, tls, &socket, (&servers, &names, &programs));
@@ -73,7 +79,7 @@ impl Lowering<'_, '_> {
         ports: Option<(u16, u16)>,
         tls: bool,
         socket: &[(usize, Listen)],
-        (servers, names, programs): (&[&Directive], &[Vec<Named>], &BTreeMap<(usize, bool), Vec<Piece>>),
+        (servers, names, programs): (&[&Directive], &[Vec<Named>], &Programs),
     ) -> Option<Listener> {
         let (default, _) = socket.iter().find(|(_, listen)| listen.first).or_else(|| socket.first())?;
         let (_, listen) = socket.first()?;
