@@ -105,7 +105,8 @@ impl<'d> Lowering<'_, '_> {
             self.places(block(place.directive), Some(place));
             out.extend(under(&condition, self.handler(place.directive, scope, cx)));
         }
-        for place in places.iter().filter(|place| matches!(place.kind, Kind::Prefix(_)) && asks(place.directive)) {
+        let fixed = |place: &&Place<'_>| matches!(place.kind, Kind::Exact | Kind::Prefix(_));
+        for place in places.iter().filter(fixed).filter(|place| asks(place.directive)) {
             // Without its last slash it is sent to where it has one.
             let Some(bare) = place.path.strip_suffix(b"/").filter(|bare| !bare.is_empty()) else { continue };
             if places.iter().any(|other| matches!(other.kind, Kind::Exact | Kind::Prefix(_)) && other.path == bare) {
