@@ -1,6 +1,7 @@
 //! nginx as the judge: the same files are refused, and requests that it serves go where the model says.
 
 use portcullis::diff::balancers::route;
+use portcullis::diff::{self, Change, ChangeKind};
 use portcullis::formats::{self, Input};
 use portcullis::model::{Configuration, Outcome, Snapshot, Store};
 use portcullis::net::{Family, Request, Spoken};
@@ -296,6 +297,53 @@ fn requests_go_where_the_model_says() {
     }
     println!("requests served by nginx and compared with the model: {asked}, wrong: {}", wrong.len());
     assert!(wrong.is_empty(), "{} of {asked}; the first: {}", wrong.len(), wrong[0]);
+}
+
+/// What becomes of a configuration that is changed.
+fn change(old: &str, new: &str) -> ChangeKind {
+    let mut sources = SourceMap::default();
+    let format = formats::format("nginx").expect("a format");
+    let mut side = |text: &str| {
+        let file = sources.add(b"nginx.conf", text.as_bytes().to_vec()).expect("small");
+        vec![Input { name: "nginx".to_owned(), format: Some(format), files: vec![file] }]
+    };
+    let (base, head) = (side(old), side(new));
+    let mut store = Store::default();
+    let (base, memo, _) = formats::read(&base, &sources, &mut store, None);
+    let (head, _, _) = formats::read(&head, &sources, &mut store, Some(&memo));
+    assert_eq!(head.gaps().iter().map(|gap| &gap.reason).collect::<Vec<_>>(), Vec::<&String>::new(), "{new}");
+    let difference = diff::compare(&Change::new(base, head, store));
+    difference.configurations.first().expect("one").change
+}
+
+#[test]
+fn what_is_behind_a_variable_or_a_page_is_no_equal() {
+    let server = |text: &str| format!("http {{ map $http_x $m {{ default 0; a 1; }} server {{ listen 80; {text} }} }}");
+    let old = "set $b one; if ($http_x ~ x) { set $c 1; } if ($c = 1) { return 403; } if ($m) { return 404; } \
+               error_page 403 /sorry; rewrite ^/r/(.*) /s/$1 last; \
+               location / { proxy_pass http://$b; } location /l { content_by_lua_block { say(1) } } \
+               location /s { try_files $uri @app; } location @app { proxy_pass http://10.0.0.1; } \
+               location /p { try_files $uri =404; fastcgi_pass 10.0.0.2:9000; }";
+    let same = server(old).replace("; ", ";\n\t");
+    assert_ne!(change(&server(old), &same), ChangeKind::Changed, "another layout");
+    for (from, to) in [
+        ("set $b one", "set $b two"),
+        ("~ x", "~ y"),
+        ("set $c 1", "set $c 2"),
+        ("$c = 1", "$c = 2"),
+        ("/sorry", "/other"),
+        ("/s/$1", "/t/$1"),
+        ("say(1)", "say(2)"),
+        ("10.0.0.1", "10.0.0.3"),
+        ("@app; }", "=404; }"),
+        ("10.0.0.2", "10.0.0.4"),
+        ("=404; fast", "=405; fast"),
+    ] {
+        assert!(old.contains(from), "{from}");
+        assert_eq!(change(&server(old), &server(&old.replace(from, to))), ChangeKind::Changed, "{from} -> {to}");
+    }
+    let mapped = server(old).replace("a 1", "a 2");
+    assert_eq!(change(&server(old), &mapped), ChangeKind::Changed, "the map");
 }
 
 /// Why nginx may refuse a file that is well-formed here: what it needs is not on this machine.

@@ -5,7 +5,7 @@ use super::Lowering;
 use super::http::{block, is_tls_setting};
 use super::locations::under;
 use super::syntax::{Directive, called};
-use super::words;
+use super::variables::{anew, everything, known, variables};
 use crate::formats::balancers;
 use crate::model::{Condition, Outcome, Subject, Test};
 use crate::net::{Family, Field, Pattern, Set, parse_addresses};
@@ -42,11 +42,11 @@ pub(super) struct Context<'c> {
     /// Whether TLS is spoken.
     tls: bool,
     /// How variables come about, by name.
-    definitions: &'c BTreeMap<Vec<u8>, String>,
+    pub(super) definitions: &'c BTreeMap<Vec<u8>, String>,
     /// The locations that can be asked by name only.
     named: BTreeMap<&'c [u8], &'c Directive>,
     /// All that the server says, for what is decided anew.
-    all: String,
+    pub(super) all: String,
 }
 
 /// Whether a directive is read as part of a [`Scope`].
@@ -105,38 +105,6 @@ impl Scope {
             }
         }
     }
-}
-
-/// How each variable comes about that some directive of a configuration sets: two conditions on it are the same only if that
-/// is the same as well.
-pub(super) fn definitions<'d>(list: impl Iterator<Item = &'d Directive>) -> BTreeMap<Vec<u8>, String> {
-    let mut out: BTreeMap<Vec<u8>, Vec<String>> = BTreeMap::new();
-    let mut stack: Vec<&Directive> = list.collect();
-    while let Some(directive) = stack.pop() {
-        let names: Vec<&[u8]> = match &directive.name[..] {
-            b"set" | b"js_set" | b"perl_set" | b"set_by_lua" | b"set_random" => vec![directive.first()],
-            b"map" | b"geo" | b"split_clients" | b"keyval" | b"geoip_country" => {
-                directive.words.iter().rev().take(1).map(|word| &word.text[..]).collect()
-            }
-            _ => Vec::new(),
-        };
-        for name in names {
-            let Some(name) = name.strip_prefix(b"$") else { continue };
-            let inner = block(directive).iter().map(|d| format!("{} {}", escape(&d.name), d.said()));
-            let text =
-                format!("{} {} {}", escape(&directive.name), directive.said(), inner.collect::<Vec<_>>().join("; "));
-            out.entry(name.to_vec()).or_default().push(text.trim_end().to_owned());
-        }
-        if !directive.is("map") && !directive.is("geo") && !directive.is("split_clients") {
-            stack.extend(block(directive));
-        }
-    }
-    out.into_iter()
-        .map(|(name, mut texts)| {
-            texts.sort();
-            (name, texts.join("; "))
-        })
-        .collect()
 }
 
 impl Lowering<'_, '_> {
@@ -210,9 +178,26 @@ impl Lowering<'_, '_> {
             let condition = self.asked_if(branch, cx);
             out.extend(under(&condition, self.content(content, &scope, cx, location.head, 0)));
         }
-        match list.iter().find(|directive| is_content(&directive.name)) {
-            Some(content) => out.extend(self.content(content, &scope, cx, location.head, 0)),
-            None => out.extend(self.files(&scope, cx, location.head, 0)),
+        let contents: Vec<&Directive> = list.iter().filter(|directive| is_content(&directive.name)).collect();
+        match contents[..] {
+            [] => out.extend(self.files(&scope, cx, location.head, 0)),
+            [content] => out.extend(self.content(content, &scope, cx, location.head, 0)),
+            [one, other] if one.is("try_files") != other.is("try_files") => {
+                // Files that are there are handed to the other.
+                let other = if one.is("try_files") { other } else { one };
+                let answer = self.content(other, &scope, cx, location.head, 0).pop();
+                let mut tried = self.files(&scope, cx, location.head, 0);
+                if let (Some(there), Some(Piece { condition: _, outcome, at })) = (tried.first_mut(), answer) {
+                    (there.outcome, there.at) = (outcome, at);
+                }
+                out.extend(tried);
+            }
+            [first, ..] => {
+                // How they work together is not known; whether they are the same is.
+                let said = contents.iter().map(|d| format!("{} {}", escape(&d.name), known(d.said().as_bytes(), cx)));
+                let outcome = Outcome::Computed(said.collect::<Vec<_>>().join("; "));
+                out.push(Piece { condition: Condition::Always, outcome, at: first.span });
+            }
         }
         out
     }
@@ -224,7 +209,7 @@ impl Lowering<'_, '_> {
         for directive in list {
             match &directive.name[..] {
                 b"return" => {
-                    let outcome = self.returned(directive);
+                    let outcome = returned(directive, cx);
                     let condition = going.clone();
                     out.push(Piece { condition, outcome, at: directive.span });
                     if going == Condition::Always {
@@ -258,17 +243,6 @@ impl Lowering<'_, '_> {
         (out, false)
     }
 
-    fn returned(&mut self, directive: &Directive) -> Outcome {
-        let said = directive.said();
-        match directive.first() {
-            b"200" | b"204" | b"201" | b"202" => Outcome::Answered(format!("return {said}")),
-            b"301" | b"302" | b"303" | b"307" | b"308" => Outcome::Answered(format!("redirect {said}")),
-            code if code.iter().all(u8::is_ascii_digit) && code.len() == 3 && code[0] >= b'4' => Outcome::Refused(said),
-            code if code.iter().all(u8::is_ascii_digit) => Outcome::Answered(format!("return {said}")),
-            _ => Outcome::Answered(format!("redirect {said}")),
-        }
-    }
-
     /// A redirect, or another path with which a location is looked for anew; `None`: the location stays.
     fn rewritten(&mut self, directive: &Directive, cx: &Context<'_>, of_server: bool) -> Option<Piece> {
         let [expression, to, rest @ ..] = &directive.words[..] else {
@@ -278,8 +252,8 @@ impl Lowering<'_, '_> {
         let flag = rest.first().map_or(&b""[..], |word| &word.text);
         let away = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|start| to.text.starts_with(start));
         let outcome = match flag {
-            b"redirect" | b"permanent" => Outcome::Answered(format!("redirect to {}", escape(&to.text))),
-            _ if away => Outcome::Answered(format!("redirect to {}", escape(&to.text))),
+            b"redirect" | b"permanent" => Outcome::Answered(format!("redirect to {}", known(&to.text, cx))),
+            _ if away => Outcome::Answered(format!("redirect to {}", known(&to.text, cx))),
             b"break" if !of_server => return None,
             b"last" | b"break" | b"" => Outcome::Computed(anew(&escape(&to.text), cx)),
             other => {
@@ -510,6 +484,18 @@ impl Lowering<'_, '_> {
     }
 }
 
+fn returned(directive: &Directive, cx: &Context<'_>) -> Outcome {
+    let said = directive.said();
+    let said = format!("{said}{}", variables(&said, cx));
+    match directive.first() {
+        b"200" | b"204" | b"201" | b"202" => Outcome::Answered(format!("return {said}")),
+        b"301" | b"302" | b"303" | b"307" | b"308" => Outcome::Answered(format!("redirect {said}")),
+        code if code.iter().all(u8::is_ascii_digit) && code.len() == 3 && code[0] >= b'4' => Outcome::Refused(said),
+        code if code.iter().all(u8::is_ascii_digit) => Outcome::Answered(format!("return {said}")),
+        _ => Outcome::Answered(format!("redirect {said}")),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
     Is,
@@ -522,53 +508,6 @@ const METHODS: &[&[u8]] = &[
     b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"MKCOL", b"COPY", b"MOVE", b"OPTIONS", b"PROPFIND", b"PROPPATCH", b"LOCK",
     b"UNLOCK", b"PATCH",
 ];
-
-/// What another path leads to: it depends on all that the server says, which so belongs to the text.
-fn anew(path: &str, cx: &Context<'_>) -> String {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in cx.all.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    format!("{path} in the same server ({:06x})", hash & 0xff_ffff)
-}
-
-/// A variable, and how it comes about.
-fn known(variable: &[u8], cx: &Context<'_>) -> String {
-    let shown = escape(variable);
-    let names = variables(&shown, cx);
-    format!("{shown}{names}")
-}
-
-/// How the variables in a text come about, where that is said.
-fn variables(text: &str, cx: &Context<'_>) -> String {
-    let mut out = String::new();
-    for part in text.split('$').skip(1) {
-        let name: String =
-            part.trim_start_matches('{').chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        if let Some(definition) = cx.definitions.get(name.as_bytes()) {
-            out.push_str(&format!(" ({definition})"));
-        }
-    }
-    out
-}
-
-/// Everything that a block says, in one text.
-fn everything(list: &[Directive], out: &mut String) {
-    for directive in list {
-        if words::inert(&directive.name).is_some() && !directive.is("set") {
-            continue;
-        }
-        out.push_str(&escape(&directive.name));
-        out.push(' ');
-        out.push_str(&directive.said());
-        if let Some(block) = &directive.block {
-            out.push('{');
-            everything(block, out);
-            out.push('}');
-        }
-        out.push(';');
-    }
-}
 
 /// Whether a directive says who answers.
 fn is_content(name: &[u8]) -> bool {

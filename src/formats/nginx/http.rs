@@ -37,7 +37,7 @@ impl Lowering<'_, '_> {
                 _ => {}
             }
         }
-        let definitions = super::handlers::definitions(http.iter().copied());
+        let definitions = super::variables::definitions(http.iter().copied());
         let own: Vec<Directive> =
             http.iter().filter(|d| !d.is("server") && !d.is("upstream")).map(|d| (*d).clone()).collect();
         scope.enter(self, &own);
@@ -116,6 +116,8 @@ impl Lowering<'_, '_> {
         settings.sort();
         settings.dedup();
         let mut said: Vec<String> = socket.iter().flat_map(|(_, listen)| listen.settings.iter().cloned()).collect();
+        // What is shown, or asked, where a request fails.
+        said.extend(socket.iter().flat_map(|(number, _)| pages_of_errors(block(servers[*number]))));
         said.sort();
         said.dedup();
         let tls = tls.then(|| Tls { certificates, settings: settings.join("; ") });
@@ -240,6 +242,12 @@ impl Lowering<'_, '_> {
         };
         Some((address, Some(ports)))
     }
+}
+
+/// The directives `error_page` of a server and its locations, as they read.
+fn pages_of_errors(list: &[Directive]) -> Vec<String> {
+    let own = called(list, "error_page").map(|directive| format!("error_page {};", directive.said()));
+    own.chain(list.iter().flat_map(|directive| pages_of_errors(block(directive)))).collect()
 }
 
 /// What stands in the braces.

@@ -13,6 +13,7 @@ mod parse;
 mod stream;
 mod syntax;
 mod upstreams;
+mod variables;
 mod words;
 
 use super::account::Account;

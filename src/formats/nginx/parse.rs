@@ -109,6 +109,7 @@ impl Parser<'_> {
 
     /// A block of code in another language, as a directive with a block of nothing.
     fn code(&mut self, mut directive: Directive) -> Result<Found, Refused> {
+        let start = self.at;
         let mut depth = 1_usize;
         while let Some(byte) = self.text.get(self.at) {
             self.at += 1;
@@ -120,6 +121,9 @@ impl Parser<'_> {
             if depth == 0 {
                 directive.span.end = offset(self.at);
                 directive.block = Some(Vec::new());
+                // What the code does is not known; whether it is the same code is.
+                let text = format!("code {}", super::syntax::digest(&self.text[start..self.at])).into_bytes();
+                directive.words.push(Word { text, span: self.span(start, self.at) });
                 return Ok(Found::Directive(directive, End::Semicolon));
             }
         }

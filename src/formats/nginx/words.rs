@@ -216,7 +216,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("lua_shared_dict", "code in another language"),
     ("lua_ssl", "code in another language"),
     ("load_module", "what other directives may be there"),
-    ("error_page", "pages of errors"),
+    ("error_page", "pages of errors: part of the settings of the listener"),
     ("set", "a variable; where it decides it is not known"),
     ("ssl_session", "how TLS is spoken"),
     ("ssl_buffer_size", "how TLS is spoken"),
