@@ -317,6 +317,27 @@ fn change(old: &str, new: &str) -> ChangeKind {
 }
 
 #[test]
+fn what_leads_to_itself_ends() {
+    let reasons = |text: &str| -> Vec<String> {
+        read(text, &mut Store::default()).gaps().iter().map(|gap| gap.reason.clone()).collect()
+    };
+    let mut store = Store::default();
+    let circle = "http { server { listen 8080; location / { try_files $uri @a; } \
+                  location @a { try_files $uri @b; } location @b { try_files $uri @a; } } }";
+    let snapshot = read(circle, &mut store);
+    let listener = configuration(&snapshot).listeners.first().expect("the listener");
+    let last = listener.routes.iter().map(|route| &route.outcome).chain([&listener.otherwise]);
+    let refused = |outcome: &&Outcome| **outcome == Outcome::Refused("500: locations lead to one another".to_owned());
+    assert!(last.filter(refused).count() > 0, "{listener:?}");
+    let twice = (0..40).fold("# configuration file /n:\ninclude f0; http { server { } }\n".to_owned(), |text, n| {
+        text + &format!("# configuration file /f{n}:\ninclude f{0}; include f{0};\n", n + 1)
+    });
+    assert!(!reasons(&twice).is_empty());
+    assert!(!reasons("# configuration file /n:\ninclude n; include n;\nhttp { server { } }\n").is_empty());
+    assert!(!reasons("http { server { location / { try_files @a; } } }").is_empty());
+}
+
+#[test]
 fn what_is_behind_a_variable_or_a_page_is_no_equal() {
     let server = |text: &str| format!("http {{ map $http_x $m {{ default 0; a 1; }} server {{ listen 80; {text} }} }}");
     let old = "set $b one; if ($http_x ~ x) { set $c 1; } if ($c = 1) { return 403; } if ($m) { return 404; } \

@@ -20,6 +20,9 @@ pub(super) struct Piece {
     pub(super) at: Span,
 }
 
+/// How many times nginx goes on to another location before it gives up (`NGX_HTTP_MAX_URI_CHANGES`).
+const MOST_NAMED: usize = 10;
+
 /// What a block inherits from those around it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
@@ -35,6 +38,8 @@ pub(super) struct Scope {
     files: String,
     /// Which files stand for a folder.
     tries: Option<Directive>,
+    /// How many locations were asked by name on the way here.
+    named: usize,
 }
 
 /// What the whole of a server says.
@@ -126,7 +131,7 @@ impl Lowering<'_, '_> {
         if !ended {
             out.extend(self.locations(list, &scope, &cx));
             out.extend(self.access(&scope, None));
-            out.extend(self.files(&scope, &cx, server.head, 0));
+            out.extend(self.files(&scope, &cx, server.head));
         }
         for directive in list {
             match &directive.name[..] {
@@ -176,17 +181,17 @@ impl Lowering<'_, '_> {
         for branch in called(list, "if").rev() {
             let Some(content) = block(branch).iter().find(|directive| is_content(&directive.name)) else { continue };
             let condition = self.asked_if(branch, cx);
-            out.extend(under(&condition, self.content(content, &scope, cx, location.head, 0)));
+            out.extend(under(&condition, self.content(content, &scope, cx, location.head)));
         }
         let contents: Vec<&Directive> = list.iter().filter(|directive| is_content(&directive.name)).collect();
         match contents[..] {
-            [] => out.extend(self.files(&scope, cx, location.head, 0)),
-            [content] => out.extend(self.content(content, &scope, cx, location.head, 0)),
+            [] => out.extend(self.files(&scope, cx, location.head)),
+            [content] => out.extend(self.content(content, &scope, cx, location.head)),
             [one, other] if one.is("try_files") != other.is("try_files") => {
                 // Files that are there are handed to the other.
                 let other = if one.is("try_files") { other } else { one };
-                let answer = self.content(other, &scope, cx, location.head, 0).pop();
-                let mut tried = self.files(&scope, cx, location.head, 0);
+                let answer = self.content(other, &scope, cx, location.head).pop();
+                let mut tried = self.files(&scope, cx, location.head);
                 if let (Some(there), Some(Piece { condition: _, outcome, at })) = (tried.first_mut(), answer) {
                     (there.outcome, there.at) = (outcome, at);
                 }
@@ -416,11 +421,11 @@ impl Lowering<'_, '_> {
     }
 
     /// Who answers.
-    fn content(&mut self, content: &Directive, scope: &Scope, cx: &Context<'_>, at: Span, depth: usize) -> Vec<Piece> {
+    fn content(&mut self, content: &Directive, scope: &Scope, cx: &Context<'_>, at: Span) -> Vec<Piece> {
         let written = escape(content.first());
         let piece = |outcome| vec![Piece { condition: Condition::Always, outcome, at: content.span }];
         match &content.name[..] {
-            b"try_files" => self.files(scope, cx, at, depth),
+            b"try_files" => self.files(scope, cx, at),
             b"empty_gif" | b"stub_status" | b"status" | b"api" | b"flv" | b"mp4" | b"hls" | b"dav_methods" => {
                 piece(Outcome::Answered(escape(&content.name)))
             }
@@ -450,7 +455,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Files, and what is asked where there is none.
-    fn files(&mut self, scope: &Scope, cx: &Context<'_>, at: Span, depth: usize) -> Vec<Piece> {
+    fn files(&mut self, scope: &Scope, cx: &Context<'_>, at: Span) -> Vec<Piece> {
         let shown = if scope.files.is_empty() { "files".to_owned() } else { format!("files: {}", scope.files) };
         let Some(tries) = &scope.tries else {
             return vec![Piece { condition: Condition::Always, outcome: Outcome::Answered(shown), at }];
@@ -461,12 +466,13 @@ impl Lowering<'_, '_> {
         let mut out =
             vec![Piece { condition: Condition::Opaque(there), outcome: Outcome::Answered(shown), at: tries.span }];
         let fallback = match cx.named.get(&last.text[..]) {
-            Some(location) if depth < 10 => {
-                let scope = Scope { tries: None, ..scope.clone() };
-                let inner = self.handler_at(location, &scope, cx, depth + 1);
-                return out.into_iter().chain(inner).collect();
+            Some(location) if scope.named < MOST_NAMED => {
+                let scope = Scope { tries: None, named: scope.named + 1, ..scope.clone() };
+                out.extend(self.handler(location, &scope, cx));
+                return out;
             }
-            _ => match &last.text[..] {
+            Some(_) => Outcome::Refused("500: locations lead to one another".to_owned()),
+            None => match &last.text[..] {
                 [b'=', code @ ..] => Outcome::Refused(escape(code)),
                 [b'@', ..] => {
                     self.undefined("location", &escape(&last.text), last.span);
@@ -477,10 +483,6 @@ impl Lowering<'_, '_> {
         };
         out.push(Piece { condition: Condition::Always, outcome: fallback, at: tries.span });
         out
-    }
-
-    fn handler_at(&mut self, location: &Directive, scope: &Scope, cx: &Context<'_>, depth: usize) -> Vec<Piece> {
-        if depth > 8 { Vec::new() } else { self.handler(location, scope, cx) }
     }
 }
 

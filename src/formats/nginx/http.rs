@@ -30,12 +30,8 @@ struct Listen {
 impl Lowering<'_, '_> {
     pub(super) fn http(&mut self, http: &[&Directive]) {
         let mut scope = Scope::default();
-        for directive in http {
-            match &directive.name[..] {
-                b"upstream" => self.upstream(directive),
-                b"server" => {}
-                _ => {}
-            }
+        for directive in http.iter().filter(|directive| directive.is("upstream")) {
+            self.upstream(directive);
         }
         let definitions = super::variables::definitions(http.iter().copied());
         let own: Vec<Directive> =

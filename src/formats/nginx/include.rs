@@ -1,6 +1,7 @@
 //! Which files a file includes. Names are relative to the folder of the main file; those with a pattern may lead to nothing,
 //! and are read in the order of their names (nginx.org, `include`; `ngx_conf_include`).
 
+use super::Part;
 use super::parse::parse;
 use super::syntax::Directive;
 use crate::formats::Include;
@@ -16,7 +17,7 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     let mut scratch = SourceMap::default();
     let Ok(source) = scratch.add(b"", Vec::new()) else { return Vec::new() };
     let mut found: Vec<Include> = Vec::new();
-    if let Ok((directives, _)) = parse(source, text) {
+    if let Ok((directives, _)) = parse(source, text, 0) {
         visit(&directives, &mut |name| {
             if found.iter().all(|known| known.name != name) {
                 found.push(Include {
@@ -63,12 +64,12 @@ fn places(main: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
     places
 }
 
-/// The names in the text of each file of `nginx -T`, and what they are read from.
-pub(super) fn in_dump<'p>(name: &[u8], main: &[u8], parts: &'p [(Vec<u8>, Vec<Directive>)]) -> Vec<&'p [Directive]> {
+/// The files of `nginx -T` that a name leads to, in the order in which they are read.
+pub(super) fn in_dump<'p>(name: &[u8], main: &[u8], parts: &'p [Part]) -> Vec<&'p Part> {
     let folder = folder_of(main);
     let full = if name.starts_with(b"/") { name.to_vec() } else { [folder, b"/", name].concat() };
-    let mut found: Vec<&(Vec<u8>, Vec<Directive>)> =
+    let mut found: Vec<&Part> =
         parts.iter().filter(|(path, _)| crate::formats::glob::matches(&full, path, is_pattern(&full))).collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
-    found.into_iter().map(|(_, directives)| directives.as_slice()).collect()
+    found
 }

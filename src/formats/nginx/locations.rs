@@ -29,9 +29,20 @@ enum Kind {
 }
 
 impl<'d> Lowering<'_, '_> {
-    /// What becomes of requests at the locations of one level. What none of them handles is left over.
+    /// What becomes of requests at the locations of a server.
     pub(super) fn locations(&mut self, list: &'d [Directive], scope: &Scope, cx: &Context<'_>) -> Vec<Piece> {
-        let places = self.places(list, None);
+        self.level(list, None, scope, cx)
+    }
+
+    /// The same for one level. What none of its locations handles is left over.
+    fn level(
+        &mut self,
+        list: &'d [Directive],
+        within: Option<&Place<'d>>,
+        scope: &Scope,
+        cx: &Context<'_>,
+    ) -> Vec<Piece> {
+        let places = self.places(list, within);
         let mut out = self.early(&places, scope, cx);
         out.extend(self.late(&places, scope, cx));
         out
@@ -143,10 +154,7 @@ impl<'d> Lowering<'_, '_> {
             let inner = block(place.directive);
             if inner.iter().any(|directive| directive.is("location")) {
                 let scope = scope.inside(self, inner);
-                let nested = self.places(inner, Some(place));
-                let mut all = self.early(&nested, &scope, cx);
-                all.extend(self.late(&nested, &scope, cx));
-                out.extend(under(&condition, all));
+                out.extend(under(&condition, self.level(inner, Some(place), &scope, cx)));
             }
             out.extend(under(&condition, self.handler(place.directive, scope, cx)));
         }

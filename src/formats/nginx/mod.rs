@@ -66,7 +66,7 @@ fn parsed(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Dire
         return None;
     }
     account.claim(whole, Disposition::Modelled);
-    match parse::parse(file, text) {
+    match parse::parse(file, text, 0) {
         Ok((directives, comments)) => {
             for comment in comments {
                 account.claim(comment, Disposition::Inert("comment"));
@@ -102,10 +102,7 @@ fn dumped(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Dire
     account.claim(whole, Disposition::Modelled);
     let mut parts = Vec::new();
     for (name, range) in dump::parts(text) {
-        // The rest of the text is blanked out, so that places stay what they are.
-        let mut alone = vec![b' '; range.start];
-        alone.extend(&text[range]);
-        match parse::parse(file, &alone) {
+        match parse::parse(file, &text[..range.end], range.start) {
             Ok((directives, comments)) => {
                 for comment in comments {
                     account.claim(comment, Disposition::Inert("comment"));
@@ -116,9 +113,8 @@ fn dumped(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Dire
             Err(parse::Refused { at, reason }) => account.gap(at, format!("nginx refuses it: {reason}")),
         }
     }
-    let (main, first) = parts.first()?.clone();
-    let mut depth = 0;
-    Some(inlined(first, &main, &parts, account, &mut depth))
+    let (main, first) = parts.first()?;
+    Some(Dump { main, parts: &parts, account, within: vec![main], read: 0 }.expand(first))
 }
 
 /// How many files may be in one another.
@@ -126,35 +122,48 @@ const DEEPEST: usize = 30;
 /// How many directives includes may bring in all.
 const MOST: usize = 2_000_000;
 
-fn inlined(
-    directives: Vec<Directive>,
-    main: &[u8],
-    parts: &[(Vec<u8>, Vec<Directive>)],
-    account: &mut Account,
-    depth: &mut usize,
-) -> Vec<Directive> {
-    let mut out = Vec::new();
-    for mut directive in directives {
-        if directive.is("include") && !is_data(directive.first()) {
-            let found = include::in_dump(directive.first(), main, parts);
-            if found.is_empty() && !super::places::is_pattern(directive.first()) {
-                account.gap(directive.span, "the file that it includes is not in the dump");
+/// A file of `nginx -T`: its name and its directives.
+type Part = (Vec<u8>, Vec<Directive>);
+
+struct Dump<'a> {
+    main: &'a [u8],
+    parts: &'a [Part],
+    account: &'a mut Account,
+    within: Vec<&'a [u8]>,
+    read: usize,
+}
+
+impl Dump<'_> {
+    /// Directives with those of included files in their places.
+    fn expand(&mut self, directives: &[Directive]) -> Vec<Directive> {
+        let mut out = Vec::new();
+        for directive in directives {
+            if directive.is("include") && !is_data(directive.first()) {
+                self.include(directive, &mut out);
+            } else {
+                let block = directive.block.as_ref().map(|block| self.expand(block));
+                out.push(Directive { block, ..directive.clone() });
             }
-            if *depth >= DEEPEST {
-                account.gap(directive.span, "files include one another too deep");
-                continue;
-            }
-            *depth += 1;
-            for list in found {
-                out.extend(inlined(list.to_vec(), main, parts, account, depth));
-            }
-            *depth -= 1;
-            continue;
         }
-        directive.block = directive.block.map(|block| inlined(block, main, parts, account, depth));
-        out.push(directive);
+        out
     }
-    out
+
+    fn include(&mut self, directive: &Directive, out: &mut Vec<Directive>) {
+        let found = include::in_dump(directive.first(), self.main, self.parts);
+        if found.is_empty() && !super::places::is_pattern(directive.first()) {
+            self.account.gap(directive.span, "the file that it includes is not in the dump");
+        }
+        for (name, directives) in found {
+            self.read += directives.len() + 1;
+            if self.within.contains(&name.as_slice()) || self.within.len() > DEEPEST || self.read > MOST {
+                self.account.gap(directive.span, "it includes itself, or files are too deep in one another, or too many");
+                return;
+            }
+            self.within.push(name);
+            out.extend(self.expand(directives));
+            self.within.pop();
+        }
+    }
 }
 
 /// Names of files that nginx includes and that hold nothing but types.

@@ -13,9 +13,9 @@ pub(super) struct Refused {
 /// How deep blocks may be in one another.
 const DEEPEST: usize = 60;
 
-/// The directives of a text, and where its comments are.
-pub(super) fn parse(source: SourceId, text: &[u8]) -> Result<(Vec<Directive>, Vec<Span>), Refused> {
-    let mut parser = Parser { source, text, at: 0, comments: Vec::new() };
+/// The directives of a text from some byte on, and where its comments are.
+pub(super) fn parse(source: SourceId, text: &[u8], from: usize) -> Result<(Vec<Directive>, Vec<Span>), Refused> {
+    let mut parser = Parser { source, text, at: from, comments: Vec::new() };
     let mut open: Vec<(Directive, Vec<Directive>)> = Vec::new();
     let mut list: Vec<Directive> = Vec::new();
     loop {

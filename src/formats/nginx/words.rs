@@ -46,6 +46,7 @@ const WORDS: &[(&str, usize, usize)] = &[
     ("allow", 1, 1),
     ("deny", 1, 1),
     ("satisfy", 1, 1),
+    ("try_files", 2, usize::MAX),
     ("root", 1, 1),
     ("alias", 1, 1),
     ("auth_basic", 1, 1),
