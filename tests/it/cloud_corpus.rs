@@ -95,7 +95,7 @@ impl std::fmt::Display for Table {
 }
 
 /// The most frequent first.
-fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, usize>) -> String {
+pub(crate) fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, usize>) -> String {
     let mut all: Vec<(&K, &usize)> = counts.iter().collect();
     all.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let mut out = all.iter().map(|(_, count)| **count).sum::<usize>().to_string();

@@ -2,11 +2,11 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
+use crate::cloud_corpus::listed;
 use portcullis::formats::{self, Disposition, Input};
 use portcullis::model::{Configuration, Store};
 use portcullis::text::SourceMap;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The folders of the corpus, one a source, and the manifests in them.
@@ -88,17 +88,6 @@ impl std::fmt::Display for Table {
         writeln!(f, "not in the model: {}", listed(inert))?;
         writeln!(f, "gaps: {}", listed(gaps))
     }
-}
-
-/// The most frequent first.
-fn listed<K: std::fmt::Display>(counts: &BTreeMap<K, usize>) -> String {
-    let mut all: Vec<(&K, &usize)> = counts.iter().collect();
-    all.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let mut out = all.iter().map(|(_, count)| **count).sum::<usize>().to_string();
-    for (what, count) in all.iter().take(40) {
-        write!(out, "\n  {count:>6} {what}").expect("writing to a String");
-    }
-    out
 }
 
 /// Those with gaps are of Cilium, of networks beside that of the pods, or examples that the API server refuses.

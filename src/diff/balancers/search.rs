@@ -297,6 +297,10 @@ impl<'c> Search<'_, 'c> {
             let mut work = 0;
             let next = reduced.each_ref().map(|list| list.given(&holds, &number, &mut work));
             self.work += work;
+            let [base, head] = &next;
+            if self.equal(base, head) {
+                continue;
+            }
             set(&mut self.witness, &witness);
             self.known.push(self.describe(subject, tests, &holds, &witness));
             self.decide(&next);
@@ -311,7 +315,8 @@ impl<'c> Search<'_, 'c> {
             let Some(id) = tests.get(*number as usize) else { continue };
             match self.store.get_test(*id) {
                 Test::Text(_, patterns) => {
-                    let matching = patterns.iter().filter(|pattern| pattern.matches(witness));
+                    // The only one matches, since the test holds; to ask it may cost more than the rest.
+                    let matching = patterns.iter().filter(|pattern| patterns.len() == 1 || pattern.matches(witness));
                     if let Some(pattern) = matching.min_by_key(|pattern| !pattern.is_exact()) {
                         if pattern.is_exact() {
                             parts = vec![pattern.to_string()];
