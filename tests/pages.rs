@@ -174,7 +174,7 @@ impl Example<'_> {
             policy: &policy,
             proposal: &proposal,
             plan: &plan,
-            facts: &Facts { authors },
+            facts: &Facts { authors, ..Facts::default() },
             sources: &sources,
         };
         let findings = checks::run(&checks, &cx);

@@ -8,7 +8,7 @@ use crate::decision::{
     Case, Cause, Decision, Doubt, FeedOrigin, LocationSide, Origin, PolicyOrigin, PublicationReport, decide,
 };
 use crate::diff::{self, Change, Difference};
-use crate::facts::Facts;
+use crate::facts::{Facts, Reviewed};
 use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
@@ -59,7 +59,7 @@ pub(super) fn judge(sides: &Sides, path: &PolicyPath, plan: Option<&PlanFile>, p
             progress.stage("comparing");
             let difference = diff::compare(&change);
             progress.stage("checking");
-            let facts = Facts { authors: sides.authors.clone() };
+            let facts = Facts { authors: sides.authors.clone(), reviewed: Reviewed::Unasked };
             let context = Context {
                 change: &change,
                 difference: &difference,

@@ -1,15 +1,19 @@
-//! What is true outside the configuration: who made the change. Every fact may be unknown, and what is unknown never
+//! What is true outside the configuration: who made the change, and who approved it. Every fact may be unknown, and what is unknown never
 //! helps a pass.
 
 mod clock;
+mod review;
 
 pub use clock::{Age, age, show_age};
+pub use review::{Account, AccountKind, CoAuthor, Commit, PullRequest, Review, ReviewState, Reviewed, Role};
 
 /// The facts of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// The accounts that made the change (authors and committers); `None`: it is not known who did.
     pub authors: Option<Vec<String>>,
+    /// What was said of the change.
+    pub reviewed: Reviewed,
 }
 
 impl Facts {

@@ -190,7 +190,7 @@ fn who_made_a_change_matters_only_where_all_of_them_are_known() {
     let (base, head) = (rules(&[ESTABLISHED, API]), rules(&[ESTABLISHED]));
     let by = |authors: Option<&[&str]>| {
         let authors = authors.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        judge(text, &[("edge.rules", &base)], &[("edge.rules", &head)], Facts { authors }).len()
+        judge(text, &[("edge.rules", &base)], &[("edge.rules", &head)], Facts { authors, ..Facts::default() }).len()
     };
     assert_eq!([by(None), by(Some(&[])), by(Some(&["renovate"])), by(Some(&["alice", "renovate"]))], [1, 1, 1, 1]);
     assert_eq!(by(Some(&["alice"])), 0);

@@ -36,7 +36,7 @@ fn judge(policy: &str, base: &str, head: &str, doubts: Vec<Doubt>) -> (Decision,
     let plan = policy.plan(&[(b"edge.rules", base)], &[(b"edge.rules", head)]);
     let change = read_both(base, head, &sources);
     let difference = diff::compare(&change);
-    let (proposal, facts) = (Proposal::Unchanged, Facts { authors: Some(vec!["alice".into()]) });
+    let (proposal, facts) = (Proposal::Unchanged, Facts { authors: Some(vec!["alice".into()]), ..Facts::default() });
     let configured = checks::configure(&policy).expect("checks");
     let (change, difference) = (&change, &difference);
     let cx = Context {
