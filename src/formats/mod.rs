@@ -6,6 +6,7 @@
 mod account;
 mod balancers;
 mod cloud;
+mod code;
 mod data;
 mod describe;
 mod glob;

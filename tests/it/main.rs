@@ -5,6 +5,7 @@ mod blessed;
 mod checks;
 mod cli;
 mod cloud_corpus;
+mod code_files;
 mod corpus;
 mod evasions;
 mod feeds;

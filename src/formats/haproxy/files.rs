@@ -1,10 +1,12 @@
-//! Files of patterns and maps that a configuration names.
+//! Files that a configuration names: of patterns and maps, which are read, and those of which only is known whether they are
+//! the same: code, pages of errors, lists of certificates.
 
 use super::ask::Lines;
-use super::lex::{Environment, line};
+use super::lex::{Environment, Line, Word, line};
 use super::samples::in_format;
 use super::sections::Section;
 use crate::formats::account::Account;
+use crate::formats::code::{self, Sort};
 use crate::formats::{Disposition, Include, Reading};
 use crate::text::{SourceId, Span, lines};
 use std::collections::HashMap;
@@ -16,14 +18,52 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     let Ok(source) = sources.add(b"", Vec::new()) else { return found };
     for (_, bytes) in lines(text) {
         let cut = line(source, 0, bytes, &Environment::default());
-        for (name, _) in named(&cut) {
-            if found.iter().all(|known| known.name != name.as_bytes()) {
-                let places = places(main.as_bytes(), name.as_bytes());
-                found.push(Include { name: name.into_bytes(), places, pattern: false });
+        for name in named(&cut).into_iter().chain(attached(&cut).map(|(word, _)| (word.text.clone(), word.at))) {
+            let include = code::named(main, name.0.as_bytes(), FOLDERS);
+            if found.iter().all(|known| known.name != include.name) {
+                found.push(include);
             }
         }
     }
+    found.extend(code::loads(main, text));
     found
+}
+
+/// What the folder of the main file is called on the host.
+const FOLDERS: &[&[u8]] = &[b"/etc/haproxy/", b"/usr/local/etc/haproxy/"];
+
+/// The files of a line that are not read: code, raw answers, states of servers, which certificate is for which name.
+fn attached(line: &Line) -> impl Iterator<Item = (&Word, Sort)> {
+    let first = if line.text(0) == "no" { 1 } else { 0 };
+    let number = line.words.len();
+    let rules = matches!(line.text(first), "http-request" | "http-response" | "http-after-response" | "http-error");
+    let of = move |at: usize| -> Option<Sort> {
+        let before = |n: usize| at.checked_sub(n).map_or("", |at| line.text(at));
+        let answer = Sort::Data("an answer as it is sent");
+        match (line.text(first), before(1)) {
+            // Arguments of the code may stand behind it.
+            ("lua-load", "lua-load") | ("lua-load-per-thread", "lua-load-per-thread") => Some(Sort::Code),
+            ("errorfile", _) if at == first + 2 => Some(answer),
+            ("server-state-file", "server-state-file") => Some(Sort::Data("the states of servers")),
+            ("bind", "crt-list") => Some(Sort::Data("which certificate is for which name")),
+            (_, "errorfile" | "file" | "lf-file") if rules => Some(answer),
+            (_, _) => None,
+        }
+    };
+    let words = (first + 1..number).filter_map(move |at| Some((line.words.get(at)?, of(at)?)));
+    words.filter(|(word, _)| !word.unknown)
+}
+
+/// Puts those files into the configuration, so that it is known whether they are the same.
+pub(super) fn attach(reading: &mut Reading<'_>, sections: &[Section], account: &mut Account) {
+    for entry in sections.iter().flat_map(|section| &section.entries) {
+        for (word, sort) in attached(&entry.line) {
+            // It holds nothing anywhere.
+            if word.text != "/dev/null" {
+                code::attach(reading, account, word.at.source, (word.text.as_bytes(), word.at), sort);
+            }
+        }
+    }
 }
 
 /// The files that a line names: behind `-f`, and of maps.
@@ -99,34 +139,6 @@ fn patterns(file: SourceId, text: &[u8], account: &mut Account) -> Lines {
         let end = text.find([' ', '\t']).unwrap_or(text.len());
         out.push((text[..end].to_owned(), text[end..].trim().to_owned()));
         account.claim(at, Disposition::Modelled);
-    }
-    out
-}
-
-/// Paths from the root of the side that a name may mean: HAProxy looks from where it is started.
-fn places(main: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
-    let mut roots: Vec<&[u8]> = vec![main.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |at| &main[..at])];
-    while let Some(slash) = roots.last().and_then(|root| root.iter().rposition(|byte| *byte == b'/')) {
-        roots.push(&main[..slash]);
-    }
-    if !roots.contains(&&b""[..]) {
-        roots.push(b"");
-    }
-    let mut out: Vec<Vec<u8>> = Vec::new();
-    for root in roots {
-        let mut parts: Vec<&[u8]> = root.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
-        let mut outside = false;
-        for part in name.split(|byte| *byte == b'/') {
-            match part {
-                b"" | b"." => {}
-                b".." => outside |= parts.pop().is_none(),
-                part => parts.push(part),
-            }
-        }
-        let path = parts.join(&b'/');
-        if !outside && !out.contains(&path) {
-            out.push(path);
-        }
     }
     out
 }

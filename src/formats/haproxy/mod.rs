@@ -42,7 +42,7 @@ impl Format for Haproxy {
     }
 
     fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
-        if recognises(text) { files::names(main, text) } else { Vec::new() }
+        files::names(main, text)
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
@@ -54,6 +54,7 @@ impl Format for Haproxy {
             }
         }
         let files = files::read(reading, &sections, &mut account);
+        files::attach(reading, &sections, &mut account);
         let (mut proxies, mut undefined) = (Vec::new(), Vec::new());
         let mut defaults = Defaults::default();
         for section in &sections {

@@ -18,13 +18,13 @@ pub(super) fn span(line: &Line) -> Option<Span> {
     place(line).and_then(|(at, _)| line.words.get(at)).map(|word| word.at)
 }
 
-/// The line with a mark for its password, which is another one for most other passwords and tells too little to guess it.
+/// The line with a mark for its password, which is another one for every other password that somebody could find.
 pub(super) fn shown(line: &Line) -> Option<String> {
     let (at, open) = place(line)?;
     let mut words = line.words.clone();
     let word = words.get_mut(at)?;
     let digest = Sha256::digest(word.text.as_bytes());
     let (before, _) = word.text.split_at_checked(open)?;
-    word.text = format!("{before}******#{}", hex(digest.get(..2)?));
+    word.text = format!("{before}******#{}", hex(digest.get(..8)?));
     Some(joined(&words))
 }

@@ -32,6 +32,8 @@ pub(super) struct Scope {
     real_ip: Option<String>,
     /// Whose credentials are asked for.
     credentials: Option<(String, Span)>,
+    /// Which users there are.
+    users: String,
     /// Whether one of address and credentials is enough.
     any: bool,
     /// Where files are.
@@ -102,6 +104,9 @@ impl Scope {
                 b"auth_basic" | b"auth_jwt" | b"auth_request" => {
                     self.credentials =
                         Some((format!("{} {}", escape(&directive.name), directive.said()), directive.span));
+                }
+                b"auth_basic_user_file" | b"auth_jwt_key_file" => {
+                    self.users = format!(", {} {}", escape(&directive.name), directive.said());
                 }
                 b"satisfy" => self.any = directive.first() == b"any",
                 b"root" | b"alias" => self.files = format!("{} {}", escape(&directive.name), directive.said()),
@@ -384,7 +389,7 @@ impl Lowering<'_, '_> {
             (condition, at.unwrap_or(*span))
         });
         let stranger = scope.credentials.as_ref().map(|(text, span)| {
-            let accepted = self.reading.store.opaque(&format!("the credentials are accepted: {text}"));
+            let accepted = self.reading.store.opaque(&format!("the credentials are accepted: {text}{}", scope.users));
             (Condition::Opaque(accepted).negated(), at.unwrap_or(*span))
         });
         let refused = |how: &str| Outcome::Refused(how.to_owned());

@@ -4,7 +4,7 @@
 use super::Part;
 use super::parse::parse;
 use super::syntax::Directive;
-use crate::formats::Include;
+use crate::formats::{Include, code};
 use crate::formats::places::{folder_of, is_pattern, joined, roots};
 use crate::text::SourceMap;
 
@@ -27,7 +27,9 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
                 });
             }
         });
+        super::code::names(main, &directives, &mut found);
     }
+    found.extend(code::loads(main, text));
     found
 }
 

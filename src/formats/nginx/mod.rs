@@ -3,6 +3,7 @@
 //!
 //! nginx.org, "How nginx processes a request", "Server names", and the reference of each module.
 
+mod code;
 mod dump;
 mod handlers;
 mod hosts;
@@ -41,18 +42,20 @@ impl Format for Nginx {
 
     fn read(&self, reading: &mut Reading<'_>) {
         let mut account = Account::default();
-        let mut lists: Vec<Vec<Directive>> = Vec::new();
+        let mut lists: Vec<(SourceId, Vec<Directive>)> = Vec::new();
         for file in reading.files() {
             let text = reading.text(*file);
             if dump::is_one(text) {
-                lists.extend(dumped(*file, text, &mut account));
+                lists.extend(dumped(*file, text, &mut account).map(|list| (*file, list)));
             } else if let Some(directives) = parsed(*file, text, &mut account) {
                 let mut files = Files { reading, account: &mut account, main: *file, within: vec![*file], read: 0 };
-                lists.push(files.expand(directives));
+                lists.push((*file, files.expand(directives)));
             }
         }
+        code::attach(reading, &mut account, &mut lists);
         let mut lowering = Lowering { reading, account: &mut account };
-        lowering.configuration(&lists);
+        lowering.configuration(lists.iter().map(|(_, list)| list));
+        reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         super::balancers::finish(reading);
         account.close(reading);
     }
@@ -250,7 +253,7 @@ struct Lowering<'a, 'r> {
 
 impl Lowering<'_, '_> {
     /// Each list is a main file, or pieces that main files include.
-    fn configuration(&mut self, lists: &[Vec<Directive>]) {
+    fn configuration<'d>(&mut self, lists: impl Iterator<Item = &'d Vec<Directive>>) {
         let mut http: Vec<&Directive> = Vec::new();
         let mut streams: Vec<&Directive> = Vec::new();
         for list in lists {

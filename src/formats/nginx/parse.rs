@@ -122,7 +122,7 @@ impl Parser<'_> {
                 directive.span.end = offset(self.at);
                 directive.block = Some(Vec::new());
                 // What the code does is not known; whether it is the same code is.
-                let text = format!("code {}", super::syntax::digest(&self.text[start..self.at])).into_bytes();
+                let text = format!("code {}", crate::formats::code::digest(&self.text[start..self.at])).into_bytes();
                 directive.words.push(Word { text, span: self.span(start, self.at) });
                 return Ok(Found::Directive(directive, End::Semicolon));
             }

@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::http::block;
 use super::syntax::{Directive, called};
+use super::variables;
 use crate::formats::balancers;
 use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Subject, Tls};
 use crate::net::{Pattern, Set};
@@ -22,12 +23,18 @@ impl Lowering<'_, '_> {
                 _ => self.other(directive),
             }
         }
+        let definitions = variables::definitions(stream.iter().copied());
         for server in stream.iter().filter(|directive| directive.is("server") && directive.block.is_some()) {
-            self.stream_server(server, &maps);
+            self.stream_server(server, &maps, &definitions);
         }
     }
 
-    fn stream_server(&mut self, server: &Directive, maps: &BTreeMap<&[u8], &Directive>) {
+    fn stream_server(
+        &mut self,
+        server: &Directive,
+        maps: &BTreeMap<&[u8], &Directive>,
+        definitions: &BTreeMap<Vec<u8>, String>,
+    ) {
         let list = block(server);
         let mut routes: Vec<Route> = Vec::new();
         let (mut ipv4, mut ipv6, mut denied_at) = (Set::empty(), Set::empty(), None);
@@ -52,22 +59,17 @@ impl Lowering<'_, '_> {
                             (Outcome::Backend(self.asked(&written, directive.span, 0)), Some(directive.span))
                         }
                         Some(map) if map.first() == b"$ssl_preread_server_name" => {
-                            let (mapped, last) = self.mapped(map);
+                            let (mapped, last) = self.mapped(map, definitions);
                             // Nobody looks at the handshake unless it is said: the name is empty then.
                             if called(list, "ssl_preread").any(|directive| directive.first() == b"on") {
                                 routes.extend(mapped);
                             }
                             (last, Some(directive.span))
                         }
-                        Some(map) => {
-                            let inner = block(map).iter().map(|d| format!("{} {}", escape(&d.name), d.said()));
-                            let inner: Vec<String> = inner.collect();
-                            (
-                                Outcome::Computed(format!("{written} ({}: {})", map.said(), inner.join("; "))),
-                                Some(directive.span),
-                            )
+                        Some(_) | None => {
+                            let names = variables::defined(&written, definitions);
+                            (Outcome::Computed(format!("{written}{names}")), Some(directive.span))
                         }
-                        None => (Outcome::Computed(written), Some(directive.span)),
                     };
                 }
                 b"return" => {
@@ -120,7 +122,7 @@ impl Lowering<'_, '_> {
 
     /// The routes of a map from the server name of the handshake (`ngx_stream_map_module`): texts first, then the longest
     /// names with an asterisk if it says `hostnames`, then expressions in order.
-    fn mapped(&mut self, map: &Directive) -> (Vec<Route>, Outcome) {
+    fn mapped(&mut self, map: &Directive, definitions: &BTreeMap<Vec<u8>, String>) -> (Vec<Route>, Outcome) {
         let hostnames = block(map).iter().any(|entry| entry.is("hostnames"));
         let (mut exact, mut leading, mut trailing, mut expressions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut last = Outcome::Refused("the map has no value for it".to_owned());
@@ -135,7 +137,8 @@ impl Lowering<'_, '_> {
             }
             let written = escape(entry.first());
             let outcome = if written.contains('$') {
-                Outcome::Computed(written)
+                let names = variables::defined(&written, definitions);
+                Outcome::Computed(format!("{written}{names}"))
             } else {
                 Outcome::Backend(self.asked(&written, entry.span, 0))
             };

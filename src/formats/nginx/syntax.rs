@@ -42,15 +42,6 @@ impl Directive {
     }
 }
 
-/// Six digits by which texts are told apart.
-pub(super) fn digest(text: &[u8]) -> String {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in text {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    format!("{:06x}", (hash ^ (hash >> 32)) & 0xff_ffff)
-}
-
 /// The directives of a list that are called so.
 pub(super) fn called<'d>(list: &'d [Directive], name: &'static str) -> impl DoubleEndedIterator<Item = &'d Directive> {
     list.iter().filter(move |directive| directive.is(name))

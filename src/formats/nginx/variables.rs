@@ -2,8 +2,9 @@
 
 use super::handlers::Context;
 use super::http::block;
-use super::syntax::{Directive, digest};
+use super::syntax::Directive;
 use super::words;
+use crate::formats::code::digest;
 use crate::text::escape;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,8 @@ pub(super) fn definitions<'d>(list: impl Iterator<Item = &'d Directive>) -> BTre
     let mut stack: Vec<(&Directive, String)> = list.map(|directive| (directive, String::new())).collect();
     while let Some((directive, around)) = stack.pop() {
         let names: Vec<&[u8]> = match &directive.name[..] {
-            b"set" | b"js_set" | b"perl_set" | b"set_by_lua" | b"set_random" => vec![directive.first()],
+            b"set" | b"js_set" | b"perl_set" | b"set_by_lua" | b"set_by_lua_block" | b"set_by_lua_file"
+            | b"set_random" => vec![directive.first()],
             b"map" | b"geo" | b"split_clients" | b"keyval" | b"geoip_country" => {
                 directive.words.iter().rev().take(1).map(|word| &word.text[..]).collect()
             }
@@ -55,12 +57,17 @@ pub(super) fn known(variable: &[u8], cx: &Context<'_>) -> String {
 
 /// How the variables in a text come about, where that is said.
 pub(super) fn variables(text: &str, cx: &Context<'_>) -> String {
+    defined(text, cx.definitions)
+}
+
+/// The same, by how each variable comes about.
+pub(super) fn defined(text: &str, definitions: &BTreeMap<Vec<u8>, String>) -> String {
     let (mut out, mut pending, mut seen) = (String::new(), vec![text.to_owned()], BTreeSet::new());
     while let Some(text) = pending.pop() {
         for part in text.split('$').skip(1) {
             let part = part.trim_start_matches('{');
             let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            if let Some(definition) = cx.definitions.get(name.as_bytes()).filter(|_| seen.insert(name)) {
+            if let Some(definition) = definitions.get(name.as_bytes()).filter(|_| seen.insert(name)) {
                 out.push_str(&format!(" ({definition})"));
                 pending.push(definition.clone());
             }

@@ -1,0 +1,117 @@
+//! Files that decide and are not read: code, users, raw answers. When only such a file changes, that is a difference.
+
+use crate::cli::portcullis;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+type Files<'a> = &'a [(&'a str, &'a str)];
+
+fn folder(files: Files<'_>) -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("written");
+    }
+    folder
+}
+
+/// The exit code of `diff`, and what it says, of a main file with others beside it.
+fn compared(main: (&str, &str), old: Files<'_>, new: Files<'_>) -> (u8, String) {
+    let (old, new) = (folder(&[&[main], old].concat()), folder(&[&[main], new].concat()));
+    let path = |folder: &TempDir| folder.path().join(main.0).display().to_string();
+    let ran = portcullis(Path::new("."), &[], &["diff", &path(&old), &path(&new)]);
+    (ran.code, format!("{}{}", ran.out, ran.talk))
+}
+
+const NGINX: &str = "events {}\nhttp {\n  js_import main from njs/main.js;\n  server {\n    listen 80;\n    auth_basic x;\n    \
+    auth_basic_user_file users;\n    location /lua { content_by_lua_file lua/answer.lua; }\n    \
+    location /in { content_by_lua_block { require(\"lib.inner\").run() } }\n    location /js { js_content main.go; }\n  }\n}\n";
+
+const NGINX_FILES: Files<'_> = &[
+    ("njs/main.js", "import h from './helper.js'; function go(r) { r.return(200) }\n"),
+    ("njs/helper.js", "export default {}\n"),
+    ("lua/answer.lua", "local deep = require \"lib.deep\"\nngx.say(1)\n"),
+    ("lua/lib/deep.lua", "return 1\n"),
+    ("lua/lib/inner.lua", "return { run = function() end }\n"),
+    ("users", "alice:$apr1$x\n"),
+];
+
+#[test]
+fn when_only_a_file_of_nginx_changes_it_is_a_difference() {
+    let main = ("etc/nginx.conf", NGINX);
+    let files: Vec<(String, &str)> = NGINX_FILES.iter().map(|(name, text)| (format!("etc/{name}"), *text)).collect();
+    let base: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let (code, said) = compared(main, &base, &base);
+    assert_eq!(code, 0, "{said}");
+    for at in 0..base.len() {
+        let mut changed = base.clone();
+        let text = format!("{}-- another line\n", base[at].1);
+        changed[at].1 = &text;
+        let (code, said) = compared(main, &base, &changed);
+        assert!(code == 1 && said.contains("requests"), "{}: {said}", base[at].0);
+        let missing: Vec<_> = base.iter().copied().filter(|(name, _)| *name != base[at].0).collect();
+        let (code, said) = compared(main, &base, &missing);
+        assert_ne!(code, 0, "{}: {said}", base[at].0);
+    }
+    let gone = compared(main, &base, &base[3..]);
+    assert!(gone.0 == 3 && gone.1.contains("there is no file lua/answer.lua"), "{}", gone.1);
+}
+
+const HAPROXY: &str = "global\n lua-load auth.lua\ndefaults\n mode http\nfrontend f\n bind :80\n errorfile 503 sorry.http\n \
+    http-request lua.auth\n http-request return status 200 content-type text/plain file page.txt if { path /p }\n \
+    default_backend b\nbackend b\n server s 10.0.0.1:80\n";
+
+#[test]
+fn when_only_a_file_of_haproxy_changes_it_is_a_difference() {
+    let main = ("haproxy.cfg", HAPROXY);
+    let base = [
+        ("auth.lua", "require('lib')\ncore.register_action()\n"),
+        ("lib.lua", "return 1\n"),
+        ("sorry.http", "x\n"),
+        ("page.txt", "p\n"),
+    ];
+    let (code, said) = compared(main, &base, &base);
+    assert_eq!(code, 0, "{said}");
+    for at in 0..base.len() {
+        let mut changed = base;
+        let text = format!("{}-- another line\n", base[at].1);
+        changed[at].1 = &text;
+        let (code, said) = compared(main, &base, &changed);
+        let name = if at < 2 { "auth.lua" } else { base[at].0 };
+        assert!(code == 1 && said.contains(name), "{}: {said}", base[at].0);
+    }
+    let gone = compared(main, &base, &base[1..]);
+    assert!(gone.0 == 3 && gone.1.contains("there is no file auth.lua"), "{}", gone.1);
+}
+
+#[test]
+fn code_elsewhere_is_a_gap_and_users_elsewhere_are_not() {
+    let gaps = |text: &str| {
+        let folder = folder(&[("nginx.conf", text)]);
+        let ran = portcullis(folder.path(), &[], &["parse", "nginx.conf"]);
+        let text = format!("{}{}", ran.out, ran.talk);
+        text.split("\ngaps\n").nth(1).map(str::to_owned)
+    };
+    let server = |text: &str| format!("http {{\n server {{\n listen 80;\n location / {{\n {text}\n }}\n }}\n}}\n");
+    let lua = gaps(&server("content_by_lua_file /opt/lua/a.lua;")).expect("a gap");
+    assert!(lua.contains("the code in /opt/lua/a.lua is outside of what is compared"), "{lua}");
+    assert_eq!(gaps(&server("auth_basic x; auth_basic_user_file /etc/htpasswd; return 403;")), None);
+    let computed = gaps(&server("content_by_lua_file lua/$1.lua;")).expect("a gap");
+    assert!(computed.contains("at run time only"), "{computed}");
+}
+
+#[test]
+fn users_of_haproxy_are_told_apart() {
+    let list = |password: &str| {
+        format!(
+            "userlist u\n user a insecure-password {password}\nfrontend f\n mode http\n bind :80\n http-request auth unless \
+            {{ http_auth(u) }}\n"
+        )
+    };
+    let (old, new) = (folder(&[("h.cfg", &list("one"))]), folder(&[("h.cfg", &list("two"))]));
+    let path = |folder: &TempDir| folder.path().join("h.cfg").display().to_string();
+    let ran = portcullis(Path::new("."), &[], &["diff", &path(&old), &path(&new)]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.talk);
+}
