@@ -97,6 +97,7 @@ impl Incident {
                 path: (*path).into(),
                 name: (*path).into(),
                 bytes: (*text).into(),
+                executable: false,
             };
             Side::given(files.iter().map(file).collect())
         };

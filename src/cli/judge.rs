@@ -299,14 +299,18 @@ pub(super) fn left_out(left: &[String]) -> Option<String> {
 
 /// Takes a file in.
 pub(super) fn add(sources: &mut SourceMap, file: &File) -> Result<SourceId, Vec<Doubt>> {
-    sources.add(&file.name, file.bytes.clone()).map_err(|bytes| {
+    let id = sources.add(&file.name, file.bytes.clone()).map_err(|bytes| {
         let why = Problem::TooLarge {
             path: escape(&file.name),
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             limit: crate::source::MAX_FILE_BYTES,
         };
         source_doubts(vec![why])
-    })
+    })?;
+    if file.executable {
+        sources.set_executable(id);
+    }
+    Ok(id)
 }
 
 pub(super) fn policy_doubts(errors: Vec<PolicyError>) -> Vec<Doubt> {

@@ -37,8 +37,29 @@ pub fn show_age(age: Duration) -> String {
     format!("{number} {unit}")
 }
 
-/// Seconds since 1970.
-fn seconds(instant: &str) -> Option<u64> {
+/// The present instant, in seconds since 1970. A clock that stands before that is taken to stand there.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Seconds since 1970 as RFC 3339 writes them, in UTC: `2026-11-20T08:00:00Z`.
+#[must_use]
+pub fn show_instant(seconds: u64) -> String {
+    let (days, time) = (seconds / 86400 + 719_468, seconds % 86400);
+    // Eras of 400 years and years that begin in March, so that the leap day is the last of its year.
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, year) = (day - (153 * month + 2) / 5 + 1, era * 400 + year);
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60)
+}
+
+/// Seconds since 1970 of an instant that is written in UTC as RFC 3339 has it. `None`: it is not.
+#[must_use]
+pub fn seconds(instant: &str) -> Option<u64> {
     let (date, time) = instant.strip_suffix('Z')?.split_once('T')?;
     let numbers = |text: &str, separator: char| -> Option<[u64; 3]> {
         let parts: Vec<u64> = text.split(separator).map(|part| part.parse().ok()).collect::<Option<_>>()?;
@@ -68,6 +89,16 @@ mod tests {
         assert_eq!(seconds("2026-11-20T08:00:01.5Z"), Some(1_795_161_601));
         assert_eq!(seconds("2026-11-20T08:00:00+01:00"), None);
         assert_eq!(seconds("2026-13-20T08:00:00Z"), None);
+    }
+
+    #[test]
+    fn instants_are_written_as_they_are_read() {
+        for day in 0..60_000 {
+            let instant = show_instant(day * 86400 + day % 86400);
+            assert_eq!(seconds(&instant), Some(day * 86400 + day % 86400), "{instant}");
+        }
+        assert_eq!(show_instant(951_825_600), "2000-02-29T12:00:00Z");
+        assert_eq!(show_instant(1_795_161_601), "2026-11-20T08:00:01Z");
     }
 
     #[test]

@@ -179,6 +179,7 @@ pub(super) struct File {
     pub(super) teams: Named<TeamKeys>,
     pub(super) bots: Option<Vec<String>>,
     pub(super) plan: Option<PlanKeys>,
+    pub(super) epoch: Option<usize>,
     pub(super) freeze: Option<Freeze>,
 }
 
@@ -205,6 +206,7 @@ impl File {
         let teams = object.take("teams", reader);
         let bots = object.take("bots", reader);
         let plan = object.take("plan", reader);
+        let epoch = object.take("epoch", reader);
         let freeze = object.take::<Option<Freeze>>("freeze", reader);
         for key in UNSUPPORTED {
             if let Some(value) = object.node(key) {
@@ -224,6 +226,7 @@ impl File {
             teams: teams.unwrap_or(Named(Vec::new())),
             bots: bots.flatten(),
             plan: plan.flatten(),
+            epoch: epoch.flatten(),
             freeze: freeze.flatten().filter(|freeze| freeze.holds),
         })
     }

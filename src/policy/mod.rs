@@ -61,6 +61,9 @@ pub struct Policy {
     pub bots: Vec<String>,
     /// How old a plan may be that is judged; `None`: of any age.
     pub max_age: Option<Duration>,
+    /// Which generation of the policy it is. It only ever grows: where a change is put into force, a review by an earlier
+    /// generation than the last one is refused.
+    pub epoch: u64,
     /// Set when nothing may change for now.
     pub freeze: Option<Freeze>,
     /// The file as a tree.
@@ -90,7 +93,17 @@ impl Policy {
     pub fn none(source: SourceId) -> Self {
         let root = Node { span: Span { source, start: 0, end: 0 }, kind: Kind::Map(Vec::new()) };
         let (configurations, entries, bots) = (Vec::new(), Vec::new(), Vec::new());
-        Self { source, configurations, names: Names::default(), entries, bots, max_age: None, freeze: None, root }
+        Self {
+            source,
+            configurations,
+            names: Names::default(),
+            entries,
+            bots,
+            max_age: None,
+            epoch: 0,
+            freeze: None,
+            root,
+        }
     }
 }
 
@@ -190,7 +203,7 @@ fn build(
     let mut reader = Reader::new(&nameless);
     let file = File::read(&root, &mut reader);
     problems.append(&mut reader.problems);
-    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan, freeze } =
+    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan, epoch, freeze } =
         file?;
 
     let mut names = Names::default();
@@ -223,7 +236,8 @@ fn build(
     entries.extend(own);
     let bots = bots.unwrap_or_default();
     let max_age = plan.and_then(|PlanKeys { max_age }| max_age).map(|Age(most)| most);
-    Some(Policy { source, configurations, names, entries, bots, max_age, freeze, root })
+    let epoch = u64::try_from(epoch.unwrap_or_default()).expect("numbers have at most 64 bits");
+    Some(Policy { source, configurations, names, entries, bots, max_age, epoch, freeze, root })
 }
 
 /// `version: 1` comes before anything else is looked at: another version may mean other things by the same words.

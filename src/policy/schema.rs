@@ -146,6 +146,10 @@ pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
                 "type": "array", "minItems": 1, "items": {"type": "string"},
             },
             "plan": generator.subschema_for::<PlanKeys>(),
+            "epoch": {
+                "description": "Which generation of the policy it is: a number that only ever grows. Hosts refuse reviews by an earlier one than their last. Default: 0",
+                "type": "integer", "minimum": 0,
+            },
             "freeze": {
                 "description": "Whether nothing may change for now; a text says why",
                 "anyOf": [{"type": "boolean"}, {"type": "string", "minLength": 1}],

@@ -82,8 +82,8 @@ pub(super) fn named(path: &Path, metadata: &Metadata) -> std::io::Result<Kind> {
     if fits { Ok(Kind::Given(bytes)) } else { Err(std::io::Error::other("it gives more than 1 GiB")) }
 }
 
-/// The content of a regular file, if it fits into what is `left` to be read.
-pub(super) fn read(from: &Path, path: &[u8], left: &Cell<u64>) -> Result<Vec<u8>, Problem> {
+/// The content of a regular file, if it fits into what is `left` to be read, and whether it may be executed.
+pub(super) fn read(from: &Path, path: &[u8], left: &Cell<u64>) -> Result<(Vec<u8>, bool), Problem> {
     let unreadable = |why: std::io::Error| Problem::Unreadable { path: escape(path), why: why.to_string() };
     let listed = fs::symlink_metadata(from).map_err(unreadable)?;
     fits(path, listed.len(), left)?;
@@ -98,7 +98,7 @@ pub(super) fn read(from: &Path, path: &[u8], left: &Cell<u64>) -> Result<Vec<u8>
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     fits(path, size, left)?;
     left.set(left.get() - size);
-    Ok(bytes)
+    Ok((bytes, executable(&opened)))
 }
 
 /// Whether a file of that size is read.
@@ -114,6 +114,18 @@ pub(super) fn fits(path: &[u8], bytes: u64, left: &Cell<u64>) -> Result<(), Prob
 fn same_file(a: &Metadata, b: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+#[cfg(unix)]
+fn executable(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.mode() & 0o100 != 0
+}
+
+/// As git has it where the file system does not know.
+#[cfg(not(unix))]
+const fn executable(_: &Metadata) -> bool {
+    false
 }
 
 #[cfg(not(unix))]

@@ -14,8 +14,8 @@ pub(super) struct Entry {
 /// What is at a path.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    /// A file in the object database.
-    Blob(git2::Oid),
+    /// A file in the object database, and whether it may be executed.
+    Blob(git2::Oid, bool),
     /// A file on disk.
     Disk(PathBuf),
     /// A file that is at hand.
@@ -108,7 +108,7 @@ pub(super) fn problems(entries: &[Entry], claims: &dyn Claims) -> Vec<Problem> {
             Kind::Special(what) => Some(Problem::Special { path: shown, what }),
             Kind::Unmerged => Some(Problem::Unmerged { path: shown }),
             Kind::Sparse => Some(Problem::Sparse { path: shown }),
-            Kind::Blob(_) | Kind::Disk(_) | Kind::Given(_) => names::of_file(path),
+            Kind::Blob(..) | Kind::Disk(_) | Kind::Given(_) => names::of_file(path),
         };
         found.extend(problem);
     }
@@ -125,7 +125,7 @@ pub(super) fn type_changes(here: &[Entry], there: &[Entry], claims: &dyn Claims)
             Some(byte) => *byte == b'/',
         })
     };
-    let files = here.iter().filter(|entry| matches!(entry.kind, Kind::Blob(_) | Kind::Disk(_) | Kind::Given(_)));
+    let files = here.iter().filter(|entry| matches!(entry.kind, Kind::Blob(..) | Kind::Disk(_) | Kind::Given(_)));
     let changed = files.filter(|entry| claims.file(&entry.path) && is_folder(&entry.path));
     changed.map(|entry| Problem::FileAndFolder { path: escape(&entry.path) }).collect()
 }

@@ -12,6 +12,8 @@ const LINK: u32 = 0o120_000;
 const SUBMODULE: u32 = 0o160_000;
 const FOLDER: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
+/// The one permission that git keeps.
+const OWNER_EXECUTES: u32 = 0o100;
 
 /// The repository around a folder, if what it shows can be trusted to be what it stores.
 pub(super) fn open(folder: &Path) -> Result<Repository, SourceError> {
@@ -239,7 +241,7 @@ pub(super) fn blob(repository: &Repository, id: Oid, path: &[u8], left: &Cell<u6
 
 fn kind_of(repository: &Repository, mode: u32, id: Oid) -> Kind {
     match mode & FILE_TYPE {
-        REGULAR => Kind::Blob(id),
+        REGULAR => Kind::Blob(id, mode & OWNER_EXECUTES != 0),
         FOLDER => Kind::Folder,
         SUBMODULE => Kind::Submodule,
         // Only shown: a link whose target cannot be read is as much of a problem.

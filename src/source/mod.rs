@@ -49,6 +49,8 @@ pub struct File {
     pub name: Vec<u8>,
     /// What it says.
     pub bytes: Vec<u8>,
+    /// Whether its owner may execute it: all that git keeps of its mode.
+    pub executable: bool,
 }
 
 /// Both sides of a change.
@@ -403,7 +405,7 @@ impl Side {
         // What is beside the wanted files may link to files as it likes: only a folder can hide wanted ones.
         entries.retain(|Entry { path, kind }| match kind {
             Kind::Symlink(target) => claims.file(path) || !self.is_file_link(path, target),
-            Kind::Blob(_)
+            Kind::Blob(..)
             | Kind::Disk(_)
             | Kind::Given(_)
             | Kind::Folder
@@ -444,12 +446,14 @@ impl Side {
                 continue;
             }
             let bytes = match (kind, repository) {
-                (Kind::Blob(id), Some(repository)) => git::blob(repository, id, &path, &left),
+                (Kind::Blob(id, executable), Some(repository)) => {
+                    git::blob(repository, id, &path, &left).map(|bytes| (bytes, executable))
+                }
                 (Kind::Disk(from), _) => disk::read(&from, &path, &left),
-                (Kind::Given(bytes), _) => Ok(bytes),
+                (Kind::Given(bytes), _) => Ok((bytes, false)),
                 // Not to be read: `entry::problems` has said so, or it is a folder, which no file is.
                 (
-                    Kind::Blob(_)
+                    Kind::Blob(..)
                     | Kind::Folder
                     | Kind::Symlink(_)
                     | Kind::Submodule
@@ -459,10 +463,11 @@ impl Side {
                     _,
                 ) => continue,
             };
-            match bytes.and_then(|bytes| names::not_a_pointer(&path, bytes)) {
-                Ok(bytes) => {
+            let whole = |(bytes, executable)| Ok((names::not_a_pointer(&path, bytes)?, executable));
+            match bytes.and_then(whole) {
+                Ok((bytes, executable)) => {
                     let name = if let Root::One(one) = &self.root { one.name.clone() } else { path.clone() };
-                    files.insert(path.clone(), File { path, name, bytes });
+                    files.insert(path.clone(), File { path, name, bytes, executable });
                 }
                 Err(problem) => problems.push(problem),
             }

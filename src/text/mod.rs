@@ -51,6 +51,7 @@ pub struct Place {
 struct Source {
     name: String,
     bytes: Vec<u8>,
+    executable: bool,
     index: OnceLock<LineIndex>,
 }
 
@@ -82,8 +83,19 @@ impl SourceMap {
             return Err(bytes);
         }
         let id = u32::try_from(self.sources.len()).expect("fewer than 2^32 sources");
-        self.sources.push(Source { name: escape(name), bytes, index: OnceLock::new() });
+        self.sources.push(Source { name: escape(name), bytes, executable: false, index: OnceLock::new() });
         Ok(SourceId(id))
+    }
+
+    /// Notes that the text is of a file that may be executed, which git keeps beside its bytes.
+    pub fn set_executable(&mut self, id: SourceId) {
+        self.sources.get_mut(id.0 as usize).expect("a SourceId is only made by this map").executable = true;
+    }
+
+    /// Whether the text is of a file that may be executed.
+    #[must_use]
+    pub fn is_executable(&self, id: SourceId) -> bool {
+        self.source(id).executable
     }
 
     /// Notes what a name leads to in a main text and in all that it includes.

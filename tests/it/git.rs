@@ -117,7 +117,7 @@ impl Claims for Rules {
 }
 
 fn file(path: &[u8], bytes: &[u8]) -> File {
-    File { path: path.to_vec(), name: path.to_vec(), bytes: bytes.to_vec() }
+    File { path: path.to_vec(), name: path.to_vec(), bytes: bytes.to_vec(), executable: false }
 }
 
 fn files(base: Vec<File>, head: Vec<File>) -> Result<Files, Vec<String>> {
