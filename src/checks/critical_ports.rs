@@ -1,8 +1,7 @@
-use super::questions::{ask, in_states, opening};
+use super::questions::{ask, connections};
 use super::{Check, Context, Report, declare_check};
-use crate::diff::{FilterPair, Question, Side};
+use crate::diff::{Question, Side};
 use crate::facts::MissingFact;
-use crate::net::{Region, State};
 use crate::policy::{Flows, Networks, Services, keys};
 
 declare_check! { id: "critical-ports", since: "0.1.0", level: Block, settings: CriticalPorts, alone: Named }
@@ -35,8 +34,8 @@ impl Check for CriticalPorts {
                 (true, true) => "cannot pass",
                 (true, false) => "may not be able to pass",
             };
-            let openings = openings(flows.regions(), cx, &pair);
-            let opened = ask(cx, report, &pair, &openings, question, |certain, flow| {
+            let [opening, mut rest] = connections(&flows.regions(), cx, &pair);
+            let opened = ask(cx, report, &pair, &opening, question, |certain, flow| {
                 let message = format!("critical traffic {} `{}`: {flow}", verb(certain), pair.id);
                 (message, "let it pass before the rule that denies it now, or change the policy first if it has moved")
             });
@@ -44,10 +43,6 @@ impl Check for CriticalPorts {
                 continue;
             }
             // A connection that can be opened is of use only while its other packets pass.
-            let established = |regions: Vec<Region>| -> Vec<Region> {
-                regions.into_iter().map(|region| in_states(region, &[State::Established])).collect()
-            };
-            let mut rest = established(flows.regions());
             if !always {
                 rest.extend(flows.replies());
             }
@@ -58,16 +53,4 @@ impl Check for CriticalPorts {
         }
         Ok(())
     }
-}
-
-/// The packets that open connections: new ones, and untracked ones where something is exempt from tracking.
-fn openings(flows: Vec<Region>, cx: &Context<'_>, pair: &FilterPair<'_>) -> Vec<Region> {
-    let sides = [&cx.change.base, &cx.change.head];
-    let untracked = sides
-        .iter()
-        .flat_map(|side| side.configurations())
-        .filter(|configuration| configuration.name == pair.configuration)
-        .any(|configuration| configuration.objects.iter().any(|object| object.kind == "tracking"));
-    let states: &[State] = if untracked { &[State::New, State::Untracked] } else { &[State::New] };
-    flows.into_iter().flat_map(|region| opening(in_states(region, states))).collect()
 }

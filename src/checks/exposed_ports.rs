@@ -1,8 +1,7 @@
-use super::questions::{ask, in_states};
+use super::questions::{REACHING, ask, in_states};
 use super::{Check, Context, Report, declare_check};
 use crate::diff::{Question, Side};
 use crate::facts::MissingFact;
-use crate::net::State;
 use crate::policy::{Exceptions, Flows, Networks, Services, keys};
 
 declare_check! { id: "exposed-ports", since: "0.1.0", level: Block, settings: ExposedPorts, alone: Named }
@@ -19,9 +18,6 @@ keys! {
         except: Option<Exceptions>,
     }
 }
-
-/// The states of packets that reach a service without belonging to a connection.
-const REACHING: [State; 3] = [State::New, State::Invalid, State::Untracked];
 
 impl Check for ExposedPorts {
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {

@@ -42,6 +42,7 @@ checks! {
     default_action,
     deletion_limit,
     empty_input,
+    expected_flows,
     exposed_ports,
     freeze_window,
     hard_coded_indexes,
@@ -270,6 +271,16 @@ pub fn alone(mut configured: Vec<Configured>, policy: &Policy) -> (Vec<Configure
         }
     }
     (configured, left)
+}
+
+/// Turns entries that stand outside of the policy into checks, with its names.
+///
+/// # Errors
+/// As [`configure`].
+pub fn configure_more(entries: &[Entry], policy: &Policy) -> Result<Vec<Configured>, Vec<PolicyError>> {
+    let mut reader = Reader::new(&policy.names);
+    let configured: Vec<_> = entries.iter().filter_map(|entry| one(entry, &mut reader)).collect();
+    if reader.problems.is_empty() { Ok(configured) } else { Err(sorted(reader.problems)) }
 }
 
 /// Of some checks those of that id.

@@ -146,6 +146,23 @@ fn place(witness: &Witness) -> Option<(Side, crate::text::Span)> {
 /// The flags of a packet that opens a TCP connection: SYN, with or without those of ECN (RFC 3168).
 const OPENING: [u128; 2] = [0x02, 0xc2];
 
+/// The states of packets that reach a service without belonging to a connection.
+pub(super) const REACHING: [State; 3] = [State::New, State::Invalid, State::Untracked];
+
+/// The packets of flows that open connections (new ones, and untracked ones where something is exempt from tracking),
+/// and those of connections that are open.
+pub(super) fn connections(flows: &[Region], cx: &Context<'_>, pair: &FilterPair<'_>) -> [Vec<Region>; 2] {
+    let sides = [&cx.change.base, &cx.change.head];
+    let untracked = sides
+        .iter()
+        .flat_map(|side| side.configurations())
+        .filter(|configuration| configuration.name == pair.configuration)
+        .any(|configuration| configuration.objects.iter().any(|object| object.kind == "tracking"));
+    let states: &[State] = if untracked { &[State::New, State::Untracked] } else { &[State::New] };
+    let within = |states| flows.iter().cloned().map(move |region| in_states(region, states));
+    [within(states).flat_map(opening).collect(), within(&[State::Established]).collect()]
+}
+
 /// The part in these states.
 pub(super) fn in_states(region: Region, states: &[State]) -> Region {
     region.with(Field::State, &states.iter().map(|state| state.value()).collect())

@@ -28,6 +28,7 @@ pub struct Arguments {
 pub(super) enum Command {
     Check(Check),
     Lint(Lint),
+    Test(Test),
     Diff(Diff),
     Trace(Trace),
     Parse(Parse),
@@ -134,6 +135,18 @@ Examples:
   portcullis lint --path hosts/ --output json   every file of a folder
   portcullis lint --deny-warnings               also warnings end in exit code 1")]
 pub(super) struct Lint {
+    #[command(flatten)]
+    pub(super) subject: Subject,
+    /// Let findings block that only warn
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+/// One side to look at.
+#[derive(Debug, Args)]
+pub(super) struct Subject {
     /// Look at this commit, branch or tag instead of the work tree
     #[arg(long, value_name = "REV", conflicts_with = "path")]
     pub(super) rev: Option<String>,
@@ -146,9 +159,38 @@ pub(super) struct Lint {
     /// The format of the files, where it cannot be told from them
     #[arg(long, value_name = "FORMAT", value_parser = format_named, requires = "path", conflicts_with = "policy")]
     pub(super) format: Option<FormatId>,
-    /// Let findings block that only warn
-    #[arg(long)]
-    pub(super) deny_warnings: bool,
+}
+
+/// Hold what is expected of packets and requests against a configuration: each flow is a set, and all of it must pass
+/// or be stopped
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Expectations stand in files called flows.yaml or NAME.flows.yaml beside the configuration, or in FILEs:
+
+  version: 1
+  expectations:
+    - name: the interface within                   # may be left out
+      in: [edge/input]                             # configurations, filters or listeners; all if left out
+      allow: [\"tcp 10.255.0.0/16 -> any:8443\"]
+      deny: [\"tcp any -> any:22\"]
+    - in: [lb]
+      requests: {\"GET https://example.org/api/x\": backend api, \"GET https://example.org/admin\": refused}
+
+Names of networks are those of the policy. `portcullis explain expected-flows` tells what exactly is held.
+Exits 0 when every expectation holds, 1 when one does not, 2 for an error in a file or the policy, 3 when it could not
+be found out, or there is no expectation.
+
+Examples:
+  portcullis test                                       the work tree, with its portcullis.yaml
+  portcullis test edge/edge.flows.yaml
+  portcullis test --path rules.v4 expected.flows.yaml   one file, without git and policy
+  portcullis test --output text --output json=flows.json")]
+pub(super) struct Test {
+    /// Files of expectations [default: every flows.yaml and *.flows.yaml]
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) subject: Subject,
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }

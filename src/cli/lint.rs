@@ -1,4 +1,4 @@
-use super::arguments::Lint;
+use super::arguments::{Lint, Outputs, Subject};
 use super::check::POLICY;
 use super::closure;
 use super::judge;
@@ -17,17 +17,42 @@ use crate::source::{File, Files, Side, SourceError};
 use crate::text::SourceMap;
 
 pub(super) fn run(arguments: &Lint, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let Lint { subject, deny_warnings, outputs } = arguments;
+    alone(subject, outputs, surroundings, streams, &|read, _, _, talk| {
+        let (mut checks, left) = checks::alone(std::mem::take(&mut read.checks), &read.policy);
+        if *deny_warnings {
+            checks::deny_warnings(&mut checks);
+        }
+        if !left.is_empty() {
+            talk.push(format!("note: not asked, because they are about changes: {}", left.join(", ")));
+        }
+        Ok(checks)
+    })
+}
+
+/// Looks at one side: reads it, makes the checks, runs them and answers.
+pub(super) fn alone(
+    subject: &Subject,
+    outputs: &Outputs,
+    surroundings: &Surroundings,
+    streams: &mut Streams<'_>,
+    checks: &Checks<'_>,
+) -> u8 {
     let mut sources = SourceMap::default();
     let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
-    let side = side(arguments, surroundings).map_err(|why| vec![judge::doubt(Cause::Source, &why)]);
+    let side = side(subject, surroundings).map_err(|why| vec![judge::doubt(Cause::Source, &why)]);
     let head = side.as_ref().map_or_else(|_| Origin::default(), judge::origin);
     let mut talk = Vec::new();
     let mut used = None;
-    let read = side.and_then(|side| read(arguments, surroundings, &side, &mut sources, &mut used, &mut talk));
+    let read = side.and_then(|side| {
+        let mut read = read(subject, surroundings, &side, &mut sources, &mut used, &mut talk)?;
+        let checks = checks(&mut read, &side, &mut sources, &mut talk)?;
+        Ok((read, checks))
+    });
     let decision = match read {
-        Ok(read) => {
+        Ok((read, checks)) => {
             progress.stage("checking");
-            judged(read, head, used, arguments.deny_warnings, &sources, &mut talk)
+            judged(&read, &checks, head, used, &sources)
         }
         Err(doubts) => {
             let (change, difference, findings) =
@@ -51,18 +76,22 @@ pub(super) fn run(arguments: &Lint, surroundings: &Surroundings, streams: &mut S
         streams.say(&note);
     }
     let report = decision.report();
-    streams.answer(&arguments.outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style))
+    streams.answer(outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style))
 }
 
 /// Everything that is read before anything is asked.
-struct Read {
-    policy: Policy,
-    checks: Vec<Configured>,
+pub(super) struct Read {
+    pub(super) policy: Policy,
+    pub(super) checks: Vec<Configured>,
     plan: Plan,
     change: Change,
 }
 
-fn side(arguments: &Lint, surroundings: &Surroundings) -> Result<Side, SourceError> {
+/// Makes the checks that are asked of what was read, which may take more files in, and say something.
+pub(super) type Checks<'c> =
+    dyn Fn(&mut Read, &Side, &mut SourceMap, &mut Vec<String>) -> Result<Vec<Configured>, Vec<Doubt>> + 'c;
+
+fn side(arguments: &Subject, surroundings: &Surroundings) -> Result<Side, SourceError> {
     let place = surroundings.place();
     match (&arguments.path, &arguments.rev) {
         (Some(path), _) => Side::path(&surroundings.folder.join(path)),
@@ -72,7 +101,7 @@ fn side(arguments: &Lint, surroundings: &Surroundings) -> Result<Side, SourceErr
 }
 
 fn read(
-    arguments: &Lint,
+    arguments: &Subject,
     surroundings: &Surroundings,
     side: &Side,
     sources: &mut SourceMap,
@@ -89,7 +118,7 @@ fn read(
             let help = "name a file that is configuration, or say its format with --format".to_owned();
             return Err(vec![Doubt { cause: Cause::MatchesNothing, message, help, at: None }]);
         }
-        let change = alone(&inputs, sources);
+        let change = one_sided(&inputs, sources);
         return Ok(Read { policy, checks: Vec::new(), plan: Plan::default(), change });
     };
     let id = judge::add(sources, &file)?;
@@ -103,13 +132,13 @@ fn read(
     let plan = judge::plan(&policy, &[], &files, sources)?;
     let (_, mut inputs) = judge::inputs(&plan);
     closure::of_side(side, &mut inputs, sources)?;
-    let change = alone(&inputs, sources);
+    let change = one_sided(&inputs, sources);
     Ok(Read { policy, checks, plan, change })
 }
 
 /// The policy, if there is to be one.
 fn policy_file(
-    arguments: &Lint,
+    arguments: &Subject,
     surroundings: &Surroundings,
     side: &Side,
 ) -> Result<Option<(File, PolicyOrigin)>, Vec<Doubt>> {
@@ -132,48 +161,25 @@ fn policy_file(
     Ok(Some((file, origin)))
 }
 
-fn alone(inputs: &[formats::Input], sources: &SourceMap) -> Change {
+fn one_sided(inputs: &[formats::Input], sources: &SourceMap) -> Change {
     let mut store = Store::default();
     let (head, _, _) = formats::read(inputs, sources, &mut store, None);
     Change::alone(head, store)
 }
 
 fn judged(
-    Read { policy, checks, plan, change }: Read,
+    Read { policy, checks: _, plan, change }: &Read,
+    checks: &[Configured],
     head: Origin,
     used: Option<PolicyOrigin>,
-    deny_warnings: bool,
     sources: &SourceMap,
-    talk: &mut Vec<String>,
 ) -> Decision {
-    let (mut checks, left) = checks::alone(checks, &policy);
-    if deny_warnings {
-        checks::deny_warnings(&mut checks);
-    }
-    if !left.is_empty() {
-        talk.push(format!("note: not asked, because they are about changes: {}", left.join(", ")));
-    }
     let difference = Difference::default();
     let facts = Facts::default();
-    let context = Context {
-        change: &change,
-        difference: &difference,
-        policy: &policy,
-        proposal: &Proposal::Outside,
-        plan: &plan,
-        facts: &facts,
-        sources,
-    };
-    let findings = checks::run(&checks, &context);
-    let case = Case {
-        change: &change,
-        difference: &difference,
-        findings,
-        doubts: Vec::new(),
-        base: Origin::none(),
-        head,
-        policy: used,
-        names: &policy,
-    };
+    let context =
+        Context { change, difference: &difference, policy, proposal: &Proposal::Outside, plan, facts: &facts, sources };
+    let findings = checks::run(checks, &context);
+    let (base, doubts) = (Origin::none(), Vec::new());
+    let case = Case { change, difference: &difference, findings, doubts, base, head, policy: used, names: policy };
     decide(case, sources)
 }

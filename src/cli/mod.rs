@@ -8,6 +8,7 @@ mod check;
 mod closure;
 mod compare;
 mod demo;
+mod expect;
 mod explain;
 mod feed;
 mod judge;
@@ -48,6 +49,7 @@ pub fn run(
     match command {
         Command::Check(check) => check::run(&check, surroundings, &mut streams),
         Command::Lint(lint) => lint::run(&lint, surroundings, &mut streams),
+        Command::Test(test) => expect::run(&test, surroundings, &mut streams),
         Command::Diff(diff) => compare::run(&diff, surroundings, &mut streams),
         Command::Trace(trace) => trace::run(&trace, surroundings, &mut streams),
         Command::Feed(command) => feed::run(&command, surroundings, &mut streams),

@@ -6,7 +6,7 @@ use super::output::Streams;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Policed};
 use crate::decision::{self, Cause, Doubt, Walk};
-use crate::diff::balancers::route;
+use crate::diff::balancers::{meeting, route};
 use crate::diff::{self, Change, FilterPair, Side};
 use crate::model::{Configuration, Listener, Literal, OpaqueId, Snapshot};
 use crate::net::{FlowError, Naming, NoNames, Request, RequestError, looks_like_request, parse_packet, parse_request};
@@ -139,19 +139,7 @@ fn listener<'c>(configuration: &'c Configuration, name: Option<&str>, request: &
     if let Some(name) = name {
         return all.iter().find(|listener| listener.name == name);
     }
-    let fits = |listener: &&Listener, exactly: bool| {
-        let at = |(address, port): &(String, u16)| {
-            listener.endpoints.iter().any(|end| {
-                let here = !address.is_empty() && end.address == *address;
-                let anywhere = address.is_empty() || end.address.starts_with("any");
-                (here || (!exactly && anywhere)) && end.ports.is_some_and(|(a, b)| a <= *port && *port <= b)
-            })
-        };
-        request.via.as_ref().is_some_and(at)
-    };
-    let mut only = all.iter();
-    let one = only.next().filter(|_| only.next().is_none());
-    all.iter().find(|l| fits(l, true)).or_else(|| all.iter().find(|l| fits(l, false))).or(one)
+    meeting(&all.iter().collect::<Vec<_>>(), request)
 }
 
 /// Reads what the argument names: a file, `REV:PATH`, or a configuration of the policy, each with or without a

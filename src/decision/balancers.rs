@@ -134,13 +134,7 @@ impl Builder<'_> {
 
 /// What becomes of a request, in words.
 pub(super) fn outcome_text(outcome: &Outcome) -> String {
-    let text = match outcome {
-        Outcome::Backend(name) => format!("goes to backend {name}"),
-        Outcome::Refused(how) => format!("is refused ({how})"),
-        Outcome::Answered(how) => format!("is answered ({how})"),
-        Outcome::Computed(how) => format!("goes to a backend that is computed ({how})"),
-    };
-    escape(text.as_bytes())
+    escape(outcome.to_string().as_bytes())
 }
 
 const fn fate(base: bool, head: bool) -> PartChange {

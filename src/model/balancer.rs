@@ -230,6 +230,17 @@ pub enum Outcome {
     Computed(String),
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backend(name) => write!(f, "goes to backend {name}"),
+            Self::Refused(how) => write!(f, "is refused ({how})"),
+            Self::Answered(how) => write!(f, "is answered ({how})"),
+            Self::Computed(how) => write!(f, "goes to a backend that is computed ({how})"),
+        }
+    }
+}
+
 /// One line that decides what becomes of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {

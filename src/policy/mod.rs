@@ -8,6 +8,7 @@
 
 mod age;
 mod error;
+mod expectations;
 mod feed;
 mod file;
 mod names;
@@ -25,6 +26,7 @@ mod yaml;
 
 pub use age::parse_age;
 pub use error::PolicyError;
+pub use expectations::{EXPECTED, expectations};
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
 pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Freeze, Level, PersonKeys, TeamKeys};
 pub use names::Names;
@@ -37,7 +39,7 @@ pub use reader::{Named, Object, Read, Reader};
 pub(crate) use reader::{keys, words};
 pub use schema::{common, schema};
 pub use services::WELL_KNOWN;
-pub use terms::{Exceptions, Flows, Networks, Services};
+pub use terms::{Exceptions, Flow, Flows, Networks, Services};
 pub use wildcard::Wildcard;
 
 use crate::net::{Family, Naming, Set};

@@ -6,7 +6,7 @@ use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, PlanKeys, 
 use super::node::Spanned;
 use super::pattern::Pattern;
 use super::reader::Named;
-use super::terms::{Exceptions, Networks, Services};
+use super::terms::{Exceptions, Flow, Networks, Services};
 use super::wildcard::Wildcard;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -87,6 +87,15 @@ one_or_many!(
     "exceptions",
     "Networks, as source, or flows: `tcp 198.51.100.0/24 -> 10.0.0.5:22`; one or a list"
 );
+
+impl JsonSchema for Flow {
+    fn schema_name() -> Cow<'static, str> {
+        "flow".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "packets: `tcp office -> 10.0.0.0/8:22`", "type": "string"})
+    }
+}
 
 impl JsonSchema for Pattern {
     fn schema_name() -> Cow<'static, str> {

@@ -309,6 +309,33 @@ fn has_ports(region: &Region) -> bool {
     region.get(Field::Protocol).is_some_and(|protocols| ports.includes(protocols))
 }
 
+/// Packets as a flow writes them: `tcp office -> 10.0.0.0/8:22`.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// As it is written.
+    pub text: String,
+    /// Where.
+    pub span: Span,
+    /// The packets.
+    pub regions: Vec<Region>,
+}
+
+impl Read for Flow {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = reader.text(node, "a flow")?;
+        match parse_flow(text, reader.names) {
+            Ok(regions) => {
+                reader.doubts.extend(reader.names.doubts_in(text));
+                Some(Self { text: text.to_owned(), span: node.span, regions })
+            }
+            Err(FlowError { message, at: _, help }) => {
+                reader.refuse(node.span, message, help);
+                None
+            }
+        }
+    }
+}
+
 /// Networks and flows that are excepted from something.
 #[derive(Debug, Clone)]
 pub struct Exceptions(Vec<Region>);
@@ -343,17 +370,7 @@ impl Read for Exceptions {
         let mut out = Vec::new();
         each(node, reader, |item, reader| {
             match &item.kind {
-                Kind::Scalar { text, .. } if text.contains("->") => match parse_flow(text, reader.names) {
-                    Ok(regions) => {
-                        reader.doubts.extend(reader.names.doubts_in(text));
-                        out.extend(regions);
-                    }
-                    Err(error) => {
-                        let FlowError { message, at: _, help } = error;
-                        reader.refuse(item.span, message, help);
-                        return None;
-                    }
-                },
+                Kind::Scalar { text, .. } if text.contains("->") => out.extend(Flow::read(item, reader)?.regions),
                 Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => {
                     let networks = Networks::read(item, reader)?;
                     out.extend(Flows { from: Some(&networks), to: None, services: None }.regions());

@@ -8,6 +8,7 @@ mod cloud_corpus;
 mod code_files;
 mod corpus;
 mod evasions;
+mod expectations;
 mod feeds;
 mod flow;
 mod git;

@@ -175,6 +175,24 @@ pub fn route(store: &Store, listener: &Listener, request: &Request, assumed: &[L
     RouteTrace { hops, answer, unknown }
 }
 
+/// Of some listeners the one that a request meets by where it goes, or the only one.
+#[must_use]
+pub fn meeting<'l>(listeners: &[&'l Listener], request: &Request) -> Option<&'l Listener> {
+    let fits = |listener: &&&Listener, exactly: bool| {
+        let at = |(address, port): &(String, u16)| {
+            listener.endpoints.iter().any(|end| {
+                let here = !address.is_empty() && end.address == *address;
+                let anywhere = address.is_empty() || end.address.starts_with("any");
+                (here || (!exactly && anywhere)) && end.ports.is_some_and(|(a, b)| a <= *port && *port <= b)
+            })
+        };
+        request.via.as_ref().is_some_and(at)
+    };
+    let only = if let [only] = listeners { Some(only) } else { None };
+    let mut all = listeners.iter();
+    all.find(|l| fits(l, true)).or_else(|| listeners.iter().find(|l| fits(l, false))).or(only).copied()
+}
+
 /// What clients speak at an endpoint.
 #[must_use]
 pub const fn spoken(protocol: Protocol, tls: bool) -> Spoken {
