@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! source -> formats -> model -> diff -> checks -> decision -> report -> cli
-//!    └─ text ─┘    └──── net ────┘       └ policy, facts ┘
+//!    └─ text ─┘    └──── net ────┘       └ policy, facts ┘  └ record ┘
 //! ```
 //! The table of who may import whom is `tests/it/architecture.rs`, which fails when it is broken.
 
@@ -17,6 +17,7 @@ pub mod formats;
 pub mod model;
 pub mod net;
 pub mod policy;
+pub mod record;
 pub mod report;
 pub mod source;
 pub mod text;

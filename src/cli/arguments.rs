@@ -1,3 +1,4 @@
+use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log};
 use crate::report::{self, Output};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use miette::Diagnostic as _;
@@ -32,6 +33,12 @@ pub(super) enum Command {
     Diff(Diff),
     Trace(Trace),
     Parse(Parse),
+    Attest(Attest),
+    BreakGlass(BreakGlassArguments),
+    Gate(Gate),
+    /// Look after the log of what was decided
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look after the published lists of addresses that the policy refers to
     #[command(subcommand)]
     Feed(FeedCommand),
@@ -84,6 +91,17 @@ Examples:
   portcullis check --output text --output json=report.json")]
 pub(super) struct Check {
     #[command(flatten)]
+    pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) log: Log,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+/// What is judged, and by what.
+#[derive(Debug, Args)]
+pub(super) struct Judging {
+    #[command(flatten)]
     pub(super) sides: SideArguments,
     /// What is in force: a file or folder, without git
     #[arg(long, value_name = "PATH", requires = "new", conflicts_with_all = ["staged", "base"])]
@@ -104,8 +122,6 @@ pub(super) struct Check {
     /// The policy: a path in the base side; with --old and --new, or --plan, a file
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) outputs: Outputs,
 }
 
 #[derive(Debug, Args)]

@@ -1,44 +1,58 @@
-use super::arguments::Check;
+use super::arguments::{Check, Judging};
+use super::audit;
 use super::judge::{self, Judged, PolicyPath};
 use super::output::Streams;
 use super::planned::PlanFile;
 use super::progress::Progress;
 use super::surroundings::Surroundings;
+use crate::record::AuditEvent;
 use crate::source::{Side, Sides, SourceError};
 
 /// The name of the policy file at the root of a side.
 pub(super) const POLICY: &str = "portcullis.yaml";
 
 pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
-    let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
-    let Judged { decision, sources } = match sides(check, surroundings) {
-        Ok(sides) => {
-            let plan = check.plan.as_ref().map(|path| PlanFile {
-                path: surroundings.folder.join(path),
-                configuration: check.configuration.clone(),
-                max_age: check.max_age,
-            });
-            judge::judge(&sides, &policy(check, surroundings), plan.as_ref(), &progress)
-        }
-        Err(why) => judge::refuse(&why),
-    };
-    drop(progress);
+    let Judged { decision, sources, subject: _ } = judged(&check.judging, surroundings, streams);
     let report = decision.report();
-    streams.answer(&check.outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style))
+    let code =
+        streams.answer(&check.outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style));
+    audit::note(
+        &check.log,
+        AuditEvent { event: "check".to_owned(), ..audit::of_report(report) },
+        code,
+        surroundings,
+        streams,
+    )
 }
 
-fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceError> {
+/// Judges what the command line names.
+pub(super) fn judged(judging: &Judging, surroundings: &Surroundings, streams: &Streams<'_>) -> Judged {
+    let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
+    match sides(judging, surroundings) {
+        Ok(sides) => {
+            let plan = judging.plan.as_ref().map(|path| PlanFile {
+                path: surroundings.folder.join(path),
+                configuration: judging.configuration.clone(),
+                max_age: judging.max_age,
+            });
+            judge::judge(&sides, &policy(judging, surroundings), plan.as_ref(), &progress)
+        }
+        Err(why) => judge::refuse(&why),
+    }
+}
+
+fn sides(judging: &Judging, surroundings: &Surroundings) -> Result<Sides, SourceError> {
     let place = surroundings.place();
-    if let (Some(old), Some(new)) = (&check.old, &check.new) {
+    if let (Some(old), Some(new)) = (&judging.old, &judging.new) {
         return Sides::paths(&surroundings.folder.join(old), &surroundings.folder.join(new));
     }
-    if let (Some(plan), Some(_)) = (&check.plan, &check.policy) {
+    if let (Some(plan), Some(_)) = (&judging.plan, &judging.policy) {
         // What was in force before it is not at hand; what it was made of may be in the present folder.
         let folder = surroundings.place().folder;
         let (base, head) = (Side::path(&surroundings.folder.join(plan))?, Side::path(&folder)?);
         return Ok(Sides { base, head, authors: None });
     }
-    let (staged, base, head) = (check.sides.staged, &check.sides.base, &check.sides.head);
+    let (staged, base, head) = (judging.sides.staged, &judging.sides.base, &judging.sides.head);
     match base {
         Some(base) => Sides::revisions(&place, base, head.as_deref().unwrap_or("HEAD")),
         None if staged => Sides::staged(&place),
@@ -49,8 +63,8 @@ fn sides(check: &Check, surroundings: &Surroundings) -> Result<Sides, SourceErro
     }
 }
 
-fn policy(check: &Check, surroundings: &Surroundings) -> PolicyPath {
-    match (&check.policy, check.old.as_ref().or(check.plan.as_ref())) {
+fn policy(judging: &Judging, surroundings: &Surroundings) -> PolicyPath {
+    match (&judging.policy, judging.old.as_ref().or(judging.plan.as_ref())) {
         (Some(path), Some(_)) => PolicyPath::File(surroundings.folder.join(path)),
         (Some(path), None) => {
             let path = path.strip_prefix("./").unwrap_or(path);

@@ -1,11 +1,15 @@
 //! What main files include, fetched from the side that they are of, until nothing is missing.
 
 use super::judge;
-use crate::decision::Doubt;
+use crate::decision::{Cause, Doubt};
 use crate::formats::{self, Include, Input};
+use crate::record::{Artifact, Closure as Bound};
 use crate::source::{Claims, Side, Sides};
 use crate::text::{Linked, SourceId, SourceMap, escape};
 use std::collections::{BTreeSet, HashMap};
+
+/// What a plan is called in a record.
+const PLAN: &str = "plan.json";
 
 /// Fetches what the files of both sides include. What another one includes is no main file of its own any more.
 pub(super) fn of_sides(
@@ -46,6 +50,31 @@ pub(super) fn of_side(side: &Side, inputs: &mut Vec<Input>, sources: &mut Source
     }
     inputs.retain(|input| !input.files.is_empty());
     Ok(())
+}
+
+/// Every file that is opened where those configurations are put into force: their own, and all that these include.
+pub(super) fn opened(inputs: &[Input], sources: &SourceMap) -> Vec<SourceId> {
+    let mains = inputs.iter().flat_map(|input| input.files.iter().copied());
+    let all: BTreeSet<SourceId> = mains.flat_map(|main| sources.included(main).chain([main])).collect();
+    all.into_iter().collect()
+}
+
+/// What a record binds of files. A plan is the one that is applied, whatever its file is called.
+pub(super) fn bound(artifact: Artifact, opened: &[SourceId], sources: &SourceMap) -> Result<Bound, Vec<Doubt>> {
+    let mut bound = Bound::default();
+    for file in opened {
+        let (name, executable) = match artifact {
+            Artifact::Plan => (PLAN, false),
+            Artifact::Tree => (sources.name(*file), sources.is_executable(*file)),
+        };
+        if name.contains('\\') {
+            let message = format!("the name `{name}` has a character that cannot be seen");
+            let help = "rename the file: a record has to say which files it is of".to_owned();
+            return Err(vec![Doubt { cause: Cause::Source, message, help, at: None }]);
+        }
+        bound.add(name.as_bytes(), executable, sources.bytes(*file));
+    }
+    Ok(bound)
 }
 
 struct Closure<'a> {

@@ -13,6 +13,7 @@ use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
 use crate::policy::{self, FeedFile, Feeds, Parsed, Plan, Policy, PolicyError, Proposal, Publication};
+use crate::record::Artifact;
 use crate::source::{File, Files, Problem, Side, Sides, SourceError};
 use crate::text::{SourceId, SourceMap, escape, hex};
 use miette::Diagnostic;
@@ -33,6 +34,21 @@ pub(super) enum PolicyPath {
 pub(super) struct Judged {
     pub(super) decision: Decision,
     pub(super) sources: SourceMap,
+    /// What was judged; `None`: it could not be read.
+    pub(super) subject: Option<Subject>,
+}
+
+/// What was judged: what a record of it is bound to.
+pub(super) struct Subject {
+    pub(super) policy: SourceId,
+    pub(super) epoch: u64,
+    /// The tree of head, where there is one.
+    pub(super) tree: Option<String>,
+    pub(super) artifact: Artifact,
+    /// Every file that is opened where head is put into force.
+    pub(super) opened: Vec<SourceId>,
+    /// Whether head is a single file, which has no place in a tree.
+    pub(super) is_file: bool,
 }
 
 /// Everything that is read before anything is computed.
@@ -42,6 +58,7 @@ struct Read {
     proposal: Proposal,
     plan: Plan,
     change: Change,
+    opened: Vec<SourceId>,
 }
 
 /// Judges a change. What cannot be read becomes a doubt of the decision, never a missing part.
@@ -54,8 +71,15 @@ pub(super) fn judge(sides: &Sides, path: &PolicyPath, plan: Option<&PlanFile>, p
         Some(_) => (planned::origin(), planned::origin()),
     };
     let mut used = None;
+    let (artifact, tree) = match plan {
+        None => (Artifact::Tree, sides.head.tree()),
+        Some(_) => (Artifact::Plan, None),
+    };
+    let is_file = sides.head.is_file();
+    let mut subject = None;
     let decision = match read(sides, path, plan, &mut sources, &mut used) {
-        Ok(Read { policy, checks, proposal, plan, change }) => {
+        Ok(Read { policy, checks, proposal, plan, change, opened }) => {
+            subject = Some(Subject { policy: policy.source, epoch: policy.epoch, tree, artifact, opened, is_file });
             progress.stage("comparing");
             let difference = diff::compare(&change);
             progress.stage("checking");
@@ -78,7 +102,7 @@ pub(super) fn judge(sides: &Sides, path: &PolicyPath, plan: Option<&PlanFile>, p
         }
         Err(doubts) => undecided(doubts, base, head, used, &sources),
     };
-    Judged { decision, sources }
+    Judged { decision, sources, subject }
 }
 
 /// There are no sides to judge.
@@ -86,7 +110,7 @@ pub(super) fn refuse(why: &SourceError) -> Judged {
     let sources = SourceMap::default();
     let doubt = doubt(Cause::Source, why);
     let decision = undecided(vec![doubt], Origin::default(), Origin::default(), None, &sources);
-    Judged { decision, sources }
+    Judged { decision, sources, subject: None }
 }
 
 fn undecided(
@@ -133,15 +157,16 @@ fn read(
         Some(head) => Proposal::read(&policy, head, sources, &format_ids(), &feeds),
     };
     if let Some(plan) = plan {
-        let (plan, change) = plan.read(&policy, sides, sources)?;
-        return Ok(Read { policy, checks, proposal, plan, change });
+        let (judged, plan, change) = plan.read(&policy, sides, sources)?;
+        return Ok(Read { policy, checks, proposal, plan, change, opened: vec![judged] });
     }
     let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;
     let plan = self::plan(&policy, &base, &head, sources)?;
     let mut inputs = inputs(&plan);
     closure::of_sides(sides, &mut inputs, sources)?;
     let change = both(&inputs, sources);
-    Ok(Read { policy, checks, proposal, plan, change })
+    let opened = closure::opened(&inputs.1, sources);
+    Ok(Read { policy, checks, proposal, plan, change, opened })
 }
 
 /// The files that policies refer to as feeds.

@@ -4,6 +4,8 @@
 //! `decision`, how it looks to `report`. The only room that prints, reads the environment or exits.
 
 mod arguments;
+mod attest;
+mod audit;
 mod check;
 mod closure;
 mod compare;
@@ -11,12 +13,14 @@ mod demo;
 mod expect;
 mod explain;
 mod feed;
+mod gate;
 mod judge;
 mod lint;
 mod output;
 mod parse;
 mod planned;
 mod progress;
+mod record_arguments;
 mod surroundings;
 mod trace;
 mod wanted;
@@ -48,6 +52,10 @@ pub fn run(
     streams.quiet = quiet;
     match command {
         Command::Check(check) => check::run(&check, surroundings, &mut streams),
+        Command::Attest(attest) => attest::run(&attest, surroundings, &mut streams),
+        Command::BreakGlass(attest) => attest::break_glass(&attest, surroundings, &mut streams),
+        Command::Gate(gate) => gate::run(&gate, surroundings, &mut streams),
+        Command::Audit(command) => audit::run(&command, surroundings, &mut streams),
         Command::Lint(lint) => lint::run(&lint, surroundings, &mut streams),
         Command::Test(test) => expect::run(&test, surroundings, &mut streams),
         Command::Diff(diff) => compare::run(&diff, surroundings, &mut streams),

@@ -37,7 +37,12 @@ impl<'s> Streams<'s> {
 
     /// Writes what was asked for and gives the exit code: `code`, unless nobody can have seen why.
     pub(super) fn data(&mut self, text: &str, code: u8) -> u8 {
-        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
+        self.bytes(text.as_bytes(), code)
+    }
+
+    /// The same of what need not be text.
+    pub(super) fn bytes(&mut self, bytes: &[u8], code: u8) -> u8 {
+        let written = self.stdout.write_all(bytes).and_then(|()| self.stdout.flush());
         self.written(written.map_err(|why| ("standard output".to_owned(), why)), code)
     }
 

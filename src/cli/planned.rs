@@ -34,7 +34,7 @@ pub(super) fn origin() -> Origin {
 }
 
 impl PlanFile {
-    /// Reads both sides, as the one configuration that the plan is of.
+    /// Reads both sides, as the one configuration that the plan is of, and gives the plan itself as well.
     ///
     /// Behind the plan stand the files of that configuration as both sides have them: findings point into those.
     pub(super) fn read(
@@ -42,7 +42,7 @@ impl PlanFile {
         policy: &Policy,
         sides: &Sides,
         sources: &mut SourceMap,
-    ) -> Result<(Plan, Change), Vec<Doubt>> {
+    ) -> Result<(SourceId, Plan, Change), Vec<Doubt>> {
         let Self { path, configuration: _, max_age } = self;
         let max_age = [*max_age, policy.max_age].into_iter().flatten().min();
         let name = self.name(policy)?;
@@ -67,7 +67,7 @@ impl PlanFile {
         let mut inputs = judge::inputs(&plan);
         closure::of_sides(sides, &mut inputs, sources)?;
         let change = judge::both_as(Aspect::Before, &inputs, sources);
-        Ok((plan, change))
+        Ok((id, plan, change))
     }
 
     /// The configuration of the policy that the plan is of.

@@ -92,7 +92,7 @@ impl Sides {
         let base = Side::commit(&repository, "HEAD")?;
         let index = git::index(&repository, place.index_file.as_deref())?;
         let authors = git::user(&repository);
-        let head = Side { kind: "index", revision: None, root: Root::Index { repository, index } };
+        let head = Side { kind: "index", revision: None, root: Root::Index { repository, index, tree: None } };
         Ok(Self { base, head, authors })
     }
 
@@ -104,9 +104,11 @@ impl Sides {
         let repository = Rc::new(git::open(&place.folder)?);
         let (base_side, mut head_side) = (Side::commit(&repository, base)?, Side::commit(&repository, head)?);
         if let Some((ours, theirs)) = merge::diverged(&repository, base, head)? {
-            let index = merge::merge(&repository, (&ours, base), (&theirs, head))?;
+            let mut index = merge::merge(&repository, (&ours, base), (&theirs, head))?;
+            // Like the merged files it stays in memory.
+            let tree = index.write_tree_to(&repository).map_err(|why| git::damaged(&why))?;
             head_side.kind = "merge";
-            head_side.root = Root::Index { repository: Rc::clone(&repository), index };
+            head_side.root = Root::Index { repository: Rc::clone(&repository), index, tree: Some(tree) };
         }
         Ok(Self { base: base_side, head: head_side, authors: git::authors(&repository, base, head) })
     }
@@ -197,9 +199,20 @@ pub struct Side {
 }
 
 enum Root {
-    Tree { repository: Rc<Repository>, tree: git2::Oid },
-    Index { repository: Rc<Repository>, index: git2::Index },
-    WorkTree { root: PathBuf, index: git2::Index },
+    Tree {
+        repository: Rc<Repository>,
+        tree: git2::Oid,
+    },
+    /// `tree`: the tree that it is of, where there is one.
+    Index {
+        repository: Rc<Repository>,
+        index: git2::Index,
+        tree: Option<git2::Oid>,
+    },
+    WorkTree {
+        root: PathBuf,
+        index: git2::Index,
+    },
     Folder(PathBuf),
     One(Box<One>),
     Given(Vec<File>),
@@ -307,6 +320,21 @@ impl Side {
         self.revision.as_deref()
     }
 
+    /// The id of its tree, if it is one: of a commit, or of what merging gives.
+    #[must_use]
+    pub fn tree(&self) -> Option<String> {
+        match &self.root {
+            Root::Tree { repository: _, tree } | Root::Index { repository: _, index: _, tree: Some(tree) } => {
+                Some(tree.to_string())
+            }
+            Root::Index { repository: _, index: _, tree: None }
+            | Root::WorkTree { .. }
+            | Root::Folder(_)
+            | Root::One(_)
+            | Root::Given(_) => None,
+        }
+    }
+
     /// What is around a single file, for what the file includes, and where the file is in it: the tree of the revision,
     /// or the folder on disk.
     #[must_use]
@@ -388,7 +416,7 @@ impl Side {
         let mut entries = entry::Entries::default();
         match &self.root {
             Root::Tree { repository, tree } => git::list_tree(repository, *tree, &[], claims, &mut entries),
-            Root::Index { repository, index } => git::list_index(index, repository, &mut entries),
+            Root::Index { repository, index, tree: _ } => git::list_index(index, repository, &mut entries),
             Root::WorkTree { root, index } => {
                 disk::list(root, &[], disk::Nested::Repositories, claims, &mut entries);
                 git::amend_by_index(index, claims, &mut entries);

@@ -1,7 +1,9 @@
 //! Everything that is tested from outside, in one binary.
 
 mod architecture;
+mod audit;
 mod blessed;
+mod bypass_gate;
 mod checks;
 mod cli;
 mod cloud_corpus;
@@ -30,6 +32,8 @@ mod pairs;
 mod plan;
 mod policy;
 mod readme;
+mod record;
 mod report;
+mod signed;
 mod terraform;
 mod terraform_corpus;

@@ -1,0 +1,32 @@
+//! What was reviewed, signed, so that the place where it is put into force can refuse everything else: envelopes,
+//! statements, keys, the roots of trust, the state of a host, and the log of what was decided.
+//!
+//! What opens a gate is evidence that is there: a record that cannot be read, or that anything of is missing, refuses.
+//! Knows nothing of formats, models and policies, and of a decision no more than its report. Reads and writes files of its own alone: records, roots, state, log.
+
+mod audit;
+mod build;
+mod closure;
+mod envelope;
+mod error;
+mod files;
+mod gate;
+mod keys;
+mod roots;
+mod state;
+mod statement;
+
+pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, Audited, Head, Torn, verify_log};
+pub use build::{Circumstances, word};
+pub use closure::{Closure, ClosureFile};
+pub use envelope::{Envelope, MAX_RECORD_BYTES, PAYLOAD_TYPE, Signature, pae};
+pub use error::{Refusal, RootsError, StateError};
+pub use files::write_atomically;
+pub use gate::{Admission, Opened, open};
+pub use keys::{KeyError, NAMESPACE, PublicKey, Signer};
+pub use roots::{Environment, Role, Roots, RootsKey, Tier};
+pub use state::{Debt, Held, State};
+pub use statement::{
+    Artifact, BREAK_GLASS_LIMIT, BREAK_GLASS_TYPE, BreakGlass, DifferenceDigest, Feed, PolicyText, REVIEW_TYPE, Review,
+    ReviewedFile, Tool, digest,
+};
