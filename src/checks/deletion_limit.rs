@@ -71,7 +71,7 @@ impl Count {
 impl Check for DeletionLimit {
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self { count, percent, per, kinds, automation } = self;
-        let automated = automation.as_ref().filter(|_| cx.facts.automated(&cx.policy.bots));
+        let automated = automation.as_ref().filter(|_| cx.facts.automated(&cx.policy.roster().bots));
         let (count, percent) = match (automated, count, percent) {
             (Some(Automation { count: a, percent: b }), count, percent) => {
                 (stricter(*a, *count), stricter(*b, *percent))

@@ -174,8 +174,8 @@ pub struct Finding {
     pub related: Vec<(&'static str, Side, Span)>,
     /// The line of the policy that demands it.
     pub policy: Option<Span>,
-    /// The approvals that it needs at level [`Level::Approve`], if the policy says; else one of anyone.
-    pub approvals: Option<ApprovalKeys>,
+    /// The approvals that it needs at level [`Level::Approve`], all of them; none: what the policy asks for by default.
+    pub approvals: Vec<ApprovalKeys>,
 }
 
 /// Why a check could not find out what it has to.
@@ -400,7 +400,7 @@ impl Report<'_> {
             location: None,
             related: Vec::new(),
             policy: self.focus.or(*at),
-            approvals: approvals.clone(),
+            approvals: approvals.iter().cloned().collect(),
         });
         self.findings.last_mut().expect("one has just been added")
     }

@@ -8,7 +8,7 @@ use crate::decision::{
     Case, Cause, Decision, Doubt, FeedOrigin, LocationSide, Origin, PolicyOrigin, PublicationReport, decide,
 };
 use crate::diff::{self, Change, Difference};
-use crate::facts::{Facts, Reviewed};
+use crate::facts::{self, Facts, Reviewed};
 use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
@@ -83,7 +83,7 @@ pub(super) fn judge(sides: &Sides, path: &PolicyPath, plan: Option<&PlanFile>, p
             progress.stage("comparing");
             let difference = diff::compare(&change);
             progress.stage("checking");
-            let facts = Facts { authors: sides.authors.clone(), reviewed: Reviewed::Unasked };
+            let facts = Facts { authors: sides.authors.clone(), reviewed: Reviewed::Unasked, now: Some(facts::now()) };
             let context = Context {
                 change: &change,
                 difference: &difference,

@@ -244,7 +244,7 @@ impl<'c> Builder<'c> {
             related: related.iter().take(RELATED).map(|related| self.related(*related)).collect(),
             policy_location: policy.map(|span| self.location(LocationSide::Policy, span)),
             fingerprint,
-            approvals: needed(level, approvals),
+            approvals: needed(level, &approvals),
             waiver: None,
         }
     }
@@ -380,17 +380,10 @@ fn fingerprint(finding: &Finding, store: &Store) -> String {
 }
 
 /// The approvals that a finding asks for; none can be given yet.
-fn needed(level: Level, approvals: Option<ApprovalKeys>) -> Approvals {
-    let ask = |ApprovalKeys { count, from }| match from {
-        Some(from) => {
-            let from: Vec<_> = from.into_iter().map(|who| who.value).collect();
-            format!("{count} of {}", from.join(", "))
-        }
-        None if count == 1 => "1 approval".to_owned(),
-        None => format!("{count} approvals"),
-    };
+fn needed(level: Level, approvals: &[ApprovalKeys]) -> Approvals {
     let needed = match level {
-        Level::Approve => vec![approvals.map_or_else(|| "1 approval".to_owned(), ask)],
+        Level::Approve if approvals.is_empty() => vec!["1 approval".to_owned()],
+        Level::Approve => approvals.iter().map(ApprovalKeys::show).collect(),
         Level::Block | Level::Warn | Level::Off => Vec::new(),
     };
     Approvals { needed, ..Approvals::default() }

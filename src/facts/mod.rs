@@ -14,6 +14,8 @@ pub struct Facts {
     pub authors: Option<Vec<String>>,
     /// What was said of the change.
     pub reviewed: Reviewed,
+    /// The present instant in seconds since 1970; `None`: it is not known.
+    pub now: Option<u64>,
 }
 
 impl Facts {

@@ -165,15 +165,17 @@ pub enum PolicyError {
         /// Where.
         at: Span,
     },
-    /// Known to the policy language, and not enforced by this version: it is refused, not ignored.
-    #[error("`{key}` is not enforced by this version")]
+    /// It is written for a newer program.
+    #[error("the policy needs portcullis {wanted} or newer; this is {have}")]
     #[diagnostic(
-        code(portcullis::policy::unsupported),
-        help("remove it: to accept it and not to enforce it would be a wrong promise")
+        code(portcullis::policy::min_version),
+        help("install the newer program: this one cannot know what the policy demands")
     )]
-    Unsupported {
-        /// The key.
-        key: &'static str,
+    TooOld {
+        /// What it needs.
+        wanted: String,
+        /// What this program is.
+        have: &'static str,
         /// Where.
         at: Span,
     },
@@ -199,7 +201,7 @@ impl PolicyError {
             | Self::Version { at, .. }
             | Self::Cycle { at, .. }
             | Self::Value { at, .. }
-            | Self::Unsupported { at, .. } => *at,
+            | Self::TooOld { at, .. } => *at,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The keys of a policy file.
 
 use super::age::Age;
+use super::freeze::Freeze;
 use super::names::Raw;
 use super::node::{Kind, Node, Spanned};
 use super::pattern::Pattern;
+use super::people::{ApprovalKeys, PersonKeys, TeamKeys};
 use super::reader::{Named, Object, Read, Reader, keys, words};
-use crate::text::Span;
 
 words! {
     /// How much a finding weighs.
@@ -32,46 +33,6 @@ keys! {
         variables: Option<Vec<Pattern>>,
         /// The format, where the files do not show it: `iptables-save` …
         format: Option<Spanned<String>>,
-    }
-}
-
-keys! {
-    /// How many approvals a finding needs, and from whom.
-    pub struct ApprovalKeys {
-        /// How many, at least 1.
-        count: usize,
-        /// Of which people or teams, as `people` and `teams` call them. Default: anyone with a right to approve.
-        from: Option<Vec<Spanned<String>>>,
-    }
-}
-
-keys! {
-    /// A person.
-    pub struct PersonKeys {
-        /// The account at GitHub.
-        github: Option<AccountKeys>,
-        /// Public keys whose signatures are this person's.
-        keys: Option<Vec<String>>,
-    }
-}
-
-keys! {
-    /// An account: the name may change hands, the number may not.
-    pub struct AccountKeys {
-        /// Its name.
-        login: String,
-        /// Its number.
-        id: usize,
-    }
-}
-
-keys! {
-    /// A team.
-    pub struct TeamKeys {
-        /// Its members, as `people` calls them.
-        people: Option<Vec<Spanned<String>>>,
-        /// The team at GitHub: `organisation/team`.
-        github: Option<String>,
     }
 }
 
@@ -138,33 +99,6 @@ impl Read for Entry {
     }
 }
 
-/// Whether nothing may change for now: `true`, `false`, or `true` with the reason in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Freeze {
-    holds: bool,
-    /// Why, if it is said.
-    pub reason: Option<String>,
-    /// Where the policy says it.
-    pub at: Span,
-}
-
-impl Read for Freeze {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let at = node.span;
-        match &node.kind {
-            Kind::Scalar { text, plain: true } if text == "true" => Some(Self { holds: true, reason: None, at }),
-            Kind::Scalar { text, plain: true } if text == "false" => Some(Self { holds: false, reason: None, at }),
-            Kind::Scalar { .. } => {
-                String::read(node, reader).map(|reason| Self { holds: true, reason: Some(reason), at })
-            }
-            Kind::Map(_) | Kind::List(_) => {
-                reader.problems.push(super::PolicyError::Unsupported { key: "freeze windows", at });
-                None
-            }
-        }
-    }
-}
-
 /// A policy file as it stands.
 pub(super) struct File {
     pub(super) extends: Option<Vec<Spanned<String>>>,
@@ -178,13 +112,17 @@ pub(super) struct File {
     pub(super) people: Named<PersonKeys>,
     pub(super) teams: Named<TeamKeys>,
     pub(super) bots: Option<Vec<String>>,
+    /// Read when people and names are known.
+    pub(super) approvals: Option<Node>,
+    pub(super) policy_owners: Option<Vec<Spanned<String>>>,
+    pub(super) environments: Named<Vec<Pattern>>,
+    pub(super) epoch: Option<u64>,
+    /// Read when people and names are known.
+    pub(super) waivers: Option<Node>,
+    pub(super) max_waiver_days: Option<Spanned<usize>>,
     pub(super) plan: Option<PlanKeys>,
-    pub(super) epoch: Option<usize>,
-    pub(super) freeze: Option<Freeze>,
+    pub(super) freeze: Freeze,
 }
-
-/// Keys that are part of the language and that this version does not enforce.
-pub(super) const UNSUPPORTED: &[&str] = &["approvals", "waivers"];
 
 impl Read for Node {
     fn read(node: &Self, _: &mut Reader<'_>) -> Option<Self> {
@@ -197,6 +135,7 @@ impl File {
     pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut object = Object::open(node, reader)?;
         object.node("version");
+        object.node("min_version");
         let extends = object.take("extends", reader);
         let configurations = object.take("configurations", reader);
         let networks = object.take("networks", reader);
@@ -205,14 +144,14 @@ impl File {
         let people = object.take("people", reader);
         let teams = object.take("teams", reader);
         let bots = object.take("bots", reader);
+        let approvals = object.node("approvals").cloned();
+        let policy_owners = object.take("policy_owners", reader);
+        let environments = object.take("environments", reader);
+        let waivers = object.node("waivers").cloned();
+        let max_waiver_days = object.take("max_waiver_days", reader);
         let plan = object.take("plan", reader);
         let epoch = object.take("epoch", reader);
         let freeze = object.take::<Option<Freeze>>("freeze", reader);
-        for key in UNSUPPORTED {
-            if let Some(value) = object.node(key) {
-                reader.problems.push(super::PolicyError::Unsupported { key, at: value.span });
-            }
-        }
         object.close(reader);
         let none = || Named(Vec::new());
         Some(Self {
@@ -225,9 +164,14 @@ impl File {
             people: people.unwrap_or(Named(Vec::new())),
             teams: teams.unwrap_or(Named(Vec::new())),
             bots: bots.flatten(),
-            plan: plan.flatten(),
+            approvals,
+            policy_owners: policy_owners.flatten(),
+            environments: environments.unwrap_or(Named(Vec::new())),
             epoch: epoch.flatten(),
-            freeze: freeze.flatten().filter(|freeze| freeze.holds),
+            waivers,
+            max_waiver_days: max_waiver_days.flatten(),
+            plan: plan.flatten(),
+            freeze: freeze.flatten().unwrap_or_default(),
         })
     }
 }

@@ -11,9 +11,12 @@ mod error;
 mod expectations;
 mod feed;
 mod file;
+mod freeze;
+mod moment;
 mod names;
 mod node;
 mod pattern;
+mod people;
 mod plan;
 mod presets;
 mod proposal;
@@ -21,6 +24,7 @@ mod reader;
 mod schema;
 mod services;
 mod terms;
+mod waiver;
 mod wildcard;
 mod yaml;
 
@@ -28,18 +32,22 @@ pub use age::parse_age;
 pub use error::PolicyError;
 pub use expectations::{EXPECTED, expectations};
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
-pub use file::{AccountKeys, ApprovalKeys, COMMON_KEYS, ConfigurationKeys, Entry, Freeze, Level, PersonKeys, TeamKeys};
+pub use file::{COMMON_KEYS, ConfigurationKeys, Entry, Level};
+pub use freeze::{Freeze, FreezeWindow};
+pub use moment::{Day, Zone};
 pub use names::Names;
 pub use node::{Kind, Node, Spanned};
 pub use pattern::Pattern;
+pub use people::{AccountKeys, ApprovalKeys, PersonKeys, Roster, TeamKeys, most_pairs};
 pub use plan::{Attributes, Plan, Planned, Unmatched};
 pub use presets::PRESETS;
 pub use proposal::{KeyChange, Proposal, changes};
 pub use reader::{Named, Object, Read, Reader};
-pub(crate) use reader::{keys, words};
+pub(crate) use reader::{key, keys, words};
 pub use schema::{common, schema};
 pub use services::WELL_KNOWN;
 pub use terms::{Exceptions, Flow, Flows, Networks, Services};
+pub use waiver::{Validity, Waiver, WaiverScope, Waivers};
 pub use wildcard::Wildcard;
 
 use crate::net::{Family, Naming, Set};
@@ -59,15 +67,21 @@ pub struct Policy {
     pub names: Names,
     /// The entries of `checks`, those of presets first.
     pub entries: Vec<Entry>,
-    /// Accounts that are programs.
-    pub bots: Vec<String>,
-    /// How old a plan may be that is judged; `None`: of any age.
-    pub max_age: Option<Duration>,
+    /// What a change with an effect needs where no rule says it.
+    pub approvals: Option<ApprovalKeys>,
+    /// The people and teams who answer for the policy; empty: it does not say.
+    pub policy_owners: Vec<Spanned<String>>,
+    /// Environments, each with the configurations that are in it.
+    pub environments: Vec<(Spanned<String>, Vec<Pattern>)>,
     /// Which generation of the policy it is. It only ever grows: where a change is put into force, a review by an earlier
     /// generation than the last one is refused.
     pub epoch: u64,
-    /// Set when nothing may change for now.
-    pub freeze: Option<Freeze>,
+    /// Findings that somebody answers for.
+    pub waivers: Waivers,
+    /// How old a plan may be that is judged; `None`: of any age.
+    pub max_age: Option<Duration>,
+    /// When nothing may change.
+    pub freeze: Freeze,
     /// The file as a tree.
     pub root: Node,
 }
@@ -94,18 +108,32 @@ impl Policy {
     #[must_use]
     pub fn none(source: SourceId) -> Self {
         let root = Node { span: Span { source, start: 0, end: 0 }, kind: Kind::Map(Vec::new()) };
-        let (configurations, entries, bots) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             source,
-            configurations,
+            configurations: Vec::new(),
             names: Names::default(),
-            entries,
-            bots,
-            max_age: None,
+            entries: Vec::new(),
+            approvals: None,
+            policy_owners: Vec::new(),
+            environments: Vec::new(),
             epoch: 0,
-            freeze: None,
+            waivers: Waivers::default(),
+            max_age: None,
+            freeze: Freeze::Never,
             root,
         }
+    }
+
+    /// The people, teams and programs that it knows.
+    #[must_use]
+    pub const fn roster(&self) -> &Roster {
+        &self.names.roster
+    }
+
+    /// The environments that a configuration is in.
+    pub fn environments_of<'p>(&'p self, configuration: &str) -> impl Iterator<Item = &'p str> {
+        let inside = move |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.covers(configuration));
+        self.environments.iter().filter(move |(_, patterns)| inside(patterns)).map(|(name, _)| name.value.as_str())
     }
 }
 
@@ -205,8 +233,25 @@ fn build(
     let mut reader = Reader::new(&nameless);
     let file = File::read(&root, &mut reader);
     problems.append(&mut reader.problems);
-    let File { extends, configurations, networks, services, checks, checked, people, teams, bots, plan, epoch, freeze } =
-        file?;
+    let File {
+        extends,
+        configurations,
+        networks,
+        services,
+        checks,
+        checked,
+        people,
+        teams,
+        bots,
+        approvals,
+        policy_owners,
+        environments,
+        epoch,
+        waivers,
+        max_waiver_days,
+        plan,
+        freeze,
+    } = file?;
 
     let mut names = Names::default();
     names.feeds = feeds.clone();
@@ -219,6 +264,11 @@ fn build(
         names::reserved(name, builtin, problems);
     }
     names.define(&networks, &services, problems);
+    let nameless = Names::default();
+    let mut reader = Reader::new(&nameless);
+    let roster = Roster::new(people, teams, bots.unwrap_or_default(), &mut reader);
+    problems.append(&mut reader.problems);
+    names.roster = roster;
 
     let mut entries = presets::entries(&extends.unwrap_or_default(), sources, problems);
     let mut reader = Reader::new(&names);
@@ -232,14 +282,28 @@ fn build(
         reader.refuse(root.span, "the policy has no checks", help);
     }
     twins(&own, &mut reader);
-    members(&own, &people, &teams, &mut reader);
+    let approvals = approvals.and_then(|node| ApprovalKeys::read(&node, &mut reader));
+    let policy_owners = policy_owners.unwrap_or_default();
+    names.roster.know(&policy_owners, &mut reader);
+    let waivers = Waivers::read(waivers.as_ref(), max_waiver_days.as_ref(), &mut reader);
     let configurations = configured(configurations.unwrap_or(Named(Vec::new())), formats, &mut reader);
     problems.append(&mut reader.problems);
     entries.extend(own);
-    let bots = bots.unwrap_or_default();
     let max_age = plan.and_then(|PlanKeys { max_age }| max_age).map(|Age(most)| most);
-    let epoch = u64::try_from(epoch.unwrap_or_default()).expect("numbers have at most 64 bits");
-    Some(Policy { source, configurations, names, entries, bots, max_age, epoch, freeze, root })
+    Some(Policy {
+        source,
+        configurations,
+        names,
+        entries,
+        approvals,
+        policy_owners,
+        environments: environments.0,
+        epoch: epoch.unwrap_or_default(),
+        waivers,
+        max_age,
+        freeze,
+        root,
+    })
 }
 
 /// `version: 1` comes before anything else is looked at: another version may mean other things by the same words.
@@ -248,7 +312,10 @@ fn version(root: &Node, problems: &mut Vec<PolicyError>) -> Option<()> {
     let mut reader = Reader::new(&names);
     let mut object = Object::open(root, &mut reader);
     let node = object.as_mut().and_then(|object| object.node("version"));
+    let least = object.as_mut().and_then(|object| object.node("min_version"));
+    let new_enough = least.is_none_or(|node| new_enough(node, &mut reader));
     problems.append(&mut reader.problems);
+    new_enough.then_some(())?;
     object?;
     let at = root.span;
     match node {
@@ -257,6 +324,30 @@ fn version(root: &Node, problems: &mut Vec<PolicyError>) -> Option<()> {
         Some(node) => problems.push(PolicyError::Version { found: node.show(), at: node.span }),
     }
     None
+}
+
+/// Whether this program is as new as the policy needs it: an older one may not guess what a newer policy means.
+fn new_enough(node: &Node, reader: &mut Reader<'_>) -> bool {
+    let numbers = |text: &str| -> Option<[u64; 3]> {
+        let digits = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let parts: Vec<&str> = text.split('.').collect();
+        let numbers: Option<Vec<u64>> =
+            parts.iter().map(|part| digits(part).then(|| part.parse())?.map_or(None, Some)).collect();
+        numbers?.try_into().map_or(None, Some)
+    };
+    let have = env!("CARGO_PKG_VERSION");
+    let Some(text) = String::read(node, reader) else { return false };
+    match (numbers(&text), numbers(have)) {
+        (Some(wanted), Some(mine)) if wanted <= mine => true,
+        (Some(_), Some(_)) => {
+            reader.problems.push(PolicyError::TooOld { wanted: text, have, at: node.span });
+            false
+        }
+        (None, _) | (_, None) => {
+            reader.refuse(node.span, format!("`{text}` is no version"), format!("three numbers, as in {have}"));
+            false
+        }
+    }
 }
 
 /// Two entries of one check may not have one name: a waiver or a reader could not tell them apart.
@@ -269,30 +360,6 @@ fn twins(entries: &[Entry], reader: &mut Reader<'_>) {
         if entries.iter().take(n).any(twin) {
             let message = format!("there are two `{}` called `{}`", entry.check.value, name.value);
             reader.refuse(name.span, message, "give one of them another name");
-        }
-    }
-}
-
-/// `from` and the members of teams are people and teams that the policy knows.
-fn members(entries: &[Entry], people: &Named<PersonKeys>, teams: &Named<TeamKeys>, reader: &mut Reader<'_>) {
-    let names_of =
-        |named: Vec<&Spanned<String>>| -> Vec<String> { named.iter().map(|name| name.value.clone()).collect() };
-    let people = names_of(people.0.iter().map(|(name, _)| name).collect());
-    let groups = names_of(teams.0.iter().map(|(name, _)| name).collect());
-    let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    let all: Vec<&str> = people.iter().copied().chain(groups.iter().map(String::as_str)).collect();
-    for (_, team) in &teams.0 {
-        for person in team.people.iter().flatten().filter(|person| !people.contains(&person.value.as_str())) {
-            reader.unknown("person", &person.value, &people, person.span);
-        }
-    }
-    for entry in entries {
-        let Some(ApprovalKeys { count, from }) = &entry.approvals else { continue };
-        if *count == 0 {
-            reader.refuse(entry.check.span, "a count of 0 approvals is none", "write at least `count: 1`");
-        }
-        for who in from.iter().flatten().filter(|who| !all.contains(&who.value.as_str())) {
-            reader.unknown("person or team", &who.value, &all, who.span);
         }
     }
 }

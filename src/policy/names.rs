@@ -1,6 +1,7 @@
 use super::error::PolicyError;
 use super::feed::{FeedDoubt, Feeds};
 use super::node::{Kind, Node, Spanned};
+use super::people::Roster;
 use super::reader::{Named, Read, Reader};
 use super::terms::{Networks, Services};
 use crate::net::{Family, Naming, Set};
@@ -12,6 +13,8 @@ pub struct Names {
     networks: Vec<(String, Networks)>,
     services: Vec<(String, Services)>,
     pub(super) feeds: Feeds,
+    /// The people that it knows.
+    pub(super) roster: Roster,
 }
 
 impl Names {

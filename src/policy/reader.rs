@@ -134,7 +134,7 @@ impl Read for bool {
     }
 }
 
-impl Read for usize {
+impl Read for u64 {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         if let Kind::Scalar { text, plain: true } = &node.kind {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -152,6 +152,16 @@ impl Read for usize {
         }
         reader.wrong_kind("a number", node);
         None
+    }
+}
+
+impl Read for usize {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let number = Self::try_from(u64::read(node, reader)?);
+        if number.is_err() {
+            reader.wrong_kind("a smaller number", node);
+        }
+        number.map_or(None, Some)
     }
 }
 
@@ -305,7 +315,7 @@ macro_rules! keys {
         impl $crate::policy::Read for $name {
             fn read(node: &$crate::policy::Node, reader: &mut $crate::policy::Reader<'_>) -> Option<Self> {
                 let object = $crate::policy::Object::open(node, reader)?;
-                $(let (object, $field) = object.with(stringify!($field), reader);)*
+                $(let (object, $field) = object.with($crate::policy::key(stringify!($field)), reader);)*
                 object.close(reader);
                 Some(Self { $($field: $field?,)* })
             }
@@ -313,6 +323,11 @@ macro_rules! keys {
     };
 }
 pub(crate) use keys;
+
+/// The key of a field: a word of Rust is written `r#in`.
+pub(crate) fn key(field: &'static str) -> &'static str {
+    field.strip_prefix("r#").unwrap_or(field)
+}
 
 /// Declares a choice of words: an enum with its reader and its schema. The words are the variants in kebab-case.
 macro_rules! words {

@@ -2,11 +2,15 @@
 
 use super::age::Age;
 use super::feed::FeedKeys;
-use super::file::{ApprovalKeys, ConfigurationKeys, Level, PersonKeys, PlanKeys, TeamKeys};
+use super::file::{ConfigurationKeys, Level, PlanKeys};
+use super::freeze::FreezeKeys;
+use super::moment::{Civil, Day, Zone};
 use super::node::Spanned;
 use super::pattern::Pattern;
+use super::people::{ApprovalKeys, PersonKeys, TeamKeys};
 use super::reader::Named;
 use super::terms::{Exceptions, Flow, Networks, Services};
+use super::waiver::WaiverKeys;
 use super::wildcard::Wildcard;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -119,6 +123,37 @@ impl JsonSchema for Age {
     }
 }
 
+impl JsonSchema for Day {
+    fn schema_name() -> Cow<'static, str> {
+        "day".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "A day: `2026-12-20`", "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})
+    }
+}
+
+impl JsonSchema for Civil {
+    fn schema_name() -> Cow<'static, str> {
+        "time".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A day and a time on the clocks of a zone: `2026-12-20T00:00`",
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$",
+        })
+    }
+}
+
+impl JsonSchema for Zone {
+    fn schema_name() -> Cow<'static, str> {
+        "zone".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "A time zone of the IANA database: `Europe/Paris`", "type": "string", "minLength": 1})
+    }
+}
+
 impl JsonSchema for Wildcard {
     fn schema_name() -> Cow<'static, str> {
         "wildcard".into()
@@ -131,6 +166,8 @@ impl JsonSchema for Wildcard {
 /// The schema of a policy file whose entries of `checks` are `check`.
 #[must_use]
 pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
+    let freeze = generator.subschema_for::<FreezeKeys>();
+    let pattern = generator.subschema_for::<Pattern>();
     let presets: Vec<&str> = super::PRESETS.iter().map(|(name, _)| *name).collect();
     json_schema!({
         "title": "Portcullis policy",
@@ -151,8 +188,32 @@ pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
             "people": generator.subschema_for::<Named<PersonKeys>>(),
             "teams": generator.subschema_for::<Named<TeamKeys>>(),
             "bots": {
-                "description": "Accounts that are programs: limits for automation hold for their changes",
+                "description":
+                    "Accounts that are programs: limits for automation hold for their changes, and they never approve",
                 "type": "array", "minItems": 1, "items": {"type": "string"},
+            },
+            "approvals": generator.subschema_for::<ApprovalKeys>(),
+            "policy_owners": {
+                "description": "People and teams of whom one has to approve every change of the policy",
+                "type": "array", "minItems": 1, "items": {"type": "string"},
+            },
+            "environments": {
+                "description": "Names of environments, each with configurations or patterns of them",
+                "type": "object", "minProperties": 1,
+                "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_.-]*$"},
+                "additionalProperties": {"type": "array", "minItems": 1, "items": pattern},
+            },
+            "min_version": {
+                "description": "The oldest version of the program that may judge by this policy",
+                "type": "string", "pattern": "^[0-9]+\\.[0-9]+\\.[0-9]+$",
+            },
+            "waivers": {
+                "description": "Findings that somebody answers for, for a time",
+                "type": "array", "minItems": 1, "items": generator.subschema_for::<WaiverKeys>(),
+            },
+            "max_waiver_days": {
+                "description": "For how many days a waiver may be given; default: 90",
+                "type": "integer", "minimum": 1,
             },
             "plan": generator.subschema_for::<PlanKeys>(),
             "epoch": {
@@ -160,8 +221,12 @@ pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
                 "type": "integer", "minimum": 0,
             },
             "freeze": {
-                "description": "Whether nothing may change for now; a text says why",
-                "anyOf": [{"type": "boolean"}, {"type": "string", "minLength": 1}],
+                "description": "Whether nothing may change for now; a text says why; or the times in which nothing may",
+                "anyOf": [
+                    {"type": "boolean"},
+                    {"type": "string", "minLength": 1},
+                    {"type": "array", "minItems": 1, "items": freeze},
+                ],
             },
         },
     })

@@ -31,6 +31,7 @@ mod nginx;
 mod pairs;
 mod plan;
 mod policy;
+mod policy_people;
 mod readme;
 mod record;
 mod report;

@@ -233,7 +233,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
             location: Some((Side::Head, Span { source, start, end: start + 40 })),
             related: Vec::new(),
             policy: None,
-            approvals: None,
+            approvals: Vec::new(),
         }
     };
     let (change, difference) = (Change::default(), Difference::default());
