@@ -59,6 +59,10 @@ pub static INCIDENTS: &[Incident] = &[
         files: "portcullis.yaml", "fleet.json",
     },
     incident! {
+        "scaleway-terraform", of: "scaleway", in: "Terraform", by: &["api"], stopped_by: &["deletion-limit"],
+        files: "portcullis.yaml", "fleet/main.tf", "fleet/fleet.json",
+    },
+    incident! {
         "scaleway-restore", of: "scaleway", in: "an inventory and iptables-save", by: &["restore"],
         stopped_by: &["backend-consistency", "certificate-references"],
         files: "portcullis.yaml", "fleet.json", "servers.rules",

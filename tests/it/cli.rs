@@ -378,7 +378,7 @@ fn every_command_has_help_with_an_example() {
 fn the_demonstration_stops_every_incident() {
     let ran = portcullis(Path::new("/nonexistent"), &[], &["demo"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
-    assert_eq!(ran.out.lines().last(), Some("8 of 8 replays of 4 incidents stopped."));
+    assert_eq!(ran.out.lines().last(), Some("9 of 9 replays of 4 incidents stopped."));
 }
 
 #[test]

@@ -37,4 +37,5 @@ mod record;
 mod report;
 mod signed;
 mod terraform;
+mod terraform_balancers;
 mod terraform_corpus;

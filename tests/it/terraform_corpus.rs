@@ -76,6 +76,10 @@ struct Table {
     opaques: usize,
     whole: usize,
     objects: BTreeMap<&'static str, usize>,
+    /// Those whose effect is not computed.
+    uncomputed: BTreeMap<String, usize>,
+    listeners: usize,
+    backends: usize,
     gaps: BTreeMap<String, BTreeSet<String>>,
     inert: BTreeMap<&'static str, usize>,
     opaque: BTreeMap<&'static str, usize>,
@@ -121,7 +125,14 @@ impl Table {
             self.opaques += configuration.opaques.len();
             for object in &configuration.objects {
                 *self.objects.entry(object.kind).or_default() += 1;
+                if object.uncomputed.is_some() {
+                    // Types that are known by a part of their names say in their content which they are.
+                    let kind = if object.kind == "resource" { object.content.split(':').next() } else { None };
+                    *self.uncomputed.entry(kind.unwrap_or(object.kind).to_owned()).or_default() += 1;
+                }
             }
+            self.listeners += configuration.listeners.len();
+            self.backends += configuration.backends.len();
         }
     }
 }
@@ -137,11 +148,14 @@ fn kind_of(reason: &str) -> String {
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { configurations, files, filters, rules, opaques, whole, .. } = self;
+        let Self { configurations, files, filters, rules, opaques, whole, listeners, backends, .. } = self;
         let mut out = format!(
             "{files} files in {configurations} configurations, {whole} of them without a gap: {filters} filters, \
-             {rules} rules, {opaques} opaque conditions\n"
+             {rules} rules, {listeners} listeners, {backends} backends, {opaques} opaque conditions\n"
         );
+        for (kind, count) in &self.uncomputed {
+            writeln!(out, "  not computed {count:6} {kind}")?;
+        }
         for (title, words) in [("inert", &self.inert), ("opaque", &self.opaque), ("objects", &self.objects)] {
             for (word, count) in words {
                 writeln!(out, "  {title} {count:6} {word}")?;
@@ -221,8 +235,8 @@ fn configurations_and_their_plans_have_the_same_rules() {
         let configuration = chains(&files.iter().map(named).collect::<Vec<_>>());
         let mut planned = chains(&[("plan.json".to_owned(), root.join(plan))]);
         if folder.ends_with("test_issue-127") {
-            // This plan was made when there was another group, which the source lost since.
-            planned.retain(|chain, _| !chain.starts_with("aws_security_group.elb/"));
+            // This plan was made when there were another group and a balancer, which the source lost since.
+            planned.retain(|chain, _| !chain.starts_with("aws_security_group.elb/") && chain != "listeners/listeners");
         }
         // A plan does not say whether a new group has no rules or ones that are not known: there may be any.
         for rules in planned.values_mut() {

@@ -55,6 +55,16 @@ impl<'v> Attributes<'v> {
         (!entry.value.is_null()).then_some(entry)
     }
 
+    /// Whether an argument was taken out.
+    pub(super) fn took(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
+    /// The value of an argument that stays there, unless it is null.
+    pub(super) fn value(&self, name: &str) -> Option<&'v Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
     /// Takes a text out.
     pub(super) fn text(&mut self, name: &str, account: &mut Account) -> Option<Known<Arc<str>>> {
         self.take(name).map(|entry| text(entry, account))
@@ -304,7 +314,7 @@ pub(super) fn addresses(text: &str) -> Option<(Family, Set)> {
 
 /// The name of a value that must not be printed. It tells different values apart and says nothing of them: it is another one
 /// in every run.
-fn sensitive(what: &str, value: &str) -> String {
+pub(super) fn sensitive(what: &str, value: &str) -> String {
     use std::hash::BuildHasher as _;
     static SEED: std::sync::OnceLock<std::hash::RandomState> = std::sync::OnceLock::new();
     let seed = SEED.get_or_init(std::hash::RandomState::new);

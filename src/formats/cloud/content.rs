@@ -84,22 +84,38 @@ fn more(More { name, like }: &More) -> String {
     format!("…{}: {}", escape(name.0.as_bytes()), show(like))
 }
 
-/// Whose a resource is: what its tag or label `owner` says, in any case.
+/// Whose a resource is: what its tag or label `owner` says, in any case, or else `project`; or else the project that it is in.
 pub(super) fn owner(body: &Value) -> Option<String> {
     let body = body.object()?;
-    let named = |name: &str| name.eq_ignore_ascii_case("owner");
-    let shown = |value: &Value| {
-        value.as_text().filter(|text| !value.sensitive && !text.is_empty()).map(|text| escape(text.as_bytes()))
-    };
-    ["tags", "labels", "tags_all"].into_iter().filter_map(|key| body.get(key)).find_map(|tags| match &tags.what {
+    let tags = || ["tags", "labels", "tags_all"].into_iter().filter_map(|key| body.get(key));
+    let tagged = |name: &str| tags().find_map(|tags| tag(tags, name));
+    let project = || ["project_id", "project"].into_iter().filter_map(|key| body.get(key)).find_map(shown);
+    tagged("owner").or_else(|| tagged("project")).or_else(project)
+}
+
+fn shown(value: &Value) -> Option<String> {
+    value.as_text().filter(|text| !value.sensitive && !text.is_empty()).map(|text| escape(text.as_bytes()))
+}
+
+fn tag(tags: &Value, name: &str) -> Option<String> {
+    let named = |text: &str| text.eq_ignore_ascii_case(name);
+    match &tags.what {
         What::Object(tags) => {
             tags.entries.iter().find(|entry| named(&entry.name)).and_then(|entry| shown(&entry.value))
         }
-        // As interfaces list them: `{"Key": "owner", "Value": "netsec"}`.
-        What::List(tags) => tags.items.iter().filter_map(Value::object).find_map(|tag| {
-            let key = tag.get("Key").and_then(Value::text).is_some_and(named);
-            tag.get("Value").filter(|_| key).and_then(shown)
+        What::List(tags) => tags.items.iter().find_map(|item| match &item.what {
+            // As interfaces list them: `{"Key": "owner", "Value": "netsec"}`.
+            What::Object(tag) => {
+                let key = tag.get("Key").and_then(Value::text).is_some_and(named);
+                tag.get("Value").filter(|_| key).and_then(shown)
+            }
+            // Where tags are words: `owner=netsec`.
+            What::Text(text) if !item.sensitive => {
+                let (key, value) = text.split_once(['=', ':'])?;
+                (named(key.trim()) && !value.trim().is_empty()).then(|| escape(value.trim().as_bytes()))
+            }
+            What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::List(_) | What::Unknown(_) => None,
         }),
         What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::Unknown(_) => None,
-    })
+    }
 }

@@ -27,7 +27,8 @@ impl Condition {
         Self { text: format!("{shown}\0{value}"), shown: Some(shown) }
     }
 
-    fn intern(&self, store: &mut Store) -> OpaqueId {
+    /// The condition in the store.
+    pub(super) fn intern(&self, store: &mut Store) -> OpaqueId {
         match &self.shown {
             None => store.opaque(&self.text),
             Some(shown) => store.opaque_shown(&self.text, shown),

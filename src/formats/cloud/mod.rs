@@ -8,6 +8,7 @@
 mod attributes;
 mod aws;
 mod azure;
+mod balance;
 mod cloudfoundry;
 mod content;
 mod digitalocean;
@@ -24,9 +25,10 @@ mod words;
 use super::account::Account;
 use super::data::value::Value;
 use super::{Disposition, Reading};
-use crate::model::{Object, Reference};
+use crate::model::{Object, Reference, Store};
 use crate::text::{Span, escape};
 use attributes::{Known, text_of};
+use balance::Balancers;
 use line::{Condition, Line, Peer};
 use points::{Direction, Manner, Points};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,8 +52,11 @@ pub(super) struct Instance {
 /// Puts the resources of a configuration into its model. Spans of arguments that are not in the model, or change
 /// nothing, are claimed in `account` within what the reader has claimed as a whole.
 pub(super) fn lower(instances: &[Instance], reading: &mut Reading<'_>, account: &mut Account) {
+    let Reading { store, configuration, .. } = reading;
     let mut lowering = Lowering {
         account,
+        store,
+        balancers: Balancers::default(),
         points: Points::default(),
         objects: Vec::new(),
         undefined: Vec::new(),
@@ -59,7 +64,7 @@ pub(super) fn lower(instances: &[Instance], reading: &mut Reading<'_>, account: 
         opened: BTreeSet::new(),
     };
     let mut rest: Vec<&Instance> = instances.iter().collect();
-    for (kinds, lower) in PROVIDERS {
+    for (kinds, lower) in providers() {
         let mut mine = Vec::new();
         rest.retain(|instance| match kinds.iter().find(|kind| ***kind == *instance.kind) {
             Some(kind) => {
@@ -75,20 +80,30 @@ pub(super) fn lower(instances: &[Instance], reading: &mut Reading<'_>, account: 
     for instance in rest {
         lowering.other(instance);
     }
-    let Lowering { account: _, points, mut objects, undefined, index: _, opened: _ } = lowering;
+    lowering.finish_backends();
+    let Lowering { account: _, store: _, balancers, points, mut objects, undefined, index: _, opened: _ } = lowering;
     for object in &mut objects {
         let rules: usize = Direction::BOTH.into_iter().map(|direction| points.count(&object.address, direction)).sum();
         object.elements = object.elements.map(|_| rules);
     }
     objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
-    reading.configuration.objects.extend(objects);
-    reading.configuration.undefined.extend(undefined);
-    points.finish(&mut reading.configuration, reading.store);
+    configuration.objects.extend(objects);
+    configuration.undefined.extend(undefined);
+    points.finish(configuration, store);
+    let Balancers { listeners, backends, .. } = balancers;
+    configuration.listeners = listeners;
+    configuration.backends = backends;
+    super::balancers::finish(reading);
 }
 
 /// Whether resources of a type have to do with packets: what others say need not be computed.
 pub(super) fn matters(kind: &str) -> bool {
-    PROVIDERS.iter().any(|(kinds, _)| kinds.contains(&kind)) || kinds::other(kind).is_some()
+    providers().any(|(kinds, _)| kinds.contains(&kind)) || kinds::other(kind).is_some()
+}
+
+/// The arguments of resources of a type that are looked at; `None`: all of them.
+pub(super) fn arguments(kind: &str) -> Option<&'static [&'static str]> {
+    balance::MEMBERS.contains(&kind).then_some(balance::ARGUMENTS)
 }
 
 /// Resources of one provider, each with its type.
@@ -109,9 +124,16 @@ static PROVIDERS: &[Provider] = &[
     (scaleway::KINDS, scaleway::lower),
 ];
 
+/// All of them, in the order in which they are lowered.
+fn providers() -> impl Iterator<Item = &'static Provider> {
+    PROVIDERS.iter().chain(balance::PROVIDERS)
+}
+
 /// The model in the making.
 struct Lowering<'a, 'i> {
     account: &'a mut Account,
+    store: &'a mut Store,
+    balancers: Balancers,
     points: Points,
     objects: Vec<Object>,
     undefined: Vec<Reference>,

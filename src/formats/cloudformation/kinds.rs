@@ -128,12 +128,6 @@ pub(super) fn block_name(property: &str) -> &'static str {
 const NAMES: &[(&str, &str)] = &[
     ("AWS::EC2::SubnetNetworkAclAssociation", "aws_network_acl_association"),
     ("AWS::ElastiCache::SecurityGroup", "aws_elasticache_security_group"),
-    ("AWS::ElasticLoadBalancing::LoadBalancer", "aws_elb"),
-    ("AWS::ElasticLoadBalancingV2::Listener", "aws_lb_listener"),
-    ("AWS::ElasticLoadBalancingV2::ListenerCertificate", "aws_lb_listener_certificate"),
-    ("AWS::ElasticLoadBalancingV2::ListenerRule", "aws_lb_listener_rule"),
-    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "aws_lb"),
-    ("AWS::ElasticLoadBalancingV2::TargetGroup", "aws_lb_target_group"),
     ("AWS::NetworkFirewall::Firewall", "aws_networkfirewall_firewall"),
     ("AWS::NetworkFirewall::FirewallPolicy", "aws_networkfirewall_firewall_policy"),
     ("AWS::NetworkFirewall::RuleGroup", "aws_networkfirewall_rule_group"),

@@ -382,7 +382,7 @@ impl Out {
             }
             let scope = Scope { names: &copy.names, outer: None };
             let context = Context { world, module, scope: &scope };
-            let object = context.body(&block.body, true);
+            let object = context.body(&block.body, true, cloud::arguments(kind));
             self.there.insert(block.at);
             self.instances.push(Instance {
                 kind: Arc::clone(kind),
@@ -398,7 +398,7 @@ impl Out {
     fn data(&mut self, world: &World<'_>) {
         for (address, module, block) in world.data() {
             let context = Context { world, module: &module, scope: &Scope::NONE };
-            let object = context.body(&block.body, false);
+            let object = context.body(&block.body, false, None);
             let body = Value::new(What::Object(Arc::new(object)), block.at);
             self.objects.push(Object {
                 kind: "data",

@@ -430,11 +430,12 @@ impl<'m> Module<'m> {
 impl<'m> Context<'_, 'm> {
     /// What a block says: its arguments by name, and its blocks, of which those of one kind are a list.
     ///
-    /// A mistake in one argument is refused and makes it unknown.
-    pub(super) fn body(&self, body: &'m Body, is_resource: bool) -> Object {
+    /// A mistake in one argument is refused and makes it unknown. `only`: those of these names.
+    pub(super) fn body(&self, body: &'m Body, is_resource: bool, only: Option<&[&str]>) -> Object {
         let mut object = Object::default();
+        let wanted = |name: &str| only.is_none_or(|only| only.contains(&name));
         for Argument { name, name_at, value, at: _ } in &body.arguments {
-            if is_resource && is_meta_argument(name) {
+            if is_resource && is_meta_argument(name) || !wanted(name) {
                 continue;
             }
             let at = value.at;
@@ -447,7 +448,7 @@ impl<'m> Context<'_, 'm> {
         }
         for block in &body.blocks {
             let Some(name) = block_name(block) else { continue };
-            if is_resource && is_meta_block(name) || object.get(name).is_some() {
+            if is_resource && is_meta_block(name) || object.get(name).is_some() || !wanted(name) {
                 continue;
             }
             let value = if is_resource && is_ignored(body, name) {
@@ -474,7 +475,7 @@ impl<'m> Context<'_, 'm> {
         let mut list = List::default();
         for block in blocks_named(body, name) {
             if &*block.kind != "dynamic" {
-                let object = self.body(&block.body, false);
+                let object = self.body(&block.body, false, None);
                 list.items.push(Value::new(What::Object(Arc::new(object)), block.at));
                 continue;
             }
@@ -493,7 +494,7 @@ impl<'m> Context<'_, 'm> {
                 let names = [(iterator, Value::of_entries(entries, at))];
                 let scope = Scope { names: &names, outer: Some(self.scope) };
                 let inner = Context { world: self.world, module: self.module, scope: &scope };
-                let object = inner.body(&content.body, false);
+                let object = inner.body(&content.body, false, None);
                 let value = Value::new(What::Object(Arc::new(object)), block.at).hidden(collection.sensitive);
                 self.world.uses(block.at);
                 match together {
