@@ -73,13 +73,9 @@ fn let_through(sided: Sided<'_>, store: &Store) -> Vec<(Option<Span>, String)> {
         if ends.iter().any(|end| matches!(end, End::Denies)) {
             continue;
         }
-        let word = match family {
-            Family::Ipv4 => "IPv4",
-            Family::Ipv6 => "IPv6",
-        };
         let (at, why) = match ends.last() {
-            Some(End::Passes(at)) => (*at, format!("{word} packets are accepted here")),
-            Some(End::Denies | End::Open) | None => (None, format!("no base chain sees {word} packets")),
+            Some(End::Passes(at)) => (*at, format!("{family} packets are accepted here")),
+            Some(End::Denies | End::Open) | None => (None, format!("no base chain sees {family} packets")),
         };
         if !out.iter().any(|(other, _)| at.is_some() && *other == at) {
             out.push((at, why));

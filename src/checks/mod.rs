@@ -36,14 +36,17 @@ macro_rules! checks {
 }
 
 checks! {
+    any_any_rules,
     backend_consistency,
     certificate_references,
     critical_ports,
     default_action,
     deletion_limit,
+    duplicate_rules,
     empty_input,
     expected_flows,
     exposed_ports,
+    family_gap,
     freeze_window,
     hard_coded_indexes,
     health_checks,
@@ -55,6 +58,7 @@ checks! {
     redundant_rules,
     required_coverage,
     route_changes,
+    rule_reason,
     separate_flush,
     shadowed_rules,
     undefined_references,

@@ -4,7 +4,7 @@ use super::rules::{self, Line};
 use super::{Context, Report, Undecided};
 use crate::diff::shadow::{self, Worth};
 use crate::diff::{Side, Sided};
-use crate::model::{Configuration, Literal};
+use crate::model::{Chain, Configuration, Literal};
 use crate::net::{Family, Region};
 use crate::text::Span;
 use std::collections::BTreeMap;
@@ -26,7 +26,10 @@ pub(super) fn lines<'c>(
         let Some(worth) = cx.change.worth(Side::Head, &head.name) else { continue };
         let mine = chains(cx, report, head);
         let mut lines = said(worth);
-        lines.retain(|line| mine.contains(&(line.table, line.chain)) && real(cx, head, line));
+        lines.retain(|line| {
+            let chain = head.table(line.table).get(line.chain);
+            mine.contains(&(line.table, line.chain)) && is_written(cx, chain, line.origin)
+        });
         if let Some(base) = base.filter(|_| !all && !lines.is_empty())
             && let Some(worth) = cx.change.worth(Side::Base, &base.name)
         {
@@ -38,6 +41,43 @@ pub(super) fn lines<'c>(
         }
     }
     out
+}
+
+/// The lines of head in the scope of a check, configuration by configuration. Unless `all`, those that base has too are
+/// left out, wherever it has them and however it writes them.
+pub(super) fn written<'c>(cx: &Context<'c>, report: &Report<'_>, all: bool) -> Vec<(&'c Configuration, Vec<Line<'c>>)> {
+    let mut out = Vec::new();
+    for (base, head) in cx.change.pairs() {
+        let Some(head) = head.filter(|head| report.scope().touches(&head.name, cx)) else { continue };
+        if !all && base.is_some() && cx.change.same_rules(&head.name) {
+            continue;
+        }
+        let mine = chains(cx, report, head);
+        let lines = || {
+            mine.iter().flat_map(|(table, chain)| {
+                let table = head.table(*table);
+                rules::lines_of(table, table.get(*chain))
+            })
+        };
+        let mut lines = match base.filter(|_| !all) {
+            None => lines().collect(),
+            Some(base) => rules::removed(lines, || rules::lines(base), &cx.change.store, cx.sources),
+        };
+        lines.retain(|line| is_written(cx, line.chain, line.origin));
+        if !lines.is_empty() {
+            out.push((head, lines));
+        }
+    }
+    out
+}
+
+/// What a line matches, by its first rule that matches any packet.
+pub(super) fn packets(cx: &Context<'_>, line: &Line<'_>) -> Option<(Region, Vec<Literal>)> {
+    let store = &cx.change.store;
+    line.rules.iter().find_map(|rule| {
+        let region = Family::ALL.into_iter().find_map(|family| rules::region(*rule, family, store))?;
+        Some((region, store.literals(*rule).to_vec()))
+    })
 }
 
 /// Reports lines of which the check could not find out what it has to, chain by chain.
@@ -84,10 +124,7 @@ pub(super) fn flow(
     configuration: &Configuration,
     line: &shadow::Line,
 ) -> Option<(Region, Vec<Literal>)> {
-    let store = &cx.change.store;
-    let rule = *line_of(configuration, line).rules.first()?;
-    let region = Family::ALL.into_iter().find_map(|family| rules::region(rule, family, store))?;
-    Some((region, store.literals(rule).to_vec()))
+    packets(cx, &line_of(configuration, line))
 }
 
 type Place = (crate::model::TableId, crate::model::ChainId);
@@ -105,9 +142,7 @@ fn chains(cx: &Context<'_>, report: &Report<'_>, configuration: &Configuration) 
 
 /// Whether a line is one that somebody wrote and that was understood. What a reader adds by itself stands where a
 /// chain is declared; what was not understood is a gap, and not judged.
-fn real(cx: &Context<'_>, configuration: &Configuration, line: &shadow::Line) -> bool {
-    let chain = configuration.table(line.table).get(line.chain);
-    let at = line.origin;
+fn is_written(cx: &Context<'_>, chain: &Chain, at: Span) -> bool {
     let gap = |gap: &crate::model::Gap| {
         gap.origin.source == at.source && gap.origin.start < at.end && at.start < gap.origin.end
     };

@@ -106,14 +106,15 @@ where
 
 /// What a rule matches and does; comments do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Meaning {
+pub(super) struct Meaning {
     ipv4: Option<Vec<(Field, Set)>>,
     ipv6: Option<Vec<(Field, Set)>>,
     literals: Vec<Literal>,
     action: String,
 }
 
-fn meaning_of(rules: &[RuleId], store: &Store) -> Vec<Meaning> {
+/// What a line matches and does.
+pub(super) fn meaning_of(rules: &[RuleId], store: &Store) -> Vec<Meaning> {
     let mut out: Vec<_> = rules.iter().map(|rule| meaning(*rule, store)).collect();
     out.sort();
     out
@@ -145,6 +146,11 @@ pub(super) fn region(rule: RuleId, family: Family, store: &Store) -> Option<Regi
 pub(super) fn objects(configuration: Option<&Configuration>) -> BTreeMap<(&str, &str), &Object> {
     let objects = configuration.into_iter().flat_map(|configuration| &configuration.objects);
     objects.map(|object| ((object.kind, object.address.as_str()), object)).collect()
+}
+
+/// The address of the chain of a line.
+pub(super) fn address(configuration: &Configuration, line: &Line<'_>, store: &Store) -> String {
+    format!("{}/{}/{}", configuration.name, line.table, crate::text::escape(store.name(line.chain.name)))
 }
 
 /// The address of a chain: `edge/filter/INPUT`.

@@ -1,4 +1,5 @@
 use super::set::Set;
+use std::fmt;
 
 /// The address family of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +21,15 @@ impl Family {
             Self::Ipv4 => 32,
             Self::Ipv6 => 128,
         }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        })
     }
 }
 

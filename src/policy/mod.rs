@@ -9,6 +9,7 @@
 mod age;
 mod error;
 mod expectations;
+mod expression;
 mod feed;
 mod file;
 mod freeze;
@@ -31,6 +32,7 @@ mod yaml;
 pub use age::parse_age;
 pub use error::PolicyError;
 pub use expectations::{EXPECTED, expectations};
+pub use expression::Expression;
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
 pub use file::{COMMON_KEYS, ConfigurationKeys, Entry, Level};
 pub use freeze::{Freeze, FreezeWindow};
