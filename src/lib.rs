@@ -16,6 +16,7 @@ pub mod facts;
 pub mod formats;
 pub mod model;
 pub mod net;
+pub mod notify;
 pub mod policy;
 pub mod record;
 pub mod report;

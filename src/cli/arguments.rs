@@ -1,3 +1,4 @@
+use super::notice::Notice;
 use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log};
 use crate::report::{self, Output};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -94,6 +95,8 @@ pub(super) struct Check {
     pub(super) judging: Judging,
     #[command(flatten)]
     pub(super) log: Log,
+    #[command(flatten)]
+    pub(super) notice: Notice,
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }

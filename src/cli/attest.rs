@@ -3,10 +3,12 @@ use super::audit;
 use super::check;
 use super::closure;
 use super::judge::{Judged, Subject};
+use super::notice;
 use super::output::Streams;
 use super::record_arguments::{About, Attest, BreakGlassArguments};
 use super::surroundings::Surroundings;
 use crate::facts::now;
+use crate::notify::Message;
 use crate::record::{
     Artifact, AuditEvent, BREAK_GLASS_LIMIT, BreakGlass, Circumstances, Envelope, PAYLOAD_TYPE, PolicyText, Review,
     Signer, digest, write_atomically,
@@ -39,7 +41,7 @@ struct MadeFor<'a> {
 
 impl<'a> MadeFor<'a> {
     fn of(about: &'a About) -> Result<Self, (String, Option<String>)> {
-        let About { key, repository, target_ref, environment, sequence, log: _ } = about;
+        let About { key, repository, target_ref, environment, sequence, log: _, notice: _ } = about;
         if let (Some(key), Some(repository), Some(target_ref), Some(environment), Some(sequence)) =
             (key, repository, target_ref, environment, sequence)
         {
@@ -92,19 +94,29 @@ fn make(recording: &Recording<'_>, surroundings: &Surroundings, streams: &mut St
         Ok(both) => both,
         Err((message, help)) => return streams.error(&message, help.as_deref(), 2),
     };
+    let webhook = match notice::webhook(&about.notice, surroundings, streams) {
+        Ok(webhook) => webhook,
+        Err(code) => return code,
+    };
     let Judged { decision, sources, subject } = check::judged(judging, surroundings, streams);
     let report = decision.report();
     let code = decision.exit_code();
     let answered = streams.answer(outputs, code, &|output, style| (output.report)(report, &sources, style));
+    let name = if break_glass.is_some() { "break-glass" } else { "attest" };
+    let message = match break_glass {
+        None => Message::of(name, report),
+        Some(BreakGlass { incident, reason }) => {
+            let sentence = format!("{incident}: {reason}");
+            Some(Message::sentence(name, crate::record::word(report.decision), Some(made_for.environment), &sentence))
+        }
+    };
+    notice::tell(webhook.as_ref(), message, streams);
     let mut log = match audit::open(&about.log, surroundings) {
         Ok(log) => log,
         Err(why) => return audit::unwritten(&why, code, streams),
     };
-    let event = AuditEvent {
-        event: if break_glass.is_some() { "break-glass" } else { "attest" }.to_owned(),
-        environment: about.environment.clone(),
-        ..audit::of_report(report)
-    };
+    let event =
+        AuditEvent { event: name.to_owned(), environment: about.environment.clone(), ..audit::of_report(report) };
     let head = log.as_ref().map(crate::record::Audit::head);
     let circumstances = subject.map(|subject| circumstances(recording, made_for, subject, head, &sources)).transpose();
     let review = match circumstances {

@@ -1,10 +1,12 @@
 use super::arguments::{Check, Judging};
 use super::audit;
 use super::judge::{self, Judged, PolicyPath};
+use super::notice;
 use super::output::Streams;
 use super::planned::PlanFile;
 use super::progress::Progress;
 use super::surroundings::Surroundings;
+use crate::notify::Message;
 use crate::record::AuditEvent;
 use crate::source::{Side, Sides, SourceError};
 
@@ -12,17 +14,18 @@ use crate::source::{Side, Sides, SourceError};
 pub(super) const POLICY: &str = "portcullis.yaml";
 
 pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let webhook = match notice::webhook(&check.notice, surroundings, streams) {
+        Ok(webhook) => webhook,
+        Err(code) => return code,
+    };
     let Judged { decision, sources, subject: _ } = judged(&check.judging, surroundings, streams);
     let report = decision.report();
     let code =
         streams.answer(&check.outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style));
-    audit::note(
-        &check.log,
-        AuditEvent { event: "check".to_owned(), ..audit::of_report(report) },
-        code,
-        surroundings,
-        streams,
-    )
+    let event = AuditEvent { event: "check".to_owned(), ..audit::of_report(report) };
+    let code = audit::note(&check.log, event, code, surroundings, streams);
+    notice::tell(webhook.as_ref(), Message::of("check", report), streams);
+    code
 }
 
 /// Judges what the command line names.

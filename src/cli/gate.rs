@@ -1,12 +1,14 @@
 use super::audit;
 use super::closure;
 use super::judge;
+use super::notice;
 use super::output::Streams;
 use super::record_arguments::Gate;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Policed};
 use crate::decision::{Cause, Doubt};
 use crate::facts::now;
+use crate::notify::Message;
 use crate::record::{
     self, Admission, Artifact, AuditEvent, Closure, Environment, Held, Opened, Review, Roots, RootsError, State,
 };
@@ -36,6 +38,18 @@ struct Trail {
 }
 
 pub(super) fn run(gate: &Gate, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let webhook = match notice::webhook(&gate.notice, surroundings, streams) {
+        Ok(webhook) => webhook,
+        Err(code) => return code,
+    };
+    let mut message = None;
+    let code = decide(gate, surroundings, streams, &mut message);
+    notice::tell(webhook.as_ref(), message, streams);
+    code
+}
+
+/// Decides, writes that down, and says what people have to be told.
+fn decide(gate: &Gate, surroundings: &Surroundings, streams: &mut Streams<'_>, message: &mut Option<Message>) -> u8 {
     let mut trail = Trail::default();
     // The log is held first: two gates write down what they did in the order in which they did it.
     let log = match audit::open(&gate.log, surroundings) {
@@ -51,6 +65,14 @@ pub(super) fn run(gate: &Gate, surroundings: &Surroundings, streams: &mut Stream
     };
     let Trail { environment, policy, report, closure, record } = trail;
     let event = if gate.dry_run { "gate --dry-run" } else { "gate" }.to_owned();
+    let debts = passed.iter().flat_map(|passed| &passed.admission.next.debts).map(|debt| debt.incident.as_str());
+    let debts: Vec<&str> = debts.collect();
+    let sentence = match &why {
+        Some(why) => Some(why.clone()),
+        None if debts.is_empty() => None,
+        None => Some(format!("put into force without a review: {}", debts.join(", "))),
+    };
+    *message = sentence.map(|sentence| Message::sentence("gate", outcome, environment.as_deref(), &sentence));
     let outcome = outcome.to_owned();
     let event =
         AuditEvent { event, outcome, why, environment, policy, report, closure, record, ..AuditEvent::default() };

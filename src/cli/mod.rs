@@ -16,6 +16,7 @@ mod feed;
 mod gate;
 mod judge;
 mod lint;
+mod notice;
 mod output;
 mod parse;
 mod planned;

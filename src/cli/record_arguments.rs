@@ -1,4 +1,5 @@
 use super::arguments::{Judging, Outputs};
+use super::notice::Notice;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub(super) struct About {
     pub(super) sequence: Option<u64>,
     #[command(flatten)]
     pub(super) log: Log,
+    #[command(flatten)]
+    pub(super) notice: Notice,
 }
 
 /// Sign that a change cannot wait for its review
@@ -148,6 +151,8 @@ pub(super) struct Gate {
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) log: Log,
+    #[command(flatten)]
+    pub(super) notice: Notice,
 }
 
 #[derive(Debug, Args)]

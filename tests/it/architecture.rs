@@ -23,12 +23,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("checks", &["text", "net", "model", "diff", "policy", "facts"]),
     ("decision", &["text", "net", "model", "diff", "policy", "facts", "checks"]),
     ("record", &["text", "facts", "decision"]),
+    ("notify", &["text", "decision"]),
     ("report", &["text", "decision"]),
     (
         "cli",
         &[
             "text", "net", "model", "source", "formats", "diff", "policy", "facts", "checks", "decision", "record",
-            "report",
+            "notify", "report",
         ],
     ),
 ];

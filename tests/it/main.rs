@@ -28,6 +28,7 @@ mod nftables_corpus;
 mod nftables_refusals;
 mod nftables_runs;
 mod nginx;
+mod notify;
 mod pairs;
 mod plan;
 mod policy;
