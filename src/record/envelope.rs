@@ -8,6 +8,9 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// How large a record may be, 16 MiB.
 pub const MAX_RECORD_BYTES: u64 = 16 << 20;
 
+/// How many signatures a record may have: each costs time to verify.
+const MOST_SIGNATURES: usize = 64;
+
 /// A signed text: an envelope of DSSE v1.0.2 (github.com/secure-systems-lab/dsse).
 ///
 /// A record is a file with exactly the bytes of [`Envelope::to_bytes`]: layout, other keys and other spellings of the same
@@ -55,6 +58,9 @@ impl Envelope {
         let standard = |text: &str| Base64::decode_vec(text).is_ok();
         if !standard(&envelope.payload) || envelope.signatures.iter().any(|signature| !standard(&signature.sig)) {
             return Err(malformed("payload and signatures have to be standard base64".to_owned()));
+        }
+        if envelope.signatures.len() > MOST_SIGNATURES {
+            return Err(malformed(format!("it has more than {MOST_SIGNATURES} signatures")));
         }
         if envelope.signatures.iter().any(|signature| signature.keyid.is_none()) {
             return Err(malformed("a signature does not say by which key it is".to_owned()));

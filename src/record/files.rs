@@ -9,7 +9,12 @@ use std::path::{Path, PathBuf};
 /// Those of the file system. The old file is then as it was.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path, ".new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&new)?;
+    // What an interrupted run left behind, or a link that somebody put there, is not written into.
+    match fs::remove_file(&new) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);

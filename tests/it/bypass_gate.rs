@@ -1,7 +1,7 @@
 //! Ways past the gate where a change is put into force: each is refused. The numbers are those of the list of threats.
 
 use crate::signed::{
-    HOLDERS, NOW, POLICY, REPOSITORY, SHUT, Site, admit, closure, gate, record, review, roots, roots_json,
+    HOLDERS, NOW, POLICY, REPOSITORY, SHUT, Site, admit, closure, gate, record, refusal, review, roots, roots_json,
     signed_payload, signer, state, step,
 };
 use base64ct::{Base64, Encoding as _};
@@ -9,114 +9,6 @@ use portcullis::facts::show_instant;
 use portcullis::record::{BreakGlass, Closure, Debt, Envelope, PAYLOAD_TYPE, Review, State, open, pae};
 use serde_json::json;
 use std::fs;
-
-/// What the first line of a run says, without what is said behind the id.
-fn refusal(out: &str) -> &str {
-    out.split(": ").next().unwrap_or_default()
-}
-
-#[test]
-fn a_review_passes_once_and_only_for_the_bytes_that_it_is_of() {
-    let site = Site::usual();
-    let ran = site.attest("1", &[]);
-    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.talk);
-    let ran = site.gate(&["--new-state"]);
-    assert_eq!(
-        (ran.code, ran.out.as_str()),
-        (0, "PASS production: 1 file as reviewed, number 1, signed by ci (gate)\n")
-    );
-    // Once more.
-    let ran = site.gate(&[]);
-    let replayed = "REFUSED portcullis::record::replayed: the record has the number 1, and number 1 has been put into force already\n";
-    assert_eq!((ran.code, ran.out.as_str()), (1, replayed));
-    // The next one, of which one byte is another.
-    assert_eq!(site.attest("2", &[]).code, 0);
-    let text = fs::read_to_string(site.repo.folder.path().join("fw/web.rules")).expect("a file");
-    site.repo.write("fw/web.rules", &text.replace("198.51.100.0", "198.51.101.0"));
-    let ran = site.gate(&[]);
-    let differs =
-        "REFUSED portcullis::record::closure: these are not the files that were reviewed: fw/web.rules differs\n";
-    assert_eq!((ran.code, ran.out.as_str()), (1, differs));
-    // What was committed is what was reviewed.
-    let ran = site.run(&[
-        "gate",
-        "--record",
-        "@record.json",
-        "--roots",
-        "@roots.json",
-        "--state",
-        "@state.json",
-        "--environment",
-        "production",
-        "--tree",
-        "HEAD",
-        "--dry-run",
-    ]);
-    assert_eq!((ran.code, ran.out.ends_with("nothing was used up (--dry-run)\n")), (0, true), "{}", ran.out);
-    site.repo.write("fw/web.rules", &text);
-    assert_eq!(site.gate(&[]).code, 0);
-    let state: State = serde_json::from_slice(&fs::read(site.path("state.json")).expect("a state")).expect("JSON");
-    assert_eq!((state.sequence, state.epoch, state.roots_serial), (2, 7, 5));
-}
-
-#[test]
-fn no_record_is_made_of_what_does_not_pass() {
-    let open = SHUT.replace("-s 198.51.100.0/24 ", "");
-    let site = Site::new(
-        &[("portcullis.yaml", POLICY), ("fw/web.rules", SHUT)],
-        &[("portcullis.yaml", POLICY), ("fw/web.rules", &open)],
-    );
-    let ran = site.attest("1", &[]);
-    assert_eq!((ran.code, site.path("record.json").exists()), (1, false), "{}", ran.out);
-    assert_eq!(ran.talk, "no record is made: the decision is `needs-approval`\n");
-    let ran = site.run(&["attest", "--record", "@record.json", "--key", "@1.pem", "--sequence", "1"]);
-    let missing = "error: a record cannot be made without --repository, --target-ref, --environment\n";
-    assert_eq!((ran.code, ran.talk.starts_with(missing)), (2, true), "{}", ran.talk);
-    // A policy that cannot be read, a base that is not there, a report that cannot be written.
-    assert_eq!((site.attest("1", &["--policy", "other.yaml"]).code, site.path("record.json").exists()), (2, false));
-    let site = Site::usual();
-    assert_eq!(
-        (site.attest("1", &["--output", "text=/nowhere/x"]).code, site.path("record.json").exists()),
-        (3, false)
-    );
-}
-
-#[test]
-fn a_state_that_is_gone_broken_in_use_or_of_somewhere_else_decides_nothing() {
-    let site = Site::usual();
-    assert_eq!(site.attest("1", &[]).code, 0);
-    let ran = site.gate(&[]);
-    assert_eq!((ran.code, refusal(&ran.out)), (3, "UNDECIDED portcullis::record::no_state"));
-    assert_eq!(site.gate(&["--new-state"]).code, 0);
-    let ran = site.gate(&["--new-state"]);
-    assert_eq!((ran.code, refusal(&ran.out)), (3, "UNDECIDED portcullis::record::old_state"));
-    let whole = fs::read(site.path("state.json")).expect("a state");
-    for cut in [0, 1, whole.len() / 2, whole.len() - 1] {
-        site.write("state.json", &whole[..cut]);
-        let ran = site.gate(&[]);
-        assert_eq!((ran.code, refusal(&ran.out)), (3, "UNDECIDED portcullis::record::state"), "cut at {cut}");
-    }
-    let other = String::from_utf8(whole.clone()).expect("UTF-8").replace("production", "staging");
-    site.write("state.json", other.as_bytes());
-    let ran = site.gate(&[]);
-    assert_eq!((ran.code, refusal(&ran.out)), (3, "UNDECIDED portcullis::record::other_state"));
-    site.write("state.json", &whole);
-    let lock = fs::File::create(site.path("state.json.lock")).expect("a lock");
-    lock.lock().expect("locked");
-    let ran = site.gate(&[]);
-    assert_eq!((ran.code, refusal(&ran.out)), (3, "UNDECIDED portcullis::record::locked"));
-    lock.unlock().expect("unlocked");
-    // Roots of trust are never older than those that were used before.
-    let mut older = roots_json(HOLDERS, 0);
-    older["serial"] = json!(4);
-    site.write("roots.json", older.to_string().as_bytes());
-    let ran = site.gate(&[]);
-    assert_eq!((ran.code, refusal(&ran.out)), (2, "CONFIG portcullis::record::roots_older"));
-    site.write("roots.json", b"{}");
-    assert_eq!(site.gate(&[]).code, 2);
-    let site = Site::usual();
-    assert_eq!(site.gate(&["--new-state"]).code, 3);
-}
 
 #[test]
 fn a13_a_commit_that_was_reverted_later_was_never_reviewed() {

@@ -9,6 +9,7 @@ mod cli;
 mod cloud_corpus;
 mod code_files;
 mod corpus;
+mod deploy;
 mod evasions;
 mod expectations;
 mod feeds;

@@ -194,6 +194,8 @@ fn an_envelope_of_which_a_field_is_missing_or_there_twice_is_refused() {
     assert_eq!(step(gate(&unsigned)), "unsigned");
     let pretty = serde_json::to_vec_pretty(&serde_json::from_str::<Value>(&text).expect("JSON")).expect("JSON");
     assert_eq!(step(gate(&pretty)), "malformed");
+    assert_eq!(step(gate(&record(&review(), &[[1; 32], [2; 32]].concat()))), "pass");
+    assert_eq!(step(gate(&record(&review(), &[[1; 33], [2; 33]].concat()))), "malformed");
     let huge = vec![b' '; 16 * 1024 * 1024 + 1];
     assert_eq!(step(gate(&huge)), "too_large");
 }
@@ -427,4 +429,49 @@ fn ssh_keygen_and_this_program_accept_the_signatures_of_one_another() {
         "this is not a private key that can be used: a passphrase protects it"
     );
     assert_eq!(signer(1).public().id().len(), 50);
+}
+
+/// PROTOCOL.u2f of OpenSSH: a security key signs what it is for, whether it was touched, and how often it has signed.
+#[test]
+fn a_security_key_counts_if_it_was_touched() {
+    use ed25519_dalek::Signer as _;
+    use sha2::{Digest as _, Sha256};
+    use ssh_key::public::{Ed25519PublicKey, KeyData, SkEd25519};
+    use ssh_key::{Algorithm, HashAlg, LineEnding, Signature, SshSig};
+    let secret = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+    let public = KeyData::SkEd25519(SkEd25519::new(Ed25519PublicKey(secret.verifying_key().to_bytes()), "ssh:"));
+    let signed = |envelope: &Envelope, flags: u8| {
+        let bytes = envelope.signed_bytes().expect("base64");
+        let message = SshSig::signed_data("portcullis", HashAlg::Sha512, &bytes).expect("bytes");
+        let tail = [&[flags][..], &7_u32.to_be_bytes()].concat();
+        let whole = [&Sha256::digest("ssh:")[..], &tail, &Sha256::digest(message)].concat();
+        let signature = [&secret.sign(&whole).to_bytes()[..], &tail].concat();
+        let signature = Signature::new(Algorithm::SkEd25519, signature).expect("a signature");
+        let signature = SshSig::new(public.clone(), "portcullis", HashAlg::Sha512, signature).expect("a signature");
+        signature.to_pem(LineEnding::LF).expect("PEM")
+    };
+    let mut envelope = Envelope::read(&record(&review(), &[1])).expect("a record");
+    assert!(envelope.add(signed(&envelope, 0).as_bytes()).is_err());
+    let key = envelope.add(signed(&envelope, 1).as_bytes()).expect("a signature");
+    let mut roots = roots_json(HOLDERS, 1);
+    roots["keys"][1]["key"] = json!(ssh_key::PublicKey::new(public, "").to_openssh().expect("a line"));
+    let trust = self::roots(&roots);
+    assert_eq!(trust.keys[1].key, key);
+    assert_eq!(step(admit(&envelope.to_bytes(), &trust, &state(), &closure())), "pass");
+    // The same secret without the key around it is another key.
+    assert_eq!(step(admit(&record(&review(), &[1, 9]), &trust, &state(), &closure())), "signers");
+}
+
+#[test]
+fn the_roots_of_trust_that_help_shows_can_be_read() {
+    let help = crate::cli::portcullis(std::path::Path::new("."), &[], &["gate", "--help"]).out;
+    let start = help.find("{\"version\"").expect("roots of trust");
+    let end = start + help[start..].find("}}").expect("their end") + 2;
+    let mut shown = help[start..end].to_owned();
+    for (n, key) in [(1, "ssh-ed25519 AAAA…"), (2, "ssh-ed25519 AAAA…"), (3, "sk-ssh-ed25519@openssh.com AAAA…")]
+    {
+        shown = shown.replacen(key, &line(n), 1);
+    }
+    let roots = Roots::read(shown.as_bytes(), NOW).expect("roots of trust");
+    assert_eq!(roots.environment(None).expect("one").name, "production");
 }

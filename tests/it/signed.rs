@@ -230,3 +230,8 @@ impl Site {
         self.run(&[&usual, more].concat())
     }
 }
+
+/// What the first line of a run says, without what is said behind the id.
+pub(crate) fn refusal(out: &str) -> &str {
+    out.split(": ").next().unwrap_or_default()
+}
