@@ -1,6 +1,7 @@
 use super::{Check, Context, Report, Undecided, balancers, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
+use crate::model::Configuration;
 use crate::policy::{Pattern, keys};
 use crate::text::escape;
 use std::collections::BTreeSet;
@@ -17,13 +18,18 @@ keys! {
     }
 }
 
+/// The certificates that configurations declare.
+fn certificates(configurations: &[Configuration]) -> BTreeSet<&str> {
+    let objects = configurations.iter().flat_map(|configuration| &configuration.objects);
+    objects.filter(|object| object.kind == "certificate").map(|object| object.address.as_str()).collect()
+}
+
 impl Check for CertificateReferences {
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self { listeners, inventory } = self;
         balancers::report_idle(listeners.as_deref(), "listener", balancers::listeners, cx, report);
-        let objects = cx.change.head.configurations().iter().flat_map(|configuration| &configuration.objects);
-        let declared: BTreeSet<&str> =
-            objects.filter(|object| object.kind == "certificate").map(|object| object.address.as_str()).collect();
+        let declared = certificates(cx.change.head.configurations());
+        let before = certificates(cx.change.base.configurations());
         for head in balancers::of_head(cx, report) {
             for listener in &head.listeners {
                 if !balancers::wanted(listeners.as_deref(), &head.name, &listener.name) {
@@ -47,7 +53,8 @@ impl Check for CertificateReferences {
                         if there {
                             continue;
                         }
-                        if inventory.is_none() && declared.is_empty() {
+                        let vanished = before.contains(known.as_str());
+                        if inventory.is_none() && declared.is_empty() && !vanished {
                             let message = format!("whether the certificate `{known}` of `{name}` exists is not known");
                             let help = "name the certificates that there are under `inventory`";
                             let finding = report.undecided(Undecided::MissingFact, message, help);

@@ -102,7 +102,12 @@ impl Check for DeletionLimit {
             for line in &gone {
                 of_table.entry(line.table).or_default().push(line.origin);
             }
-            for table in base.tables.iter().filter(|table| table.name != LISTENERS) {
+            for (origin, is_gone) in shared(base, &gone) {
+                let holder = base.objects.iter().find(|object| object.owner.is_some() && encloses(object.origin, origin));
+                let address = holder.map_or("", |object| object.address.as_str());
+                tally(address, "rule", 1, if is_gone { std::slice::from_ref(&origin) } else { &[] });
+            }
+            for table in base.tables.iter().filter(|table| table.name != LISTENERS && !table.shared) {
                 let all = table.chains.iter().map(|chain| rules::lines_of(table, chain).count()).sum();
                 tally(&table.name, "rule", all, &of_table.remove(table.name.as_str()).unwrap_or_default());
             }
@@ -164,6 +169,24 @@ impl Check for DeletionLimit {
         }
         Ok(())
     }
+}
+
+/// The rules that stand in several tables, each once, and whether it is gone from all of them.
+fn shared(base: &Configuration, gone: &[rules::Line<'_>]) -> BTreeMap<Span, bool> {
+    let mut left: BTreeMap<Span, usize> = BTreeMap::new();
+    let tables = base.tables.iter().filter(|table| table.shared);
+    for line in tables.clone().flat_map(|table| table.chains.iter().flat_map(|chain| rules::lines_of(table, chain))) {
+        *left.entry(line.origin).or_default() += 1;
+    }
+    let names: BTreeSet<&str> = tables.map(|table| table.name.as_str()).collect();
+    for line in gone.iter().filter(|line| names.contains(line.table)) {
+        left.entry(line.origin).and_modify(|count| *count = count.saturating_sub(1));
+    }
+    left.into_iter().map(|(origin, count)| (origin, count == 0)).collect()
+}
+
+fn encloses(outer: Span, inner: Span) -> bool {
+    outer.source == inner.source && outer.start <= inner.start && inner.end <= outer.end
 }
 
 /// What is counted together.

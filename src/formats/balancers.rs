@@ -32,8 +32,9 @@ pub(super) fn finish(reading: &mut Reading<'_>) {
         .iter()
         .flat_map(|listener| listener.endpoints.iter().map(move |e| (listener, e)))
         .collect();
-    // An address of its own comes before all addresses: its listener is the one that is met.
-    ends.sort_by_key(|(_, endpoint)| endpoint.address.starts_with("any"));
+    // An address of its own comes before all addresses: its listener is the one that is met. One that is not known is not one
+    // that is: no two listeners have the same.
+    ends.sort_by_key(|(_, endpoint)| (endpoint.address.starts_with("any"), endpoint.addresses.is_none()));
     for (listener, endpoint) in ends {
         for (draft, literals) in places(listener, endpoint, store) {
             for literal in &literals {

@@ -7,7 +7,7 @@ use super::store::Store;
 use crate::net::Region;
 use crate::text::Span;
 use foldhash::quality::RandomState;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// One side of a change: every configuration as the model states it, and what the model does not state.
 #[derive(Debug, Default)]
@@ -79,6 +79,9 @@ pub struct Table {
     pub name: String,
     /// Its chains, in the order of the file.
     pub chains: Vec<Chain>,
+    /// Whether its rules are those of something that stands for several tables (a policy, for the pods of each workload):
+    /// such a rule is one, in however many tables it stands.
+    pub shared: bool,
     by_name: HashMap<Symbol, ChainId, RandomState>,
 }
 
@@ -188,12 +191,17 @@ impl Configuration {
         self.backends.iter().find(|backend| backend.name == name)
     }
 
-    /// How many rules its chains hold (lines, not alternatives). What listeners take is no rule.
+    /// How many rules its chains hold (lines, not alternatives). What listeners take is no rule, and one that stands in
+    /// several tables is one.
     #[must_use]
     pub fn rule_count(&self) -> usize {
         let tables = self.tables.iter().filter(|table| table.name != LISTENERS);
-        let chains = tables.flat_map(|table| &table.chains);
-        chains.map(|chain| chain.origins.lines().count()).sum()
+        let (shared, own): (Vec<&Table>, Vec<&Table>) = tables.partition(|table| table.shared);
+        let lines = |tables: Vec<&Table>| -> Vec<Span> {
+            let chains = tables.into_iter().flat_map(|table| &table.chains);
+            chains.flat_map(|chain| chain.origins.lines().map(|(origin, _)| origin)).collect()
+        };
+        lines(own).len() + lines(shared).into_iter().collect::<BTreeSet<Span>>().len()
     }
 
     /// The name of a chain, safe to print.

@@ -262,7 +262,7 @@ fn sources_of_manifests_are_refused_with_what_to_do() {
 }
 
 #[test]
-fn policies_of_other_makers_are_undecided_and_services_are_told() {
+fn policies_of_other_makers_are_undecided_and_routes_of_others_are_told() {
     let cilium =
         "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: a}\nspec: {endpointSelector: {}}\n";
     let calico = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: a}\nspec: {order: 1}\n";
@@ -270,10 +270,30 @@ fn policies_of_other_makers_are_undecided_and_services_are_told() {
         let ran = check(EXPOSED, WEB, &tree(&[WEB, other]));
         assert_eq!(ran.code, 3, "{}", ran.out);
     }
-    let service =
-        |kind: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: db}}\nspec: {{type: {kind}}}\n");
-    let ran = check(EXPOSED, &tree(&[WEB, &service("ClusterIP")]), &tree(&[WEB, &service("LoadBalancer")]));
-    assert!(ran.out.contains("which requests reach which pods is not computed"), "{}", ran.out);
+    let route = |host: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: db}}\nspec: {{hosts: [{host}]}}\n"
+        )
+    };
+    let ran = check(EXPOSED, &tree(&[WEB, &route("a")]), &tree(&[WEB, &route("b")]));
+    let words: Vec<&str> = ran.out.split_whitespace().collect();
+    assert!(words.join(" ").contains("which requests reach which pods is not computed"), "{}", ran.out);
+}
+
+/// One rule of a policy stands in the filters of all the workloads that the policy is for.
+#[test]
+fn a_rule_of_a_policy_counts_once_however_many_workloads_it_is_for() {
+    let limit = EXPOSED.split("checks:").next().expect("a part").to_owned()
+        + "checks:\n  - {check: deletion-limit, count: 1, kinds: [rule]}\n";
+    let workloads: String =
+        ["a", "b", "c"].iter().map(|name| DATABASE.replace("name: db,", &format!("name: {name},")) + "---\n").collect();
+    let with = |rules: &str| format!("{workloads}{}", policy(rules));
+    let web = "{from: [{podSelector: {matchLabels: {app: web}}}]}";
+    let lan = "{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}";
+    assert_eq!(check(&limit, &with(&format!("[{web}, {lan}]")), &with(&format!("[{lan}]"))).code, 0);
+    let ran = check(&limit, &with(&format!("[{web}, {lan}]")), &with("[]"));
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("removes 2 of 2 objects of the kind `rule`"), "{}", ran.out);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The folders of the corpus, one a source, and the manifests in them.
-fn manifests() -> Option<Vec<(String, Vec<u8>)>> {
+fn manifests(kind: &str) -> Option<Vec<(String, Vec<u8>)>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     let Ok(manifest) = std::fs::read_to_string(folder.join("MANIFEST.tsv")) else {
         eprintln!("SKIPPED: there is no corpus in {}", folder.display());
@@ -19,7 +19,7 @@ fn manifests() -> Option<Vec<(String, Vec<u8>)>> {
     let paths = manifest.lines().filter_map(|row| {
         let mut fields = row.split('\t');
         let path = fields.next()?;
-        (fields.next()? == "k8s-networkpolicy").then_some(path)
+        (fields.next()? == kind).then_some(path)
     });
     let read = |path: &str| {
         let place: PathBuf = folder.join(path);
@@ -35,6 +35,10 @@ struct Table {
     filters: usize,
     rules: usize,
     unknown: usize,
+    listeners: usize,
+    routes: usize,
+    backends: usize,
+    undefined: BTreeMap<&'static str, usize>,
     resources: BTreeMap<&'static str, usize>,
     inert: BTreeMap<&'static str, usize>,
     gaps: BTreeMap<String, usize>,
@@ -54,6 +58,12 @@ impl Table {
             self.filters += configuration.filters.len();
             self.rules += Configuration::rule_count(configuration);
             self.unknown += configuration.opaques.len();
+            self.listeners += configuration.listeners.len();
+            self.routes += configuration.listeners.iter().map(|listener| listener.routes.len()).sum::<usize>();
+            self.backends += configuration.backends.len();
+            for reference in &configuration.undefined {
+                *self.undefined.entry(reference.kind).or_default() += 1;
+            }
             for object in &configuration.objects {
                 *self.resources.entry(object.kind).or_default() += 1;
             }
@@ -82,8 +92,10 @@ impl Table {
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { files, whole, filters, rules, unknown, resources, inert, gaps, wrong: _ } = self;
+        let Self { files, whole, filters, rules, unknown, listeners, routes, backends, .. } = self;
+        let Self { undefined, resources, inert, gaps, .. } = self;
         writeln!(f, "{files} files, {whole} without a gap, {filters} filters, {rules} rules, {unknown} conditions")?;
+        writeln!(f, "{listeners} listeners, {routes} routes, {backends} backends; undefined: {}", listed(undefined))?;
         writeln!(f, "resources: {}", listed(resources))?;
         writeln!(f, "not in the model: {}", listed(inert))?;
         writeln!(f, "gaps: {}", listed(gaps))
@@ -93,21 +105,34 @@ impl std::fmt::Display for Table {
 /// Those with gaps are of Cilium, of networks beside that of the pods, or examples that the API server refuses.
 #[test]
 fn real_manifests_are_read() {
-    let Some(manifests) = manifests() else { return };
+    let Some(table) = read("k8s-networkpolicy") else { return };
+    assert_eq!((table.files, table.whole, table.rules), (494, 408, 1116), "{table}");
+}
+
+/// Those with gaps are templates, examples that the API server refuses, or routes of meshes and of ListenerSets, and filters
+/// of one maker.
+#[test]
+fn real_services_ingresses_and_gateways_are_read() {
+    let Some(table) = read("k8s-lb") else { return };
+    assert_eq!((table.files, table.whole, table.listeners, table.routes), (317, 278, 505, 511), "{table}");
+}
+
+fn read(kind: &str) -> Option<Table> {
     let mut table = Table::default();
-    for (path, bytes) in manifests {
+    for (path, bytes) in manifests(kind)? {
         table.add(&path, bytes);
     }
-    eprintln!("k8s-networkpolicy\n{table}");
+    eprintln!("{kind}\n{table}");
     assert!(table.wrong.is_empty(), "{}", table.wrong.join("\n"));
-    assert_eq!((table.files, table.whole, table.rules), (494, 408, 1324), "{table}");
+    Some(table)
 }
 
 /// Whatever is cut out of a manifest, doubled or changed: it is read, or refused, and nothing that was a policy is lost
 /// without a word.
 #[test]
 fn damaged_manifests_are_read_or_refused() {
-    let Some(manifests) = manifests() else { return };
+    let (Some(mut manifests), Some(others)) = (manifests("k8s-networkpolicy"), manifests("k8s-lb")) else { return };
+    manifests.extend(others);
     let (mut mutants, mut table) = (0, Table::default());
     for (n, (path, bytes)) in manifests.iter().enumerate() {
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();

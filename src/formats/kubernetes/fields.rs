@@ -28,6 +28,11 @@ impl<'v> Fields<'v> {
         self.at
     }
 
+    /// Where the value of a field stands, or else the object.
+    pub(super) fn place(&self, name: &str) -> Span {
+        self.object.and_then(|object| object.get(name)).map_or(self.at, |value| value.at)
+    }
+
     /// A field, if it is there.
     pub(super) fn take(&mut self, name: &'static str) -> Option<&'v Value> {
         self.take_null(name).filter(|value| !value.is_null())
@@ -47,6 +52,37 @@ impl<'v> Fields<'v> {
             account.gap(value.at, format!("`{name}` is a text"));
         }
         text
+    }
+
+    /// A text without blanks: a name, a host, a path.
+    pub(super) fn word(&mut self, name: &'static str, account: &mut Account) -> Option<&'v str> {
+        let at = self.place(name);
+        let text = self.text(name, account)?;
+        if !is_word(text) {
+            account.gap(at, format!("`{name}` is a word"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(&mut self, name: &'static str, account: &mut Account) -> Option<bool> {
+        let value = self.take(name)?;
+        if let What::Truth(truth) = value.what {
+            return Some(truth);
+        }
+        account.gap(value.at, format!("`{name}` is true or false"));
+        None
+    }
+
+    /// A field that decides nothing here and that is compared as it is written, unless it says what goes without saying.
+    pub(super) fn setting(&mut self, name: &'static str, usual: &str, account: &mut Account) -> Option<String> {
+        let value = self.take(name)?;
+        if let Some(entry) = self.object.and_then(|object| object.entry(name)) {
+            account.claim(whole(entry), Disposition::Opaque(SETTING));
+        }
+        let shown = super::shown::value(value);
+        (shown.trim_matches('"') != usual).then(|| format!("{name}: {shown}"))
     }
 
     /// A list; nothing if it is not there.
@@ -107,6 +143,14 @@ impl<'v> Fields<'v> {
         let entries = self.object.into_iter().flat_map(|object| &object.entries);
         entries.filter(|entry| !self.taken.contains(&&*entry.name))
     }
+}
+
+/// What is said of fields that decide nothing here but can matter to clients and servers.
+pub(super) const SETTING: &str = "a setting that is compared as it is written";
+
+/// Whether a text is one word: ASCII, without blanks.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The labels of an object.

@@ -59,7 +59,6 @@ const INERT: &[&str] = &[
     "PersistentVolume",
     "PersistentVolumeClaim",
     "StorageClass",
-    "HorizontalPodAutoscaler",
     "VerticalPodAutoscaler",
     "PodDisruptionBudget",
     "PriorityClass",

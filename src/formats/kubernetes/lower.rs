@@ -207,6 +207,7 @@ impl<'c> Lowering<'c, '_, '_> {
 
     fn filters(&mut self, subject: &Subject, name: &str, reading: &mut Reading<'_>) {
         let mut table = Table::new(name);
+        table.shared = true;
         let at = TableId(u32::try_from(reading.configuration.tables.len()).expect("fewer than 2^32 tables"));
         for direction in Direction::BOTH {
             let asked = self.asked(subject, direction);

@@ -1,8 +1,10 @@
-//! Manifests of Kubernetes: network policies of namespaces and of clusters, and the namespaces and pods that they select.
+//! Manifests of Kubernetes: network policies of namespaces and of clusters, and the namespaces and pods that they select; what
+//! leads requests to pods.
 //!
-//! Kubernetes API reference; network-policy-api.sigs.k8s.io. Other kinds of objects are told apart by name; what templates
+//! Kubernetes API reference; network-policy-api.sigs.k8s.io; gateway-api.sigs.k8s.io. Other kinds of objects are told apart by name; what templates
 //! would become is not guessed.
 
+mod balancing;
 mod fields;
 mod kinds;
 mod lower;
@@ -68,13 +70,14 @@ impl Format for Kubernetes {
                 }
             }
         }
-        let Reader { mut account, cluster, mut objects, hidden, .. } = reader;
+        let Reader { mut account, cluster, mut objects, balancing, hidden, .. } = reader;
         for span in hidden {
             reading.hide(span);
         }
         objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         reading.configuration.objects.extend(objects);
         lower::lower(&cluster, reading, &mut account);
+        balancing::lower(&cluster, &balancing, reading, &mut account);
         account.close(reading);
     }
 }

@@ -1,7 +1,8 @@
 //! Who is at the other end: selectors, decided on the namespaces and workloads of the tree.
 //!
-//! A selector that selects something in the tree means what it selects there; one that selects nothing there stays a
-//! condition of its own, the same wherever the same selector stands. "All pods", of all namespaces or of one, is never
+//! A selector that selects something in the tree means what it selects there: that the tree has all pods with these labels, if
+//! it has any, is assumed, and a change is judged by it. One that selects nothing there stays a condition of its own, the same
+//! wherever the same selector stands. "All pods", of all namespaces or of one, is never
 //! broken up: it is meant of pods that nobody has declared, too.
 
 use super::fields::Labels;
@@ -218,7 +219,7 @@ fn in_namespace(end: &str, namespace: &str) -> String {
 
 /// The addresses that pods have: which of them, the configuration does not say. Networks of clusters are private ones
 /// (RFC 1918, RFC 6598, RFC 4193), so that what is let in from a pod is not let in from the internet.
-fn private() -> Vec<(Family, Set)> {
+pub(super) fn private() -> Vec<(Family, Set)> {
     const IPV4: [(u128, u128); 4] = [
         (0x0a00_0000, 0x0aff_ffff),
         (0x6440_0000, 0x647f_ffff),

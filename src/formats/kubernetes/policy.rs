@@ -19,7 +19,7 @@ const UDP: u8 = 17;
 const SCTP: u8 = 132;
 
 /// A policy of a namespace.
-pub(super) fn network(mut fields: Fields<'_>, meta: &Meta, account: &mut Account) -> Policy {
+pub(super) fn network(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Policy {
     let nothing = Value::new(What::Null, meta.at);
     let mut spec = Fields::of(fields.take("spec").unwrap_or(&nothing), account);
     fields.close(account);
@@ -216,7 +216,7 @@ pub(super) fn is_port_name(name: &str) -> bool {
 }
 
 /// A policy of the whole cluster. `None`: which it is cannot be told.
-pub(super) fn cluster_wide(kind: &str, mut fields: Fields<'_>, meta: &Meta, account: &mut Account) -> Option<Policy> {
+pub(super) fn cluster_wide(kind: &str, mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Policy> {
     let nothing = Value::new(What::Null, meta.at);
     let mut spec = Fields::of(fields.take("spec").unwrap_or(&nothing), account);
     fields.close(account);

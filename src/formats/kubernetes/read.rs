@@ -1,10 +1,11 @@
 //! Objects of the API to what they say.
 
 use super::fields::{Fields, Labels, labels};
+use super::balancing::{self, Objects};
 use super::kinds::{self, Kind};
 use super::policy;
 use super::selector::NAME;
-use super::syntax::{Cluster, Ports, Workload};
+use super::syntax::{Cluster, Count, Ports, Workload};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::formats::data::value::{Value, What};
@@ -43,11 +44,17 @@ const DECIDING: &[(&str, &str)] = &[
     ("ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
 ];
 
+/// The kinds of [`WORKLOADS`] that have so many pods as they say, or one.
+const COUNTED: &[&str] =
+    &["Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DeploymentConfig", "Rollout"];
+
 /// An object's metadata.
-pub(super) struct Meta {
+pub(super) struct Meta<'v> {
     pub(super) name: Arc<str>,
     pub(super) namespace: Arc<str>,
     pub(super) labels: Labels,
+    /// Remarks on it, some of which programs read.
+    pub(super) annotations: Option<&'v Value>,
     /// Where the name stands.
     name_at: Span,
     /// The kind and name of what made it.
@@ -61,6 +68,8 @@ pub(super) struct Reader {
     pub(super) account: Account,
     pub(super) cluster: Cluster,
     pub(super) objects: Vec<Object>,
+    /// What leads requests to pods.
+    pub(super) balancing: Objects,
     /// What must not be printed.
     pub(super) hidden: Vec<Span>,
     seen: BTreeSet<(String, String)>,
@@ -112,16 +121,30 @@ impl Reader {
         // As it was called once.
         let once = group == "extensions" && kind == "NetworkPolicy";
         match DECIDING.iter().find(|(known, served)| *known == kind && (of(&[served]) || once)) {
-            None => self.other(group, kind, value, &meta),
+            None => match balancing::KINDS.iter().find(|(known, group_of, _)| *known == kind && *group_of == group) {
+                Some((kind, group_of, versions)) => {
+                    let version = api.strip_prefix(group_of).map(|rest| rest.trim_start_matches('/'));
+                    self.served(version.is_some_and(|version| versions.contains(&version)), api, value.at);
+                    balancing::read(self, kind, version.unwrap_or_default(), fields, &meta);
+                }
+                None => {
+                    self.remarks(&meta);
+                    let certificates = balancing::certificates(group, kind, object, &meta);
+                    balancing::certify(&mut self.balancing, certificates, meta.at);
+                    self.other(group, kind, value, &meta);
+                }
+            },
             Some((kind, served)) => {
                 self.served(*served == api, api, value.at);
                 match *kind {
                     "Namespace" => self.namespace(fields, meta),
                     "NetworkPolicy" => {
+                        self.remarks(&meta);
                         let policy = policy::network(fields, &meta, &mut self.account);
                         self.policy(policy, meta.at);
                     }
                     kind => {
+                        self.remarks(&meta);
                         if let Some(policy) = policy::cluster_wide(kind, fields, &meta, &mut self.account) {
                             self.policy(policy, meta.at);
                         }
@@ -158,11 +181,14 @@ impl Reader {
         fields.close(&mut self.account);
     }
 
-    fn meta(&mut self, value: Option<&Value>, at: Span) -> Option<Meta> {
-        let nothing = Value::new(What::Null, at);
+    fn meta<'v>(&mut self, value: Option<&'v Value>, at: Span) -> Option<Meta<'v>> {
         let account = &mut self.account;
-        let mut fields = Fields::of(value.unwrap_or(&nothing), account);
-        let name_at = value.and_then(Value::object).and_then(|meta| meta.get("name")).map_or(at, |name| name.at);
+        let Some(value) = value else {
+            account.gap(at, "it has no name");
+            return None;
+        };
+        let mut fields = Fields::of(value, account);
+        let name_at = value.object().and_then(|meta| meta.get("name")).map_or(at, |name| name.at);
         let name = fields.text("name", account);
         let generated = fields.text("generateName", account);
         let namespace = fields.text("namespace", account).unwrap_or(DEFAULT);
@@ -176,6 +202,7 @@ impl Reader {
             let known = WORKLOADS.iter().find(|(known, ..)| Some(*known) == kind);
             owner = owner.or(known.zip(name).map(|((kind, ..), name)| (*kind, name.into())));
         }
+        let annotations = fields.take("annotations");
         fields.rest_inert("metadata", account);
         let Some(name) = name.or(generated).filter(|name| !name.is_empty()) else {
             account.gap(at, "it has no name");
@@ -185,11 +212,19 @@ impl Reader {
         if !plain(name) || !plain(namespace) {
             account.gap(at, "names and namespaces are words");
         }
-        Some(Meta { name: name.into(), namespace: namespace.into(), labels, name_at, owner, at })
+        let (name, namespace) = (name.into(), namespace.into());
+        Some(Meta { name, namespace, labels, annotations, name_at, owner, at })
+    }
+
+    /// Says of the annotations of an object that they change nothing.
+    fn remarks(&mut self, meta: &Meta<'_>) {
+        if let Some(value) = meta.annotations {
+            self.account.claim(value.at, Disposition::Inert("metadata"));
+        }
     }
 
     /// Whether an object is the first of that name.
-    fn first(&mut self, kind: &str, address: &str, at: Span) -> bool {
+    pub(super) fn first(&mut self, kind: &str, address: &str, at: Span) -> bool {
         let first = self.seen.insert((kind.to_owned(), address.to_owned()));
         if !first {
             let reason =
@@ -199,8 +234,9 @@ impl Reader {
         first
     }
 
-    fn namespace(&mut self, fields: Fields<'_>, meta: Meta) {
-        let Meta { name, namespace: _, mut labels, name_at: _, owner: _, at } = meta;
+    fn namespace(&mut self, fields: Fields<'_>, meta: Meta<'_>) {
+        self.remarks(&meta);
+        let Meta { name, namespace: _, mut labels, annotations: _, name_at: _, owner: _, at } = meta;
         fields.rest_inert("not about packets", &mut self.account);
         if !self.first("Namespace", &name, at) {
             return;
@@ -212,7 +248,7 @@ impl Reader {
         self.cluster.namespaces.insert(name, labels);
     }
 
-    fn declare(&mut self, kind: &'static str, address: String, content: String, origin: Span) -> &mut Object {
+    pub(super) fn declare(&mut self, kind: &'static str, address: String, content: String, origin: Span) -> &mut Object {
         self.objects.push(Object {
             kind,
             address,
@@ -236,10 +272,26 @@ impl Reader {
     }
 
     /// The pods of a controller, or one that stands for itself.
-    fn workload(&mut self, kind: &'static str, path: &[&'static str], fields: Fields<'_>, meta: Meta) {
+    fn workload(&mut self, kind: &'static str, path: &[&'static str], fields: Fields<'_>, meta: Meta<'_>) {
+        self.remarks(&meta);
         let mut inner = fields;
         let mut spec = None;
+        let counted = if COUNTED.contains(&kind) || kind.starts_with("Pod") || kind.ends_with("Instance") {
+            Count::Of(1)
+        } else if kind == "DaemonSet" {
+            Count::EachNode
+        } else {
+            Count::Sometimes
+        };
+        let (mut count, mut said) = ((counted, meta.at), String::new());
         for step in path {
+            if COUNTED.contains(&kind)
+                && let Some(replicas) = inner.number("replicas", 0..=i128::from(i32::MAX), &mut self.account)
+            {
+                let number = u32::try_from(replicas).expect("between 0 and 2^31");
+                count = (Count::Of(number), inner.place("replicas"));
+                said = format!("; {number} of them");
+            }
             let next = inner.take(step);
             inner.rest_inert("not about the network of its pods", &mut self.account);
             let Some(next) = next else {
@@ -261,22 +313,28 @@ impl Reader {
         }
         spec = inner.take("spec").or(spec);
         inner.rest_inert("not about the network of its pods", &mut self.account);
-        let (ports, on_host) = spec.map_or_else(Default::default, |spec| self.pod(spec));
-        let Meta { name, namespace, labels: _, name_at, owner, at } = meta;
+        let Pod { ports, on_host, ready } = spec.map_or_else(Pod::default, |spec| self.pod(spec));
+        let Meta { name, namespace, labels: _, annotations: _, name_at, owner, at } = meta;
+        let (maker, mut of_pods) = (owner.clone(), false);
         // The pods that a controller has made are told as one, unless one of them has been changed.
         let (kind, name) = match owner.filter(|_| kind == "Pod") {
             None => (kind, name),
             Some((owner, called)) => {
-                let mut known = self.cluster.workloads.iter();
+                let mut known = self.cluster.workloads.iter_mut();
                 let same =
-                    |other: &&Workload| (other.kind, &other.namespace, &other.name) == (owner, &namespace, &called);
+                    |other: &&mut Workload| (other.kind, &other.namespace, &other.name) == (owner, &namespace, &called);
                 match known.find(same) {
                     Some(other) if other.labels == pod_labels && other.ports == ports => {
+                        // One that is made of its pods has one more.
+                        if let (Count::Of(number), true) = (&mut other.count.0, other.of_pods) {
+                            *number = number.saturating_add(1);
+                        }
                         return self.account.claim(at, Disposition::Inert("another pod of the same controller"));
                     }
                     Some(_) => (kind, name),
                     None => {
                         self.account.claim(name_at, Disposition::Inert("the name of one of several pods"));
+                        of_pods = true;
                         (owner, called)
                     }
                 }
@@ -292,13 +350,28 @@ impl Reader {
         };
         let named: Vec<String> = ports.iter().map(named).collect();
         let host = if on_host.is_some() { " on the network of the node" } else { "" };
-        self.declare(kind, address, format!("pods with {}; ports {}{host}", shown(&pod_labels), named.join(",")), at);
-        self.cluster.workloads.push(Workload { kind, namespace, name, labels: pod_labels, ports, on_host, at });
+        let content = format!("pods with {}; ports {}{host}{said}", shown(&pod_labels), named.join(","));
+        self.declare(kind, address, content, at);
+        let owner = maker.filter(|(maker, called)| (*maker, called) != (kind, &name));
+        let labels = pod_labels;
+        self.cluster.workloads.push(Workload {
+            kind,
+            namespace,
+            name,
+            labels,
+            ports,
+            on_host,
+            ready,
+            count,
+            of_pods,
+            owner,
+            at,
+        });
     }
 
     /// What the specification of a pod says of its network.
-    fn pod(&mut self, spec: &Value) -> (Ports, Option<Span>) {
-        let mut ports = Ports::new();
+    fn pod(&mut self, spec: &Value) -> Pod {
+        let (mut ports, mut ready) = (Ports::new(), Vec::new());
         let mut fields = Fields::of(spec, &mut self.account);
         for containers in ["containers", "initContainers"] {
             for container in fields.list(containers, &mut self.account).unwrap_or_default() {
@@ -324,6 +397,7 @@ impl Reader {
                         ports.entry(name.into()).or_default().push((protocol, number));
                     }
                 }
+                ready.extend(container.setting("readinessProbe", "", &mut self.account));
                 container.rest_inert("not about the network of its pods", &mut self.account);
             }
         }
@@ -333,10 +407,10 @@ impl Reader {
         }
         let on_host = on_host.filter(|value| !matches!(value.what, What::Truth(false))).map(|value| value.at);
         fields.rest_inert("not about the network of its pods", &mut self.account);
-        (ports, on_host)
+        Pod { ports, on_host, ready }
     }
 
-    fn other(&mut self, group: &str, kind: &str, value: &Value, meta: &Meta) {
+    fn other(&mut self, group: &str, kind: &str, value: &Value, meta: &Meta<'_>) {
         let shown_kind = escape(kind.as_bytes());
         match kinds::other(group, kind) {
             Kind::Inert(why) => self.account.claim(value.at, Disposition::Inert(why)),
@@ -353,6 +427,14 @@ impl Reader {
             }
         }
     }
+}
+
+/// What the specification of a pod says of its network.
+#[derive(Default)]
+struct Pod {
+    ports: Ports,
+    on_host: Option<Span>,
+    ready: Vec<String>,
 }
 
 /// Labels in one line.

@@ -16,6 +16,22 @@ pub(super) struct Cluster {
     pub(super) workloads: Vec<Workload>,
     /// What decides which of their packets pass.
     pub(super) policies: Vec<Policy>,
+    /// Between which numbers somebody else decides how many pods a workload has.
+    pub(super) autoscalers: BTreeMap<Named, (u32, u32)>,
+}
+
+/// The kind, namespace and name of something.
+pub(super) type Named = (String, Arc<str>, Arc<str>);
+
+/// How many pods there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    /// So many.
+    Of(u32),
+    /// One on each node.
+    EachNode,
+    /// One or several, or none: they end, or somebody starts and stops them.
+    Sometimes,
 }
 
 /// The ports of containers by their names: protocol and number.
@@ -36,6 +52,14 @@ pub(super) struct Workload {
     pub(super) ports: Ports,
     /// Where it says that the pods share the network of their node.
     pub(super) on_host: Option<Span>,
+    /// How it is found out whether a pod is ready: that of each container which says so.
+    pub(super) ready: Vec<String>,
+    /// How many pods there are, and where that is said.
+    pub(super) count: (Count, Span),
+    /// Whether it is not declared itself: some of its pods are.
+    pub(super) of_pods: bool,
+    /// The kind and name of what made it.
+    pub(super) owner: Option<(&'static str, Arc<str>)>,
     /// Where it is declared.
     pub(super) at: Span,
 }
