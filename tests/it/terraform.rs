@@ -176,3 +176,101 @@ module "group" {
     assert_eq!(told, ["tcp 192.0.2.0/24 -> any:22", "tcp 192.0.2.0/24,198.51.100.0/24 -> any:23"], "{}", ran.out);
     assert!(!ran.out.contains("holds nothing"), "{}", ran.out);
 }
+
+#[test]
+fn addresses_that_an_unknown_condition_chooses_among_are_known_under_it() {
+    let text = r#"variable "open" { type = bool }
+resource "aws_security_group" "a" {
+  ingress {
+    protocol    = "tcp"
+    from_port   = 22
+    to_port     = 22
+    cidr_blocks = [var.open ? "0.0.0.0/0" : "10.0.0.0/8"]
+  }
+  ingress {
+    protocol    = "tcp"
+    from_port   = 443
+    to_port     = 443
+    cidr_blocks = var.open ? ["0.0.0.0/0"] : []
+  }
+}
+"#;
+    assert_eq!(
+        read(&[("a.tf", text)]),
+        [
+            "chain aws_security_group.a/ingress (a.tf:2)",
+            "a.tf:3  accept  tcp 10.0.0.0/8 -> any:22 unless var.open",
+            "a.tf:3  accept  tcp 0.0.0.0/0 -> any:22 if var.open",
+            "a.tf:9  accept  tcp 0.0.0.0/0 -> any:443 if a source is \"0.0.0.0/0\" if var.open",
+            "chain aws_security_group.a/egress (a.tf:2)",
+        ]
+    );
+}
+
+#[test]
+fn override_files_change_what_other_files_say() {
+    let main = r#"
+locals { ports = [22] }
+variable "from" { default = "10.0.0.0/8" }
+resource "aws_security_group" "a" {
+  name = "a"
+  ingress {
+    protocol    = "tcp"
+    from_port   = 22
+    to_port     = 22
+    cidr_blocks = [var.from]
+  }
+  ingress {
+    protocol    = "udp"
+    from_port   = 53
+    to_port     = 53
+    cidr_blocks = [var.from]
+  }
+}
+resource "aws_security_group" "b" {
+  dynamic "ingress" {
+    for_each = local.ports
+    content {
+      protocol    = "tcp"
+      from_port   = ingress.value
+      to_port     = ingress.value
+      cidr_blocks = [var.from]
+    }
+  }
+}
+"#;
+    let first = r#"
+locals { ports = [23, 24] }
+variable "from" { default = "192.0.2.0/24" }
+"#;
+    let second = r#"
+# The last word.
+variable "from" { default = "0.0.0.0/0" }
+resource "aws_security_group" "a" {
+  ingress {
+    protocol    = "tcp"
+    from_port   = 443
+    to_port     = 443
+    cidr_blocks = [var.from]
+  }
+}
+"#;
+    let chains = [
+        "chain aws_security_group.a/ingress (m/main.tf:4)",
+        "m/override.tf:5  accept  tcp 0.0.0.0/0 -> any:443",
+        "chain aws_security_group.a/egress (m/main.tf:4)",
+        "chain aws_security_group.b/ingress (m/main.tf:19)",
+        "m/main.tf:20  accept  tcp 0.0.0.0/0 -> any:23",
+        "m/main.tf:20  accept  tcp 0.0.0.0/0 -> any:24",
+        "chain aws_security_group.b/egress (m/main.tf:19)",
+    ];
+    let files = [("m/main.tf", main), ("m/override.tf", second), ("m/a_override.tf", first)];
+    assert_eq!(read(&files), chains);
+    // Those of another folder are not overridden, and what is overridden must be there.
+    let elsewhere = read(&[("m/main.tf", main), ("n/override.tf", second)]);
+    assert!(elsewhere.contains(&"m/main.tf:6  accept  tcp 10.0.0.0/8 -> any:22".to_owned()), "{elsewhere:?}");
+    assert!(
+        elsewhere.contains(&"gap: there is no `aws_security_group.a` to override: terraform refuses it".to_owned()),
+        "{elsewhere:?}"
+    );
+}

@@ -258,13 +258,28 @@ pub(super) fn whole(entry: &Entry) -> Span {
 ///
 /// `end` is `source` or `destination`, for conditions; `family` the only one that may be written, if there is one.
 pub(super) fn peers(items: &Items<'_>, end: &str, family: Option<Family>, account: &mut Account) -> Vec<Peer> {
-    let perhaps = items.perhaps.iter().map(|(name, value)| {
-        if value.sensitive { hidden(end, value) } else { Peer::If(Condition::new(format!("{end} is in {name}"))) }
+    let known = |value: &Value| {
+        let (of, set) = addresses(value.text()?)?;
+        family.is_none_or(|family| family == of).then_some((of, set))
+    };
+    let perhaps = items.perhaps.iter().map(|(name, value)| match known(value) {
+        _ if value.sensitive => hidden(end, value),
+        Some((of, set)) => Peer::KnownIf(of, set, Condition::new(format!("a {end} is {name}"))),
+        None => Peer::If(Condition::new(format!("{end} is in {name}"))),
     });
     let mut out: Vec<Peer> = perhaps.collect();
     items.tell_picks(account);
     for item in &items.there {
         let Some(text) = item.as_text() else {
+            let either = item.either.as_deref().filter(|_| !item.sensitive);
+            if let Some((condition, [then, otherwise])) = either
+                && let (Some((of, set)), Some((other, rest))) = (known(then), known(otherwise))
+            {
+                let condition = Condition::new(condition);
+                out.push(Peer::KnownIf(of, set, condition.clone()));
+                out.push(Peer::KnownIf(other, rest, condition.negated()));
+                continue;
+            }
             match item.name_of_unknown() {
                 Some(unknown) => out.push(Peer::If(Condition::new(format!("{end} is in {unknown}")))),
                 None => account.gap(item.at, "an address is expected"),

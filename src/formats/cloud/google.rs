@@ -186,7 +186,7 @@ fn rule(lowering: &mut Lowering<'_, '_>, instance: &Instance, out: &mut Vec<Rule
 /// The far end of a rule that does not say it: "Google Cloud uses the default source IPv4 address range 0.0.0.0/0 … The default value
 /// does not include IPv6 sources" (cloud.google.com, "VPC firewall rules"); unless the near end is one of IPv6.
 fn everyone(near: &[Peer]) -> Peer {
-    if near.iter().any(|peer| matches!(peer, Peer::Known(Family::Ipv6, _))) {
+    if near.iter().any(|peer| matches!(peer, Peer::Known(Family::Ipv6, _) | Peer::KnownIf(Family::Ipv6, ..))) {
         return Peer::Any;
     }
     Peer::Known(Family::Ipv4, Set::range(0, u32::MAX.into()))

@@ -13,18 +13,30 @@ pub(super) struct Condition {
     text: String,
     /// What people read instead, where the text must not be printed.
     shown: Option<String>,
+    /// Whether it is that, or that it is not so.
+    holds: bool,
 }
 
 impl Condition {
     /// A condition that reads so.
     pub(super) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: escape(text.as_ref().as_bytes()), shown: None }
+        Self { text: escape(text.as_ref().as_bytes()), shown: None, holds: true }
     }
 
     /// A condition on a value that must not be printed: equal values make equal conditions.
     pub(super) fn hidden(shown: impl AsRef<str>, value: &str) -> Self {
         let shown = escape(shown.as_ref().as_bytes());
-        Self { text: format!("{shown}\0{value}"), shown: Some(shown) }
+        Self { text: format!("{shown}\0{value}"), shown: Some(shown), holds: true }
+    }
+
+    /// Whether it is that what the text says is so.
+    pub(super) const fn holds(&self) -> bool {
+        self.holds
+    }
+
+    /// That it is not so.
+    pub(super) fn negated(self) -> Self {
+        Self { holds: !self.holds, ..self }
     }
 
     /// The condition in the store.
@@ -43,6 +55,8 @@ pub(super) enum Peer {
     Any,
     /// Addresses of one family.
     Known(Family, Set),
+    /// Addresses of one family, if the condition holds.
+    KnownIf(Family, Set, Condition),
     /// Whoever the condition holds for.
     If(Condition),
 }
@@ -157,10 +171,19 @@ impl Line {
                     regions.retain(|region| region.family() == *family);
                     regions.iter_mut().for_each(|region| region.restrict(field, set));
                 }
+                Peer::KnownIf(family, set, condition) => {
+                    regions.retain(|region| region.family() == *family);
+                    regions.iter_mut().for_each(|region| region.restrict(field, set));
+                    conditions.insert(condition.clone());
+                }
                 Peer::If(condition) => {
                     conditions.insert(condition.clone());
                 }
             }
+        }
+        // What must both be so and not be so never is.
+        if conditions.iter().any(|condition| conditions.contains(&condition.clone().negated())) {
+            return Vec::new();
         }
         let protocol = protocol.map(|number| Set::point(number.into()));
         for (field, set) in [
@@ -187,14 +210,14 @@ fn merged(peers: &[Peer]) -> Vec<Peer> {
     for family in Family::ALL {
         let sets = peers.iter().filter_map(|peer| match peer {
             Peer::Known(of, set) if *of == family => Some(set),
-            Peer::Any | Peer::Known(..) | Peer::If(_) => None,
+            Peer::Any | Peer::Known(..) | Peer::KnownIf(..) | Peer::If(_) => None,
         });
         let all = Set::from_ranges(sets.flat_map(|set| set.ranges().iter().copied()));
         if !all.is_empty() {
             out.push(Peer::Known(family, all));
         }
     }
-    out.extend(peers.iter().filter(|peer| matches!(peer, Peer::If(_))).cloned());
+    out.extend(peers.iter().filter(|peer| matches!(peer, Peer::KnownIf(..) | Peer::If(_))).cloned());
     out
 }
 
@@ -224,9 +247,11 @@ impl Drawn {
                 | Field::LaterFragment => draft.restrict(*field, set),
             }
         }
-        let opaques: Vec<OpaqueId> = conditions.iter().map(|condition| condition.intern(store)).collect();
-        for opaque in &opaques {
-            draft.require(Literal { opaque: *opaque, holds: true });
+        let mut opaques = Vec::with_capacity(conditions.len());
+        for condition in conditions {
+            let opaque = condition.intern(store);
+            draft.require(Literal { opaque, holds: condition.holds });
+            opaques.push(opaque);
         }
         if let Some(comment) = comment {
             draft.comment(store.symbol(comment.as_bytes()));
@@ -237,7 +262,7 @@ impl Drawn {
     /// The rule in words.
     pub(super) fn show(&self) -> String {
         let Self { region, conditions, allow } = self;
-        let conditions = conditions.iter().map(|c| (true, c.shown.as_deref().unwrap_or(&c.text)));
+        let conditions = conditions.iter().map(|c| (c.holds, c.shown.as_deref().unwrap_or(&c.text)));
         let verb = if *allow { "allow" } else { "deny" };
         format!("{verb} {}{}", show_region(region, &NoNames), show_conditions(conditions))
     }

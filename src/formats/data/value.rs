@@ -18,6 +18,8 @@ pub(in crate::formats) struct Value {
     pub(in crate::formats) sensitive: bool,
     /// What it was taken out of, where that matters.
     pub(in crate::formats) provenance: Option<Arc<Provenance>>,
+    /// Of what is not known: the condition that chooses between two known values, and those.
+    pub(in crate::formats) either: Option<Arc<(String, [Self; 2])>>,
 }
 
 /// What a value is. A value of an object, or an argument of a block, that is null is as good as absent.
@@ -86,7 +88,7 @@ pub(in crate::formats) struct Entry {
 impl Value {
     /// A value that may be printed.
     pub(in crate::formats) const fn new(what: What, at: Span) -> Self {
-        Self { what, at, sensitive: false, provenance: None }
+        Self { what, at, sensitive: false, provenance: None, either: None }
     }
 
     /// A text.

@@ -142,7 +142,8 @@ struct Decides {
 impl<'i> Lowering<'_, 'i> {
     /// A condition of which nothing is known but its text.
     fn unknown(&mut self, condition: &Unknown) -> Condition {
-        Condition::Opaque(condition.intern(self.store))
+        let opaque = Condition::Opaque(condition.intern(self.store));
+        if condition.holds() { opaque } else { opaque.negated() }
     }
 
     /// The same, from its text.
@@ -333,6 +334,14 @@ impl<'i> Lowering<'_, 'i> {
                 Peer::Any => return Condition::Always,
                 Peer::Known(Family::Ipv4, set) => ipv4.extend(set.ranges().iter().copied()),
                 Peer::Known(Family::Ipv6, set) => ipv6.extend(set.ranges().iter().copied()),
+                Peer::KnownIf(family, set, condition) => {
+                    let (ipv4, ipv6) = match family {
+                        Family::Ipv4 => (set, Set::empty()),
+                        Family::Ipv6 => (Set::empty(), set),
+                    };
+                    let known = balancers::source(self.store, ipv4, ipv6);
+                    parts.push(Condition::all([self.unknown(&condition), known]));
+                }
                 Peer::If(condition) => parts.push(self.unknown(&condition)),
             }
         }

@@ -188,6 +188,11 @@ pub(super) fn either(condition: &Value, then: &Value, otherwise: &Value, at: Spa
             let hidden = hidden || then.sensitive || otherwise.sensitive;
             Value::new(What::Object(Arc::new(object)), at).hidden(hidden)
         }
+        (What::Text(_), What::Text(_)) => {
+            let value = unknown_of(&name(), &[condition, then, otherwise], at);
+            let either = (show(condition), [then.clone(), otherwise.clone()]);
+            Value { either: Some(Arc::new(either)), ..value }
+        }
         _ => unknown_of(&name(), &[condition, then, otherwise], at),
     }
 }

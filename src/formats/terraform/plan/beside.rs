@@ -85,7 +85,7 @@ fn placed(value: &Value, source: Option<&Value>, otherwise: Span, hidden: &mut V
     if value.sensitive {
         hidden.push(at);
     }
-    Value { what, at, sensitive: value.sensitive, provenance: None }
+    Value { what, at, sensitive: value.sensitive, provenance: None, either: None }
 }
 
 /// Whether a value of the plan can be what the configuration says there: all that is known of that is the same.
