@@ -6,6 +6,8 @@
 //! (`check`), and its resources are computed as often as they are there (`world`, `eval`, `functions`). What they mean
 //! is said by the lowering of cloud resources, which knows nothing of Terraform.
 //!
+//! Files that override others are merged into those of their folder (`overrides`).
+//!
 //! All folders of a configuration are modules: those that a `module` block of another one calls are read as it calls
 //! them, all others are roots of their own. A root takes its values from `terraform.tfvars` and `*.auto.tfvars` of its
 //! folder, then from the other `*.tfvars` files of the configuration, in order; variables that none of them sets have
@@ -17,6 +19,7 @@ mod declared;
 mod eval;
 mod functions;
 mod includes;
+mod overrides;
 mod parse;
 mod plan;
 mod read;

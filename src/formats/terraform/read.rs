@@ -4,6 +4,7 @@ use super::account;
 use super::check::{self, Checked};
 use super::declared::{Declared, Source};
 use super::eval::{self, Context, Failure, Scope};
+use super::overrides::{self, Overridden};
 use super::parse::{self, File};
 use super::syntax::{Block, Body, Kind};
 use super::world::{Module, Texts, World, both};
@@ -28,6 +29,8 @@ const MOST_INSTANCES: usize = 2_000_000;
 struct Parsed {
     /// `*.tf`
     modules: Vec<(SourceId, File)>,
+    /// `override.tf` and `*_override.tf`
+    overrides: Vec<(SourceId, File)>,
     /// `*.tfvars`
     values: Vec<(SourceId, File)>,
 }
@@ -75,8 +78,10 @@ struct Understood {
 fn understood(files: &[SourceId], reading: &Reading<'_>) -> Understood {
     let mut account = Account::default();
     let by_path: HashMap<&str, SourceId> = files.iter().map(|file| (reading.name(*file), *file)).collect();
-    let parsed = parse_all(reading, files, &mut account);
+    let mut parsed = parse_all(reading, files, &mut account);
     let mut refused = Vec::new();
+    override_all(reading, &mut parsed, &mut refused, &mut account);
+    let parsed = parsed;
     let mut folders: BTreeMap<String, Vec<&Body>> = BTreeMap::new();
     for (file, File { body, comments: _ }) in &parsed.modules {
         folders.entry(folder_of(reading.name(*file)).to_owned()).or_default().push(body);
@@ -186,11 +191,6 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
             }
             continue;
         }
-        let bare = file_name(name);
-        if is_module && (bare == "override.tf" || bare.ends_with("_override.tf")) {
-            account.gap(all, "an override file: what it changes in other files is not computed");
-            continue;
-        }
         if text.starts_with(parse::BYTE_ORDER_MARK) {
             account.claim(Span { end: 3, ..all }, Disposition::Inert("byte order mark"));
         }
@@ -200,6 +200,9 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         wanted.iter().zip(in_parallel(&wanted, STACK, |(file, text, _)| parse::file(*file, text)))
     {
         match found {
+            Ok(found) if *is_module && overrides::is_override(file_name(reading.name(*file))) => {
+                parsed.overrides.push((*file, found));
+            }
             Ok(found) if *is_module => parsed.modules.push((*file, found)),
             Ok(found) => parsed.values.push((*file, found)),
             Err(refused) => {
@@ -212,6 +215,27 @@ fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -
         }
     }
     parsed
+}
+
+/// Has the files that change others do so.
+fn override_all(reading: &Reading<'_>, parsed: &mut Parsed, refused: &mut Vec<Failure>, account: &mut Account) {
+    let mut overrides = std::mem::take(&mut parsed.overrides);
+    overrides.sort_by_key(|(file, _)| reading.name(*file));
+    let mut overridden = Overridden::default();
+    for (source, file) in overrides {
+        let folder = folder_of(reading.name(source));
+        let mine = parsed.modules.iter_mut().filter(|(other, _)| folder_of(reading.name(*other)) == folder);
+        overrides::merge(file, &mut mine.collect::<Vec<_>>(), &mut overridden, refused);
+    }
+    let Overridden { replaced, merged, comments } = overridden;
+    let claims = [
+        (replaced, Disposition::Inert("an override file says otherwise")),
+        (merged, Disposition::Modelled),
+        (comments, Disposition::Inert("comment")),
+    ];
+    for (spans, disposition) in claims {
+        spans.into_iter().for_each(|at| account.claim(at, disposition));
+    }
 }
 
 /// The folders that no module calls.
