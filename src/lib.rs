@@ -14,6 +14,7 @@ pub mod decision;
 pub mod diff;
 pub mod facts;
 pub mod formats;
+pub mod live;
 pub mod model;
 pub mod net;
 pub mod notify;

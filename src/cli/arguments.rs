@@ -9,14 +9,16 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, max_term_width = 100, arg_required_else_help = true, propagate_version = true)]
 #[command(after_help = "\
-Exit codes: 0 pass, 1 blocked or approval missing, 2 usage or policy error, 3 undecided.
+Exit codes: 0 pass, 1 blocked or approval missing, 2 usage or policy error, 3 undecided,
+4 what is in force is not what is expected.
 
 Examples:
   portcullis demo                              replay known incidents and see how they are stopped
   portcullis check                             judge what you are about to commit
   portcullis lint --path rules.v4              find rules that never apply, and the like
   portcullis diff old.rules new.rules          see exactly what differs, in packets
-  portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22'")]
+  portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22'
+  portcullis verify --expected HEAD:hosts/web1.nft --live live:nft")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -33,6 +35,7 @@ pub(super) enum Command {
     Test(Test),
     Diff(Diff),
     Trace(Trace),
+    Verify(Verify),
     Parse(Parse),
     Attest(Attest),
     BreakGlass(BreakGlassArguments),
@@ -223,9 +226,10 @@ Examples:
   portcullis diff old.rules new.rules
   portcullis diff HEAD:hosts/web1.rules hosts/web1.rules
   portcullis diff main:hosts feature:hosts
+  portcullis diff hosts/web1.nft live:nft
   portcullis diff <(ssh web1 iptables-save) hosts/web1.rules --output json")]
 pub(super) struct Diff {
-    /// What is in force: a file, a folder, or REV:PATH in git
+    /// What is in force: a file, a folder, REV:PATH in git, live:nft or live:iptables (a folder of rules.v4 and rules.v6)
     pub(super) old: String,
     /// What is proposed
     pub(super) new: String,
@@ -235,8 +239,74 @@ pub(super) struct Diff {
     /// The format of the files, where it cannot be told from them
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     pub(super) format: Option<FormatId>,
+    /// Read what is in force in this network namespace [default: the host's, and only there]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) netns: Option<PathBuf>,
     #[command(flatten)]
     pub(super) outputs: Outputs,
+}
+
+/// Verify that what is in force on hosts is what is expected, by meaning
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads what is in force on this host, or dumps of it, and never believes that an empty answer means that all is well.
+Exits 0 when what is in force is what is expected, proved for every packet, 4 when it is not, 3 when that is not known
+(no tool, no permission, another network namespace, an old dump, something that is not understood), 2 for an error of usage.
+
+Tables that are expected by nobody are a difference. Those of other programs are declared: --foreign for tables that may
+be there as long as they decide nothing first, --foreign-first for those that may do that too. In iptables the chains of
+others are named TABLE/CHAIN.
+
+Examples:
+  portcullis verify --expected HEAD:hosts/web1.nft --live live:nft
+  portcullis verify --expected /etc/nftables.conf --live live:nft --foreign-first 'ip docker*'
+  portcullis verify --expected rules.v4 --expected rules.v6 --live live:iptables --foreign-first '*/DOCKER*'
+  portcullis verify --expected hosts/web1.rules --live web1.dump --max-age 10m
+  portcullis verify --expected hosts/ --fleet dumps/ --inventory hosts.txt --output json")]
+pub(super) struct Verify {
+    /// What should be in force: a file, a folder, or REV:PATH in git; repeatable (rules.v4 and rules.v6)
+    #[arg(long, value_name = "REV:PATH|PATH", required = true)]
+    pub(super) expected: Vec<String>,
+    /// What is in force: live:nft, live:iptables, or a dump of one host
+    #[arg(long, value_name = "live:nft|live:iptables|PATH", conflicts_with = "fleet")]
+    pub(super) live: Option<String>,
+    /// A folder with one dump a host: HOST, HOST.nft, HOST.rules, or a folder HOST. In a folder, what is expected of each
+    /// is called likewise
+    #[arg(long, value_name = "DIR", requires = "inventory")]
+    pub(super) fleet: Option<PathBuf>,
+    /// The hosts that there are, one on each line; one without a dump is not verified
+    #[arg(long, value_name = "FILE", requires = "fleet")]
+    pub(super) inventory: Option<PathBuf>,
+    /// Of what is expected only this table counts; repeatable [default: all]
+    #[arg(long, value_name = "TABLE")]
+    pub(super) owned: Vec<String>,
+    /// This table of another program may be there, as long as it decides nothing first; repeatable, `*` for anything
+    #[arg(long, value_name = "TABLE")]
+    pub(super) foreign: Vec<String>,
+    /// This table of another program may be there, and decide first; repeatable, `*` for anything
+    #[arg(long, value_name = "TABLE")]
+    pub(super) foreign_first: Vec<String>,
+    /// How old a dump may be: 90s, 10m, 24h
+    #[arg(long, value_name = "AGE", value_parser = crate::policy::parse_age)]
+    pub(super) max_age: Option<std::time::Duration>,
+    /// Read the rules of this network namespace [default: the host's, and only there]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) netns: Option<PathBuf>,
+    /// The format of what is expected, where it cannot be told from it
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    pub(super) format: Option<FormatId>,
+    /// How to answer
+    #[arg(long, short, value_name = "FORMAT", value_enum, default_value_t = VerifyOutput::Text)]
+    pub(super) output: VerifyOutput,
+}
+
+/// How to answer whether hosts are what they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum VerifyOutput {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 /// Show which rule decides a packet, or which route a request, hop by hop
@@ -253,7 +323,7 @@ Examples:
   portcullis trace rules.v4/input 'tcp 203.0.113.9 -> 192.0.2.1:22' --assume '-m recent --rcheck'
   portcullis trace haproxy.cfg 'GET https://example.org/api/x from 203.0.113.9'")]
 pub(super) struct Trace {
-    /// A file, REV:PATH, or a configuration of the policy, with or without /FILTER
+    /// A file, REV:PATH, live:nft, live:iptables, or a configuration of the policy, with or without /FILTER
     #[arg(value_name = "CONFIG")]
     pub(super) configuration: String,
     /// The packet or request
@@ -273,6 +343,9 @@ pub(super) struct Trace {
     /// The format of the file, where it cannot be told from it
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     pub(super) format: Option<FormatId>,
+    /// Read what is in force in this network namespace [default: the host's, and only there]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) netns: Option<PathBuf>,
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }

@@ -3,6 +3,7 @@ use super::closure;
 use super::judge::{self, PolicyPath};
 use super::output::Streams;
 use super::progress::Progress;
+use super::sided;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Policed};
 use crate::decision::{self, Cause, Comparison, Doubt};
@@ -41,8 +42,9 @@ fn compare(
     sources: &mut SourceMap,
     progress: &Progress,
 ) -> Result<(Comparison, Vec<String>), Vec<Doubt>> {
-    let Diff { old, new, policy, format, outputs: _ } = arguments;
-    let sides = Sides::named(&surroundings.place(), old, new).map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
+    let Diff { old, new, policy, format, netns, outputs: _ } = arguments;
+    let side = |text: &str| sided::side(surroundings, text, netns.as_deref()).map_err(|doubt| vec![doubt]);
+    let sides = Sides::of(side(old)?, side(new)?).map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
     let policy = match policy {
         Some(path) => {
             let path = PolicyPath::File(surroundings.folder.join(path));

@@ -11,6 +11,7 @@ mod closure;
 mod compare;
 mod demo;
 mod expect;
+mod dumps;
 mod explain;
 mod feed;
 mod gate;
@@ -22,8 +23,10 @@ mod parse;
 mod planned;
 mod progress;
 mod record_arguments;
+mod sided;
 mod surroundings;
 mod trace;
+mod verify;
 mod wanted;
 
 pub use arguments::Arguments;
@@ -37,7 +40,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 /// Runs a command line, the program's name first, and gives the exit code: 0 pass, 1 blocked or approval missing,
-/// 2 usage or policy error, 3 undecided. Data goes to `stdout`, talk to `stderr`.
+/// 2 usage or policy error, 3 undecided, 4 what is in force is not what is expected. Data goes to `stdout`, talk to `stderr`.
 pub fn run(
     surroundings: &Surroundings,
     arguments: impl IntoIterator<Item = OsString>,
@@ -61,6 +64,7 @@ pub fn run(
         Command::Test(test) => expect::run(&test, surroundings, &mut streams),
         Command::Diff(diff) => compare::run(&diff, surroundings, &mut streams),
         Command::Trace(trace) => trace::run(&trace, surroundings, &mut streams),
+        Command::Verify(verify) => verify::run(&verify, surroundings, &mut streams),
         Command::Feed(command) => feed::run(&command, surroundings, &mut streams),
         Command::Explain { check } => explain::run(check.as_deref(), &mut streams),
         Command::Demo => demo::run(&mut streams),

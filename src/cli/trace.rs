@@ -3,11 +3,13 @@ use super::check::POLICY;
 use super::closure;
 use super::judge::{self, PolicyPath};
 use super::output::Streams;
+use super::sided;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Policed};
 use crate::decision::{self, Cause, Doubt, Walk};
 use crate::diff::balancers::{meeting, route};
 use crate::diff::{self, Change, FilterPair, Side};
+use crate::formats;
 use crate::model::{Configuration, Listener, Literal, OpaqueId, Snapshot};
 use crate::net::{FlowError, Naming, NoNames, Request, RequestError, looks_like_request, parse_packet, parse_request};
 use crate::policy::Policy;
@@ -61,7 +63,7 @@ struct Ground {
 }
 
 fn trace(arguments: &Trace, surroundings: &Surroundings, sources: &mut SourceMap) -> Result<(Walk, u8), Stop> {
-    let ground = ground(arguments, &surroundings.place(), sources)?;
+    let ground = ground(arguments, surroundings, sources)?;
     if looks_like_request(&arguments.packet) {
         return request(arguments, &ground, sources);
     }
@@ -144,21 +146,43 @@ fn listener<'c>(configuration: &'c Configuration, name: Option<&str>, request: &
 
 /// Reads what the argument names: a file, `REV:PATH`, or a configuration of the policy, each with or without a
 /// filter after it.
-fn ground(arguments: &Trace, place: &Place, sources: &mut SourceMap) -> Result<Ground, Stop> {
+fn ground(arguments: &Trace, surroundings: &Surroundings, sources: &mut SourceMap) -> Result<Ground, Stop> {
+    let place = &surroundings.place();
     let whole = arguments.configuration.as_str();
     let split = whole.rsplit_once('/').map(|(file, filter)| (file, Some(filter)));
     let mut missing = None;
     for (file, filter) in [(whole, None)].into_iter().chain(split) {
-        match source::Side::named(place, file) {
+        match sided::side(surroundings, file, arguments.netns.as_deref()) {
+            Ok(side) if side.kind() == "live" => return live(&side, file, filter, arguments, sources),
             Ok(side) if side.is_file() => return of_file(side, file, filter, arguments, place, sources),
             Ok(_) => {}
             Err(why) => missing = missing.or(Some(why)),
         }
     }
     match missing {
-        Some(why) if whole.contains(':') => Err(why.into()),
+        Some(why) if whole.contains(':') => Err(Stop::Doubts(vec![why])),
         Some(_) | None => of_policy(whole, arguments, place, sources),
     }
+}
+
+/// What is in force on the host, all of it one configuration.
+fn live(
+    head: &source::Side,
+    name: &str,
+    filter: Option<&str>,
+    arguments: &Trace,
+    sources: &mut SourceMap,
+) -> Result<Ground, Stop> {
+    if arguments.base.is_some() {
+        let message = format!("`{name}` is on no other revision");
+        let help = "leave --base out; `portcullis diff REV:PATH live:nft` compares".to_owned();
+        return Err(Stop::Usage { message, help });
+    }
+    let files = head.files(&Everything).map_err(judge::source_doubts)?;
+    let ids = files.iter().map(|file| judge::add(sources, file)).collect::<Result<Vec<_>, _>>()?;
+    let input = formats::Input { name: name.to_owned(), format: None, files: ids };
+    let change = judge::both(&(vec![input.clone()], vec![input]), sources);
+    Ok(Ground { change, policy: None, configuration: name.to_owned(), filter: filter.map(ToOwned::to_owned) })
 }
 
 fn of_file(

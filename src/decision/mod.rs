@@ -7,6 +7,7 @@ mod balancers;
 mod build;
 mod flows;
 mod report;
+mod verification;
 mod walk;
 
 pub use report::{
@@ -17,6 +18,7 @@ pub use report::{
     WitnessReport,
 };
 
+pub use verification::{ForeignReport, Held, HostReport, Sameness, Verification};
 pub use walk::{HopReport, Walk, WalkedSide, walk, walk_request};
 
 use crate::checks::Finding;

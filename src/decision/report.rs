@@ -74,7 +74,7 @@ pub enum Outcome {
 /// Where one side was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Origin {
-    /// The kind of source: `git` (a commit), `merge` (a commit merged into base), `index`, `work-tree` or `files`;
+    /// The kind of source: `git` (a commit), `merge` (a commit merged into base), `index`, `work-tree`, `files` or `live`;
     /// `none`: there is no such side, because head was looked at for itself (`lint`).
     pub source: String,
     /// The commit, where there is one; the path for files.

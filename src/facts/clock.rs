@@ -16,12 +16,22 @@ const SKEW: u64 = 300;
 #[must_use]
 pub fn age(instant: &str) -> Option<Age> {
     let then = seconds(instant)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(match now.checked_sub(then) {
+    Some(since(then, SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()))
+}
+
+const fn since(then: u64, now: u64) -> Age {
+    match now.checked_sub(then) {
         Some(past) => Age::Past(Duration::from_secs(past)),
         None if then - now <= SKEW => Age::Past(Duration::ZERO),
         None => Age::Future,
-    })
+    }
+}
+
+/// How long ago an instant was, in seconds since 1970 as file systems count them. `None`: no clock can be read.
+#[must_use]
+pub fn age_at(then: i64) -> Option<Age> {
+    let then = u64::try_from(then).ok()?;
+    Some(since(then, SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()))
 }
 
 /// A length of time in the largest unit that says it roughly: `3 hours`.

@@ -4,7 +4,7 @@
 mod clock;
 mod review;
 
-pub use clock::{Age, age, now, seconds, show_age, show_instant};
+pub use clock::{Age, age, age_at, now, seconds, show_age, show_instant};
 pub use review::{Account, AccountKind, CoAuthor, Commit, PullRequest, Review, ReviewState, Reviewed, Role};
 
 /// The facts of one run.

@@ -1,6 +1,6 @@
 //! The report as JSON, version 1: every field is described in `policies/report.schema.json`.
 
-use crate::decision::{Comparison, Report, Walk};
+use crate::decision::{Comparison, Report, Verification, Walk};
 use serde::Serialize;
 
 /// The report, indented, with a line break at its end.
@@ -19,6 +19,12 @@ pub fn render_comparison(comparison: &Comparison) -> String {
 #[must_use]
 pub fn render_walk(walk: &Walk) -> String {
     pretty(walk)
+}
+
+/// Whether hosts are what they should be.
+#[must_use]
+pub fn render_verification(verification: &Verification) -> String {
+    pretty(verification)
 }
 
 /// The JSON Schema of the report, `policies/report.schema.json`.

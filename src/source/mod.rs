@@ -145,6 +145,11 @@ impl Sides {
     pub fn of(mut base: Side, mut head: Side) -> Result<Self, SourceError> {
         match (&mut base.root, &mut head.root) {
             (Root::One(old), Root::One(new)) => old.path.clone_from(&new.path),
+            (Root::One(one), Root::Given(files)) | (Root::Given(files), Root::One(one)) if files.len() <= 1 => {
+                for file in files {
+                    file.path.clone_from(&one.path);
+                }
+            }
             (Root::One(file), _) | (_, Root::One(file)) => {
                 return Err(SourceError::FileAndFolder { file: escape(&file.name) });
             }
@@ -235,6 +240,12 @@ impl Side {
         Self { kind: "files", revision: None, root: Root::Given(files) }
     }
 
+    /// A side that was read of a running host: what it is called, and the files that say what is in force.
+    #[must_use]
+    pub fn live(name: &str, files: Vec<File>) -> Self {
+        Self { kind: "live", revision: Some(name.to_owned()), root: Root::Given(files) }
+    }
+
     /// What `text` names on its own: `REV:PATH` in the repository around `place`, or a path.
     ///
     /// # Errors
@@ -308,7 +319,7 @@ impl Side {
         Ok(Self { kind: "git", revision: Some(id.to_string()), root })
     }
 
-    /// What kind of place it is: `git`, `merge`, `index`, `work-tree`, `files`.
+    /// What kind of place it is: `git`, `merge`, `index`, `work-tree`, `files`, `live`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.kind
@@ -353,8 +364,12 @@ impl Side {
 
     /// Whether it is a single file.
     #[must_use]
-    pub const fn is_file(&self) -> bool {
-        matches!(self.root, Root::One(_))
+    pub fn is_file(&self) -> bool {
+        match &self.root {
+            Root::One(_) => true,
+            Root::Given(files) => files.len() == 1,
+            Root::Tree { .. } | Root::Index { .. } | Root::WorkTree { .. } | Root::Folder(_) => false,
+        }
     }
 
     /// What it is, in a few words.
@@ -494,7 +509,16 @@ impl Side {
             let whole = |(bytes, executable)| Ok((names::not_a_pointer(&path, bytes)?, executable));
             match bytes.and_then(whole) {
                 Ok((bytes, executable)) => {
-                    let name = if let Root::One(one) = &self.root { one.name.clone() } else { path.clone() };
+                    let name = match &self.root {
+                        Root::One(one) => one.name.clone(),
+                        Root::Given(given) => {
+                            let own = given.iter().find(|file| file.path == path);
+                            own.map_or_else(|| path.clone(), |file| file.name.clone())
+                        }
+                        Root::Tree { .. } | Root::Index { .. } | Root::WorkTree { .. } | Root::Folder(_) => {
+                            path.clone()
+                        }
+                    };
                     files.insert(path.clone(), File { path, name, bytes, executable });
                 }
                 Err(problem) => problems.push(problem),

@@ -25,11 +25,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("record", &["text", "facts", "decision"]),
     ("notify", &["text", "decision"]),
     ("report", &["text", "decision"]),
+    ("live", &["text", "net", "model", "source", "formats", "diff"]),
     (
         "cli",
         &[
             "text", "net", "model", "source", "formats", "diff", "policy", "facts", "checks", "decision", "record",
-            "notify", "report",
+            "notify", "report", "live",
         ],
     ),
 ];
@@ -37,8 +38,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// What only some rooms may do, and which.
 const RESERVED: &[(&str, &[&str])] = &[
     ("git2", &["source"]),
-    ("std::fs", &["source", "cli", "record"]),
-    ("std::process", &["source", "cli"]),
+    ("std::fs", &["source", "live", "cli", "record"]),
+    ("std::process", &["source", "live", "cli"]),
     ("std::env", &["cli"]),
     ("SystemTime", &["facts"]),
     ("println!", &[]),

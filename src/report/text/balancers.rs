@@ -1,7 +1,7 @@
 //! What a change does to listeners and backends, and to requests.
 
 use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, YELLOW};
-use super::reasons::{more, side};
+use super::reasons::more;
 use crate::decision::{
     BalancerPart, BalancerReport, Certainty, Location, PartChange, RequestEffect, RequestReport, RouteReport,
 };
@@ -34,7 +34,7 @@ fn balancer(page: &mut Page<'_>, balancer: &BalancerReport) {
         PartChange::Changed => (YELLOW, "changed"),
     };
     let at = if endpoints.is_empty() { String::new() } else { format!(" at {}", listed(endpoints)) };
-    let place = head.as_ref().or(base.as_ref()).map(|l| format!("  {} {}:{}", side(l.side), l.path, l.line));
+    let place = head.as_ref().or(base.as_ref()).map(|l| format!("  {} {}:{}", page.side(l.side), l.path, l.line));
     let place = place.unwrap_or_default();
     page.line(2, &[(CYAN, kind), (PLAIN, " "), (BOLD, name), (PLAIN, &at), (PLAIN, "  "), (ink, word), (DIM, &place)]);
     for difference in differences.iter().take(SHOWN) {
@@ -79,7 +79,7 @@ pub(super) fn request(page: &mut Page<'_>, indent: usize, request: &RequestRepor
     }
     let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
     page.entry(indent + 2, (CYAN, "request"), indent + 2 + COLUMN, &format!("{witness}{assumed}"));
-    for (label, RouteReport { outcome, location }) in [("base", base), ("head", head)] {
+    for (label, RouteReport { outcome, location }) in [(page.sides.base, base), (page.sides.head, head)] {
         let margin = indent + 2 + COLUMN;
         match location {
             Some(Location { path, line, column, span, .. }) => {

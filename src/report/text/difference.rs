@@ -1,7 +1,7 @@
 //! What a change does: for each filter the cause, then what is newly denied and newly allowed.
 
 use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, YELLOW};
-use super::reasons::{more, side, witness};
+use super::reasons::{more, witness};
 use super::{count, differ};
 use crate::decision::{
     Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, ElementsReport, FilterReport, ObjectReport,
@@ -81,7 +81,7 @@ fn filter(page: &mut Page<'_>, filter: &FilterReport, shown: &BTreeSet<&str>) {
     causes(page, (YELLOW, "~"), "moved rules", &filter.moved_rules);
     let FilterReport { newly_allowed, newly_denied, certainty, complete, .. } = filter;
     let denied = Direction {
-        word: "newly denied",
+        word: page.sides.denied,
         ink: RED,
         flows: newly_denied,
         total: filter.newly_denied_total,
@@ -89,7 +89,7 @@ fn filter(page: &mut Page<'_>, filter: &FilterReport, shown: &BTreeSet<&str>) {
         witness: filter.newly_denied_witness.as_ref().filter(unseen),
     };
     let allowed = Direction {
-        word: "newly allowed",
+        word: page.sides.allowed,
         ink: YELLOW,
         flows: newly_allowed,
         total: filter.newly_allowed_total,
@@ -172,7 +172,7 @@ fn objects(page: &mut Page<'_>, word: &str, objects: &[ObjectReport]) {
     for object in named.iter().take(OBJECTS) {
         let ObjectReport { kind, address, base, head, uncomputed, elements } = object;
         let place = head.as_ref().or(base.as_ref());
-        let place = place.map(|l| format!("  {} {}:{}", side(l.side), l.path, l.line)).unwrap_or_default();
+        let place = place.map(|l| format!("  {} {}:{}", page.side(l.side), l.path, l.line)).unwrap_or_default();
         let note = uncomputed.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
         page.entry(4, (PLAIN, ""), 4, &format!("{kind} {address}{place}{note}"));
         if let Some(ElementsReport { added, added_total, removed, removed_total }) = elements {

@@ -4,10 +4,11 @@ mod balancers;
 mod difference;
 mod page;
 mod reasons;
+mod verification;
 mod walk;
 
 use super::Style;
-use crate::decision::{Comparison, ConfigurationReport, Outcome, Report, Walk};
+use crate::decision::{Comparison, ConfigurationReport, Outcome, Report, Verification, Walk};
 use crate::text::SourceMap;
 use page::{BOLD, DIM, GREEN, PLAIN, Page, RED, YELLOW};
 use std::collections::BTreeSet;
@@ -79,6 +80,12 @@ pub fn render_walk(walk: &Walk, sources: &SourceMap, style: Style) -> String {
     let mut page = Page::new(sources, style);
     walk::walk(&mut page, walk);
     page.finish()
+}
+
+/// Whether hosts are what they should be.
+#[must_use]
+pub fn render_verification(verification: &Verification, sources: &SourceMap, style: Style) -> String {
+    verification::render(verification, sources, style)
 }
 
 /// Whether it did not come to a comparison.

@@ -1,6 +1,6 @@
 //! Lines of a page: wrapped, coloured, and with nothing in them that a terminal or a CI log would obey.
 
-use crate::decision::Location;
+use crate::decision::{Location, LocationSide};
 use crate::report::Style;
 use crate::text::{SourceMap, Span, escape};
 use anstyle::{AnsiColor, Style as Ink};
@@ -18,16 +18,59 @@ const NARROWEST: usize = 40;
 /// How many items of a list separated by commas are shown.
 const ITEMS: usize = 5;
 
+/// What the two sides are called, and the two ways in which they differ.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides {
+    pub(super) base: &'static str,
+    pub(super) head: &'static str,
+    pub(super) denied: &'static str,
+    pub(super) allowed: &'static str,
+}
+
+impl Sides {
+    /// Those of a change.
+    const CHANGE: Self = Self { base: "base", head: "head", denied: "newly denied", allowed: "newly allowed" };
+
+    /// Columns for the longest label of a witness, and two blanks.
+    pub(super) fn column(self) -> usize {
+        ["packet", self.base, self.head].map(str::len).into_iter().max().unwrap_or_default() + 2
+    }
+}
+
 /// A text being written for a reader.
 pub(super) struct Page<'s> {
     out: String,
     sources: &'s SourceMap,
     style: Style,
+    pub(super) sides: Sides,
 }
 
 impl<'s> Page<'s> {
+    /// A page about a change.
     pub(super) const fn new(sources: &'s SourceMap, style: Style) -> Self {
-        Self { out: String::new(), sources, style }
+        Self::of(sources, style, Sides::CHANGE)
+    }
+
+    pub(super) const fn of(sources: &'s SourceMap, style: Style, sides: Sides) -> Self {
+        Self { out: String::new(), sources, style, sides }
+    }
+
+    /// A page about other sides, to be taken in with [`Page::take`].
+    pub(super) const fn beside(&self, sides: Sides) -> Self {
+        Self::of(self.sources, self.style, sides)
+    }
+
+    /// Goes on with what another page says.
+    pub(super) fn take(&mut self, other: Self) {
+        self.out.push_str(&other.out);
+    }
+
+    pub(super) const fn side(&self, side: LocationSide) -> &'static str {
+        match side {
+            LocationSide::Base => self.sides.base,
+            LocationSide::Head => self.sides.head,
+            LocationSide::Policy => "policy",
+        }
     }
 
     pub(super) fn finish(self) -> String {

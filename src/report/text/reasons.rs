@@ -101,7 +101,7 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool) {
     if let Some(witness) = &finding.witness {
         if alone {
             packet(page, 2, witness);
-            answer(page, 2, "head", &witness.head);
+            answer(page, 2, page.sides.head, &witness.head);
         } else {
             self::witness(page, 2, witness);
         }
@@ -112,7 +112,7 @@ fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool) {
     if let Some(location) = &finding.location
         && !decides(finding.witness.as_ref(), location)
     {
-        place(page, side(location.side), location);
+        place(page, page.side(location.side), location);
     }
     for RelatedReport { what, location } in finding.related.iter().take(RELATED) {
         place(page, what, location);
@@ -138,7 +138,7 @@ fn decides(witness: Option<&WitnessReport>, location: &Location) -> bool {
 /// A packet and what both sides do with it, by which lines.
 pub(super) fn witness(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
     packet(page, indent, witness);
-    for (label, answer) in [("base", witness.base.as_ref()), ("head", Some(&witness.head))] {
+    for (label, answer) in [(page.sides.base, witness.base.as_ref()), (page.sides.head, Some(&witness.head))] {
         if let Some(answer) = answer {
             self::answer(page, indent, label, answer);
         }
@@ -148,7 +148,7 @@ pub(super) fn witness(page: &mut Page<'_>, indent: usize, witness: &WitnessRepor
 fn packet(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
     let WitnessReport { packet, assumed, base: _, head: _ } = witness;
     let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
-    page.entry(indent, (CYAN, "packet"), indent + COLUMN - 2, &format!("{packet}{assumed}"));
+    page.entry(indent, (CYAN, "packet"), indent + page.sides.column(), &format!("{packet}{assumed}"));
 }
 
 fn answer(page: &mut Page<'_>, indent: usize, label: &str, answer: &AnswerReport) {
@@ -157,7 +157,7 @@ fn answer(page: &mut Page<'_>, indent: usize, label: &str, answer: &AnswerReport
         Answer::Allow => "allows it",
         Answer::Deny => "denies it",
     };
-    let margin = indent + COLUMN - 2;
+    let margin = indent + page.sides.column();
     let text = match (path, line, column) {
         (Some(path), Some(line), Some(column)) => {
             format!("{verb}, {path}:{line}:{column}  {}", self::chains(chains))
@@ -204,7 +204,7 @@ fn doubt(page: &mut Page<'_>, doubt: &DoubtReport) {
     page.line(0, &[(YELLOW, "not answered"), (BOLD, &check)]);
     page.entry(2, (PLAIN, ""), 2, &doubt.message);
     if let Some(location) = &doubt.location {
-        place(page, side(location.side), location);
+        place(page, page.side(location.side), location);
     }
     if let Some(location) = &doubt.policy_location {
         place(page, "policy", location);
@@ -226,7 +226,7 @@ pub(super) fn gaps(page: &mut Page<'_>, gaps: &[GapReport]) {
             continue;
         }
         page.blank();
-        let title = format!("{} on {}: input whose effect is not known", count(of_side.len(), "gap"), self::side(side));
+        let title = format!("{} on {}: input whose effect is not known", count(of_side.len(), "gap"), page.side(side));
         page.line(0, &[(ink, &title)]);
         for gap in of_side.iter().take(SHOWN) {
             let Location { path, line, column, span, .. } = &gap.location;
@@ -250,18 +250,10 @@ fn place(page: &mut Page<'_>, label: &str, location: &Location) {
     }
 }
 
-fn to_do(page: &mut Page<'_>, help: &str) {
+pub(super) fn to_do(page: &mut Page<'_>, help: &str) {
     page.entry(2, (BOLD, "to do"), COLUMN, help);
 }
 
 fn entry(page: &mut Page<'_>, label: &str, text: &str) {
     page.entry(2, (CYAN, label), COLUMN, text);
-}
-
-pub(super) const fn side(side: LocationSide) -> &'static str {
-    match side {
-        LocationSide::Base => "base",
-        LocationSide::Head => "head",
-        LocationSide::Policy => "policy",
-    }
 }

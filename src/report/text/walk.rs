@@ -1,7 +1,7 @@
 //! The way of a packet through chains.
 
 use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, YELLOW};
-use super::reasons::{chains, side};
+use super::reasons::chains;
 use crate::decision::{Answer, HopReport, Walk, WalkedSide};
 
 pub(super) fn walk(page: &mut Page<'_>, walk: &Walk) {
@@ -20,7 +20,7 @@ pub(super) fn walk(page: &mut Page<'_>, walk: &Walk) {
             None => "  there is no such filter: this is what its absence means",
         };
         let word = outcome.as_deref().filter(|_| *present).unwrap_or(word);
-        page.line(0, &[(CYAN, side(*which)), (PLAIN, ": "), (ink, word), (PLAIN, absent)]);
+        page.line(0, &[(CYAN, page.side(*which)), (PLAIN, ": "), (ink, word), (PLAIN, absent)]);
         let mut chain = None;
         for hop in hops {
             let here = Some((hop.chain.as_str(), hop.depth));

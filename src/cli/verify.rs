@@ -1,0 +1,183 @@
+use super::arguments::{Verify, VerifyOutput};
+use super::closure;
+use super::dumps;
+use super::judge;
+use super::output::Streams;
+use super::surroundings::Surroundings;
+use super::wanted::Everything;
+use crate::decision::{self, Cause, Doubt, ForeignReport, Held, HostReport, Origin, Verification};
+use crate::formats::{self, FORMATS, Input};
+use crate::live::{self, Expected, Foreign, Host, Live, NotSplit, Ruleset, Scope, Target};
+use crate::net::NoNames;
+use crate::report::{json, text};
+use crate::source::{File, Side};
+use crate::text::{SourceMap, escape};
+
+pub(super) fn run(arguments: &Verify, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let mut sources = SourceMap::default();
+    let job = Job { arguments, surroundings };
+    let hosts = match (&arguments.live, &arguments.fleet, &arguments.inventory) {
+        (Some(live), _, _) => vec![job.host("host", None, Ok(live.clone()), &mut sources)],
+        (None, Some(fleet), Some(inventory)) => {
+            let (fleet, inventory) = (surroundings.folder.join(fleet), surroundings.folder.join(inventory));
+            match dumps::of_fleet(&fleet, &inventory) {
+                Ok(dumps) => {
+                    let dumps = dumps.into_iter();
+                    dumps.map(|dump| job.host(&dump.host, Some(&dump.host), dump.path, &mut sources)).collect()
+                }
+                Err((message, help)) => return streams.error(&message, Some(&help), 2),
+            }
+        }
+        (None, _, _) => {
+            let help =
+                "name a host with --live live:nft, a dump with --live PATH, or dumps with --fleet and --inventory";
+            return streams.error("it is not said what is to be verified", Some(help), 2);
+        }
+    };
+    let verification = Verification::new(hosts);
+    let code = verification.exit_code();
+    let text = match arguments.output {
+        VerifyOutput::Text => text::render_verification(&verification, &sources, streams.style),
+        VerifyOutput::Json => json::render_verification(&verification),
+    };
+    streams.data(&text, code)
+}
+
+/// What is to be done with each host.
+struct Job<'a> {
+    arguments: &'a Verify,
+    surroundings: &'a Surroundings,
+}
+
+/// What is in force as it was read.
+struct Read {
+    origin: Origin,
+    ruleset: Ruleset,
+}
+
+impl Job<'_> {
+    /// Verifies a host. `own`: in a folder, what is expected of it is called after it.
+    fn host(&self, name: &str, own: Option<&str>, live: Result<String, Doubt>, sources: &mut SourceMap) -> HostReport {
+        let expected_origin = Origin { source: "files".to_owned(), revision: Some(self.arguments.expected.join(", ")) };
+        let mut live_origin = Origin { source: "files".to_owned(), revision: live.as_ref().ok().cloned() };
+        let held = live.map_err(|doubt| vec![doubt]).and_then(|live| {
+            let Read { origin, ruleset } = self.live(&live)?;
+            live_origin = origin;
+            let (origin, expected) = self.expected(name, own, sources)?;
+            self.held(name, &expected, origin, &ruleset, live_origin.clone(), sources)
+        });
+        match held {
+            Ok(held) => HostReport::of(name.to_owned(), held),
+            Err(doubts) => {
+                let messages: Vec<&str> = doubts.iter().map(|doubt| doubt.message.as_str()).collect();
+                let help = doubts.iter().map(|doubt| doubt.help.as_str()).find(|help| !help.is_empty());
+                let help = help.unwrap_or("nothing is known until it can be read").to_owned();
+                HostReport::not_verified(name.to_owned(), messages.join("; "), help, expected_origin, live_origin)
+            }
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        let Verify { owned, foreign, foreign_first, .. } = self.arguments;
+        Scope { owned: owned.clone(), foreign: foreign.clone(), first: foreign_first.clone() }
+    }
+
+    /// Reads what is expected.
+    fn expected(
+        &self,
+        name: &str,
+        own: Option<&str>,
+        sources: &mut SourceMap,
+    ) -> Result<(Origin, Expected), Vec<Doubt>> {
+        let format = self.arguments.format.as_ref().and_then(|id| formats::format(id.0));
+        let (mut files, mut origins) = (Vec::new(), Vec::new());
+        for text in &self.arguments.expected {
+            let side =
+                Side::named(&self.surroundings.place(), text).map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
+            let mut found = side.files(&Everything).map_err(judge::source_doubts)?;
+            if !side.is_file() {
+                let known = |file: &File| {
+                    format.is_some() || FORMATS.iter().any(|format| format.recognises(&escape(&file.path), &file.bytes))
+                };
+                found.retain(|file| known(file) && own.is_none_or(|host| dumps::belongs(host, &file.path)));
+            }
+            let mut inputs = Vec::new();
+            for file in found {
+                let bytes = self.scope().owned(&file.bytes).map_err(|why| vec![not_split(&file, &why)])?;
+                let id = judge::add(sources, &File { bytes, ..file })?;
+                inputs.push(Input { name: name.to_owned(), format, files: vec![id] });
+            }
+            closure::of_side(&side, &mut inputs, sources)?;
+            files.extend(inputs.into_iter().flat_map(|input| input.files));
+            origins.push(judge::origin(&side));
+        }
+        if files.is_empty() {
+            let message =
+                format!("there is nothing in `{}` that is expected of `{name}`", self.arguments.expected.join(", "));
+            let help = "name a file of a known format; in a folder, for several hosts, HOST.nft or HOST.rules";
+            return Err(vec![Doubt { cause: Cause::Source, message, help: help.to_owned(), at: None }]);
+        }
+        let source = origins.first().map(|origin| origin.source.clone()).unwrap_or_default();
+        let revisions: Vec<String> = origins.into_iter().filter_map(|origin| origin.revision).collect();
+        Ok((Origin { source, revision: Some(revisions.join(", ")) }, Expected { files, format }))
+    }
+
+    /// Reads what is in force.
+    fn live(&self, text: &str) -> Result<Read, Vec<Doubt>> {
+        let one = |why: &dyn miette::Diagnostic| vec![judge::doubt(Cause::Source, why)];
+        if let Some(target) = Target::named(text) {
+            let target = target.map_err(|why| one(&why))?;
+            let host = Host::here(self.arguments.netns.as_deref()).map_err(|why| one(&why))?;
+            let ruleset = host.read(target).map_err(|why| one(&why))?;
+            let origin = Origin { source: "live".to_owned(), revision: Some(target.name().to_owned()) };
+            return Ok(Read { origin, ruleset });
+        }
+        let side = Side::named(&self.surroundings.place(), text).map_err(|why| one(&why))?;
+        let files = side.files(&Everything).map_err(judge::source_doubts)?;
+        if let Some(most) = self.arguments.max_age {
+            dumps::young(&self.surroundings.folder.join(text), &files, most).map_err(|doubt| vec![doubt])?;
+        }
+        let empty = files.iter().find(|file| file.bytes.trim_ascii().is_empty());
+        if files.is_empty() || empty.is_some() {
+            let name = empty.map_or_else(|| text.to_owned(), |file| escape(&file.name));
+            let message = format!("the dump `{name}` is empty: a command that failed leaves such a file behind");
+            let help = "take it again and look at the exit code; `nft -j list ruleset` says something even where there \
+                        is no rule";
+            return Err(vec![Doubt { cause: Cause::Source, message, help: help.to_owned(), at: None }]);
+        }
+        Ok(Read { origin: judge::origin(&side), ruleset: Ruleset { files, beside: Vec::new() } })
+    }
+
+    fn held(
+        &self,
+        name: &str,
+        expected: &Expected,
+        base: Origin,
+        Ruleset { files, beside }: &Ruleset,
+        head: Origin,
+        sources: &mut SourceMap,
+    ) -> Result<Held, Vec<Doubt>> {
+        let verified = live::verify(name, expected, Live { files, beside }, &self.scope(), sources).map_err(|why| {
+            let message = format!("whose tables are whose cannot be told: {why}");
+            let help = "take the dump with `nft -s list ruleset`, `nft -j list ruleset` or `iptables-save`".to_owned();
+            vec![Doubt { cause: Cause::Source, message, help, at: None }]
+        })?;
+        let live::Verified { change, difference, expected_rules, live_rules, nothing, foreign } = verified;
+        let without = |tables: &str| Origin { source: "live".to_owned(), revision: Some(format!("without {tables}")) };
+        let foreign = foreign.into_iter().map(|foreign| {
+            let Foreign { tables, may_decide_first, decides_first, unread, change, difference } = foreign;
+            let base = without(&tables.join(", "));
+            let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
+            ForeignReport { tables, may_decide_first, decides_first, unread, comparison }
+        });
+        let foreign = foreign.collect();
+        let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
+        Ok(Held { comparison, expected_rules, live_rules, nothing, foreign })
+    }
+}
+
+fn not_split(file: &File, why: &NotSplit) -> Doubt {
+    let message = format!("the tables of `{}` cannot be told apart: {why}", escape(&file.name));
+    let help = "leave --owned out, or keep the tables in files of their own".to_owned();
+    Doubt { cause: Cause::Source, message, help, at: None }
+}

@@ -1,0 +1,166 @@
+//! Whether hosts are what they should be: the answer of `verify`.
+
+use super::report::{ChangeKind, Comparison, ConfigurationReport, Origin, VERSION};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What was found of one host or of several.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Verification {
+    /// The version of this shape: 1. Fields are only ever added to it.
+    pub version: u32,
+    /// What holds of all of them: the first of differs, not-verified, equal that holds of one.
+    pub outcome: Sameness,
+    /// Each host, in the order of the inventory.
+    pub hosts: Vec<HostReport>,
+}
+
+/// Whether something is what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sameness {
+    /// It is, proved for every packet. Exit code 0.
+    Equal,
+    /// It is not known. Exit code 3.
+    NotVerified,
+    /// It is not. Exit code 4.
+    Differs,
+}
+
+/// What was found of one host.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HostReport {
+    /// Its name.
+    pub host: String,
+    /// Whether it is what it should be.
+    pub outcome: Sameness,
+    /// Why, one sentence without a full stop.
+    pub message: String,
+    /// What to do; empty where there is nothing to do.
+    pub help: String,
+    /// Where that was read which is expected.
+    pub expected: Origin,
+    /// Where that was read which is in force.
+    pub live: Origin,
+    /// How many rules are expected; null where that is not known.
+    pub expected_rules: Option<usize>,
+    /// How many are in force, without those of tables that belong to others; null where that is not known.
+    pub live_rules: Option<usize>,
+    /// What differs: what is expected as base, what is in force as head; null where nothing could be compared.
+    pub comparison: Option<Comparison>,
+    /// What the tables of others do that may be there.
+    pub foreign: Vec<ForeignReport>,
+}
+
+/// What tables of others do.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ForeignReport {
+    /// Their names.
+    pub tables: Vec<String>,
+    /// Whether they may decide before those that are expected.
+    pub may_decide_first: bool,
+    /// Whether some do.
+    pub decides_first: bool,
+    /// Whether part of them is not understood.
+    pub unread: bool,
+    /// What they do: what is in force without them as base, with them as head.
+    pub comparison: Comparison,
+}
+
+/// What was compared of a host.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// What is expected, and what is in force.
+    pub comparison: Comparison,
+    /// How many rules are expected.
+    pub expected_rules: usize,
+    /// How many are in force.
+    pub live_rules: usize,
+    /// Whether nothing at all decides packets there.
+    pub nothing: bool,
+    /// What the tables of others do.
+    pub foreign: Vec<ForeignReport>,
+}
+
+impl Verification {
+    /// What is said of all hosts. None at all is nothing that was verified.
+    #[must_use]
+    pub fn new(hosts: Vec<HostReport>) -> Self {
+        let outcome = hosts.iter().map(|host| host.outcome).max().unwrap_or(Sameness::NotVerified);
+        Self { version: VERSION, outcome, hosts }
+    }
+
+    /// 0 equal, 3 not verified, 4 differs.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self.outcome {
+            Sameness::Equal => 0,
+            Sameness::NotVerified => 3,
+            Sameness::Differs => 4,
+        }
+    }
+}
+
+impl HostReport {
+    /// What is said of a host of which both sides were read.
+    #[must_use]
+    pub fn of(host: String, held: Held) -> Self {
+        let Held { comparison, expected_rules, live_rules, nothing, foreign } = held;
+        let differs = !comparison.configurations.iter().all(same);
+        let unread = !comparison.gaps.is_empty() || !comparison.doubts.is_empty();
+        let theirs = |what: fn(&ForeignReport) -> bool| {
+            let reports = foreign.iter().filter(|report| !report.may_decide_first && what(report));
+            reports.flat_map(|report| report.tables.iter().cloned()).collect::<Vec<_>>().join(", ")
+        };
+        let (first, unknown) = (theirs(|report| report.decides_first), theirs(|report| report.unread));
+        let rules = if expected_rules == 1 { "1 rule is" } else { &format!("{expected_rules} rules are") };
+        let (outcome, message, help) = if differs && nothing && expected_rules > 0 {
+            let message = format!("no rule at all is in force; {rules} expected");
+            (
+                Sameness::Differs,
+                message,
+                "load the rules; if the tool that did it said that it went well, do not believe it again",
+            )
+        } else if differs {
+            let help = "load what is expected again, or have what is in force reviewed; tables that belong to other programs \
+                        are declared with --foreign";
+            (Sameness::Differs, "what is in force is not what is expected".to_owned(), help)
+        } else if !first.is_empty() {
+            let help = "if it is meant to, declare it with --foreign-first";
+            (Sameness::Differs, format!("tables of others decide before those that are expected: {first}"), help)
+        } else if unread {
+            let help = "have somebody look at what is not understood: until then nobody knows what is in force";
+            (Sameness::NotVerified, "what was read is not all understood".to_owned(), help)
+        } else if !unknown.is_empty() {
+            let help = "if it may do whatever it does, declare it with --foreign-first";
+            (Sameness::NotVerified, format!("what tables of others do is not all understood: {unknown}"), help)
+        } else {
+            (Sameness::Equal, "what is in force is what is expected, proved for every packet".to_owned(), "")
+        };
+        let (expected, live) = (comparison.base.clone(), comparison.head.clone());
+        Self {
+            host,
+            outcome,
+            message,
+            help: help.to_owned(),
+            expected,
+            live,
+            expected_rules: Some(expected_rules),
+            live_rules: Some(live_rules),
+            comparison: Some(comparison),
+            foreign,
+        }
+    }
+
+    /// What is said of a host of which something could not be read.
+    #[must_use]
+    pub fn not_verified(host: String, message: String, help: String, expected: Origin, live: Origin) -> Self {
+        let (expected_rules, live_rules, comparison, foreign) = (None, None, None, Vec::new());
+        let outcome = Sameness::NotVerified;
+        Self { host, outcome, message, help, expected, live, expected_rules, live_rules, comparison, foreign }
+    }
+}
+
+fn same(configuration: &ConfigurationReport) -> bool {
+    matches!(configuration.change, ChangeKind::Unchanged | ChangeKind::Equivalent)
+}

@@ -1,0 +1,19 @@
+//! What is in force on a host: its rulesets read from the kernel, and whether they are the ones that are expected.
+//!
+//! Tools are found in fixed folders and not by the environment, which they do not get; an answer that may not be the host's
+//! is none. Knows nothing of policies or checks.
+
+mod error;
+mod host;
+mod pieces;
+mod scope;
+mod stamp;
+mod tool;
+mod verify;
+
+pub use error::NotRead;
+pub use host::{Beside, Host, Ruleset, Target};
+pub use pieces::NotSplit;
+pub use scope::Scope;
+pub use stamp::stamped;
+pub use verify::{Expected, Foreign, Live, Verified, verify};

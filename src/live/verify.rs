@@ -1,0 +1,254 @@
+//! Whether what is in force is what is expected.
+
+use super::host::Beside;
+use super::pieces::{self, NotSplit};
+use super::scope::{self, Scope, Whose};
+use crate::diff::{self, Change, Difference, FilterDifference};
+use crate::formats::{self, Format, Input};
+use crate::model::{Action, Configuration, Stage, Store};
+use crate::source::File;
+use crate::text::{SourceId, SourceMap};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// What should be in force.
+#[derive(Clone)]
+pub struct Expected {
+    /// The main files, in the order in which they count.
+    pub files: Vec<SourceId>,
+    /// Their format; `None`: the one that recognises them.
+    pub format: Option<&'static dyn Format>,
+}
+
+/// What is in force.
+#[derive(Clone, Copy)]
+pub struct Live<'l> {
+    /// The ruleset. Empty: there is none.
+    pub files: &'l [File],
+    /// What else decides packets there.
+    pub beside: &'l [Beside],
+}
+
+/// What is in force, held against what is expected.
+#[derive(Debug)]
+pub struct Verified {
+    /// What is expected as base, what is in force as head, without the tables of others that may be there.
+    pub change: Change,
+    /// What differs.
+    pub difference: Difference,
+    /// How many rules are expected.
+    pub expected_rules: usize,
+    /// How many are in force.
+    pub live_rules: usize,
+    /// Whether nothing at all decides packets there.
+    pub nothing: bool,
+    /// What the tables of others do.
+    pub foreign: Vec<Foreign>,
+}
+
+/// What some tables of others do.
+#[derive(Debug)]
+pub struct Foreign {
+    /// Their names.
+    pub tables: Vec<String>,
+    /// Whether they may decide first.
+    pub may_decide_first: bool,
+    /// Whether some do.
+    pub decides_first: bool,
+    /// Whether part of them is not understood.
+    pub unread: bool,
+    /// What is in force without them as base, with them as head.
+    pub change: Change,
+    /// What they do.
+    pub difference: Difference,
+}
+
+/// A text of the host, and what it is without the tables of others.
+struct Text {
+    ours: Option<SourceId>,
+    /// With those of others that may decide first.
+    with_first: Option<SourceId>,
+    whole: SourceId,
+    /// Where tables of others stand that may not decide first, and those that may.
+    foreign: Vec<(String, Range<usize>)>,
+    first: Vec<(String, Range<usize>)>,
+    /// Whether parts of tables can be those of others.
+    by_chain: bool,
+}
+
+/// Holds what is in force against what is expected, as the configuration of that name.
+///
+/// # Errors
+/// The tables of a text cannot be told apart.
+pub fn verify(
+    name: &str,
+    expected: &Expected,
+    live: Live<'_>,
+    scope: &Scope,
+    sources: &mut SourceMap,
+) -> Result<Verified, NotSplit> {
+    let Live { files, beside } = live;
+    let known = expected_names(expected, scope, sources)?;
+    let mut groups = vec![(name.to_owned(), texts(files, scope, &known, sources)?)];
+    for Beside { name: what, files } in beside {
+        groups.push((format!("{name} ({what})"), texts(files, scope, &known, sources)?));
+    }
+    let side = |of: fn(&Text) -> Option<SourceId>| -> Vec<Input> {
+        let inputs = groups.iter().map(|(name, texts)| Input {
+            name: name.clone(),
+            format: None,
+            files: texts.iter().filter_map(of).collect(),
+        });
+        inputs
+            .enumerate()
+            .filter(|(number, input)| *number == 0 || !input.files.is_empty())
+            .map(|(_, input)| input)
+            .collect()
+    };
+    let (ours, with_first, whole) =
+        (side(|text| text.ours), side(|text| text.with_first), side(|text| Some(text.whole)));
+    let base = Input { name: name.to_owned(), format: expected.format, files: expected.files.clone() };
+    let (mut ours, mut with_first, mut whole) = (ours, with_first, whole);
+    for input in [&mut ours, &mut with_first, &mut whole].into_iter().flat_map(|side| side.first_mut()) {
+        if input.files.is_empty() {
+            // Where there is nothing, it is nothing of what is expected.
+            input.format = formats::format_of(&base, sources);
+        }
+    }
+    let change = read(&[base], &ours, sources);
+    let difference = diff::compare(&change);
+    let mut foreign = Vec::new();
+    let lists: [(bool, &[Input], &[Input], fn(&Text) -> &[(String, Range<usize>)]); 2] =
+        [(true, &ours, &with_first, |text| &text.first), (false, &with_first, &whole, |text| &text.foreign)];
+    for (may_decide_first, without, with, list) in lists {
+        let texts = || groups.iter().flat_map(|(_, texts)| texts);
+        let tables: BTreeSet<String> = texts().flat_map(list).map(|(name, _)| name.clone()).collect();
+        if tables.is_empty() {
+            continue;
+        }
+        let change = read(without, with, sources);
+        let difference = diff::compare(&change);
+        let there =
+            Places { list: texts().flat_map(|text| list(text).iter().map(move |(_, at)| (text, at))).collect() };
+        let decides_first = difference.configurations.iter().any(|configuration| {
+            let objects = &configuration.objects;
+            let computed = objects.added.iter().chain(&objects.modified).all(|object| object.uncomputed.is_none());
+            let all = change.head.configurations();
+            let head = all.iter().find(|head| head.name == configuration.name);
+            !computed || configuration.filters.iter().any(|filter| there.comes_first(filter, head))
+        });
+        let unread = change.head.gaps().len() > change.base.gaps().len();
+        let tables = tables.into_iter().collect();
+        foreign.push(Foreign { tables, may_decide_first, decides_first, unread, change, difference });
+    }
+    let rules = |configurations: &[Configuration]| configurations.iter().map(Configuration::rule_count).sum();
+    let denies = change.head.configurations().iter().flat_map(|configuration| &configuration.filters);
+    let nothing = denies.flat_map(|filter| &filter.stages).all(|stage| stage.otherwise != Action::Deny);
+    let (expected_rules, live_rules) = (rules(change.base.configurations()), rules(change.head.configurations()));
+    let nothing = nothing && live_rules == 0 && change.head.gaps().is_empty();
+    Ok(Verified { change, difference, expected_rules, live_rules, nothing, foreign })
+}
+
+fn read(base: &[Input], head: &[Input], sources: &SourceMap) -> Change {
+    let mut store = Store::default();
+    let (base, memo, _) = formats::read(base, sources, &mut store, None);
+    let (head, _, _) = formats::read(head, sources, &mut store, Some(&memo));
+    Change::new(base, head, store)
+}
+
+/// The names of the tables and chains that are expected. A text whose parts cannot be told apart names none, which
+/// makes more a difference and not less; only where tables of others are declared does it matter.
+fn expected_names(expected: &Expected, scope: &Scope, sources: &SourceMap) -> Result<BTreeSet<String>, NotSplit> {
+    let Scope { owned: _, foreign, first } = scope;
+    let mut names = BTreeSet::new();
+    if foreign.is_empty() && first.is_empty() {
+        return Ok(names);
+    }
+    for main in &expected.files {
+        names.extend(scope::names(sources.bytes(*main))?);
+        for included in sources.included(*main) {
+            names.extend(scope::names(sources.bytes(included))?);
+        }
+    }
+    Ok(names)
+}
+
+/// Takes the texts of the host in.
+fn texts(
+    files: &[File],
+    scope: &Scope,
+    expected: &BTreeSet<String>,
+    sources: &mut SourceMap,
+) -> Result<Vec<Text>, NotSplit> {
+    let mut texts = Vec::new();
+    let Scope { owned: _, foreign, first } = scope;
+    for file in files {
+        let mut add = |bytes: Vec<u8>| sources.add(&file.name, bytes).map_err(|_| NotSplit::too_large());
+        if foreign.is_empty() && first.is_empty() {
+            let whole = add(file.bytes.clone())?;
+            let (foreign, first, by_chain) = (Vec::new(), Vec::new(), false);
+            texts.push(Text { ours: Some(whole), with_first: Some(whole), whole, foreign, first, by_chain });
+            continue;
+        }
+        let all = pieces::pieces(&file.bytes)?;
+        let of = |whose| {
+            let mine = all.iter().filter(|piece| scope.whose(piece, expected) == whose);
+            mine.map(|piece| (piece.name(), piece.at.clone())).collect::<Vec<_>>()
+        };
+        let (foreign, first) = (of(Whose::Foreign), of(Whose::First));
+        let whole = add(file.bytes.clone())?;
+        let mut left = |unwanted: &[Whose]| -> Result<Option<SourceId>, NotSplit> {
+            if !all.iter().any(|piece| unwanted.contains(&scope.whose(piece, expected))) {
+                return Ok(Some(whole));
+            }
+            let text = pieces::without(&file.bytes, |piece| unwanted.contains(&scope.whose(piece, expected)))?;
+            if pieces::has_tables(&text) { add(text).map(Some) } else { Ok(None) }
+        };
+        let (ours, with_first) = (left(&[Whose::Foreign, Whose::First])?, left(&[Whose::Foreign])?);
+        let by_chain = all.iter().any(|piece| piece.chain.is_some());
+        texts.push(Text { ours, with_first, whole, foreign, first, by_chain });
+    }
+    Ok(texts)
+}
+
+/// Where the tables of others stand.
+struct Places<'t> {
+    list: Vec<(&'t Text, &'t Range<usize>)>,
+}
+
+impl Places<'_> {
+    /// Whether a filter decides otherwise because of a chain of others that runs before one that is not theirs.
+    fn comes_first(&self, filter: &FilterDifference, configuration: Option<&Configuration>) -> bool {
+        let Some(configuration) = configuration else { return true };
+        if self.list.iter().any(|(text, _)| text.by_chain) {
+            // Their rules stand among the others.
+            return true;
+        }
+        let hook = |id: &str| id.rsplit_once('/').map_or_else(|| id.to_owned(), |(_, hook)| hook.to_owned());
+        let here = hook(&filter.id);
+        let stages = |of: &str| -> Vec<bool> {
+            let filters = configuration.filters.iter().filter(|filter| hook(&filter.id) == of);
+            filters.flat_map(|filter| &filter.stages).map(|stage| self.is_foreign(stage, configuration)).collect()
+        };
+        let mine = stages(&here);
+        let first = mine.iter().position(|foreign| *foreign);
+        let last = mine.iter().rposition(|foreign| !*foreign);
+        let before = first.zip(last).is_some_and(|(theirs, ours)| theirs < ours);
+        let later: &[&str] = match here.as_str() {
+            "prerouting" => &["input", "forward", "postrouting"],
+            "forward" | "output" => &["postrouting"],
+            _ => &[],
+        };
+        before || later.iter().any(|hook| stages(hook).contains(&false))
+    }
+
+    fn is_foreign(&self, stage: &Stage, configuration: &Configuration) -> bool {
+        let chain = configuration.table(stage.table).get(stage.chain);
+        let Some(at) = chain.declared.or(stage.otherwise_at) else { return true };
+        let holds = |text: &Text, range: &Range<usize>| {
+            let same = [Some(text.whole), text.with_first, text.ours].contains(&Some(at.source));
+            same && range.contains(&(at.start as usize))
+        };
+        self.list.iter().any(|(text, range)| holds(text, range))
+    }
+}
