@@ -259,6 +259,7 @@ others are named TABLE/CHAIN.
 
 Examples:
   portcullis verify --expected HEAD:hosts/web1.nft --live live:nft
+  portcullis verify --expected HEAD:hosts/web1.nft --live live:nft --persisted
   portcullis verify --expected /etc/nftables.conf --live live:nft --foreign-first 'ip docker*'
   portcullis verify --expected rules.v4 --expected rules.v6 --live live:iptables --foreign-first '*/DOCKER*'
   portcullis verify --expected hosts/web1.rules --live web1.dump --max-age 10m
@@ -292,6 +293,13 @@ pub(super) struct Verify {
     /// Read the rules of this network namespace [default: the host's, and only there]
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) netns: Option<PathBuf>,
+    /// Verify too what a reboot would load: /etc/nftables.conf or /etc/iptables/rules.v4 and rules.v6, loaded into a network
+    /// namespace of its own, and the unit that loads them: enabled, before the network, and the only one
+    #[arg(long, requires = "live")]
+    pub(super) persisted: bool,
+    /// Where those files and units are [default: /]
+    #[arg(long, value_name = "DIR", requires = "persisted")]
+    pub(super) root: Option<PathBuf>,
     /// The format of what is expected, where it cannot be told from it
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     pub(super) format: Option<FormatId>,

@@ -1,9 +1,12 @@
 use super::judge::{self, Judged, PolicyPath};
 use super::output::Streams;
 use super::progress::Progress;
-use crate::decision::{Outcome, Report};
+use super::verify;
+use crate::decision::{HostReport, Origin, Outcome, Report, Sameness, Verification};
+use crate::live::{Expected, Ruleset, Scope};
 use crate::report::{self, Style};
 use crate::source::{File, Side, Sides};
+use crate::text::SourceMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -92,6 +95,74 @@ pub static INCIDENTS: &[Incident] = &[
     },
 ];
 
+/// A real incident that no change shows: what was reviewed was right, and never in force.
+pub struct Drift {
+    /// The name of its folder in `tests/incidents`.
+    pub name: &'static str,
+    /// What it is called.
+    pub incident: &'static str,
+    /// The notation.
+    pub notation: &'static str,
+    /// What happened, in some sentences.
+    pub story: &'static str,
+    /// What the agent says of its work.
+    pub answer: &'static str,
+    /// What is expected: name and text.
+    pub expected: (&'static str, &'static str),
+    /// What was in force then, as the host showed it.
+    pub live: (&'static str, &'static str),
+}
+
+macro_rules! recorded {
+    ($incident:literal, $path:literal) => {
+        ($path, include_str!(concat!("../../tests/incidents/", $incident, "/", $path)))
+    };
+}
+
+/// Every incident that no change shows.
+pub static DRIFTS: &[Drift] = &[Drift {
+    name: "wayscloud",
+    incident: "wayscloud",
+    notation: "iptables-save",
+    story: include_str!("../../tests/incidents/wayscloud/story.md"),
+    answer: include_str!("../../tests/incidents/wayscloud/agent/answer.json"),
+    expected: recorded!("wayscloud", "expected/redis.rules"),
+    live: recorded!("wayscloud", "live/redis.dump"),
+}];
+
+impl Drift {
+    /// What `verify` says of it, as text and as JSON, and whether it says that this is not what is expected.
+    #[must_use]
+    pub fn replay(&self, style: Style) -> Replay {
+        let mut sources = SourceMap::default();
+        let origin = |(name, _): (&str, &str)| Origin { source: "files".to_owned(), revision: Some(name.to_owned()) };
+        let (expected, live) = (origin(self.expected), origin(self.live));
+        let file = |(name, text): (&str, &str)| File {
+            path: name.into(),
+            name: name.into(),
+            bytes: text.into(),
+            executable: false,
+        };
+        let ruleset = Ruleset { files: vec![file(self.live)], beside: Vec::new() };
+        let host = self.name.to_owned();
+        let files = judge::add(&mut sources, &file(self.expected)).map(|id| vec![id]);
+        let held = files.and_then(|files| {
+            let wanted = Expected { files, format: None };
+            verify::hold(self.name, &wanted, expected.clone(), &ruleset, live.clone(), &Scope::default(), &mut sources)
+        });
+        let report = match held {
+            Ok(held) => HostReport::of(host, held),
+            Err(doubts) => verify::not_verified(host, &doubts, expected, live),
+        };
+        let verification = Verification::new(vec![report]);
+        Replay {
+            text: report::text::render_verification(&verification, &sources, style),
+            json: report::json::render_verification(&verification),
+            stopped: verification.outcome == Sameness::Differs,
+        }
+    }
+}
+
 impl Incident {
     /// What its author would have seen, as text and as JSON, and whether it was stopped, by the checks that must.
     #[must_use]
@@ -141,7 +212,8 @@ fn blocking(report: &Report) -> BTreeSet<&str> {
 pub(super) fn run(streams: &mut Streams<'_>) -> u8 {
     let (mut out, mut stopped) = (String::new(), 0);
     let (bold, end) = if streams.style.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-    let names: BTreeSet<&str> = INCIDENTS.iter().map(|incident| incident.incident).collect();
+    let changes = INCIDENTS.iter().map(|incident| incident.incident);
+    let names: BTreeSet<&str> = changes.chain(DRIFTS.iter().map(|drift| drift.incident)).collect();
     let (mut number, mut last) = (0, "");
     for incident in INCIDENTS {
         let replay = incident.replay(streams.style);
@@ -157,7 +229,26 @@ pub(super) fn run(streams: &mut Streams<'_>) -> u8 {
         writeln!(out, "\n{bold}{}: {word}{end}\n", incident.name).expect("writing to a String");
         stopped += usize::from(replay.stopped);
     }
-    writeln!(out, "{stopped} of {} replays of {} incidents stopped.", INCIDENTS.len(), names.len())
+    for drift in DRIFTS {
+        let replay = drift.replay(streams.style);
+        let line = "─".repeat(streams.style.width.min(100));
+        number += 1;
+        let Drift { name, incident, notation, story, answer, .. } = drift;
+        writeln!(out, "{line}\n{bold}Incident {number}: {incident}, as {notation}{end}\n")
+            .expect("writing to a String");
+        writeln!(
+            out,
+            "{story}\nWhat the agent answered, a recorded run (nothing is touched here): {}\n",
+            answer.trim()
+        )
         .expect("writing to a String");
-    streams.data(&out, u8::from(stopped != INCIDENTS.len()))
+        writeln!(out, "What `portcullis verify` says to it:\n\n{}", replay.text.trim_end())
+            .expect("writing to a String");
+        let word = if replay.stopped { "stopped" } else { "NOT STOPPED as it must be" };
+        writeln!(out, "\n{bold}{name}: {word}{end}\n").expect("writing to a String");
+        stopped += usize::from(replay.stopped);
+    }
+    let all = INCIDENTS.len() + DRIFTS.len();
+    writeln!(out, "{stopped} of {all} replays of {} incidents stopped.", names.len()).expect("writing to a String");
+    streams.data(&out, u8::from(stopped != all))
 }

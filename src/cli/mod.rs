@@ -10,8 +10,8 @@ mod check;
 mod closure;
 mod compare;
 mod demo;
-mod expect;
 mod dumps;
+mod expect;
 mod explain;
 mod feed;
 mod gate;
@@ -30,7 +30,7 @@ mod verify;
 mod wanted;
 
 pub use arguments::Arguments;
-pub use demo::{INCIDENTS, Incident, Replay};
+pub use demo::{DRIFTS, Drift, INCIDENTS, Incident, Replay};
 pub use surroundings::{Surroundings, bug};
 
 use arguments::Command;

@@ -7,17 +7,24 @@ use super::surroundings::Surroundings;
 use super::wanted::Everything;
 use crate::decision::{self, Cause, Doubt, ForeignReport, Held, HostReport, Origin, Verification};
 use crate::formats::{self, FORMATS, Input};
-use crate::live::{self, Expected, Foreign, Host, Live, NotSplit, Ruleset, Scope, Target};
+use crate::live::{self, Boot, Expected, Foreign, Host, Live, NotSplit, Ruleset, Scope, Scratch, Target};
 use crate::net::NoNames;
 use crate::report::{json, text};
 use crate::source::{File, Side};
 use crate::text::{SourceMap, escape};
+use std::path::PathBuf;
 
 pub(super) fn run(arguments: &Verify, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let mut sources = SourceMap::default();
     let job = Job { arguments, surroundings };
     let hosts = match (&arguments.live, &arguments.fleet, &arguments.inventory) {
-        (Some(live), _, _) => vec![job.host("host", None, Ok(live.clone()), &mut sources)],
+        (Some(live), _, _) => {
+            let mut layers = vec![job.host("host", None, Ok(live.clone()), &mut sources)];
+            if arguments.persisted {
+                layers.extend(job.persisted(live, &mut sources));
+            }
+            layers
+        }
         (None, Some(fleet), Some(inventory)) => {
             let (fleet, inventory) = (surroundings.folder.join(fleet), surroundings.folder.join(inventory));
             match dumps::of_fleet(&fleet, &inventory) {
@@ -64,17 +71,56 @@ impl Job<'_> {
             let Read { origin, ruleset } = self.live(&live)?;
             live_origin = origin;
             let (origin, expected) = self.expected(name, own, sources)?;
-            self.held(name, &expected, origin, &ruleset, live_origin.clone(), sources)
+            hold(name, &expected, origin, &ruleset, live_origin.clone(), &self.scope(), sources)
         });
         match held {
             Ok(held) => HostReport::of(name.to_owned(), held),
-            Err(doubts) => {
-                let messages: Vec<&str> = doubts.iter().map(|doubt| doubt.message.as_str()).collect();
-                let help = doubts.iter().map(|doubt| doubt.help.as_str()).find(|help| !help.is_empty());
-                let help = help.unwrap_or("nothing is known until it can be read").to_owned();
-                HostReport::not_verified(name.to_owned(), messages.join("; "), help, expected_origin, live_origin)
-            }
+            Err(doubts) => not_verified(name.to_owned(), &doubts, expected_origin, live_origin),
         }
+    }
+
+    /// Verifies what a reboot would load, and that something does.
+    fn persisted(&self, live: &str, sources: &mut SourceMap) -> [HostReport; 2] {
+        let root =
+            self.arguments.root.as_ref().map_or_else(|| PathBuf::from("/"), |root| self.surroundings.folder.join(root));
+        let (name, unit) = ("after a reboot", "unit");
+        let expected = Origin { source: "files".to_owned(), revision: Some(self.arguments.expected.join(", ")) };
+        let files = Origin { source: "files".to_owned(), revision: Some(root.display().to_string()) };
+        let target = match Target::named(live) {
+            Some(Ok(target)) => target,
+            Some(Err(_)) | None => {
+                let message = format!("what is kept for the next boot of `{live}` is not known");
+                let help = "use --persisted with --live live:nft or --live live:iptables".to_owned();
+                let none = |name: &str| {
+                    let (message, help) = (message.clone(), help.clone());
+                    HostReport::not_verified(name.to_owned(), message, help, expected.clone(), files.clone())
+                };
+                return [none(name), none(unit)];
+            }
+        };
+        let held = self.expected("host", None, sources).and_then(|(origin, wanted)| {
+            let booted = Scratch::new().and_then(|scratch| {
+                scratch.load(target, &root)?;
+                scratch.host().read(target)
+            });
+            let booted = booted.map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
+            hold("host", &wanted, origin, &booted, files.clone(), &self.scope(), sources)
+        });
+        let boot = match held {
+            Ok(held) => HostReport::of(name.to_owned(), held),
+            Err(doubts) => not_verified(name.to_owned(), &doubts, expected.clone(), files.clone()),
+        };
+        let unit = match live::boot(target, &root) {
+            Boot::Loaded(by) => {
+                HostReport::loaded(unit.to_owned(), format!("{by} loads them before the network"), expected, files)
+            }
+            Boot::Not(message, help) => HostReport::not_loaded(unit.to_owned(), message, help, expected, files),
+            Boot::Unknown(message) => {
+                let help = "nobody knows what a reboot would load until it can be read".to_owned();
+                HostReport::not_verified(unit.to_owned(), message, help, expected, files)
+            }
+        };
+        [boot, unit]
     }
 
     fn scope(&self) -> Scope {
@@ -147,33 +193,42 @@ impl Job<'_> {
         }
         Ok(Read { origin: judge::origin(&side), ruleset: Ruleset { files, beside: Vec::new() } })
     }
+}
 
-    fn held(
-        &self,
-        name: &str,
-        expected: &Expected,
-        base: Origin,
-        Ruleset { files, beside }: &Ruleset,
-        head: Origin,
-        sources: &mut SourceMap,
-    ) -> Result<Held, Vec<Doubt>> {
-        let verified = live::verify(name, expected, Live { files, beside }, &self.scope(), sources).map_err(|why| {
-            let message = format!("whose tables are whose cannot be told: {why}");
-            let help = "take the dump with `nft -s list ruleset`, `nft -j list ruleset` or `iptables-save`".to_owned();
-            vec![Doubt { cause: Cause::Source, message, help, at: None }]
-        })?;
-        let live::Verified { change, difference, expected_rules, live_rules, nothing, foreign } = verified;
-        let without = |tables: &str| Origin { source: "live".to_owned(), revision: Some(format!("without {tables}")) };
-        let foreign = foreign.into_iter().map(|foreign| {
-            let Foreign { tables, may_decide_first, decides_first, unread, change, difference } = foreign;
-            let base = without(&tables.join(", "));
-            let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
-            ForeignReport { tables, may_decide_first, decides_first, unread, comparison }
-        });
-        let foreign = foreign.collect();
+/// Holds what was read of a host against what is expected of it.
+pub(super) fn hold(
+    name: &str,
+    expected: &Expected,
+    base: Origin,
+    Ruleset { files, beside }: &Ruleset,
+    head: Origin,
+    scope: &Scope,
+    sources: &mut SourceMap,
+) -> Result<Held, Vec<Doubt>> {
+    let verified = live::verify(name, expected, Live { files, beside }, scope, sources).map_err(|why| {
+        let message = format!("whose tables are whose cannot be told: {why}");
+        let help = "take the dump with `nft -s list ruleset`, `nft -j list ruleset` or `iptables-save`".to_owned();
+        vec![Doubt { cause: Cause::Source, message, help, at: None }]
+    })?;
+    let live::Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, foreign } = verified;
+    let without = |tables: &str| Origin { source: "live".to_owned(), revision: Some(format!("without {tables}")) };
+    let foreign = foreign.into_iter().map(|foreign| {
+        let Foreign { tables, may_decide_first, decides_first, unread, change, difference } = foreign;
+        let base = without(&tables.join(", "));
         let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
-        Ok(Held { comparison, expected_rules, live_rules, nothing, foreign })
-    }
+        ForeignReport { tables, may_decide_first, decides_first, unread, comparison }
+    });
+    let foreign = foreign.collect();
+    let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
+    Ok(Held { comparison, expected_rules, live_rules, nothing, elsewhere, foreign })
+}
+
+/// What is said of a host of which something could not be read.
+pub(super) fn not_verified(host: String, doubts: &[Doubt], expected: Origin, live: Origin) -> HostReport {
+    let messages: Vec<&str> = doubts.iter().map(|doubt| doubt.message.as_str()).collect();
+    let help = doubts.iter().map(|doubt| doubt.help.as_str()).find(|help| !help.is_empty());
+    let help = help.unwrap_or("nothing is known until it can be read").to_owned();
+    HostReport::not_verified(host, messages.join("; "), help, expected, live)
 }
 
 fn not_split(file: &File, why: &NotSplit) -> Doubt {

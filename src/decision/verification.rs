@@ -1,6 +1,7 @@
 //! Whether hosts are what they should be: the answer of `verify`.
 
-use super::report::{ChangeKind, Comparison, ConfigurationReport, Origin, VERSION};
+use super::Cause;
+use super::report::{ChangeKind, Comparison, ConfigurationReport, DoubtReport, Origin, VERSION};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -78,6 +79,8 @@ pub struct Held {
     pub live_rules: usize,
     /// Whether nothing at all decides packets there.
     pub nothing: bool,
+    /// What the listing only names and is kept elsewhere.
+    pub elsewhere: Vec<&'static str>,
     /// What the tables of others do.
     pub foreign: Vec<ForeignReport>,
 }
@@ -105,16 +108,21 @@ impl HostReport {
     /// What is said of a host of which both sides were read.
     #[must_use]
     pub fn of(host: String, held: Held) -> Self {
-        let Held { comparison, expected_rules, live_rules, nothing, foreign } = held;
+        let Held { comparison, expected_rules, live_rules, nothing, elsewhere, foreign } = held;
         let differs = !comparison.configurations.iter().all(same);
-        let unread = !comparison.gaps.is_empty() || !comparison.doubts.is_empty();
+        // An object that differs is a difference whether or not its effect is computed.
+        let open = |doubt: &DoubtReport| doubt.cause != Cause::NotComputed;
+        let unread = !comparison.gaps.is_empty() || comparison.doubts.iter().any(open);
         let theirs = |what: fn(&ForeignReport) -> bool| {
             let reports = foreign.iter().filter(|report| !report.may_decide_first && what(report));
             reports.flat_map(|report| report.tables.iter().cloned()).collect::<Vec<_>>().join(", ")
         };
         let (first, unknown) = (theirs(|report| report.decides_first), theirs(|report| report.unread));
         let rules = if expected_rules == 1 { "1 rule is" } else { &format!("{expected_rules} rules are") };
-        let (outcome, message, help) = if differs && nothing && expected_rules > 0 {
+        let (outcome, message, help) = if unread {
+            let help = "have somebody look at what is not understood: until then nobody knows what is in force";
+            (Sameness::NotVerified, "what was read is not all understood".to_owned(), help)
+        } else if differs && nothing && expected_rules > 0 {
             let message = format!("no rule at all is in force; {rules} expected");
             (
                 Sameness::Differs,
@@ -128,9 +136,11 @@ impl HostReport {
         } else if !first.is_empty() {
             let help = "if it is meant to, declare it with --foreign-first";
             (Sameness::Differs, format!("tables of others decide before those that are expected: {first}"), help)
-        } else if unread {
-            let help = "have somebody look at what is not understood: until then nobody knows what is in force";
-            (Sameness::NotVerified, "what was read is not all understood".to_owned(), help)
+        } else if !elsewhere.is_empty() {
+            let message =
+                format!("the listing only names conditions that are kept elsewhere: {}", elsewhere.join(", "));
+            let help = "of `xt` only `--live live:iptables` shows all; what sets of ipset hold is not read yet: compare `ipset save`";
+            (Sameness::NotVerified, message, help)
         } else if !unknown.is_empty() {
             let help = "if it may do whatever it does, declare it with --foreign-first";
             (Sameness::NotVerified, format!("what tables of others do is not all understood: {unknown}"), help)
@@ -155,8 +165,23 @@ impl HostReport {
     /// What is said of a host of which something could not be read.
     #[must_use]
     pub fn not_verified(host: String, message: String, help: String, expected: Origin, live: Origin) -> Self {
+        Self::told(Sameness::NotVerified, host, message, help, expected, live)
+    }
+
+    /// What is said of what loads the rules at boot, in time.
+    #[must_use]
+    pub fn loaded(host: String, message: String, expected: Origin, live: Origin) -> Self {
+        Self::told(Sameness::Equal, host, message, String::new(), expected, live)
+    }
+
+    /// The same where nothing does.
+    #[must_use]
+    pub fn not_loaded(host: String, message: String, help: String, expected: Origin, live: Origin) -> Self {
+        Self::told(Sameness::Differs, host, message, help, expected, live)
+    }
+
+    fn told(outcome: Sameness, host: String, message: String, help: String, expected: Origin, live: Origin) -> Self {
         let (expected_rules, live_rules, comparison, foreign) = (None, None, None, Vec::new());
-        let outcome = Sameness::NotVerified;
         Self { host, outcome, message, help, expected, live, expected_rules, live_rules, comparison, foreign }
     }
 }

@@ -49,6 +49,19 @@ impl Target {
     }
 }
 
+impl Target {
+    /// What loads the files that are kept for the next boot, and where those are below the root.
+    pub(super) const fn kept(self) -> &'static [(&'static str, &'static [&'static str], &'static str)] {
+        match self {
+            Self::Nftables => &[("nft", &["-f"], "etc/nftables.conf")],
+            Self::Iptables => &[
+                ("iptables-restore", &[], "etc/iptables/rules.v4"),
+                ("ip6tables-restore", &[], "etc/iptables/rules.v6"),
+            ],
+        }
+    }
+}
+
 /// A ruleset that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruleset {
@@ -114,6 +127,16 @@ impl Host {
         };
         let (own, host) = (read(OWN)?, read("/proc/1/ns/net")?);
         if own == host { Ok(Self { enter: None }) } else { Err(NotRead::OtherNamespace { own, host }) }
+    }
+
+    /// Whether it is another namespace than that of this process.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.enter.is_some()
+    }
+
+    /// Runs a program that changes what is in force.
+    pub(super) fn change(&self, program: &str, arguments: &[&str]) -> Result<(), NotRead> {
+        self.answer(program, arguments, "the rules cannot be loaded without it").map(drop)
     }
 
     /// Reads what is in force.

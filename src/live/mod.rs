@@ -7,13 +7,17 @@ mod error;
 mod host;
 mod pieces;
 mod scope;
+mod scratch;
 mod stamp;
 mod tool;
+mod units;
 mod verify;
 
 pub use error::NotRead;
 pub use host::{Beside, Host, Ruleset, Target};
 pub use pieces::NotSplit;
 pub use scope::Scope;
+pub use scratch::Scratch;
 pub use stamp::stamped;
+pub use units::{Boot, boot};
 pub use verify::{Expected, Foreign, Live, Verified, verify};

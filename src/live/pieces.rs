@@ -88,6 +88,14 @@ fn blank(text: &mut [u8], at: Range<usize>, notation: Notation) {
     for byte in part.iter_mut().filter(|byte| **byte != b'\n') {
         *byte = b' ';
     }
+    if notation == Notation::Iptables {
+        // Blank lines are refused there; comments are not.
+        for line in part.split_mut(|byte| *byte == b'\n') {
+            if let Some(first) = line.first_mut() {
+                *first = b'#';
+            }
+        }
+    }
     if let (Notation::Json, Some(start)) = (notation, part.get_mut(..NOTHING.len())) {
         start.copy_from_slice(NOTHING);
     }
@@ -292,7 +300,7 @@ mod tests {
     fn left(text: &str, unwanted: &str) -> String {
         let left = without(text.as_bytes(), |piece| piece.name() == unwanted).expect("a listing");
         let text = String::from_utf8(left).expect("text");
-        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty() && *line != "#").collect::<Vec<_>>().join("\n")
     }
 
     #[test]

@@ -121,6 +121,17 @@ pub(super) fn run(path: &Path, arguments: &[&str], input: &[u8]) -> Result<Answe
     Ok(Answer { ok: status.success(), stdout, says, code: status.to_string() })
 }
 
+/// Starts a program that runs beside.
+pub(super) fn spawn(path: &Path, arguments: &[&str]) -> Result<Child, NotRead> {
+    let null = Stdio::null;
+    let child = Command::new(path).args(arguments).env_clear().stdin(null()).stdout(null()).stderr(null()).spawn();
+    child.map_err(|why| NotRead::Failed {
+        tool: shown(path, arguments),
+        code: "it did not start".to_owned(),
+        says: why.to_string(),
+    })
+}
+
 /// Runs a program that has to succeed.
 pub(super) fn answer(path: &Path, arguments: &[&str]) -> Result<Vec<u8>, NotRead> {
     let Answer { ok, stdout, says, code } = run(path, arguments, b"")?;

@@ -4,7 +4,7 @@ use super::host::Beside;
 use super::pieces::{self, NotSplit};
 use super::scope::{self, Scope, Whose};
 use crate::diff::{self, Change, Difference, FilterDifference};
-use crate::formats::{self, Format, Input};
+use crate::formats::{self, Disposition, Format, Input};
 use crate::model::{Action, Configuration, Stage, Store};
 use crate::source::File;
 use crate::text::{SourceId, SourceMap};
@@ -42,6 +42,8 @@ pub struct Verified {
     pub live_rules: usize,
     /// Whether nothing at all decides packets there.
     pub nothing: bool,
+    /// What the listing only names and is kept elsewhere, such as `set`.
+    pub elsewhere: Vec<&'static str>,
     /// What the tables of others do.
     pub foreign: Vec<Foreign>,
 }
@@ -115,7 +117,7 @@ pub fn verify(
             input.format = formats::format_of(&base, sources);
         }
     }
-    let change = read(&[base], &ours, sources);
+    let (change, named) = read(&[base], &ours, sources);
     let difference = diff::compare(&change);
     let mut foreign = Vec::new();
     let lists: [(bool, &[Input], &[Input], fn(&Text) -> &[(String, Range<usize>)]); 2] =
@@ -126,7 +128,7 @@ pub fn verify(
         if tables.is_empty() {
             continue;
         }
-        let change = read(without, with, sources);
+        let (change, theirs) = read(without, with, sources);
         let difference = diff::compare(&change);
         let there =
             Places { list: texts().flat_map(|text| list(text).iter().map(move |(_, at)| (text, at))).collect() };
@@ -137,7 +139,8 @@ pub fn verify(
             let head = all.iter().find(|head| head.name == configuration.name);
             !computed || configuration.filters.iter().any(|filter| there.comes_first(filter, head))
         });
-        let unread = change.head.gaps().len() > change.base.gaps().len();
+        let more = change.head.gaps().len() > change.base.gaps().len();
+        let unread = more || theirs.len() > named_in(without, sources).len();
         let tables = tables.into_iter().collect();
         foreign.push(Foreign { tables, may_decide_first, decides_first, unread, change, difference });
     }
@@ -146,14 +149,28 @@ pub fn verify(
     let nothing = denies.flat_map(|filter| &filter.stages).all(|stage| stage.otherwise != Action::Deny);
     let (expected_rules, live_rules) = (rules(change.base.configurations()), rules(change.head.configurations()));
     let nothing = nothing && live_rules == 0 && change.head.gaps().is_empty();
-    Ok(Verified { change, difference, expected_rules, live_rules, nothing, foreign })
+    let elsewhere = named.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    Ok(Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, foreign })
 }
 
-fn read(base: &[Input], head: &[Input], sources: &SourceMap) -> Change {
+/// Conditions that a listing only names: what they say is kept elsewhere, so that equal texts may mean different things.
+const ELSEWHERE: [&str; 3] = ["bpf", "set", "xt"];
+
+/// What a side only names.
+fn named_in(side: &[Input], sources: &SourceMap) -> Vec<&'static str> {
+    read(&[], side, sources).1
+}
+
+/// Reads both sides, and what the host's only names.
+fn read(base: &[Input], head: &[Input], sources: &SourceMap) -> (Change, Vec<&'static str>) {
     let mut store = Store::default();
     let (base, memo, _) = formats::read(base, sources, &mut store, None);
-    let (head, _, _) = formats::read(head, sources, &mut store, Some(&memo));
-    Change::new(base, head, store)
+    let (head, _, notes) = formats::read(head, sources, &mut store, Some(&memo));
+    let named = notes.iter().filter_map(|note| match note.disposition {
+        Disposition::Opaque(what) => ELSEWHERE.contains(&what).then_some(what),
+        Disposition::Modelled | Disposition::Inert(_) => None,
+    });
+    (Change::new(base, head, store), named.collect())
 }
 
 /// The names of the tables and chains that are expected. A text whose parts cannot be told apart names none, which

@@ -367,7 +367,7 @@ fn colour_is_for_terminals_and_for_those_who_ask() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["check", "diff", "trace", "parse", "explain", "demo", "schema", "completions"] {
+    for command in ["check", "diff", "trace", "verify", "parse", "explain", "demo", "schema", "completions"] {
         let ran = portcullis(Path::new("."), &[], &[command, "--help"]);
         assert_eq!(ran.code, 0);
         assert!(ran.out.contains("xample") && ran.out.contains(&format!("portcullis {command}")), "{}", ran.out);
@@ -378,7 +378,7 @@ fn every_command_has_help_with_an_example() {
 fn the_demonstration_stops_every_incident() {
     let ran = portcullis(Path::new("/nonexistent"), &[], &["demo"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
-    assert_eq!(ran.out.lines().last(), Some("9 of 9 replays of 4 incidents stopped."));
+    assert_eq!(ran.out.lines().last(), Some("10 of 10 replays of 5 incidents stopped."));
 }
 
 #[test]

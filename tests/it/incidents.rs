@@ -1,6 +1,6 @@
 //! Real incidents, replayed. `BLESS=1` writes the expected reports anew; read them in `git diff`.
 
-use portcullis::cli::INCIDENTS;
+use portcullis::cli::{DRIFTS, Drift, INCIDENTS};
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
 use portcullis::report::Style;
@@ -21,6 +21,21 @@ fn every_incident_is_stopped_and_its_author_sees_the_expected_report() {
         crate::blessed::compare(&folder(incident.name).join("expected.json"), &replay.json);
         assert!(replay.stopped, "{} was not stopped by {:?}", incident.name, incident.stopped_by);
     }
+    for drift in DRIFTS {
+        let replay = drift.replay(Style::PLAIN);
+        crate::blessed::compare(&folder(drift.name).join("expected.txt"), &replay.text);
+        crate::blessed::compare(&folder(drift.name).join("expected.json"), &replay.json);
+        assert!(replay.stopped, "{} was not stopped", drift.name);
+    }
+}
+
+#[test]
+fn a_host_that_has_what_is_expected_is_equal() {
+    for drift in DRIFTS {
+        let loaded = Drift { live: (drift.live.0, drift.expected.1), ..*drift };
+        let replay = loaded.replay(Style::PLAIN);
+        assert!(!replay.stopped && replay.text.starts_with("EQUAL"), "{}:\n{}", drift.name, replay.text);
+    }
 }
 
 #[test]
@@ -38,7 +53,8 @@ fn the_program_carries_every_file_of_every_incident() {
         .expect("the incidents")
         .map(|entry| entry.expect("a folder").file_name().into_string().expect("a name"))
         .collect();
-    let known: BTreeSet<String> = INCIDENTS.iter().map(|incident| incident.name.to_owned()).collect();
+    let changes = INCIDENTS.iter().map(|incident| incident.name.to_owned());
+    let known: BTreeSet<String> = changes.chain(DRIFTS.iter().map(|drift| drift.name.to_owned())).collect();
     assert_eq!(known, on_disk);
     for incident in INCIDENTS {
         for (side, embedded) in [("base", incident.base), ("head", incident.head)] {

@@ -43,3 +43,4 @@ mod signed;
 mod terraform;
 mod terraform_balancers;
 mod terraform_corpus;
+mod verify;

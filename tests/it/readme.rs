@@ -2,7 +2,7 @@
 
 use crate::cli::portcullis;
 use portcullis::checks::CHECKS;
-use portcullis::cli::INCIDENTS;
+use portcullis::cli::{DRIFTS, INCIDENTS};
 use portcullis::report::Style;
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,33 @@ fn its_generated_parts_are_up_to_date() {
     let migration = format!("```text\n$ portcullis diff rules.v4 ruleset.nft\n{}```\n", ran.out);
     let wanted = with(&with(&readme(), "example", &example), "checks", &checks);
     let wanted = with(&wanted, "migration", &migration);
+    let wanted = with(&wanted, "incidents", &incidents());
     crate::blessed::compare(&path(), &wanted);
+}
+
+/// One line an incident: how its story begins, and what stops it.
+fn incidents() -> String {
+    let changes = INCIDENTS.iter().map(|i| (i.incident, i.story, i.stopped_by));
+    let drifts = DRIFTS.iter().map(|drift| (drift.incident, drift.story, ["verify"].as_slice()));
+    let mut rows: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for (name, story, by) in changes.chain(drifts) {
+        let row = match rows.iter().position(|(known, _, _)| *known == name) {
+            Some(row) => row,
+            None => {
+                rows.push((name, story, Vec::new()));
+                rows.len() - 1
+            }
+        };
+        rows[row].2.extend(by);
+    }
+    let rows = rows.into_iter().map(|(name, story, mut by)| {
+        by.sort_unstable();
+        by.dedup();
+        let first = story.split_inclusive(['.', ':']).next().unwrap_or_default();
+        let first = first.trim_end_matches(['.', ':']).replace('\n', " ");
+        format!("| `{name}` | {first} | {} |\n", by.iter().map(|by| format!("`{by}`")).collect::<Vec<_>>().join(", "))
+    });
+    format!("| incident | how it began | stopped by |\n|---|---|---|\n{}", rows.collect::<String>())
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! `cargo test --test kernel -- [PART…] [--long] [--seed N] [--runs N]`
 //!
 //! The parts are `generated`, `corpus` and `acceptance` for iptables, and `nft-generated`, `nft-corpus`,
-//! `nft-acceptance` and `nft-lines` for nftables.
+//! `nft-acceptance` and `nft-lines` for nftables, and `verify` for what `verify` sees of a kernel in which something changes.
 //!
 //! Without `--seed`, `--long` takes a new seed each time; a short run always the same one.
 //!
@@ -27,6 +27,7 @@ mod random;
 mod rules;
 mod shrink;
 mod tally;
+mod verify;
 mod world;
 
 use options::{Options, Role};

@@ -20,10 +20,12 @@ pub(crate) enum Part {
     NftAcceptance,
     /// The rules of nftables' own tests.
     NftLines,
+    /// What `verify` sees of a kernel.
+    Verify,
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Generated,
         Self::Corpus,
         Self::Acceptance,
@@ -31,6 +33,7 @@ impl Part {
         Self::NftCorpus,
         Self::NftAcceptance,
         Self::NftLines,
+        Self::Verify,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Part {
             Self::NftCorpus => "nft-corpus",
             Self::NftAcceptance => "nft-acceptance",
             Self::NftLines => "nft-lines",
+            Self::Verify => "verify",
         }
     }
 
@@ -51,7 +55,7 @@ impl Part {
             Self::Corpus => Some("iptables-save"),
             Self::NftCorpus => Some("nftables"),
             Self::NftLines => Some("nftables-t"),
-            Self::Generated | Self::Acceptance | Self::NftGenerated | Self::NftAcceptance => None,
+            Self::Generated | Self::Acceptance | Self::NftGenerated | Self::NftAcceptance | Self::Verify => None,
         }
     }
 
@@ -59,7 +63,7 @@ impl Part {
     pub(crate) const fn format(self) -> &'static str {
         match self {
             Self::Generated | Self::Corpus | Self::Acceptance => "iptables-save",
-            Self::NftGenerated | Self::NftCorpus | Self::NftAcceptance | Self::NftLines => "nftables",
+            Self::NftGenerated | Self::NftCorpus | Self::NftAcceptance | Self::NftLines | Self::Verify => "nftables",
         }
     }
 }
@@ -169,6 +173,7 @@ impl Options {
             }
             Part::NftAcceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 800 })),
             Part::NftLines => (16, u64::try_from(nft::sheets()?).map_err(|error| error.to_string())?),
+            Part::Verify => (1, self.runs.unwrap_or(if self.long { 40 } else { 4 })),
             Part::Acceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 600 })),
         };
         let share =

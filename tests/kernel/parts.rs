@@ -10,6 +10,7 @@ use crate::probe::Hook;
 use crate::random::Random;
 use crate::shrink::shrink;
 use crate::tally::Tally;
+use crate::verify;
 use crate::world::World;
 use portcullis::net::State;
 use std::time::Duration;
@@ -20,6 +21,10 @@ const SHOWN: u64 = 3;
 /// Runs a share in the present namespace.
 pub(crate) fn run(share: &Share) -> Result<Tally, String> {
     let mut tally = Tally::default();
+    if share.part == Part::Verify {
+        verify::proof(share, &mut tally)?;
+        return Ok(tally);
+    }
     let mut world = World::new()?;
     match share.part {
         Part::Generated => generated(share, &mut world, &mut tally)?,
@@ -29,6 +34,7 @@ pub(crate) fn run(share: &Share) -> Result<Tally, String> {
         Part::NftCorpus => nft::parts::real(share, &mut world, &mut tally)?,
         Part::NftAcceptance => nft::parts::damaged(share, &mut world, &mut tally)?,
         Part::NftLines => nft::parts::sheets(share, &mut world, &mut tally)?,
+        Part::Verify => {}
     }
     Ok(tally)
 }
@@ -167,9 +173,17 @@ pub(crate) fn report(tally: &Tally) {
         tally.get("outside"),
         tally.get("translated"),
     );
-    for group in
-        ["state/", "hook/", "corpus/", "acceptance/", "nft corpus/", "nft damaged/", "nft lines/", "nft round trip/"]
-    {
+    for group in [
+        "state/",
+        "hook/",
+        "corpus/",
+        "acceptance/",
+        "nft corpus/",
+        "nft damaged/",
+        "nft lines/",
+        "nft round trip/",
+        "verify/",
+    ] {
         let counts: Vec<_> = tally.under(group).map(|(name, count)| format!("{count} {name}")).collect();
         if !counts.is_empty() {
             println!("{} {}", group.trim_end_matches('/'), counts.join(", "));

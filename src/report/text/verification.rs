@@ -1,7 +1,7 @@
 //! Whether hosts are what they should be.
 
 use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, Sides, YELLOW};
-use super::{abbreviated, count, difference, reasons};
+use super::{abbreviated, difference, reasons};
 use crate::decision::{ForeignReport, HostReport, Origin, Sameness, Verification};
 use crate::report::Style;
 use crate::text::SourceMap;
@@ -29,7 +29,7 @@ pub(super) fn render(verification: &Verification, sources: &SourceMap, style: St
 fn table(page: &mut Page<'_>, hosts: &[HostReport]) {
     let of = |outcome| hosts.iter().filter(|host| host.outcome == outcome).count();
     let (equal, differ, open) = (of(Sameness::Equal), of(Sameness::Differs), of(Sameness::NotVerified));
-    let all = format!("{}: {equal} equal, {differ} differing, {open} not verified", count(hosts.len(), "host"));
+    let all = format!("of {}: {equal} equal, {differ} differing, {open} not verified", hosts.len());
     page.line(0, &[(BOLD, &all)]);
     let width = hosts.iter().map(|host| host.host.chars().count()).max().unwrap_or_default().clamp(4, 40);
     for HostReport { host, outcome, message, .. } in hosts {
