@@ -2,6 +2,7 @@
 //! helps a pass.
 
 mod clock;
+pub mod github;
 mod review;
 
 pub use clock::{Age, age, age_at, now, seconds, show_age, show_instant};
