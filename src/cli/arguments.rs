@@ -128,6 +128,22 @@ pub(super) struct Judging {
     /// The policy: a path in the base side; with --old and --new, or --plan, a file
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Option<PathBuf>,
+    /// The pull request whose approvals count [default in GitHub Actions: that of the event]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["staged", "old"])]
+    pub(super) pull_request: Option<u64>,
+    #[command(flatten)]
+    pub(super) forge: ForgeArguments,
+}
+
+/// Which repository at GitHub. The token comes from PORTCULLIS_TOKEN or GITHUB_TOKEN
+#[derive(Debug, Args)]
+pub(super) struct ForgeArguments {
+    /// The repository at GitHub [default: GITHUB_REPOSITORY]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(super) repository: Option<String>,
+    /// Where GitHub's interface is, such as https://HOST/api/v3 [default: GITHUB_API_URL, else https://api.github.com]
+    #[arg(long, value_name = "URL")]
+    pub(super) api_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

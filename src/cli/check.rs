@@ -5,6 +5,7 @@ use super::notice;
 use super::output::Streams;
 use super::planned::PlanFile;
 use super::progress::Progress;
+use super::review::Inquiry;
 use super::surroundings::Surroundings;
 use crate::notify::Message;
 use crate::record::AuditEvent;
@@ -38,7 +39,8 @@ pub(super) fn judged(judging: &Judging, surroundings: &Surroundings, streams: &S
                 configuration: judging.configuration.clone(),
                 max_age: judging.max_age,
             });
-            judge::judge(&sides, &policy(judging, surroundings), plan.as_ref(), &progress)
+            let inquiry = Inquiry::new(judging.pull_request, &judging.forge, surroundings);
+            judge::judge(&sides, &policy(judging, surroundings), plan.as_ref(), inquiry.as_ref(), &progress)
         }
         Err(why) => judge::refuse(&why),
     }

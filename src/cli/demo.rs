@@ -179,7 +179,7 @@ impl Incident {
         let authors = Some(self.authors.iter().map(|author| (*author).to_owned()).collect());
         let sides = Sides { base: side(self.base), head: side(self.head), authors };
         let path = PolicyPath::InBase(super::check::POLICY.to_owned());
-        let Judged { decision, sources, subject: _ } = judge::judge(&sides, &path, None, &Progress::new(false));
+        let Judged { decision, sources, subject: _ } = judge::judge(&sides, &path, None, None, &Progress::new(false));
         let report = decision.report();
         Replay {
             text: report::text::render(report, &sources, style),

@@ -2,6 +2,7 @@ use super::arguments::FormatId;
 use super::closure;
 use super::planned::{self, PlanFile};
 use super::progress::Progress;
+use super::review::Inquiry;
 use super::wanted::{Everything, Policed};
 use crate::checks::{self, Configured, Context};
 use crate::decision::{
@@ -54,6 +55,7 @@ pub(super) struct Subject {
 /// Everything that is read before anything is computed.
 struct Read {
     policy: Policy,
+    feeds: Feeds,
     checks: Vec<Configured>,
     proposal: Proposal,
     plan: Plan,
@@ -64,7 +66,15 @@ struct Read {
 /// Judges a change. What cannot be read becomes a doubt of the decision, never a missing part.
 ///
 /// With a Terraform plan, that is what is judged: both sides are in it, and `sides` are where the policy comes from.
-pub(super) fn judge(sides: &Sides, path: &PolicyPath, plan: Option<&PlanFile>, progress: &Progress) -> Judged {
+///
+/// A forge is asked who reviewed the change only if `inquiry` says whom to ask, and if an approval can be needed at all.
+pub(super) fn judge(
+    sides: &Sides,
+    path: &PolicyPath,
+    plan: Option<&PlanFile>,
+    inquiry: Option<&Inquiry>,
+    progress: &Progress,
+) -> Judged {
     let mut sources = SourceMap::default();
     let (base, head) = match plan {
         None => (origin(&sides.base), origin(&sides.head)),
@@ -78,12 +88,19 @@ pub(super) fn judge(sides: &Sides, path: &PolicyPath, plan: Option<&PlanFile>, p
     let is_file = sides.head.is_file();
     let mut subject = None;
     let decision = match read(sides, path, plan, &mut sources, &mut used) {
-        Ok(Read { policy, checks, proposal, plan, change, opened }) => {
+        Ok(Read { policy, feeds, checks, proposal, plan, change, opened }) => {
             subject = Some(Subject { policy: policy.source, epoch: policy.epoch, tree, artifact, opened, is_file });
             progress.stage("comparing");
             let difference = diff::compare(&change);
+            let reviewed = match inquiry.filter(|_| checks.iter().any(Configured::may_need_approval)) {
+                Some(inquiry) => {
+                    progress.stage("asking who approved it");
+                    inquiry.ask(sides, &policy, path, &feeds)
+                }
+                None => Reviewed::Unasked,
+            };
             progress.stage("checking");
-            let facts = Facts { authors: sides.authors.clone(), reviewed: Reviewed::Unasked, now: Some(facts::now()) };
+            let facts = Facts { authors: sides.authors.clone(), reviewed, now: Some(facts::now()) };
             let context = Context {
                 change: &change,
                 difference: &difference,
@@ -158,7 +175,7 @@ fn read(
     };
     if let Some(plan) = plan {
         let (judged, plan, change) = plan.read(&policy, sides, sources)?;
-        return Ok(Read { policy, checks, proposal, plan, change, opened: vec![judged] });
+        return Ok(Read { policy, feeds, checks, proposal, plan, change, opened: vec![judged] });
     }
     let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;
     let plan = self::plan(&policy, &base, &head, sources)?;
@@ -166,7 +183,7 @@ fn read(
     closure::of_sides(sides, &mut inputs, sources)?;
     let change = both(&inputs, sources);
     let opened = closure::opened(&inputs.1, sources);
-    Ok(Read { policy, checks, proposal, plan, change, opened })
+    Ok(Read { policy, feeds, checks, proposal, plan, change, opened })
 }
 
 /// The files that policies refer to as feeds.

@@ -23,6 +23,7 @@ mod parse;
 mod planned;
 mod progress;
 mod record_arguments;
+mod review;
 mod sided;
 mod surroundings;
 mod trace;

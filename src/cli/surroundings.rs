@@ -1,3 +1,4 @@
+use crate::facts::github::Limits;
 use crate::source::{Place, Variables};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -16,6 +17,8 @@ pub struct Surroundings {
     pub stderr_is_terminal: bool,
     /// Columns of the terminal, where there is one.
     pub width: Option<usize>,
+    /// How long and how much a forge is asked.
+    pub limits: Limits,
 }
 
 impl Surroundings {
@@ -30,6 +33,7 @@ impl Surroundings {
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             width: terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)),
+            limits: Limits::default(),
         }
     }
 

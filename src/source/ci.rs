@@ -30,21 +30,51 @@ pub(super) fn sides(place: &Place, variables: &dyn Variables) -> Result<Option<S
 fn github(place: &Place, variables: &dyn Variables) -> Result<String, SourceError> {
     let event = required(variables, "GITHUB_EVENT_NAME")?;
     match event.as_str() {
-        "pull_request" => {
-            let branch = required(variables, "GITHUB_BASE_REF")?;
+        "pull_request" | "pull_request_review" => {
+            // Set for `pull_request` alone.
+            let branch = match variables.get("GITHUB_BASE_REF") {
+                Some(branch) => branch,
+                None if event == "pull_request" => return Err(job("GITHUB_BASE_REF is not set")),
+                None => hint(variables, &["pull_request", "base", "ref"])?,
+            };
             let is_merge = variables.get("GITHUB_REF").is_some_and(|name| name.ends_with("/merge"));
             match variables.get("GITHUB_SHA").filter(|_| is_merge) {
                 Some(tested) => merged_into(place, &tested, None, &branch),
                 None => on_top_of(place, &branch),
             }
         }
-        "merge_group" => {
-            let branch = hint(variables, &["merge_group", "base_ref"])?;
-            on_top_of(place, branch.strip_prefix("refs/heads/").unwrap_or(&branch))
-        }
+        "merge_group" => on_top_of(place, &merge_group(variables)?.0),
         "push" => before(hint(variables, &["before"])?),
-        _ => Err(job(&format!("the event is `{event}`; known are pull_request, merge_group and push"))),
+        _ => Err(job(&format!(
+            "the event is `{event}`; known are pull_request, pull_request_review, merge_group and push"
+        ))),
     }
+}
+
+/// The number of the pull request that a job at GitHub is about. Whoever uses it has to see whether it is so.
+///
+/// # Errors
+/// The job does not say.
+pub fn event_number(variables: &dyn Variables) -> Result<u64, SourceError> {
+    let reference = variables.get("GITHUB_REF");
+    let number = reference.as_deref().and_then(|name| name.strip_prefix("refs/pull/")?.split('/').next()?.parse().ok());
+    match number {
+        Some(number) => Ok(number),
+        None => payload(variables, &["pull_request", "number"])?
+            .as_u64()
+            .ok_or_else(|| job("the number of the pull request is no number")),
+    }
+}
+
+/// The branch that a merge group at GitHub is to go into, and the name of the branch that the queue made for it.
+/// Whoever uses it has to see whether it is so.
+///
+/// # Errors
+/// The job does not say.
+pub fn merge_group(variables: &dyn Variables) -> Result<(String, Option<String>), SourceError> {
+    let branch = hint(variables, &["merge_group", "base_ref"])?;
+    let name = variables.get("GITHUB_REF").filter(|name| name.contains("/gh-readonly-queue/"));
+    Ok((branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned(), name))
 }
 
 fn gitlab(place: &Place, variables: &dyn Variables) -> Result<String, SourceError> {
@@ -128,12 +158,18 @@ fn required(variables: &dyn Variables, name: &str) -> Result<String, SourceError
 
 /// A text in the event's payload.
 fn hint(variables: &dyn Variables, keys: &[&str]) -> Result<String, SourceError> {
+    let value = payload(variables, keys)?;
+    value.as_str().map(ToOwned::to_owned).ok_or_else(|| job(&format!("there is no text at {}", keys.join("."))))
+}
+
+/// Something in the event's payload.
+fn payload(variables: &dyn Variables, keys: &[&str]) -> Result<serde_json::Value, SourceError> {
     let path = required(variables, "GITHUB_EVENT_PATH")?;
     let unreadable = |why: &dyn std::fmt::Display| job(&format!("{path}: {why}"));
     let text = std::fs::read(&path).map_err(|why| unreadable(&why))?;
     let payload: serde_json::Value = serde_json::from_slice(&text).map_err(|why| unreadable(&why))?;
-    let value = keys.iter().try_fold(&payload, |value, key| value.get(key)).and_then(serde_json::Value::as_str);
-    value.map(ToOwned::to_owned).ok_or_else(|| unreadable(&format!("there is no text at {}", keys.join("."))))
+    let value = keys.iter().try_fold(&payload, |value, key| value.get(key));
+    value.cloned().ok_or_else(|| unreadable(&format!("there is nothing at {}", keys.join("."))))
 }
 
 fn job(why: &str) -> SourceError {

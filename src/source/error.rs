@@ -257,6 +257,16 @@ pub enum SourceError {
         /// The other.
         head: String,
     },
+    /// What a queue has made holds more than the pull requests that are known, or their commits are not at hand.
+    #[error("`{commit}` is not what merging the pull requests gives that are at hand")]
+    #[diagnostic(
+        code(portcullis::source::queue),
+        help("fetch the heads of the pull requests (`git fetch origin '+refs/pull/*/head:refs/remotes/pull/*'`)")
+    )]
+    Queue {
+        /// What is judged.
+        commit: String,
+    },
     /// Somebody makes git show other objects than there are.
     #[error("the repository replaces objects ({what}), so what git shows is not what is stored")]
     #[diagnostic(

@@ -10,11 +10,13 @@ mod disk;
 mod entry;
 mod error;
 mod git;
+mod history;
 mod merge;
 mod names;
 
-pub use ci::Variables;
+pub use ci::{Variables, event_number, merge_group};
 pub use error::{Problem, SourceError};
+pub use history::{CommitText, History};
 
 use crate::text::escape;
 use entry::{Entry, Kind};
@@ -343,6 +345,15 @@ impl Side {
             | Root::Folder(_)
             | Root::One(_)
             | Root::Given(_) => None,
+        }
+    }
+
+    /// The full id of the commit that it is; of a merge that was made to be judged, of the one that is merged into base.
+    #[must_use]
+    pub fn commit_id(&self) -> Option<&str> {
+        match self.root {
+            Root::Tree { .. } | Root::Index { .. } => self.revision(),
+            Root::WorkTree { .. } | Root::Folder(_) | Root::One(_) | Root::Given(_) => None,
         }
     }
 

@@ -109,7 +109,9 @@ impl Gathering<'_> {
                 let forge = merge_commit_sha.as_ref().is_some_and(|merge| merge.0 == *head);
                 if !self.objects.is_result(base, &proposed.sha.0, head, forge).map_err(local)? {
                     let proposed = &proposed.sha.0;
-                    return differs(format!("it proposes {proposed} now, and {head} is judged, which is something else"));
+                    return differs(format!(
+                        "it proposes {proposed} now, and {head} is judged, which is something else"
+                    ));
                 }
             }
         }
@@ -220,7 +222,14 @@ impl Gathering<'_> {
             };
             let moved = moves.iter().any(|at| at.as_ref().is_none_or(|Instant(at)| *at >= submitted));
             let base_ref = (!moved).then(|| branch.to_owned());
-            Ok(Review { id, by: user.map(Account::from), state, commit: commit_id.map(|Sha(id)| id), base_ref, submitted })
+            Ok(Review {
+                id,
+                by: user.map(Account::from),
+                state,
+                commit: commit_id.map(|Sha(id)| id),
+                base_ref,
+                submitted,
+            })
         };
         items.into_iter().map(review).collect()
     }

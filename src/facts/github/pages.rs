@@ -111,7 +111,9 @@ fn is_same(api: &str, theirs: &str, own: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (theirs, own): (Vec<&str>, Vec<&str>) = (theirs.split('/').collect(), own.split('/').collect());
     match (own.as_slice(), theirs.as_slice()) {
-        (["", "repos", _, _, own @ ..], ["", "repositories", number, theirs @ ..]) => is_number(number) && own == theirs,
+        (["", "repos", _, _, own @ ..], ["", "repositories", number, theirs @ ..]) => {
+            is_number(number) && own == theirs
+        }
         (["", "orgs", _, "teams", _, own @ ..], ["", "organizations", number, "team", team, theirs @ ..]) => {
             is_number(number) && is_number(team) && own == theirs
         }

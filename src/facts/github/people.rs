@@ -2,7 +2,7 @@
 
 use super::client::{Client, part, parts};
 use super::fault::Fault;
-use super::shapes::{Activity, Membership, MembershipState, Permission, PermissionWord, Tip, Team, User};
+use super::shapes::{Activity, Membership, MembershipState, Permission, PermissionWord, Team, Tip, User};
 use super::{Made, shapes};
 use crate::facts::{Account, CoAuthor, Commit, MissingFact, Role};
 use std::cell::RefCell;

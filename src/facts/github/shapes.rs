@@ -110,9 +110,11 @@ impl TryFrom<String> for Instant {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let form = b"0000-00-00T00:00:00Z";
         let right = text.len() == form.len()
-            && text.bytes().zip(form).all(|(byte, like)| {
-                if *like == b'0' { byte.is_ascii_digit() } else { byte == *like }
-            });
+            && text.bytes().zip(form).all(
+                |(byte, like)| {
+                    if *like == b'0' { byte.is_ascii_digit() } else { byte == *like }
+                },
+            );
         if right { Ok(Self(text)) } else { Err("an instant is written like 2026-11-20T08:00:00Z") }
     }
 }
