@@ -43,6 +43,7 @@ pub(super) enum Command {
     /// Look after the log of what was decided
     #[command(subcommand)]
     Audit(AuditCommand),
+    Doctor(Doctor),
     /// Look after the published lists of addresses that the policy refers to
     #[command(subcommand)]
     Feed(FeedCommand),
@@ -144,6 +145,38 @@ pub(super) struct ForgeArguments {
     /// Where GitHub's interface is, such as https://HOST/api/v3 [default: GITHUB_API_URL, else https://api.github.com]
     #[arg(long, value_name = "URL")]
     pub(super) api_url: Option<String>,
+}
+
+/// See whether the settings at GitHub let anybody around the gate
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads rulesets, branch protection, environments and what workflows may do, and changes nothing. What the token may not
+see is unknown, never taken to hold; most of it needs a token that may administer the repository.
+Exits 0 when all holds, 1 when something does not, 3 when something is unknown.
+
+Examples:
+  GITHUB_TOKEN=… portcullis doctor --repository acme/firewalls
+  portcullis doctor --repository acme/firewalls --branch main --check-name portcullis --output json")]
+pub(super) struct Doctor {
+    /// The branch [default: the default branch]
+    #[arg(long, value_name = "BRANCH")]
+    pub(super) branch: Option<String>,
+    /// The required check that runs the gate [default: any]
+    #[arg(long, value_name = "NAME")]
+    pub(super) check_name: Option<String>,
+    /// How to answer
+    #[arg(long, short, value_enum, default_value_t = DoctorOutput::Text)]
+    pub(super) output: DoctorOutput,
+    #[command(flatten)]
+    pub(super) forge: ForgeArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DoctorOutput {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod compare;
 mod demo;
 mod dumps;
 mod expect;
+mod doctor;
 mod explain;
 mod feed;
 mod gate;
@@ -70,6 +71,7 @@ pub fn run(
         Command::Explain { check } => explain::run(check.as_deref(), &mut streams),
         Command::Demo => demo::run(&mut streams),
         Command::Parse(parse) => parse::run(&parse, surroundings, &mut streams),
+        Command::Doctor(doctor) => doctor::run(&doctor, surroundings, &mut streams),
         Command::Schema { of } => streams.data(&explain::schema(of), 0),
         Command::Completions { shell } => {
             let mut script = Vec::new();

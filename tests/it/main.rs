@@ -4,6 +4,8 @@ mod architecture;
 mod audit;
 mod blessed;
 mod bypass_gate;
+#[cfg(feature = "github")]
+mod bypass_d;
 mod checks;
 mod cli;
 mod cloud_corpus;
@@ -15,6 +17,8 @@ mod expectations;
 mod feeds;
 mod flow;
 mod git;
+#[cfg(feature = "github")]
+mod github;
 mod haproxy;
 mod haproxy_served;
 mod incidents;

@@ -94,6 +94,7 @@ impl Api {
     }
 
     /// The domain of addresses that stand for accounts there: `users.noreply.github.com`.
+    #[cfg(feature = "github")]
     pub(super) fn noreply(&self) -> String {
         let host = host(&self.authority).unwrap_or_default();
         let host = if host == "api.github.com" { "github.com" } else { host };
@@ -193,6 +194,7 @@ mod tests {
         assert_eq!(Token::new(""), Err(BadToken));
     }
 
+    #[cfg(feature = "github")]
     #[test]
     fn accounts_have_addresses_of_their_own() {
         let of = |text: &str| Api::parse(text).expect("an address").noreply();

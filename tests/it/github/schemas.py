@@ -19,6 +19,7 @@ CALLS = [
     "/repos/{owner}/{repo}",
     "/repos/{owner}/{repo}/actions/permissions/workflow",
     "/repos/{owner}/{repo}/activity",
+    "/repos/{owner}/{repo}/branches/{branch}",
     "/repos/{owner}/{repo}/branches/{branch}/protection",
     "/repos/{owner}/{repo}/codeowners/errors",
     "/repos/{owner}/{repo}/collaborators/{username}/permission",
