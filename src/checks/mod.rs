@@ -260,14 +260,6 @@ pub fn configure(policy: &Policy) -> Result<Vec<Configured>, Vec<PolicyError>> {
     if reader.problems.is_empty() { Ok(configured) } else { Err(sorted(reader.problems)) }
 }
 
-impl Configured {
-    /// Whether it can report something that passes once it is approved.
-    #[must_use]
-    pub const fn may_need_approval(&self) -> bool {
-        matches!(self.level, Level::Approve)
-    }
-}
-
 /// Of some checks those that can be asked about one side, those that need no policy added; and the ids of the others.
 #[must_use]
 pub fn alone(mut configured: Vec<Configured>, policy: &Policy) -> (Vec<Configured>, Vec<&'static str>) {

@@ -59,9 +59,7 @@ fn text(Protection { repository, branch, conditions }: &Protection) -> String {
 }
 
 fn json(Protection { repository, branch, conditions }: &Protection) -> String {
-    let condition = |Condition { id, sentence, holds, seen, help }: &Condition| {
-        json!({"id": id, "sentence": sentence, "holds": word(*holds), "seen": seen, "help": help})
-    };
+    let condition = |Condition { id, sentence, holds, seen, help }: &Condition| json!({"id": id, "sentence": sentence, "holds": word(*holds), "seen": seen, "help": help});
     let conditions: Vec<_> = conditions.iter().map(condition).collect();
     let report = json!({"version": 1, "repository": repository, "branch": branch, "conditions": conditions});
     format!("{report:#}\n")

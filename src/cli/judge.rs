@@ -4,7 +4,7 @@ use super::planned::{self, PlanFile};
 use super::progress::Progress;
 use super::review::Inquiry;
 use super::wanted::{Everything, Policed};
-use crate::checks::{self, Configured, Context};
+use crate::checks::{self, Configured, Context, Level};
 use crate::decision::{
     Case, Cause, Decision, Doubt, FeedOrigin, LocationSide, Origin, PolicyOrigin, PublicationReport, decide,
 };
@@ -67,7 +67,7 @@ struct Read {
 ///
 /// With a Terraform plan, that is what is judged: both sides are in it, and `sides` are where the policy comes from.
 ///
-/// A forge is asked who reviewed the change only if `inquiry` says whom to ask, and if an approval can be needed at all.
+/// A forge is asked who reviewed the change only if `inquiry` says whom to ask, and if a finding asks for an approval.
 pub(super) fn judge(
     sides: &Sides,
     path: &PolicyPath,
@@ -92,15 +92,9 @@ pub(super) fn judge(
             subject = Some(Subject { policy: policy.source, epoch: policy.epoch, tree, artifact, opened, is_file });
             progress.stage("comparing");
             let difference = diff::compare(&change);
-            let reviewed = match inquiry.filter(|_| checks.iter().any(Configured::may_need_approval)) {
-                Some(inquiry) => {
-                    progress.stage("asking who approved it");
-                    inquiry.ask(sides, &policy, path, &feeds)
-                }
-                None => Reviewed::Unasked,
-            };
             progress.stage("checking");
-            let facts = Facts { authors: sides.authors.clone(), reviewed, now: Some(facts::now()) };
+            let mut facts =
+                Facts { authors: sides.authors.clone(), reviewed: Reviewed::Unasked, now: Some(facts::now()) };
             let context = Context {
                 change: &change,
                 difference: &difference,
@@ -111,6 +105,12 @@ pub(super) fn judge(
                 sources: &sources,
             };
             let findings = checks::run(&checks, &context);
+            if let Some(inquiry) = inquiry
+                && findings.iter().any(|finding| finding.level == Level::Approve)
+            {
+                progress.stage("asking who approved it");
+                facts.reviewed = inquiry.ask(sides, &policy, path, &feeds);
+            }
             let (change, difference) = (&change, &difference);
             decide(
                 Case { change, difference, findings, doubts: Vec::new(), base, head, policy: used, names: &policy },

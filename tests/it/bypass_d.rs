@@ -1,9 +1,7 @@
 //! The list of threats, group D (faults of the forge), and those of group C that are about what the forge says. What
 //! follows from the facts is judged elsewhere.
 
-use crate::github::{
-    ANN, BOB, CY, Fault, Line, REPOSITORY, READER, SHORT, Server, TOKEN, World, question, sha, world,
-};
+use crate::github::{ANN, BOB, CY, Fault, Line, READER, REPOSITORY, SHORT, Server, TOKEN, World, question, sha, world};
 use portcullis::facts::github::{Limits, Question, Subject, review};
 use portcullis::facts::{MissingFact, PullRequest, ReviewState, Reviewed, Role};
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,7 +132,10 @@ fn d05_silence_is_undecided() {
     let server = Server::start(world, "");
     server.fail(PULL, Fault::Hang, usize::MAX);
     let limits = Limits { run: Duration::from_millis(50), ..SHORT };
-    assert_eq!(asked(&question(&server, &sha('1'), limits), &line), Err(of_pull("it took longer than 50ms altogether")));
+    assert_eq!(
+        asked(&question(&server, &sha('1'), limits), &line),
+        Err(of_pull("it took longer than 50ms altogether"))
+    );
 }
 
 #[test]
@@ -168,7 +169,9 @@ fn d06_a_limit_is_waited_for_only_within_the_time_there_is() {
 #[test]
 fn d07_forbidden_is_never_an_answer_about_members() {
     let membership = "/orgs/acme/teams/sec/memberships/bob";
-    let of = |path: &str, fault: Fault| failing(path, fault, usize::MAX).0.expect("the rest is known").teams["acme/sec"].clone();
+    let of = |path: &str, fault: Fault| {
+        failing(path, fault, usize::MAX).0.expect("the rest is known").teams["acme/sec"].clone()
+    };
     let none: BTreeSet<u64> = BTreeSet::new();
     assert_eq!(of(membership, Fault::Status(404, vec![])), Ok(none));
     for (path, status) in [(membership, 403), (membership, 401), (TEAM, 403), (TEAM, 404)] {
@@ -418,8 +421,11 @@ fn c02_co_authors_are_the_accounts_of_their_addresses() {
     line.commits[0].1 = names.to_vec();
     let server = Server::start(world, "");
     let pull = asked(&question(&server, &sha('1'), Limits::default()), &line).expect("nothing goes wrong");
-    let accounts: Vec<_> =
-        pull.commits[0].co_authors.iter().map(|one| one.account.as_ref().map(|account| account.login.as_str())).collect();
+    let accounts: Vec<_> = pull.commits[0]
+        .co_authors
+        .iter()
+        .map(|one| one.account.as_ref().map(|account| account.login.as_str()))
+        .collect();
     assert_eq!(accounts, [Some("bob"), None, None]);
 }
 

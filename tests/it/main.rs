@@ -3,9 +3,9 @@
 mod architecture;
 mod audit;
 mod blessed;
-mod bypass_gate;
 #[cfg(feature = "github")]
 mod bypass_d;
+mod bypass_gate;
 mod checks;
 mod cli;
 mod cloud_corpus;

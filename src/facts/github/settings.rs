@@ -75,14 +75,17 @@ impl Seen {
         let by_reviews = |classic: &Classic, of: fn(&ClassicReviews) -> bool| {
             classic.required_pull_request_reviews.as_ref().is_some_and(of)
         };
-        let condition = |id, sentence: String, (holds, seen): Answer, help| Condition { id, sentence, holds, seen, help };
+        let condition =
+            |id, sentence: String, (holds, seen): Answer, help| Condition { id, sentence, holds, seen, help };
         vec![
             condition(
                 "approvals",
                 format!("`{branch}` changes by pull requests alone that somebody has approved"),
                 self.either(
                     |rules| rules.pulls.iter().any(|rule| rule.required_approving_review_count >= 1),
-                    |classic| by_reviews(classic, |reviews| reviews.required_approving_review_count.is_some_and(|n| n >= 1)),
+                    |classic| {
+                        by_reviews(classic, |reviews| reviews.required_approving_review_count.is_some_and(|n| n >= 1))
+                    },
                 ),
                 "add a ruleset with `Require a pull request before merging` and at least 1 approval",
             ),
@@ -136,7 +139,8 @@ impl Seen {
                 format!("nobody else can report {gate} as passed"),
                 self.either(
                     |rules| {
-                        let bound = |check: &RuleCheck| is_gate(&check.context, context) && check.integration_id.is_some();
+                        let bound =
+                            |check: &RuleCheck| is_gate(&check.context, context) && check.integration_id.is_some();
                         rules.checks.iter().any(bound)
                     },
                     |classic| {
@@ -157,7 +161,9 @@ impl Seen {
                 "what is merged was judged on top of the newest state".to_owned(),
                 self.either(
                     |rules| rules.strict || !rules.queues.is_empty(),
-                    |classic| classic.required_status_checks.as_ref().is_some_and(|checks| checks.strict.unwrap_or(false)),
+                    |classic| {
+                        classic.required_status_checks.as_ref().is_some_and(|checks| checks.strict.unwrap_or(false))
+                    },
                 ),
                 "turn on `Require branches to be up to date before merging`, or use a merge queue",
             ),
@@ -224,7 +230,9 @@ impl Seen {
             (Ok(_), Ok(None)) => (Holds::No, "no ruleset says so, and there is no branch protection".to_owned()),
             (Ok(_), Ok(Some(_))) => (Holds::No, "neither a ruleset nor the branch protection says so".to_owned()),
             (Err(why), _) => (Holds::Unknown, format!("rules cannot be read: {why}")),
-            (_, Err(why)) => (Holds::Unknown, format!("no ruleset says so; the branch protection cannot be read: {why}")),
+            (_, Err(why)) => {
+                (Holds::Unknown, format!("no ruleset says so; the branch protection cannot be read: {why}"))
+            }
         }
     }
 
@@ -257,10 +265,12 @@ impl Seen {
             match ruleset.as_ref().map(|ruleset| ruleset.bypass_actors.as_deref()) {
                 Err(why) => note(Holds::Unknown, format!("ruleset {id} cannot be read: {why}")),
                 Ok(None) => note(Holds::Unknown, format!("who may go around ruleset {id} is not shown to this token")),
-                Ok(Some(actors)) => match actors.iter().filter(|actor| actor.bypass_mode != BypassMode::PullRequest).count() {
-                    0 => note(Holds::Yes, format!("nobody goes around ruleset {id}")),
-                    more => note(Holds::No, format!("{more} may go around ruleset {id}")),
-                },
+                Ok(Some(actors)) => {
+                    match actors.iter().filter(|actor| actor.bypass_mode != BypassMode::PullRequest).count() {
+                        0 => note(Holds::Yes, format!("nobody goes around ruleset {id}")),
+                        more => note(Holds::No, format!("{more} may go around ruleset {id}")),
+                    }
+                }
             }
         }
         match &self.classic {
@@ -308,9 +318,10 @@ fn environments(Environments { total_count, environments }: &Environments) -> An
     }
     let (mut weak, mut unseen) = (Vec::new(), Vec::new());
     for Environment { name, can_admins_bypass, protection_rules } in environments {
-        let guarded = protection_rules.iter().flatten().any(|rule| {
-            rule.kind == "required_reviewers" && rule.prevent_self_review == Some(true)
-        });
+        let guarded = protection_rules
+            .iter()
+            .flatten()
+            .any(|rule| rule.kind == "required_reviewers" && rule.prevent_self_review == Some(true));
         match (guarded, can_admins_bypass) {
             (false, _) | (_, Some(true)) => weak.push(name.as_str()),
             (true, None) => unseen.push(name.as_str()),

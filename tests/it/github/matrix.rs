@@ -34,9 +34,8 @@ fn approved(pull: &PullRequest) -> bool {
     }
     let fresh = |commit: &String| *commit == pull.head || pull.same_result.contains(commit);
     let weighs = |id: &u64| !matches!(pull.roles.get(id), Some(Ok(Role::None | Role::Read | Role::Triage)));
-    let against = |(id, review): (&u64, &&portcullis::facts::Review)| {
-        review.state == ReviewState::ChangesRequested && weighs(id)
-    };
+    let against =
+        |(id, review): (&u64, &&portcullis::facts::Review)| review.state == ReviewState::ChangesRequested && weighs(id);
     let counts = |(id, review): (&u64, &&portcullis::facts::Review)| {
         review.state == ReviewState::Approved
             && review.commit.as_ref().is_some_and(fresh)

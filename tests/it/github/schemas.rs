@@ -5,8 +5,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
-static PUBLISHED: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).expect("JSON"));
+static PUBLISHED: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).expect("JSON"));
 
 /// Fails unless a body is what is published for a call, such as `/repos/{owner}/{repo}`.
 pub(crate) fn check(call: &'static str, body: &Value) {

@@ -101,6 +101,13 @@ impl Server {
         format!("http://{}{}", self.address, self.lock().base)
     }
 
+    /// Something happens.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut World)) {
+        let mut shared = self.lock();
+        change(&mut shared.world);
+        shared.answers.clear();
+    }
+
     /// From now on the answers to `call` go wrong, `times` times.
     pub(crate) fn fail(&self, call: &str, fault: Fault, times: usize) {
         self.lock().fault = Some((call.to_owned(), fault, times));
@@ -140,7 +147,11 @@ fn serve(stream: &TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
 }
 
 /// Whether the connection lasts.
-fn one_request(stream: &TcpStream, reader: &mut BufReader<&TcpStream>, shared: &Mutex<Shared>) -> std::io::Result<bool> {
+fn one_request(
+    stream: &TcpStream,
+    reader: &mut BufReader<&TcpStream>,
+    shared: &Mutex<Shared>,
+) -> std::io::Result<bool> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(false);

@@ -233,7 +233,8 @@ impl World {
             [] => one("/repos/{owner}/{repo}", R, &json!({"full_name": REPOSITORY, "default_branch": "main"})),
             ["git", "ref", "heads", branch @ ..] => {
                 let branch = branch.join("/");
-                let said = json!({"ref": format!("refs/heads/{branch}"), "object": {"sha": self.branches.get(&branch)?}});
+                let said =
+                    json!({"ref": format!("refs/heads/{branch}"), "object": {"sha": self.branches.get(&branch)?}});
                 one("/repos/{owner}/{repo}/git/ref/{ref}", "git-ref", &said)
             }
             ["pulls", number] => self.pull(number.parse().ok()?)?,
