@@ -77,7 +77,8 @@ fn a_pull_request_needs_an_approval_has_it_and_needs_another_after_a_push() {
     let approved = site.check(TOKEN, &[]);
     assert!(approved.code == 0 && approved.out.starts_with("PASS"), "{}", approved.out);
     // What does not touch the configuration does not touch the approval.
-    let documented = [file("README", "why\n"), file("fw/web.rules", &open(8443)), file("portcullis.yaml", POLICY)];
+    let rules = open(8443);
+    let documented = [file("README", "why\n"), file("fw/web.rules", &rules), file("portcullis.yaml", POLICY)];
     site.push(&documented);
     let carried = site.check(TOKEN, &[]);
     assert_eq!(carried.code, 0, "{}", carried.out);
