@@ -18,7 +18,7 @@ fn event(outcome: &str) -> AuditEvent {
 }
 
 /// A log of `n` entries.
-fn log(n: usize) -> Vec<u8> {
+pub(crate) fn log(n: usize) -> Vec<u8> {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("audit.jsonl");
     for n in 0..n {
@@ -27,12 +27,12 @@ fn log(n: usize) -> Vec<u8> {
     fs::read(path).expect("a log")
 }
 
-fn lines(log: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn lines(log: &[u8]) -> Vec<Vec<u8>> {
     log.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }
 
 /// Whether what was done to a log that had this head shows.
-fn shows(log: &[u8], head: &str) -> bool {
+pub(crate) fn shows(log: &[u8], head: &str) -> bool {
     verify_log(log).and_then(|audited| audited.expect(head)).is_err()
 }
 
@@ -64,37 +64,6 @@ fn the_digest_of_an_entry_is_of_the_one_before_and_of_its_text() {
     all.extend(body.as_bytes());
     let hash: String = Sha256::digest(&all).iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(text.ends_with(&format!("\"hash\":\"{hash}\"}}\n")), "{text}");
-}
-
-#[test]
-fn e26_an_edited_shortened_or_reordered_log_is_found_out() {
-    let log = log(4);
-    let head = verify_log(&log).expect("in order").head();
-    for at in 0..log.len() {
-        for change in [1, 0x20] {
-            let mut edited = log.clone();
-            edited[at] ^= change;
-            assert!(shows(&edited, &head), "byte {at} ^ {change:#x}");
-        }
-        // A log that lost its end, and one whose last line lost its end.
-        assert_eq!(shows(&log[..at], &head), at != log.len() - 1, "cut at {at}");
-    }
-    let lines = lines(&log);
-    for n in 0..lines.len() {
-        let mut fewer = lines.clone();
-        fewer.remove(n);
-        assert!(shows(&fewer.concat(), &head), "without line {n}");
-        for m in 0..n {
-            let mut moved = lines.clone();
-            moved.swap(n, m);
-            assert!(shows(&moved.concat(), &head), "lines {m} and {n} swapped");
-        }
-        let mut doubled = lines.clone();
-        doubled.insert(n, lines[n].clone());
-        assert!(shows(&doubled.concat(), &head), "line {n} twice");
-    }
-    // Without a head that it had, a log that lost its end is one that has not gone on.
-    assert!(verify_log(&lines[..2].concat()).is_ok());
 }
 
 proptest! {
@@ -172,7 +141,7 @@ fn what_check_attest_and_gate_decide_is_written_down_and_the_head_goes_into_the_
             "gate refused by jo on edge1"
         ]
     );
-    let [_, attested, gated, refused] = audited.entries.as_slice() else { panic!("four entries") };
+    let (attested, gated, refused) = (&audited.entries[1], &audited.entries[2], &audited.entries[3]);
     assert!(attested.record.is_some() && attested.record == gated.record && attested.closure == gated.closure);
     assert_eq!(
         refused.why.as_deref(),

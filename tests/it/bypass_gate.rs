@@ -1,12 +1,13 @@
 //! Ways past the gate where a change is put into force: each is refused. The numbers are those of the list of threats.
 
+use crate::audit::{lines, log, shows};
 use crate::signed::{
     HOLDERS, NOW, POLICY, REPOSITORY, SHUT, Site, admit, closure, gate, record, refusal, review, roots, roots_json,
     signed_payload, signer, state, step,
 };
 use base64ct::{Base64, Encoding as _};
 use portcullis::facts::show_instant;
-use portcullis::record::{BreakGlass, Closure, Debt, Envelope, PAYLOAD_TYPE, Review, State, open, pae};
+use portcullis::record::{BreakGlass, Closure, Debt, Envelope, PAYLOAD_TYPE, Review, State, open, pae, verify_log};
 use serde_json::json;
 use std::fs;
 
@@ -486,4 +487,35 @@ fn e23_glass_is_broken_on_the_command_line_and_reviewed_afterwards() {
     let ran = site.gate(&[]);
     let says = "PASS production: 1 file as reviewed, number 3, signed by ci (gate)\nreviewed now: INC-1\n";
     assert_eq!((ran.code, ran.out.as_str()), (0, says));
+}
+
+#[test]
+fn e26_an_edited_shortened_or_reordered_log_is_found_out() {
+    let log = log(4);
+    let head = verify_log(&log).expect("in order").head();
+    for at in 0..log.len() {
+        for change in [1, 0x20] {
+            let mut edited = log.clone();
+            edited[at] ^= change;
+            assert!(shows(&edited, &head), "byte {at} ^ {change:#x}");
+        }
+        // A log that lost its end, and one whose last line lost its end.
+        assert_eq!(shows(&log[..at], &head), at != log.len() - 1, "cut at {at}");
+    }
+    let lines = lines(&log);
+    for n in 0..lines.len() {
+        let mut fewer = lines.clone();
+        fewer.remove(n);
+        assert!(shows(&fewer.concat(), &head), "without line {n}");
+        for m in 0..n {
+            let mut moved = lines.clone();
+            moved.swap(n, m);
+            assert!(shows(&moved.concat(), &head), "lines {m} and {n} swapped");
+        }
+        let mut doubled = lines.clone();
+        doubled.insert(n, lines[n].clone());
+        assert!(shows(&doubled.concat(), &head), "line {n} twice");
+    }
+    // Without a head that it had, a log that lost its end is one that has not gone on.
+    assert!(verify_log(&lines[..2].concat()).is_ok());
 }
