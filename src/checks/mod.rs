@@ -107,6 +107,14 @@ pub struct Declaration {
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }
 
+impl Declaration {
+    /// What it reports: the sentence that its page begins with.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        self.page.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default()
+    }
+}
+
 /// Whether a check can be asked about one side, without a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alone {

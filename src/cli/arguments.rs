@@ -97,6 +97,9 @@ Examples:
 pub(super) struct Check {
     #[command(flatten)]
     pub(super) judging: Judging,
+    /// Exit with 0 where nothing is missing but approvals: for hooks, which run before anybody can have reviewed
+    #[arg(long, requires = "staged")]
+    pub(super) approvals_later: bool,
     #[command(flatten)]
     pub(super) log: Log,
     #[command(flatten)]
@@ -465,7 +468,8 @@ pub(super) enum FeedPart {
 
 #[derive(Debug, Args)]
 pub(super) struct Outputs {
-    /// How to answer: text or json, to standard output or =FILE; repeatable [default: text]
+    /// How to answer: text, json, sarif, github, markdown, junit, gitlab or html, to standard output or =FILE; repeatable
+    /// [default: text]
     #[arg(long = "output", short, value_name = "FORMAT[=FILE]", value_parser = output_named)]
     pub(super) outputs: Vec<Target>,
 }

@@ -7,6 +7,7 @@ use super::planned::PlanFile;
 use super::progress::Progress;
 use super::review::Inquiry;
 use super::surroundings::Surroundings;
+use crate::decision::Outcome;
 use crate::notify::Message;
 use crate::record::AuditEvent;
 use crate::source::{Side, Sides, SourceError};
@@ -21,8 +22,13 @@ pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Stre
     };
     let Judged { decision, sources, subject: _ } = judged(&check.judging, surroundings, streams);
     let report = decision.report();
-    let code =
-        streams.answer(&check.outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style));
+    let code = match decision.outcome() {
+        Outcome::NeedsApproval if check.approvals_later => 0,
+        Outcome::Pass | Outcome::NeedsApproval | Outcome::Blocked | Outcome::Undecided | Outcome::PolicyError => {
+            decision.exit_code()
+        }
+    };
+    let code = streams.answer(&check.outputs, code, &|output, style| (output.report)(report, &sources, style));
     let event = AuditEvent { event: "check".to_owned(), ..audit::of_report(report) };
     let code = audit::note(&check.log, event, code, surroundings, streams);
     notice::tell(webhook.as_ref(), Message::of("check", report), streams);

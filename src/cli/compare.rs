@@ -9,10 +9,15 @@ use super::wanted::{Everything, Policed};
 use crate::decision::{self, Cause, Comparison, Doubt};
 use crate::diff;
 use crate::net::{Naming, NoNames};
+use crate::report::Output;
 use crate::source::{Claims, Files, Sides};
 use crate::text::SourceMap;
 
 pub(super) fn run(arguments: &Diff, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    let has_form = |output: &Output| output.comparison.is_some();
+    if let Some(code) = streams.refused(&arguments.outputs, "a difference without a policy", &has_form) {
+        return code;
+    }
     let mut sources = SourceMap::default();
     let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
     let compared = compare(arguments, surroundings, &mut sources, &progress);
@@ -25,15 +30,18 @@ pub(super) fn run(arguments: &Diff, surroundings: &Surroundings, streams: &mut S
                 return code;
             }
             let nothing = decision::incomparable(doubts, &sources);
-            return streams
-                .answer(&arguments.outputs, code, &|output, style| (output.comparison)(&nothing, &sources, style));
+            return streams.answer(&arguments.outputs, code, &|output, style| {
+                output.comparison.map(|write| write(&nothing, &sources, style)).unwrap_or_default()
+            });
         }
     };
     if let Some(note) = judge::left_out(&left) {
         streams.say(&note);
     }
     let code = comparison.exit_code();
-    streams.answer(&arguments.outputs, code, &|output, style| (output.comparison)(&comparison, &sources, style))
+    streams.answer(&arguments.outputs, code, &|output, style| {
+        output.comparison.map(|write| write(&comparison, &sources, style)).unwrap_or_default()
+    })
 }
 
 fn compare(

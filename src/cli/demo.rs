@@ -4,7 +4,7 @@ use super::progress::Progress;
 use super::verify;
 use crate::decision::{HostReport, Origin, Outcome, Report, Sameness, Verification};
 use crate::live::{Expected, Ruleset, Scope};
-use crate::report::{self, Style};
+use crate::report::{self, Output, Style};
 use crate::source::{File, Side, Sides};
 use crate::text::SourceMap;
 use std::collections::BTreeSet;
@@ -167,6 +167,23 @@ impl Incident {
     /// What its author would have seen, as text and as JSON, and whether it was stopped, by the checks that must.
     #[must_use]
     pub fn replay(&self, style: Style) -> Replay {
+        let Judged { decision, sources, subject: _ } = self.judged();
+        let report = decision.report();
+        Replay {
+            text: report::text::render(report, &sources, style),
+            json: report::json::render(report),
+            stopped: report.decision == Outcome::Blocked && blocking(report).is_superset(&self.wanted()),
+        }
+    }
+
+    /// What its author would have seen in that output.
+    #[must_use]
+    pub fn written(&self, output: &Output, style: Style) -> String {
+        let Judged { decision, sources, subject: _ } = self.judged();
+        (output.report)(decision.report(), &sources, style)
+    }
+
+    fn judged(&self) -> Judged {
         let side = |files: &[(&str, &str)]| {
             let file = |(path, text): &(&str, &str)| File {
                 path: (*path).into(),
@@ -179,13 +196,7 @@ impl Incident {
         let authors = Some(self.authors.iter().map(|author| (*author).to_owned()).collect());
         let sides = Sides { base: side(self.base), head: side(self.head), authors };
         let path = PolicyPath::InBase(super::check::POLICY.to_owned());
-        let Judged { decision, sources, subject: _ } = judge::judge(&sides, &path, None, None, &Progress::new(false));
-        let report = decision.report();
-        Replay {
-            text: report::text::render(report, &sources, style),
-            json: report::json::render(report),
-            stopped: report.decision == Outcome::Blocked && blocking(report).is_superset(&self.wanted()),
-        }
+        judge::judge(&sides, &path, None, None, &Progress::new(false))
     }
 
     fn wanted(&self) -> BTreeSet<&str> {

@@ -20,14 +20,9 @@ pub(super) fn run(check: Option<&str>, streams: &mut Streams<'_>) -> u8 {
 fn list() -> String {
     let width = CHECKS.iter().map(|declaration| declaration.id.len()).max().unwrap_or_default();
     CHECKS.iter().fold(String::new(), |mut out, declaration| {
-        writeln!(out, "{:width$}  {}", declaration.id, summary(declaration.page)).expect("writing to a String");
+        writeln!(out, "{:width$}  {}", declaration.id, declaration.summary()).expect("writing to a String");
         out
     })
-}
-
-/// The first sentence of a page.
-fn summary(page: &str) -> &str {
-    page.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default()
 }
 
 pub(super) fn schema(of: Shape) -> String {

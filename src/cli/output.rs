@@ -66,6 +66,19 @@ impl<'s> Streams<'s> {
         })
     }
 
+    /// Says which of the outputs that were asked for have no form for such an answer. Nothing is read then.
+    pub(super) fn refused(
+        &mut self,
+        Outputs { outputs }: &Outputs,
+        what: &str,
+        has_form: &dyn Fn(&Output) -> bool,
+    ) -> Option<u8> {
+        let refused = outputs.iter().map(|target| target.output).find(|output| !has_form(output))?;
+        let known: Vec<&str> = OUTPUTS.iter().filter(|output| has_form(output)).map(|output| output.name).collect();
+        let help = format!("it can be written as {}", known.join(", "));
+        Some(self.error(&format!("the output `{}` has no form for {what}", refused.name), Some(&help), 2))
+    }
+
     /// Says something that is no data. Not when it shall be quiet.
     pub(super) fn say(&mut self, text: &str) {
         if !self.quiet {

@@ -17,11 +17,16 @@ use crate::source::{self, Place, Sides, SourceError};
 use crate::text::{SourceMap, suggest};
 
 pub(super) fn run(arguments: &Trace, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    if let Some(code) = streams.refused(&arguments.outputs, "the way of a packet", &|output| output.walk.is_some()) {
+        return code;
+    }
     let mut sources = SourceMap::default();
     match trace(arguments, surroundings, &mut sources) {
         Ok((walk, code)) => {
             let unknown = walk.sides.iter().any(|side| !side.unknown.is_empty());
-            let code = streams.answer(&arguments.outputs, code, &|output, style| (output.walk)(&walk, &sources, style));
+            let code = streams.answer(&arguments.outputs, code, &|output, style| {
+                output.walk.map(|write| write(&walk, &sources, style)).unwrap_or_default()
+            });
             if unknown {
                 streams
                     .say("note: --assume TEXT and --assume-not TEXT say what holds of what the file does not decide");

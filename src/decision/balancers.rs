@@ -4,12 +4,12 @@ use super::build::{Builder, assumptions};
 use super::report::{
     BalancerPart, BalancerReport, Certainty, LocationSide, PartChange, RequestEffect, RequestReport, RouteReport,
 };
-use super::{Cause, Doubt};
+use super::{Cause, Doubt, links};
 use crate::diff::balancers::{
     BackendChange, BalancersDifference, Effect, ListenerChange, RequestDelta, RouteAnswer, TlsChange,
 };
-use crate::model::{Backend, Outcome, Server};
-use crate::text::escape;
+use crate::model::{Backend, Configuration, Listener, Outcome, Server, Snapshot};
+use crate::text::{Span, escape};
 
 /// How many differences of one backend are written out.
 const MOST: usize = 20;
@@ -21,7 +21,7 @@ impl Builder<'_> {
         for listener in listeners {
             out.push(self.listener(configuration, listener));
         }
-        out.extend(backends.iter().map(|backend| self.backend(backend)));
+        out.extend(backends.iter().map(|backend| self.backend(configuration, backend)));
         out
     }
 
@@ -78,10 +78,15 @@ impl Builder<'_> {
             differences: differences.iter().map(|text| escape(text.as_bytes())).collect(),
             requests: requests.iter().map(|request| self.request(request)).collect(),
             complete: *complete,
+            leads_to: links::of_listener(
+                listener(&self.change.base, configuration, base.as_ref()),
+                listener(&self.change.head, configuration, head.as_ref()),
+            ),
+            reached_from: Vec::new(),
         }
     }
 
-    fn backend(&self, change: &BackendChange) -> BalancerReport {
+    fn backend(&self, configuration: &str, change: &BackendChange) -> BalancerReport {
         let BackendChange { name, base, head, removed, added, changed } = change;
         let mut differences = Vec::new();
         if let (Some(old), Some(new)) = (base, head) {
@@ -105,6 +110,12 @@ impl Builder<'_> {
             differences: differences.iter().map(|text| escape(text.as_bytes())).collect(),
             requests: Vec::new(),
             complete: true,
+            leads_to: links::of_backend(change, shown),
+            reached_from: links::to_backend(
+                name,
+                self::configuration(&self.change.base, configuration),
+                self::configuration(&self.change.head, configuration),
+            ),
         }
     }
 
@@ -130,6 +141,15 @@ impl Builder<'_> {
         let RouteAnswer { outcome, by } = answer;
         RouteReport { outcome: outcome_text(outcome), location: by.map(|span| self.location(side, span)) }
     }
+}
+
+fn configuration<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s Configuration> {
+    snapshot.configurations().iter().find(|configuration| configuration.name == name)
+}
+
+fn listener<'s>(snapshot: &'s Snapshot, of: &str, named: Option<&(String, Span)>) -> Option<&'s Listener> {
+    let (name, _) = named?;
+    configuration(snapshot, of)?.listeners.iter().find(|listener| listener.name == *name)
 }
 
 /// What becomes of a request, in words.

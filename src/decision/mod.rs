@@ -6,6 +6,7 @@
 mod balancers;
 mod build;
 mod flows;
+mod links;
 mod report;
 mod verification;
 mod walk;
@@ -13,20 +14,26 @@ mod walk;
 pub use report::{
     Answer, AnswerReport, Approvals, BalancerPart, BalancerReport, Causes, Certainty, ChangeKind, Comparison,
     ConfigurationReport, Consequence, DoubtReport, ElementsReport, FeedOrigin, FilterReport, FindingReport, GapReport,
-    Level, Location, LocationSide, NotCounted, ObjectReport, ObjectsReport, Origin, Outcome, PartChange, PolicyOrigin,
-    PublicationReport, RelatedReport, Report, RequestEffect, RequestReport, RouteReport, Stats, SummaryLine, VERSION,
-    WitnessReport,
+    Level, LinkChange, LinkReport, Location, LocationSide, NotCounted, ObjectReport, ObjectsReport, Origin, Outcome,
+    PartChange, PolicyOrigin, PublicationReport, RelatedReport, Report, RequestEffect, RequestReport, RouteReport,
+    Stats, SummaryLine, VERSION, WitnessReport,
 };
 
 pub use verification::{ForeignReport, Held, HostReport, Sameness, Verification};
 pub use walk::{HopReport, Walk, WalkedSide, walk, walk_request};
 
-use crate::checks::Finding;
+use crate::checks::{self, Declaration, Finding};
 use crate::diff::{Change, Difference};
 use crate::net::{Naming, NoNames};
 use crate::text::{SourceMap, Span};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What a check reports, in a sentence; `None`: there is no such check.
+#[must_use]
+pub fn summary(check: &str) -> Option<&'static str> {
+    checks::find(check).map(Declaration::summary)
+}
 
 /// Everything a decision is made of.
 pub struct Case<'c> {

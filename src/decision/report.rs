@@ -218,6 +218,33 @@ pub struct BalancerReport {
     pub requests: Vec<RequestReport>,
     /// Whether `requests` are all of them.
     pub complete: bool,
+    /// What it leads to, what differs first: the backends of a listener, the servers of a backend; at most 200.
+    pub leads_to: Vec<LinkReport>,
+    /// The listeners that lead to a backend, what differs first; at most 200.
+    pub reached_from: Vec<LinkReport>,
+}
+
+/// One end of a link between parts of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LinkReport {
+    /// What is there, as it reads: `api`, `web2 (10.0.0.2:80)`.
+    pub name: String,
+    /// How the link fares.
+    pub change: LinkChange,
+}
+
+/// How a link fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkChange {
+    /// Only on base.
+    Gone,
+    /// Only on head.
+    New,
+    /// On both, otherwise.
+    Changed,
+    /// On both, the same.
+    Kept,
 }
 
 /// A part of a load balancer.

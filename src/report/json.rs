@@ -1,5 +1,6 @@
 //! The report as JSON, version 1: every field is described in `policies/report.schema.json`.
 
+use super::escaping;
 use crate::decision::{Comparison, Report, Verification, Walk};
 use serde::Serialize;
 
@@ -33,8 +34,9 @@ pub fn schema() -> String {
     pretty(&schemars::schema_for!(Report))
 }
 
-fn pretty<T: Serialize>(value: &T) -> String {
+/// JSON, indented, with a line break at its end, in which nothing is hidden or obeyed.
+pub(super) fn pretty<T: Serialize>(value: &T) -> String {
     let mut out = serde_json::to_string_pretty(value).expect("strings, numbers and lists have a JSON form");
     out.push('\n');
-    out
+    escaping::json(&out)
 }

@@ -1,11 +1,20 @@
 //! One report, many renderings. Decides nothing, escapes everything, and knows no more than the report says.
 
+mod entries;
+mod escaping;
+pub mod github;
+pub mod gitlab;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod problem;
+pub mod sarif;
 pub mod text;
 
-use crate::decision::{Comparison, Report, Walk};
+use crate::decision::{Comparison, Outcome, Report, Walk};
 use crate::text::{SourceMap, suggest};
+use text::counts;
 
 /// How to write for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,27 +30,51 @@ impl Style {
     pub const PLAIN: Self = Self { colour: false, width: 100 };
 }
 
+/// Writes one kind of answer.
+pub type Write<T> = fn(&T, &SourceMap, Style) -> String;
+
 /// A way to write answers.
 #[derive(Debug)]
 pub struct Output {
     /// Its name on the command line.
     pub name: &'static str,
     /// Writes the report of a check.
-    pub report: fn(&Report, &SourceMap, Style) -> String,
-    /// Writes a difference without a policy.
-    pub comparison: fn(&Comparison, &SourceMap, Style) -> String,
-    /// Writes the way of a packet.
-    pub walk: fn(&Walk, &SourceMap, Style) -> String,
+    pub report: Write<Report>,
+    /// Writes a difference without a policy, where it has a form for that.
+    pub comparison: Option<Write<Comparison>>,
+    /// Writes the way of a packet, where it has a form for that.
+    pub walk: Option<Write<Walk>>,
 }
 
 /// Every way to write answers, the usual one first.
 pub static OUTPUTS: &[Output] = &[
-    Output { name: "text", report: text::render, comparison: text::render_comparison, walk: text::render_walk },
+    Output {
+        name: "text",
+        report: text::render,
+        comparison: Some(text::render_comparison),
+        walk: Some(text::render_walk),
+    },
     Output {
         name: "json",
         report: |report, _, _| json::render(report),
-        comparison: |comparison, _, _| json::render_comparison(comparison),
-        walk: |walk, _, _| json::render_walk(walk),
+        comparison: Some(|comparison, _, _| json::render_comparison(comparison)),
+        walk: Some(|walk, _, _| json::render_walk(walk)),
+    },
+    Output { name: "sarif", report: |report, _, _| sarif::render(report), comparison: None, walk: None },
+    Output { name: "github", report: |report, _, _| github::render(report), comparison: None, walk: None },
+    Output {
+        name: "markdown",
+        report: |report, sources, _| markdown::render(report, sources),
+        comparison: Some(|comparison, sources, _| markdown::render_comparison(comparison, sources)),
+        walk: Some(|walk, sources, _| markdown::render_walk(walk, sources)),
+    },
+    Output { name: "junit", report: |report, _, _| junit::render(report), comparison: None, walk: None },
+    Output { name: "gitlab", report: |report, _, _| gitlab::render(report), comparison: None, walk: None },
+    Output {
+        name: "html",
+        report: |report, sources, _| html::render(report, sources),
+        comparison: Some(|comparison, sources, _| html::render_comparison(comparison, sources)),
+        walk: None,
     },
 ];
 
@@ -64,4 +97,15 @@ pub fn output(name: &str) -> Result<&'static Output, UnknownOutput> {
         let known: Vec<_> = OUTPUTS.iter().map(|output| output.name).collect();
         UnknownOutput { name: name.to_owned(), help: suggest(name, &known) }
     })
+}
+
+/// A decision in a word, as it stands at the top of a report.
+const fn word(decision: Outcome) -> &'static str {
+    match decision {
+        Outcome::Pass => "PASS",
+        Outcome::NeedsApproval => "NEEDS APPROVAL",
+        Outcome::Blocked => "BLOCKED",
+        Outcome::Undecided => "UNDECIDED",
+        Outcome::PolicyError => "POLICY ERROR",
+    }
 }

@@ -1,8 +1,10 @@
 //! Everything that is tested from outside, in one binary.
 
+mod action;
 mod architecture;
 mod audit;
 mod blessed;
+mod browser;
 #[cfg(feature = "github")]
 mod bypass_d;
 mod bypass_gate;
@@ -36,10 +38,12 @@ mod nftables_refusals;
 mod nftables_runs;
 mod nginx;
 mod notify;
+mod outputs;
 mod pairs;
 mod plan;
 mod policy;
 mod policy_people;
+mod precommit;
 mod readme;
 mod record;
 mod report;
@@ -47,4 +51,5 @@ mod signed;
 mod terraform;
 mod terraform_balancers;
 mod terraform_corpus;
+mod tools;
 mod verify;

@@ -27,10 +27,7 @@ fn with(text: &str, name: &str, part: &str) -> String {
 fn its_generated_parts_are_up_to_date() {
     let incident = INCIDENTS.iter().find(|incident| incident.name == "blocked-ports").expect("the incident");
     let example = format!("```text\n$ portcullis check\n{}```\n", incident.replay(Style::PLAIN).text);
-    let rows = CHECKS.iter().map(|check| {
-        let summary = check.page.lines().find(|line| !line.is_empty() && !line.starts_with('#')).expect("a sentence");
-        format!("| [`{0}`](policies/{0}.md) | {summary} |\n", check.id)
-    });
+    let rows = CHECKS.iter().map(|check| format!("| [`{0}`](policies/{0}.md) | {1} |\n", check.id, check.summary()));
     let checks = format!("| check | reports |\n|---|---|\n{}", rows.collect::<String>());
     let old_and_new = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migration");
     let ran = portcullis(&old_and_new, &[], &["diff", "rules.v4", "ruleset.nft"]);

@@ -23,7 +23,19 @@ pub(super) fn balancers(page: &mut Page<'_>, balancers: &[BalancerReport]) {
 }
 
 fn balancer(page: &mut Page<'_>, balancer: &BalancerReport) {
-    let BalancerReport { kind, name, change, base, head, endpoints, differences, requests, complete } = balancer;
+    let BalancerReport {
+        kind,
+        name,
+        change,
+        base,
+        head,
+        endpoints,
+        differences,
+        requests,
+        complete,
+        leads_to: _,
+        reached_from: _,
+    } = balancer;
     let kind = match kind {
         BalancerPart::Listener => "listener",
         BalancerPart::Backend => "backend",

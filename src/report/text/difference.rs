@@ -17,7 +17,7 @@ const FLOWS: usize = 10;
 const OBJECTS: usize = 5;
 
 /// The first line of a comparison.
-pub(super) fn headline(comparison: &Comparison) -> String {
+pub(in crate::report) fn headline(comparison: &Comparison) -> String {
     let (changed, same) = differ(&comparison.configurations);
     let open = !comparison.gaps.is_empty() || !comparison.doubts.is_empty();
     let differ = |n| {
@@ -55,7 +55,7 @@ pub(super) fn configurations(page: &mut Page<'_>, configurations: &[Configuratio
     }
 }
 
-fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport, shown: &BTreeSet<&str>) {
+pub(super) fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport, shown: &BTreeSet<&str>) {
     let ConfigurationReport { name, format, change, filters, balancers, objects } = configuration;
     let fate = match change {
         ChangeKind::Unchanged | ChangeKind::Equivalent | ChangeKind::Changed => "changed",

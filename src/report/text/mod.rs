@@ -7,8 +7,13 @@ mod reasons;
 mod verification;
 mod walk;
 
-use super::Style;
-use crate::decision::{Comparison, ConfigurationReport, Outcome, Report, Verification, Walk};
+pub(super) use difference::headline;
+pub(super) use reasons::{chains, counts};
+
+use super::{Style, word};
+use crate::decision::{
+    Comparison, ConfigurationReport, DoubtReport, FindingReport, GapReport, Outcome, Report, Verification, Walk,
+};
 use crate::text::SourceMap;
 use page::{BOLD, DIM, GREEN, PLAIN, Page, RED, YELLOW};
 use std::collections::BTreeSet;
@@ -17,14 +22,12 @@ use std::collections::BTreeSet;
 #[must_use]
 pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
     let mut page = Page::new(sources, style);
-    let (ink, word) = match report.decision {
-        Outcome::Pass => (GREEN, "PASS"),
-        Outcome::NeedsApproval => (YELLOW, "NEEDS APPROVAL"),
-        Outcome::Blocked => (RED, "BLOCKED"),
-        Outcome::Undecided => (YELLOW, "UNDECIDED"),
-        Outcome::PolicyError => (RED, "POLICY ERROR"),
+    let ink = match report.decision {
+        Outcome::Pass => GREEN,
+        Outcome::NeedsApproval | Outcome::Undecided => YELLOW,
+        Outcome::Blocked | Outcome::PolicyError => RED,
     };
-    page.line(0, &[(ink, word), (PLAIN, ": "), (PLAIN, &reasons::counts(report))]);
+    page.line(0, &[(ink, word(report.decision)), (PLAIN, ": "), (PLAIN, &counts(report))]);
     let unanswered = matches!(report.decision, Outcome::Undecided | Outcome::PolicyError);
     let mut shown = BTreeSet::new();
     if !unanswered {
@@ -88,6 +91,28 @@ pub fn render_verification(verification: &Verification, sources: &SourceMap, sty
     verification::render(verification, sources, style)
 }
 
+/// One finding, for a part of another page; `alone`: there is no base that could say anything.
+pub(super) fn finding(finding: &FindingReport, alone: bool, sources: &SourceMap) -> String {
+    let mut page = Page::new(sources, Style::PLAIN);
+    reasons::finding(&mut page, finding, alone);
+    page.finish()
+}
+
+/// What was not answered, for a part of another page.
+pub(super) fn open(doubts: &[DoubtReport], gaps: &[GapReport], sources: &SourceMap) -> String {
+    let mut page = Page::new(sources, Style::PLAIN);
+    reasons::doubts(&mut page, doubts);
+    reasons::gaps(&mut page, gaps);
+    page.finish()
+}
+
+/// What a change does to one configuration, for a part of another page.
+pub(super) fn configuration(configuration: &ConfigurationReport, sources: &SourceMap) -> String {
+    let mut page = Page::new(sources, Style::PLAIN);
+    difference::configuration(&mut page, configuration, &BTreeSet::new());
+    page.finish()
+}
+
 /// Whether it did not come to a comparison.
 fn nothing_compared(report: &Report) -> bool {
     report.configurations.is_empty() && !report.doubts.is_empty()
@@ -100,15 +125,20 @@ fn abbreviated(revision: &str) -> &str {
 }
 
 /// `1 gap`, `2 gaps`.
-fn count(n: usize, word: &str) -> String {
+pub(super) fn count(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
 }
 
 /// Where things stand that differ: those that do, those that do not.
 fn differ(configurations: &[ConfigurationReport]) -> (Vec<&ConfigurationReport>, Vec<&ConfigurationReport>) {
+    configurations.iter().partition(|configuration| differs(configuration))
+}
+
+/// Whether a configuration does something else than before.
+pub(super) fn differs(configuration: &ConfigurationReport) -> bool {
     use crate::decision::ChangeKind::{Added, Changed, Equivalent, Removed, Unchanged};
-    configurations.iter().partition(|configuration| match configuration.change {
+    match configuration.change {
         Changed | Added | Removed => true,
         Unchanged | Equivalent => false,
-    })
+    }
 }

@@ -18,7 +18,7 @@ const ALIKE: usize = 5;
 const COLUMN: usize = 10;
 
 /// `1 finding blocks, 2 warn; 1 gap on head`.
-pub(super) fn counts(report: &Report) -> String {
+pub(in crate::report) fn counts(report: &Report) -> String {
     let number = |consequence| report.findings.iter().filter(|f| f.outcome == consequence).count();
     let findings = [
         (number(Consequence::Blocked), "blocks", "block"),
@@ -82,7 +82,7 @@ pub(super) fn more(page: &mut Page<'_>, indent: usize, n: usize, what: &str) {
 }
 
 /// `alone`: there is no base that could say anything.
-fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool) {
+pub(super) fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool) {
     let (ink, word) = match finding.outcome {
         Consequence::Blocked => (RED, "blocked"),
         Consequence::NeedsApproval => (YELLOW, "needs approval"),
@@ -171,7 +171,7 @@ fn answer(page: &mut Page<'_>, indent: usize, label: &str, answer: &AnswerReport
 }
 
 /// `FORWARD > LOG_DROP`; tables other than `filter` are named.
-pub(super) fn chains(path: &[String]) -> String {
+pub(in crate::report) fn chains(path: &[String]) -> String {
     let split = |name: &str| match name.rsplit_once('/') {
         Some((table, chain)) => (table.to_owned(), chain.to_owned()),
         None => (String::new(), name.to_owned()),
