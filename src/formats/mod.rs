@@ -36,6 +36,7 @@ formats! {
     balancer_inventory,
     cf_asg,
     cloudformation,
+    envoy,
     haproxy,
     iptables_save,
     kubernetes,
