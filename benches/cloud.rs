@@ -26,6 +26,7 @@ const TREES: &[Tree] = &[
     Tree { name: "w4", what: "1000 NetworkPolicies", format: "kubernetes", endings: &[".yaml"], goal: "" },
     Tree { name: "w5-nginx", what: "2000 upstreams", format: "nginx", endings: &["nginx.conf"], goal: "" },
     Tree { name: "w5-haproxy", what: "2000 backends", format: "haproxy", endings: &["haproxy.cfg"], goal: "" },
+    Tree { name: "w5-envoy", what: "2000 clusters", format: "envoy", endings: &["envoy.yaml"], goal: "" },
 ];
 
 fn main() -> Outcome<()> {

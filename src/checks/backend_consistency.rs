@@ -50,6 +50,15 @@ impl Check for BackendConsistency {
                     let Some((family, address)) = address(report, server) else { continue };
                     let ports = ports(report, head, backend, server);
                     for pattern in &self.filters {
+                        let sign = |name: &str| name.contains(['*', '?', '[', ']', '{', '}', '/', '!', '\\']);
+                        let named = pattern.value.contains("{server}") && sign(&server.name);
+                        if named || pattern.value.contains("{address}") && sign(&server.address) {
+                            let name = escape(server.name.as_bytes());
+                            let message = format!("`{name}` is no name that could stand in a pattern of filters");
+                            let finding = report.undecided(Undecided::Unreadable, message, "call the server by a plain name");
+                            finding.location = Some((Side::Head, server.origin));
+                            continue;
+                        }
                         let text = pattern.value.replace("{server}", &server.name).replace("{address}", &server.address);
                         let number = *known.entry(text.clone()).or_insert_with(|| {
                             filters.push(in_front(report, &pairs, &text, pattern.span));

@@ -240,7 +240,7 @@ const STRICTER: usize = 3;
 const LAXER: usize = 6;
 
 /// Damaged files: a word less, a word twice, a letter or number changed, a line less, two words swapped.
-fn damaged(text: &str, random: &mut Random) -> String {
+pub(crate) fn damaged(text: &str, random: &mut Random) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let full: Vec<usize> = (0..lines.len())
         .filter(|n| {
@@ -278,7 +278,7 @@ fn damaged(text: &str, random: &mut Random) -> String {
     out + &lines[at + 1..].concat()
 }
 
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn below(&mut self, most: usize) -> usize {

@@ -9,12 +9,12 @@ use portcullis::text::SourceMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-fn read(text: &str, store: &mut Store) -> Snapshot {
+pub(crate) fn read(text: &str, store: &mut Store) -> Snapshot {
     let mut sources = SourceMap::default();
     let file = sources.add(b"nginx.conf", text.as_bytes().to_vec()).expect("small");
     let format = formats::format("nginx").expect("a format");
@@ -22,13 +22,13 @@ fn read(text: &str, store: &mut Store) -> Snapshot {
     formats::read(&[input], &sources, store, None).0
 }
 
-fn configuration(snapshot: &Snapshot) -> &Configuration {
+pub(crate) fn configuration(snapshot: &Snapshot) -> &Configuration {
     snapshot.configurations().first().expect("one configuration")
 }
 
 /// Where nginx is; says so where it is not.
 #[expect(clippy::print_stderr, reason = "a test that could not be run says so")]
-fn nginx() -> Option<PathBuf> {
+pub(crate) fn nginx() -> Option<PathBuf> {
     let found =
         ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].iter().map(PathBuf::from).find(|p| p.exists());
     if found.is_none() {
@@ -38,22 +38,22 @@ fn nginx() -> Option<PathBuf> {
 }
 
 /// Numbers that are the same in every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 11).unwrap_or(0) % n
     }
 
-    fn one<'a>(&mut self, all: &[&'a str]) -> &'a str {
+    pub(crate) fn one<'a>(&mut self, all: &[&'a str]) -> &'a str {
         all[self.below(all.len())]
     }
 }
 
-const BACKENDS: usize = 4;
+pub(crate) const BACKENDS: usize = 4;
 const NAMES: &[&str] = &[
     "a.example",
     "b.example",
@@ -65,7 +65,7 @@ const NAMES: &[&str] = &[
     "~b",
     "\"\"",
 ];
-const HOSTS: &[&str] = &[
+pub(crate) const HOSTS: &[&str] = &[
     "a.example",
     "A.example",
     "b.example",
@@ -82,7 +82,7 @@ const HOSTS: &[&str] = &[
 ];
 const PREFIXES: &[&str] = &["/", "/a", "/a/", "/a/b", "/a/b/", "/b/", "/static/", "/a/b/c"];
 const EXPRESSIONS: &[&str] = &["\\.php$", "^/a/", "b", "/c(/|$)", "\\.(gif|jpe?g)$", "^/[ab]/x"];
-const PATHS: &[&str] = &[
+pub(crate) const PATHS: &[&str] = &[
     "/",
     "/a",
     "/a/",
@@ -160,7 +160,7 @@ fn locations(random: &mut Random, out: &mut String, deep: usize, count: usize, w
     }
 }
 
-fn generated(random: &mut Random, folder: &Path, port: u16, backends: &[u16]) -> String {
+pub(crate) fn generated(random: &mut Random, folder: &Path, port: u16, backends: &[u16]) -> String {
     let mut out = format!(
         "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log;\nevents {{}}\nhttp {{\n  access_log off; root {0}/empty;\n  client_body_temp_path {0}/t1; proxy_temp_path {0}/t2; fastcgi_temp_path {0}/t3; uwsgi_temp_path {0}/t4; scgi_temp_path {0}/t5;\n",
         folder.display()
@@ -185,7 +185,7 @@ fn generated(random: &mut Random, folder: &Path, port: u16, backends: &[u16]) ->
 }
 
 /// A running nginx, stopped when it is dropped.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -194,7 +194,7 @@ impl Drop for Running {
     }
 }
 
-fn start(program: &Path, configuration: &Path, port: u16) -> Running {
+pub(crate) fn start(program: &Path, configuration: &Path, port: u16) -> Running {
     let child = Command::new(program)
         .args([
             "-c",
@@ -218,10 +218,14 @@ fn start(program: &Path, configuration: &Path, port: u16) -> Running {
 }
 
 /// The status and the body of an answer to a request from an address of this host.
-fn ask(from: Ipv4Addr, port: u16, method: &str, host: &str, path: &str) -> (u16, String) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-    socket.bind(&SocketAddr::new(IpAddr::V4(from), 0).into()).expect("a local address");
-    socket.connect(&SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port).into()).expect("nginx listens");
+pub(crate) fn ask(from: IpAddr, port: u16, method: &str, host: &str, path: &str) -> (u16, String) {
+    let (domain, to) = match from {
+        IpAddr::V4(_) => (socket2::Domain::IPV4, IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        IpAddr::V6(_) => (socket2::Domain::IPV6, IpAddr::V6(Ipv6Addr::LOCALHOST)),
+    };
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::new(from, 0).into()).expect("a local address");
+    socket.connect(&SocketAddr::new(to, port).into()).expect("nginx listens");
     let mut stream: TcpStream = socket.into();
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
@@ -235,7 +239,7 @@ fn ask(from: Ipv4Addr, port: u16, method: &str, host: &str, path: &str) -> (u16,
     (status, named.unwrap_or_default())
 }
 
-fn free_ports(count: usize) -> Vec<u16> {
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     let held: Vec<TcpListener> =
         (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port")).collect();
     held.iter().map(|listener| listener.local_addr().expect("bound").port()).collect()
@@ -278,25 +282,29 @@ fn requests_go_where_the_model_says() {
                 source: (Family::Ipv4, u32::from(from).into()),
                 ..Request::default()
             };
-            let (status, body) = ask(from, ports[0], method, host, path);
+            let (status, body) = ask(IpAddr::V4(from), ports[0], method, host, path);
             let outcome = route(&store, listener, &request, &[]).answer.outcome;
-            let agrees = match &outcome {
-                Outcome::Backend(name) => status == 200 && body == *name,
-                Outcome::Refused(code) => code.starts_with(&status.to_string()),
-                Outcome::Answered(what) if what.starts_with("redirect ") => {
-                    what.split(' ').nth(1) == Some(status.to_string().as_str())
-                }
-                Outcome::Answered(_) => matches!(status, 403..=405),
-                Outcome::Computed(_) => false,
-            };
             asked += 1;
-            if !agrees {
+            if !agrees(&outcome, status, &body) {
                 wrong.push(format!("round {round}: {method} {host} {path} from {from}: {status} {body}, the model says {outcome:?}\n{text}"));
             }
         }
     }
     println!("requests served by nginx and compared with the model: {asked}, wrong: {}", wrong.len());
     assert!(wrong.is_empty(), "{} of {asked}; the first: {}", wrong.len(), wrong[0]);
+}
+
+/// Whether an answer is the one that the model says.
+pub(crate) fn agrees(outcome: &Outcome, status: u16, body: &str) -> bool {
+    match outcome {
+        Outcome::Backend(name) => status == 200 && body == *name,
+        Outcome::Refused(code) => code.starts_with(&status.to_string()),
+        Outcome::Answered(what) if what.starts_with("redirect ") => {
+            what.split(' ').nth(1) == Some(status.to_string().as_str())
+        }
+        Outcome::Answered(_) => matches!(status, 403..=405),
+        Outcome::Computed(_) => false,
+    }
 }
 
 /// What becomes of a configuration that is changed.
@@ -367,43 +375,46 @@ fn what_is_behind_a_variable_or_a_page_is_no_equal() {
     assert_eq!(change(&server(old), &mapped), ChangeKind::Changed, "the map");
 }
 
-/// Why nginx may refuse a file that is well-formed here: what it needs is not on this machine.
-const ELSEWHERE: &[&str] = &[
+/// Why nginx may refuse a file of which nothing is wrong here: what it needs is not on this machine.
+pub(crate) const ELSEWHERE: &[&str] = &[
     "cannot load certificate",
-    "BIO_new_file",
-    "host not found",
-    "unknown directive",
-    "open()",
-    "dlopen()",
-    "getpwnam",
-    "getgrnam",
-    "mkdir()",
-    "no \"ssl_certificate\"",
-    "is not binary compatible",
-    "SSL_CTX",
-    "could not build",
-    "no resolver",
-    "PEM_read",
-    "unknown log format",
-    "zero size shared memory",
-    "bind()",
-    "conflicting",
-    "\"http2\" parameter",
-    "invalid parameter",
-    "invalid number of arguments",
-    "unknown \"",
-    "directive is not allowed here",
-    "ssl parameter requires",
-    "is duplicate",
-    "invalid value",
-    "invalid number of the geo parameters",
-    "no \"events\" section",
-    "lstat()",
-    "GeoIP",
-    "using regex",
-    "pcre",
-    "could not",
+    "open() \"",
+    "dlopen() \"",
+    "getpwnam(\"",
+    "getgrnam(\"",
+    "mkdir() \"",
+    "lstat() \"",
+    "host not found in upstream",
+    "host not found in resolver",
+    // Pieces of a configuration are read here as well.
+    "no \"events\" section in configuration",
 ];
+
+/// Words of other versions, and of modules that Debian's nginx does not have, which the corpus uses.
+const OTHER_VERSIONS: &[&str] = &[
+    "unknown directive \"",
+    "unknown \"http3\" variable",
+    "invalid value \"2\"",
+    "invalid parameter \"spdy\"",
+    "invalid number of the geo parameters",
+    "unknown \"is_request_port\" variable",
+    // Whether there is a variable of that name is not looked at here.
+    "unknown \"arg\" variable",
+];
+
+/// Why nginx refuses a file, if it does.
+pub(crate) fn refusal(program: &Path, file: &Path) -> Option<String> {
+    let said =
+        Command::new(program).args(["-t", "-q", "-c", &file.display().to_string()]).output().expect("nginx runs");
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    let reason = text.lines().rfind(|line| line.contains("[emerg]")).unwrap_or(text.trim()).to_owned();
+    (!said.status.success()).then_some(reason)
+}
+
+/// Whether the reason is one of the list.
+pub(crate) fn is_one_of(reason: &str, list: &[&str]) -> bool {
+    list.iter().any(|known| reason.contains(known))
+}
 
 #[test]
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "tables are read in the log")]
@@ -417,6 +428,7 @@ fn the_same_files_are_refused() {
     let mut files = Vec::new();
     collect(&root, &mut files);
     let (mut read_files, mut mains, mut both, mut neither, mut elsewhere) = (0, 0, 0, 0, 0);
+    let (mut unknown, mut versions) = (0, 0);
     let (mut gaps, mut listeners, mut routes) = (0, 0, 0);
     let mut disagree = Vec::new();
     for path in &files {
@@ -433,27 +445,29 @@ fn the_same_files_are_refused() {
         }
         mains += 1;
         let refused = snapshot.gaps().iter().find(|gap| gap.reason.starts_with("nginx refuses it"));
-        let said =
-            Command::new(&program).args(["-t", "-q", "-c", &path.display().to_string()]).output().expect("nginx runs");
-        let message = String::from_utf8_lossy(&said.stderr).into_owned();
-        match (refused, said.status.success()) {
-            (Some(gap), true) => {
+        match (refused, refusal(&program, path)) {
+            (Some(gap), None) => {
                 disagree.push(format!("{}: read by nginx, refused here: {}", path.display(), gap.reason))
             }
-            (Some(_), false) => both += 1,
-            (None, true) => neither += 1,
-            (None, false) if ELSEWHERE.iter().any(|why| message.contains(why)) => elsewhere += 1,
-            (None, false) => disagree.push(format!("{}: refused by nginx, read here: {message}", path.display())),
+            (Some(_), Some(_)) => both += 1,
+            (None, None) => neither += 1,
+            (None, Some(reason)) if is_one_of(&reason, ELSEWHERE) => elsewhere += 1,
+            // What is not known here is a gap, whatever nginx says of it.
+            (None, Some(_)) if !snapshot.gaps().is_empty() => unknown += 1,
+            (None, Some(reason)) if is_one_of(&reason, OTHER_VERSIONS) => versions += 1,
+            (None, Some(reason)) => {
+                disagree.push(format!("{}: refused by nginx, read here: {reason}", path.display()));
+            }
         }
     }
     println!("nginx corpus: {read_files} files, {listeners} listeners, {routes} routes, {gaps} gaps");
     println!(
-        "  {mains} whole configurations: {both} refused by both, {neither} read by both, {elsewhere} refused by nginx for what is not on this machine"
+        "  {mains} whole configurations: {both} refused by both, {neither} read by both, {elsewhere} refused by nginx for what is not on this machine, {unknown} with a gap here, {versions} for words of other versions"
     );
     assert!(disagree.is_empty(), "{} disagreements:\n{}", disagree.len(), disagree.join("\n"));
 }
 
-fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
+pub(crate) fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() { collect(&path, out) } else { out.push(path) }

@@ -210,7 +210,7 @@ impl Lowering<'_, '_> {
         match step {
             Step::Port => {
                 let port = text.parse().unwrap_or(0);
-                self.to_ports((port, port), place)
+                self.bound_for((port, port), place)
             }
             Step::Destination => match (range(&chain.wanted.destinations), place.own_address()) {
                 (Some(range), Some((family, address))) => {

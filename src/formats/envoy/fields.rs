@@ -79,11 +79,15 @@ impl<'v> Fields<'v> {
         self.text("name", account).unwrap_or_default()
     }
 
-    /// A list; nothing if it is not there.
+    /// A list; nothing if it is not there. A message alone is a list of one: Envoy's reader takes it for that.
     pub(super) fn list(&mut self, name: &'static str, account: &mut Account) -> &'v [Value] {
         let Some(value) = self.take(name) else { return &[] };
         match value.list() {
             Some(list) => &list.items,
+            None if value.object().is_some() => {
+                account.claim(value.at, Disposition::Inert("a list of one"));
+                std::slice::from_ref(value)
+            }
             None => {
                 account.gap(value.at, format!("Envoy refuses it: `{name}` is a list"));
                 &[]

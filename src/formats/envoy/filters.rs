@@ -140,6 +140,9 @@ impl<'v> Lowering<'v, '_> {
         let effect = effect(kind).filter(|effect| !matches!(effect, Effect::Inert(_)))?;
         let own = own.map(|entry| unwrapped(&entry.value));
         if own.map_or(*disabled, switched_off) {
+            if let Some(own) = own {
+                self.account.claim(own.at, Disposition::Inert("the filter is off here"));
+            }
             return None;
         }
         let at = own.map_or(*at, |value| value.at);

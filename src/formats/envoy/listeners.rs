@@ -239,11 +239,21 @@ impl<'v> Lowering<'v, '_> {
         fields.inert(HOW, "how datagrams are sent, not where", self.account);
         let found = fields.one_of(&["cluster", "matcher"], self.account);
         fields.close(self.account);
-        let route = |value| field(field(field(value, "on_no_match")?, "action")?, "typed_config");
+        let action = |value| field(field(value, "on_no_match")?, "action");
+        if let Some(name) = found.and_then(|(_, value)| field(action(value)?, "name")) {
+            self.account.claim(name.at, Disposition::Inert("name"));
+        }
+        let route = |value| field(action(value)?, "typed_config");
         let outcome = match found {
             Some(("cluster", value)) => self.cluster(&value.as_text().unwrap_or_default(), value.at, false),
             Some((_, value)) => {
-                let cluster = route(value).and_then(|config| field(config, "cluster"));
+                let cluster = route(value).and_then(|config| {
+                    let mut fields = Fields::of(config, self.account);
+                    fields.inert(&["@type"], "name", self.account);
+                    let cluster = fields.take("cluster");
+                    fields.close(self.account);
+                    cluster
+                });
                 let tree = field(value, "matcher_list").or_else(|| field(value, "matcher_tree"));
                 match (cluster, tree) {
                     (Some(name), None) => self.cluster(&name.as_text().unwrap_or_default(), name.at, false),

@@ -21,7 +21,7 @@ use super::data::value::Value;
 use super::data::yaml::{Document, Problem, documents, no_tags};
 use super::parallel::in_parallel;
 use super::{Disposition, Format, Include, Reading};
-use crate::model::Object;
+use crate::model::{Object, Reference};
 use crate::text::{SourceId, Span, escape};
 use fields::{Fields, brief, field, whole};
 use filters::type_of;
@@ -44,12 +44,16 @@ impl Format for Envoy {
         let top = |word: &str| {
             has(&format!("\n{word}:")) || text.starts_with(format!("{word}:").as_bytes()) || has(&format!("\"{word}\""))
         };
-        let typed = || has("type.googleapis.com/envoy.");
-        let parts = ["filter_chains", "filterChains", "load_assignment", "virtual_hosts", "virtualHosts", "edsClusterConfig"];
+        let any = |words: &[&str]| words.iter().any(|word| has(word));
+        // Lists of resources: listeners, clusters, routes, servers.
+        let begins = |sign: &[u8]| text.trim_ascii_start().starts_with(sign);
+        let listed = begins(b"- ") || begins(b"[") || top("resources");
+        let parts = ["filter_chain", "ilterChain", "load_assignment", "eds_cluster_config", "edsClusterConfig"];
         top("static_resources")
             || top("staticResources")
             || (top("dynamic_resources") || top("dynamicResources")) && (top("node") || top("admin"))
-            || typed() && (top("resources") || top("- address") || parts.iter().any(|part| has(part)))
+            || listed && (any(&["virtual_hosts", "virtualHosts"]) && has("domains") || any(&["lb_endpoints", "lbEndpoints"]))
+            || listed && (has("type.googleapis.com/envoy.") || has("connectTimeout")) && any(&parts)
     }
 
     fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
@@ -170,6 +174,7 @@ impl<'v> Lowering<'v, '_> {
         }
         if let Some(own) = own {
             let mut fields = Fields::of(own, self.account);
+            fields.inert(&["@type"], "name", self.account);
             all.listeners.extend(fields.list("listeners", self.account));
             all.clusters.extend(fields.list("clusters", self.account));
             for secret in fields.list("secrets", self.account) {
@@ -227,6 +232,15 @@ impl<'v> Lowering<'v, '_> {
         }
         let kind = if field(secret, "tls_certificate").is_some() { "certificate" } else { "secret" };
         self.declare(kind, &name, brief(secret), secret.at);
+    }
+
+    /// A name that nothing declares. What is read for each of several addresses is said once.
+    fn missing(&mut self, kind: &'static str, address: String, origin: Span) {
+        let reference = Reference { kind, address, origin };
+        let undefined = &mut self.reading.configuration.undefined;
+        if !undefined.contains(&reference) {
+            undefined.push(reference);
+        }
     }
 
     fn declare(&mut self, kind: &'static str, name: &str, content: String, origin: Span) {

@@ -9,10 +9,12 @@ use super::listeners::Place;
 use crate::formats::Disposition;
 use crate::formats::data::value::Value;
 use crate::model::{Condition, Subject};
-use crate::net::{Family, parse_address};
+use crate::net::Family;
 
 /// How deep rules may be in one another.
 const DEEPEST: usize = 60;
+
+const BY_ADDRESS: &str = "it holds or not by where the listener is";
 
 /// Where rules are asked.
 #[derive(Debug, Clone, Copy)]
@@ -137,15 +139,17 @@ impl Lowering<'_, '_> {
                 let forwarded = asked.forwarded.then_some("the address that is taken from headers");
                 self.from_range(value, forwarded.or(proxied))
             }
-            "destination_ip" => self.to_range(value, asked.place),
+            "destination_ip" => self.destined(value, asked.place),
             "destination_port" => {
                 let port = value.as_integer().and_then(|port| u16::try_from(port).ok());
                 if port.is_none() {
                     self.refused(value.at, "a port is a number from 0 to 65535");
                 }
-                port.map_or(Condition::Never, |port| self.to_ports((port, port), asked.place))
+                self.account.claim(value.at, Disposition::Inert(BY_ADDRESS));
+                port.map_or(Condition::Never, |port| self.bound_for((port, port), asked.place))
             }
             "destination_port_range" => {
+                self.account.claim(value.at, Disposition::Inert(BY_ADDRESS));
                 let mut fields = Fields::of(value, self.account);
                 let bound = |number: Option<u32>| number.map_or(0, |n| u16::try_from(n).unwrap_or(u16::MAX));
                 let first = bound(fields.number("start", 65536, self.account));
@@ -153,7 +157,7 @@ impl Lowering<'_, '_> {
                 let end = fields.number("end", 65536, self.account).unwrap_or(0);
                 fields.close(self.account);
                 match end.checked_sub(1).map(|last| bound(Some(last))).filter(|last| first <= *last) {
-                    Some(last) => self.to_ports((first, last), asked.place),
+                    Some(last) => self.bound_for((first, last), asked.place),
                     None => Condition::Never,
                 }
             }
@@ -177,9 +181,13 @@ impl Lowering<'_, '_> {
     }
 
     /// Whether the destination is in a range: known where the listener is bound to one address.
-    pub(super) fn to_range(&mut self, value: &Value, place: &Place) -> Condition {
+    pub(super) fn destined(&mut self, value: &Value, place: &Place) -> Condition {
         let Some((family, set, written)) = self.range(value) else { return Condition::Never };
-        match place.address.as_deref().and_then(parse_address).filter(|_| !place.redirected) {
+        let own = place.own_address();
+        if own.is_some() {
+            self.account.claim(value.at, Disposition::Inert(BY_ADDRESS));
+        }
+        match own {
             Some((own, address)) if own == family && set.contains(address) => Condition::Always,
             Some((Family::Ipv4 | Family::Ipv6, _)) => Condition::Never,
             None => self.opaque(&format!("the destination is in {written}")),
@@ -187,7 +195,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Whether the destination port is one of these: known where the listener has one.
-    pub(super) fn to_ports(&mut self, (first, last): (u16, u16), place: &Place) -> Condition {
+    pub(super) fn bound_for(&mut self, (first, last): (u16, u16), place: &Place) -> Condition {
         match place.port.filter(|_| !place.redirected) {
             Some(port) if (first..=last).contains(&port) => Condition::Always,
             Some(_) => Condition::Never,

@@ -8,7 +8,7 @@ use super::Lowering;
 use crate::formats::Disposition;
 use crate::formats::code::digest;
 use crate::formats::data::value::Value;
-use crate::model::{Condition, Outcome, Reference, Subject};
+use crate::model::{Condition, Outcome, Subject};
 use crate::net::Pattern;
 use crate::text::{Span, escape};
 
@@ -46,7 +46,7 @@ impl<'v> Lowering<'v, '_> {
         }
         match action {
             Some(("route", value)) => {
-                let (pieces, others) = self.to_clusters(value, manager);
+                let (pieces, others) = self.clusters_of(value, manager);
                 out.extend(pieces);
                 settings.extend(others.into_iter().map(|text| format!("host {host} {key}: {text}")));
             }
@@ -136,7 +136,7 @@ impl<'v> Lowering<'v, '_> {
     }
 
     /// Which cluster answers, and what else a route says of that.
-    fn to_clusters(&mut self, action: &'v Value, manager: &Manager<'v, '_>) -> (Vec<Piece>, Vec<String>) {
+    fn clusters_of(&mut self, action: &'v Value, manager: &Manager<'v, '_>) -> (Vec<Piece>, Vec<String>) {
         let mut fields = Fields::of(action, self.account);
         const CLUSTERS: &[&str] = &[
             "cluster", "cluster_header", "weighted_clusters", "cluster_specifier_plugin", "inline_cluster_specifier_plugin",
@@ -206,7 +206,8 @@ impl<'v> Lowering<'v, '_> {
         for (outcome, weight, at) in shares {
             below += weight;
             self.account.claim(at, Disposition::Opaque("which cluster is drawn"));
-            let condition = self.opaque(&format!("what is drawn is below {below} of {total} {}", drawn.join(" ")).trim_end());
+            let text = format!("what is drawn is below {below} of {total} {}", drawn.join(" "));
+            let condition = self.opaque(text.trim_end());
             out.push(Piece { condition, outcome, at });
         }
         out.push(Piece::last(last, last_at));
@@ -226,7 +227,7 @@ impl<'v> Lowering<'v, '_> {
         if validated {
             self.refused(at, &format!("there is no cluster `{address}`"));
         }
-        self.reading.configuration.undefined.push(Reference { kind: "cluster", address, origin: at });
+        self.missing("cluster", address, at);
         Outcome::Refused(format!("503: no cluster {name}"))
     }
 

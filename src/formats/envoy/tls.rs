@@ -6,7 +6,7 @@ use super::filters::extension;
 use crate::formats::Disposition;
 use crate::formats::code::digest;
 use crate::formats::data::value::Value;
-use crate::model::{Reference, Tls};
+use crate::model::Tls;
 use crate::text::{Span, escape};
 
 impl<'v> Lowering<'v, '_> {
@@ -103,7 +103,7 @@ impl<'v> Lowering<'v, '_> {
             None => {
                 let address = escape(name.as_bytes());
                 self.refused(secret.at, &format!("there is no secret `{address}`"));
-                self.reading.configuration.undefined.push(Reference { kind: "certificate", address, origin: secret.at });
+                self.missing("certificate", address, secret.at);
             }
         }
         (name.to_string(), secret.at)

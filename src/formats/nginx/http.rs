@@ -64,6 +64,18 @@ impl Lowering<'_, '_> {
                     place.insert(self.server(servers[*number], &scope, tls, &definitions));
                 }
             }
+            let bare = |server: &Directive| {
+                called(block(server), "ssl_certificate").next().is_none()
+                    && !called(block(server), "ssl_reject_handshake").any(|d| d.first() == b"on")
+            };
+            let default = socket.iter().find(|(_, listen)| listen.first).or_else(|| socket.first());
+            if let Some((number, listen)) = default.filter(|_| tls)
+                && !own.iter().any(|d| d.is("ssl_certificate") || d.is("ssl_reject_handshake"))
+                && servers.get(*number).is_some_and(|server| bare(server))
+            {
+                let reason = "nginx refuses it: no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+                self.account.gap(listen.span, reason);
+            }
             let listener = self.socket(address, ports, tls, &socket, (&servers, &names, &programs));
             self.reading.configuration.listeners.extend(listener);
         }

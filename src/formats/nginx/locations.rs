@@ -141,9 +141,9 @@ impl<'d> Lowering<'_, '_> {
                 let nested = self.places(inner, Some(place));
                 out.extend(under(&condition, self.early(&nested, &scope, cx)));
             }
+            // That it is final forbids the expressions of this level; those of the level above are looked at all the same.
             if final_ {
-                forbids.push(condition.clone().negated());
-                out.extend(under(&condition, self.whole(place, scope, cx)));
+                forbids.push(condition.negated());
             }
         }
         let guard = Condition::all(forbids);

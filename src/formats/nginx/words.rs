@@ -35,6 +35,7 @@ pub(super) fn is_nginx(name: &str, text: &[u8]) -> bool {
 /// How many words directives have that decide something: at least, at most.
 const WORDS: &[(&str, usize, usize)] = &[
     ("http", 0, 0),
+    ("user", 1, 2),
     ("stream", 0, 0),
     ("events", 0, 0),
     ("mail", 0, 0),
