@@ -264,11 +264,13 @@ struct Connection<'a> {
     source: u32,
 }
 
+/// How specifically a chain asks for what is there: 0 for nothing, `None` for something else.
+type Step<'a> = &'a dyn Fn(&Chain) -> Option<usize>;
+
 /// The chain that is left when, step by step, only those stay that ask most specifically for what is there.
 fn chosen(chains: &[Chain], connection: &Connection<'_>) -> Option<usize> {
     let mut left: Vec<usize> = (0..chains.len()).collect();
-    // How specifically a chain asks for what is there: 0 for nothing, `None` for something else.
-    let steps: [&dyn Fn(&Chain) -> Option<usize>; 4] = [
+    let steps: [Step<'_>; 4] = [
         &|chain| match chain.port {
             None => Some(0),
             Some(port) => (port == PORT).then_some(1),

@@ -33,6 +33,9 @@ fn visit(node: &YamlNode<'_>, main: &str, out: &mut Vec<Include>) {
         YamlKind::Map(entries) => {
             for (key, value) in entries {
                 let YamlKind::Scalar { text, plain: _ } = &key.kind else { continue };
+                if OTHERS.iter().any(|other| is(text, other)) {
+                    continue;
+                }
                 match &value.kind {
                     YamlKind::Scalar { text: name, plain: _ } if text == "filename" => {
                         let include = code::named(main, name.as_bytes(), FOLDERS);
@@ -40,8 +43,9 @@ fn visit(node: &YamlNode<'_>, main: &str, out: &mut Vec<Include>) {
                             out.push(include);
                         }
                     }
-                    _ if OTHERS.iter().any(|other| is(text, other)) => {}
-                    _ => visit(value, main, out),
+                    YamlKind::Scalar { .. } | YamlKind::List(_) | YamlKind::Map(_) | YamlKind::Alias(_) => {
+                        visit(value, main, out);
+                    }
                 }
             }
         }

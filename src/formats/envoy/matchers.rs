@@ -143,7 +143,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Whether the source is in a range; `None` for the source: it is not the one that the connection comes from.
-    pub(super) fn from_range(&mut self, value: &Value, unlike: Option<&str>) -> Condition {
+    pub(super) fn sourced(&mut self, value: &Value, unlike: Option<&str>) -> Condition {
         let Some((family, set, written)) = self.range(value) else { return Condition::Never };
         match unlike {
             Some(which) => self.opaque(&format!("{which} is in {written}")),

@@ -133,11 +133,11 @@ impl Lowering<'_, '_> {
             }
             // Connections have neither.
             "header" | "url_path" => Condition::Never,
-            "direct_remote_ip" => self.from_range(value, None),
-            "source_ip" => self.from_range(value, proxied),
+            "direct_remote_ip" => self.sourced(value, None),
+            "source_ip" => self.sourced(value, proxied),
             "remote_ip" => {
                 let forwarded = asked.forwarded.then_some("the address that is taken from headers");
-                self.from_range(value, forwarded.or(proxied))
+                self.sourced(value, forwarded.or(proxied))
             }
             "destination_ip" => self.destined(value, asked.place),
             "destination_port" => {
