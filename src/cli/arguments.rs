@@ -144,7 +144,7 @@ pub(super) struct Judging {
 pub(super) struct ForgeArguments {
     /// The repository at GitHub [default: GITHUB_REPOSITORY]
     #[arg(long, value_name = "OWNER/NAME")]
-    pub(super) repository: Option<String>,
+    pub(super) github: Option<String>,
     /// Where GitHub's interface is, such as https://HOST/api/v3 [default: GITHUB_API_URL, else https://api.github.com]
     #[arg(long, value_name = "URL")]
     pub(super) api_url: Option<String>,
@@ -158,8 +158,8 @@ see is unknown, never taken to hold; most of it needs a token that may administe
 Exits 0 when all holds, 1 when something does not, 3 when something is unknown.
 
 Examples:
-  GITHUB_TOKEN=… portcullis doctor --repository acme/firewalls
-  portcullis doctor --repository acme/firewalls --branch main --check-name portcullis --output json")]
+  GITHUB_TOKEN=… portcullis doctor --github acme/firewalls
+  portcullis doctor --github acme/firewalls --branch main --check-name portcullis --output json")]
 pub(super) struct Doctor {
     /// The branch [default: the default branch]
     #[arg(long, value_name = "BRANCH")]

@@ -93,10 +93,10 @@ pub(super) fn forge(arguments: &ForgeArguments, surroundings: &Surroundings) -> 
         what: "who made and who approved the change".to_owned(),
         help: format!("{why} (PORTCULLIS_TOKEN, GITHUB_TOKEN)"),
     });
-    let repository = arguments.repository.clone().or_else(|| surroundings.get("GITHUB_REPOSITORY"));
+    let repository = arguments.github.clone().or_else(|| surroundings.get("GITHUB_REPOSITORY"));
     let repository = repository.filter(|name| is_repository(name)).ok_or_else(|| MissingFact {
         what: "which repository it is".to_owned(),
-        help: "name it: `--repository OWNER/NAME`".to_owned(),
+        help: "name it: `--github OWNER/NAME`".to_owned(),
     });
     Forge { api, token, repository }
 }

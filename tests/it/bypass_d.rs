@@ -342,6 +342,19 @@ fn c15_only_active_members_are_members() {
 }
 
 #[test]
+fn c15_members_are_those_of_now() {
+    let (world, line) = team(|world| assert!(world.review(7, BOB, "APPROVED") > 0));
+    let server = Server::start(world, "");
+    let now =
+        || asked(&question(&server, &sha('1'), SHORT), &line).expect("the rest is known").teams["acme/sec"].clone();
+    assert_eq!(now(), Ok(BTreeSet::from([BOB])));
+    server.change(|world| drop(world.teams.insert("acme/sec".to_owned(), BTreeMap::new())));
+    assert_eq!(now(), Ok(BTreeSet::new()));
+    server.change(|world| world.teams.clear());
+    assert!(now().is_err());
+}
+
+#[test]
 fn c14_roles_of_the_organisation_are_what_they_include() {
     let of = |permission, role| {
         let role = known(|world| {
@@ -387,7 +400,9 @@ fn c20_a_review_before_the_branch_was_changed_is_of_no_branch() {
     });
     let branches: Vec<Option<&str>> = pull.reviews.iter().map(|review| review.base_ref.as_deref()).collect();
     assert_eq!(branches, [None, None, Some("main")]);
-    // What is new may have been a change of the branch.
+    // A history without the review tells nothing, and what is new may have been a change of the branch.
+    let (found, _) = failing("/repos/acme/net/issues/7/timeline", Fault::Body("[]".to_owned()), usize::MAX);
+    assert_eq!(found.expect("known").reviews[0].base_ref, None);
     let (found, _) = failing("/repos/acme/net/issues/7/timeline", Fault::Word("/1/event".to_owned()), usize::MAX);
     assert_eq!(found.expect("known").reviews[0].base_ref, None);
 }

@@ -209,7 +209,7 @@ impl Gathering<'_> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let moves = self.moves(number).await?;
+        let history = self.history(number).await?;
         let review = |item: ReviewItem| {
             let ReviewItem { id, user, state, commit_id, submitted_at, pull_request_url } = item;
             if !pull_request_url.ends_with(&format!("/pulls/{number}")) {
@@ -220,7 +220,9 @@ impl Gathering<'_> {
                 (ReviewState::Pending, None) => String::new(),
                 _ => return Err(Fault::Form("a review does not say when it was given".to_owned())),
             };
-            let moved = moves.iter().any(|at| at.as_ref().is_none_or(|Instant(at)| *at >= submitted));
+            // A history that does not even have the review tells nothing of what came after it.
+            let told = state == ReviewState::Pending || history.reviews.contains(&id);
+            let moved = !told || history.moves.iter().any(|at| at.as_ref().is_none_or(|Instant(at)| *at >= submitted));
             let base_ref = (!moved).then(|| branch.to_owned());
             Ok(Review {
                 id,
@@ -234,14 +236,29 @@ impl Gathering<'_> {
         items.into_iter().map(review).collect()
     }
 
-    /// When the pull request may have got another branch to be merged into; `None`: nobody knows when.
-    async fn moves(&self, number: u64) -> Result<Vec<Option<Instant>>, Fault> {
+    /// What has happened to a pull request, as far as it is about reviews and branches.
+    async fn history(&self, number: u64) -> Result<History, Fault> {
         let path = format!("/repos/{}/issues/{number}/timeline", parts(&self.question.repository));
         let key = |event: &Event| Some(format!("{} {}", event.event.as_deref()?, event.id?));
         let events: Vec<Event> = self.client.list(&path, key).await?;
-        let moves = |event: &Event| event.event.as_ref().is_none_or(|name| !HARMLESS.contains(&name.as_str()));
-        Ok(events.into_iter().filter(moves).map(|event| event.created_at).collect())
+        let mut history = History { reviews: BTreeSet::new(), moves: Vec::new() };
+        for Event { event, id, created_at } in events {
+            match event.as_deref() {
+                Some("reviewed") => history.reviews.extend(id),
+                Some(name) if HARMLESS.contains(&name) => {}
+                Some(_) | None => history.moves.push(created_at),
+            }
+        }
+        Ok(history)
     }
+}
+
+/// What has happened to a pull request.
+struct History {
+    /// The numbers of its reviews.
+    reviews: BTreeSet<u64>,
+    /// When it may have got another branch to be merged into; `None`: nobody knows when.
+    moves: Vec<Option<Instant>>,
 }
 
 /// A pull request as it is now.
@@ -300,7 +317,6 @@ const HARMLESS: &[&str] = &[
     "review_dismissed",
     "review_request_removed",
     "review_requested",
-    "reviewed",
     "subscribed",
     "unassigned",
     "unlabeled",

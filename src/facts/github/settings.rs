@@ -274,7 +274,9 @@ impl Seen {
             }
         }
         match &self.classic {
-            Ok(None) if self.rulesets.is_empty() => note(Holds::No, "nothing is protected".to_owned()),
+            Ok(None) if self.rules.is_ok() && self.rulesets.is_empty() => {
+                note(Holds::No, "nothing is protected".to_owned())
+            }
             Ok(None) => {}
             Ok(Some(classic)) => {
                 match enabled(classic.enforce_admins) {

@@ -51,7 +51,7 @@ fn sound() -> World {
 
 fn run(server: &Server, arguments: &[&str]) -> Ran {
     let url = server.url();
-    let usual = ["doctor", "--repository", REPOSITORY, "--api-url", &url, "--check-name", "portcullis"];
+    let usual = ["doctor", "--github", REPOSITORY, "--api-url", &url, "--check-name", "portcullis"];
     let ran = portcullis(Path::new("."), &[("GITHUB_TOKEN", TOKEN)], &[&usual, arguments].concat());
     assert!(!format!("{ran:?}").contains(TOKEN), "the token is shown");
     ran

@@ -191,8 +191,11 @@ fn nobody() -> std::net::TcpListener {
 #[test]
 fn no_fault_turns_a_block_into_a_pass() {
     let scenarios = scenarios();
+    // One in four of what is wrong with fields, unless all is asked for.
+    let every = if std::env::var_os("PORTCULLIS_MATRIX").is_some_and(|value| value == "all") { 1 } else { 4 };
     let totals: Vec<(usize, usize, Vec<String>)> = std::thread::scope(|scope| {
-        let tasks: Vec<_> = scenarios.iter().map(|scenario| scope.spawn(|| run(scenario))).collect();
+        let tasks: Vec<_> =
+            scenarios.iter().enumerate().map(|(n, scenario)| scope.spawn(move || run(scenario, n, every))).collect();
         tasks.into_iter().map(|task| task.join().expect("no panic")).collect()
     });
     let (calls, faults) = totals.iter().fold((0, 0), |(calls, faults), total| (calls + total.0, faults + total.1));
@@ -205,7 +208,8 @@ fn no_fault_turns_a_block_into_a_pass() {
 }
 
 /// How many calls a scenario makes, how many faults were tried, and which of them opened the gate or gave the token away.
-fn run(Scenario { name, passes: clean, world, line }: &Scenario) -> (usize, usize, Vec<String>) {
+fn run(scenario: &Scenario, offset: usize, every: usize) -> (usize, usize, Vec<String>) {
+    let Scenario { name, passes: clean, world, line } = scenario;
     let elsewhere = nobody();
     let head = world.pulls[&7].head.clone();
     let server = Server::start(world.clone(), "/api/v3");
@@ -218,9 +222,12 @@ fn run(Scenario { name, passes: clean, world, line }: &Scenario) -> (usize, usiz
     let (mut tried, mut open) = (0, Vec::new());
     for path in &paths {
         let answer = world.answer(path, 1);
-        for fault in faults(&answer) {
+        for (n, fault) in faults(&answer).into_iter().enumerate() {
             // What is wrong with a field is no less wrong the second time.
             let of_field = matches!(fault, Fault::Null(_) | Fault::Removed(_) | Fault::Word(_));
+            if of_field && (n + offset) % every != 0 {
+                continue;
+            }
             for times in [1, usize::MAX].into_iter().skip(usize::from(of_field)) {
                 server.fail(path, fault.clone(), times);
                 let reviewed = review(&question(&server, &head, SHORT), line);

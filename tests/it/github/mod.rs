@@ -1,10 +1,10 @@
 //! GitHub as it answers, as it should not answer, and what is made of it.
 
+mod commits;
 mod doctor;
 mod matrix;
 mod schemas;
 mod server;
-mod whole;
 mod world;
 
 pub(crate) use server::{Fault, Server};

@@ -152,9 +152,9 @@ impl World {
         let at = self.tick();
         let pull = self.pulls.get_mut(&number).expect("a pull request");
         let commit = Some(pull.head.clone());
-        pull.reviews.push(Review { id: 9000 + at, by: Some(by), state, commit, at });
+        pull.reviews.push(Review { id: review_id(at), by: Some(by), state, commit, at });
         pull.events.push(("reviewed", at));
-        9000 + at
+        review_id(at)
     }
 
     /// Somebody takes back what somebody said.
@@ -336,7 +336,10 @@ impl World {
     }
 
     fn timeline(&self, number: u64, page: usize) -> Option<Answer> {
-        let event = |(name, at): &(&str, u64)| json!({"event": name, "id": at, "created_at": instant(*at)});
+        let event = |(name, at): &(&str, u64)| {
+            let id = if *name == "reviewed" { review_id(*at) } else { *at };
+            json!({"event": name, "id": id, "created_at": instant(*at)})
+        };
         let said = self.pulls.get(&number)?.events.iter().map(event).collect();
         Some(list("/repos/{owner}/{repo}/issues/{issue_number}/timeline", "state-change-issue-event", said, page))
     }
@@ -367,6 +370,11 @@ fn list(call: &'static str, name: &str, said: Vec<Value>, page: usize) -> Answer
     let said: Vec<Value> = said.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
     let body = said.iter().map(|said| object(name, said)).collect();
     Answer { call, status: 200, next, body, said: Value::Array(said) }
+}
+
+/// The number of the review that is given then.
+const fn review_id(at: u64) -> u64 {
+    9000 + at
 }
 
 /// The instant of that number of events.
