@@ -5,12 +5,13 @@
 use portcullis::checks::{self, CHECKS, Context, Declaration};
 use portcullis::decision::{self, Case, Origin, PolicyOrigin};
 use portcullis::diff::{self, Change};
-use portcullis::facts::Facts;
+use portcullis::facts::{Account, AccountKind, Commit, Facts, PullRequest, Review, ReviewState, Reviewed, Role};
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
 use portcullis::policy::{self, Feeds, Plan, Proposal};
 use portcullis::report::{Style, text};
 use portcullis::text::{SourceId, SourceMap};
+use serde::Deserialize;
 use std::ops::Range;
 use std::path::Path;
 
@@ -145,6 +146,14 @@ impl Example<'_> {
             .collect()
     }
 
+    fn facts(&self, policy: &policy::Policy) -> Result<Facts> {
+        let Some(block) = self.of("facts").first().copied() else { return Ok(Facts::default()) };
+        let Told { now, pull } = serde_yaml::from_str(self.text(block)).map_err(|e| e.to_string())?;
+        let now = now.map(|now| portcullis::facts::seconds(&now).ok_or("`now` is no instant")).transpose()?;
+        let reviewed = pull.map_or(Reviewed::Unasked, |pull| Reviewed::Known(vec![pull.told(policy)]));
+        Ok(Facts { authors: None, reviewed, now })
+    }
+
     /// Judges the example: the exit code, and the report as text.
     fn run(&self) -> Result<(u8, String)> {
         let formats: Vec<&str> = formats::FORMATS.iter().map(|format| format.id()).collect();
@@ -164,6 +173,7 @@ impl Example<'_> {
             }
         };
         let authors = self.of("authors").first().map(|block| self.text(block).lines().map(str::to_owned).collect());
+        let facts = Facts { authors, ..self.facts(&policy)? };
         let plan = policy.plan(&by_name(&base), &by_name(&head));
         let change = change(&plan, &sources);
         let difference = diff::compare(&change);
@@ -174,7 +184,7 @@ impl Example<'_> {
             policy: &policy,
             proposal: &proposal,
             plan: &plan,
-            facts: &Facts { authors, ..Facts::default() },
+            facts: &facts,
             sources: &sources,
         };
         let findings = checks::run(&checks, &cx);
@@ -192,9 +202,86 @@ impl Example<'_> {
                 feeds: Vec::new(),
             }),
             names: &policy,
+            judging: Some((&policy, &facts)),
         };
         let decision = decision::decide(case, &sources);
         Ok((decision.exit_code(), text::render(decision.report(), &sources, Style::PLAIN)))
+    }
+}
+
+/// A block `facts`: what is true outside the configuration.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    /// The present instant.
+    now: Option<String>,
+    pull: Option<Pull>,
+}
+
+/// A pull request. Whoever is not named as a reader may write.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pull {
+    author: String,
+    /// Who made its commits, one each. Default: its author made the only one.
+    #[serde(default)]
+    commits: Vec<String>,
+    #[serde(default)]
+    approved: Vec<String>,
+    /// Who asks for changes.
+    #[serde(default)]
+    asked: Vec<String>,
+    /// Who may only read.
+    #[serde(default)]
+    readers: Vec<String>,
+}
+
+impl Pull {
+    fn told(self, policy: &policy::Policy) -> PullRequest {
+        let Self { author, mut commits, approved, asked, readers } = self;
+        let account = |login: &str| {
+            let id =
+                policy.roster().person(login).and_then(|person| person.github.as_ref()).map(|github| github.id.value);
+            let number = || login.bytes().fold(1000, |number, byte| number * 31 + u64::from(byte));
+            Account { id: id.unwrap_or_else(number), login: login.to_owned(), kind: AccountKind::User }
+        };
+        if commits.is_empty() {
+            commits.push(author.clone());
+        }
+        let ids: Vec<String> = (0..commits.len()).map(|n| format!("{n}").repeat(40)).collect();
+        let made = |(id, by): (&String, &String)| Commit {
+            id: id.clone(),
+            author: Some(account(by)),
+            committer: Some(account(by)),
+            co_authors: Vec::new(),
+        };
+        let head = ids.last().cloned().unwrap_or_default();
+        let said = approved.iter().map(|who| (who, ReviewState::Approved));
+        let said = said.chain(asked.iter().map(|who| (who, ReviewState::ChangesRequested)));
+        let review = |(n, (who, state)): (usize, (&String, ReviewState))| Review {
+            id: n as u64,
+            by: Some(account(who)),
+            state,
+            commit: Some(head.clone()),
+            base_ref: Some("main".to_owned()),
+            submitted: "2026-11-20T08:00:00Z".to_owned(),
+        };
+        let may = |who: &String| (account(who).id, Ok(if readers.contains(who) { Role::Read } else { Role::Write }));
+        PullRequest {
+            repository: 1,
+            number: 7,
+            base_ref: "main".to_owned(),
+            base: "f".repeat(40),
+            head: head.clone(),
+            draft: false,
+            author: account(&author),
+            last_pusher: Ok(account(&author)),
+            commits: ids.iter().zip(&commits).map(made).collect(),
+            reviews: said.enumerate().map(review).collect(),
+            same_result: [].into(),
+            roles: approved.iter().chain(&asked).map(may).collect(),
+            teams: [].into(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::policy::{Pattern, Planned, Spanned, keys};
 use crate::text::{SourceId, Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
 
-declare_check! { id: "empty-input", since: "0.1.0", level: Block, settings: EmptyInput }
+declare_check! { id: "empty-input", since: "0.1.0", level: Block, settings: EmptyInput, waivable: false }
 
 keys! {
     struct EmptyInput {

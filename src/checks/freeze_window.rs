@@ -1,9 +1,9 @@
 use super::{Check, Context, Report, declare_check};
 use crate::facts::MissingFact;
-use crate::policy::{Freeze, FreezeWindow as Window, Planned, keys};
-use crate::text::{SourceId, SourceMap, Span};
+use crate::policy::{Freeze, FreezeWindow as Window, keys};
+use crate::text::Span;
 
-declare_check! { id: "freeze-window", since: "0.1.0", level: Block, settings: FreezeWindow, always: true }
+declare_check! { id: "freeze-window", since: "0.1.0", level: Block, settings: FreezeWindow, always: true, waivable: false }
 
 keys! {
     struct FreezeWindow {}
@@ -16,7 +16,7 @@ impl Check for FreezeWindow {
             .plan
             .configurations
             .iter()
-            .filter(|planned| differs(planned, cx.sources))
+            .filter(|planned| planned.differs(cx.sources))
             .map(|planned| planned.name.as_str())
             .collect();
         match &cx.policy.freeze {
@@ -66,12 +66,4 @@ fn frozen(changed: &[&str], at: Span, say: impl Fn(&str) -> String, report: &mut
     };
     let help = "wait, or have the freeze lifted by a change of the policy, which is approved by itself";
     report.finding(say(&who), help).policy = Some(at);
-}
-
-/// Whether a byte of a configuration differs, or a file came or went.
-fn differs(planned: &Planned, sources: &SourceMap) -> bool {
-    let texts = |files: &'_ Option<Vec<SourceId>>| -> Option<Vec<Vec<u8>>> {
-        files.as_ref().map(|files| files.iter().map(|file| sources.bytes(*file).to_vec()).collect())
-    };
-    texts(&planned.base) != texts(&planned.head)
 }

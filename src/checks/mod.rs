@@ -4,6 +4,8 @@
 //! Knows nothing of formats, reports, files or networks.
 
 mod balancers;
+mod deletions;
+mod effects;
 mod looked_up;
 mod news;
 mod questions;
@@ -22,7 +24,7 @@ use crate::model::Literal;
 use crate::net::Region;
 use crate::policy::{
     ApprovalKeys, COMMON_KEYS, Entry, FeedDoubt, Feeds, Node, Parsed, Plan, Policy, PolicyError, Proposal, Reader,
-    sorted,
+    Waiver, sorted,
 };
 use crate::text::{SourceMap, Span};
 
@@ -56,6 +58,7 @@ checks! {
     protected_ranges,
     protected_rules,
     redundant_rules,
+    required_approvals,
     required_coverage,
     route_changes,
     rule_reason,
@@ -67,12 +70,13 @@ checks! {
 
 /// Declares one check: its id is the file's name, its page is `policies/<id>.md`.
 macro_rules! declare_check {
-    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(, alone: $alone:ident)? $(,)?) => {
+    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(, alone: $alone:ident)? $(, waivable: $waivable:literal)? $(,)?) => {
         pub(super) static DECLARATION: $crate::checks::Declaration = $crate::checks::Declaration {
             id: $id,
             since: $since,
             level: $crate::checks::Level::$level,
             always: false $(|| $always)?,
+            waivable: true $(&& $waivable)?,
             alone: [$($crate::checks::Alone::$alone,)? $crate::checks::Alone::Never][0],
             page: include_str!(concat!("../../policies/", $id, ".md")),
             configure: |node, reader| {
@@ -97,6 +101,8 @@ pub struct Declaration {
     pub level: Level,
     /// Whether it runs even where no policy names it; then its level can only be raised.
     pub always: bool,
+    /// Whether a waiver can accept its findings.
+    pub waivable: bool,
     /// Whether it can be asked about one side.
     pub alone: Alone,
     /// Its page.
@@ -178,6 +184,8 @@ pub struct Finding {
     pub flow: Option<(Region, Vec<Literal>)>,
     /// One of them on both sides.
     pub witness: Option<Witness>,
+    /// How many more flows it is about that are not shown.
+    pub unlisted: usize,
     /// The requests.
     pub request: Option<RequestDelta>,
     /// Where it is to be seen.
@@ -260,11 +268,14 @@ pub fn configure(policy: &Policy) -> Result<Vec<Configured>, Vec<PolicyError>> {
     let mut reader = Reader::new(&policy.names);
     let mut configured: Vec<_> = policy.entries.iter().filter_map(|entry| one(entry, &mut reader)).collect();
     for declaration in CHECKS.iter().filter(|declaration| declaration.always) {
-        if configured.iter().all(|check| check.declaration.id != declaration.id) {
+        // An entry for some configurations leaves the others.
+        let everywhere = |check: &Configured| check.declaration.id == declaration.id && check.within.is_everything();
+        if !configured.iter().any(everywhere) {
             let empty = Node { span: policy.root.span, kind: crate::policy::Kind::Map(Vec::new()) };
             configured.extend(unnamed(declaration, &empty, &mut reader));
         }
     }
+    waivers(policy, &mut reader);
     if reader.problems.is_empty() { Ok(configured) } else { Err(sorted(reader.problems)) }
 }
 
@@ -306,6 +317,34 @@ pub fn only(mut configured: Vec<Configured>, id: &str) -> Vec<Configured> {
 pub fn deny_warnings(configured: &mut [Configured]) {
     for check in configured.iter_mut().filter(|check| check.level == Level::Warn) {
         check.level = Level::Block;
+    }
+}
+
+/// Waivers are of checks that exist and whose findings somebody can answer for.
+fn waivers(policy: &Policy, reader: &mut Reader<'_>) {
+    for Waiver { id, check, name, .. } in &policy.waivers.list {
+        match find(&check.value) {
+            None => {
+                let known: Vec<&str> = CHECKS.iter().map(|declaration| declaration.id).collect();
+                reader.unknown("check", &check.value, &known, check.span);
+            }
+            Some(declaration) if !declaration.waivable => {
+                let message = format!("`{}` cannot be waived (`{}`)", check.value, id.value);
+                reader.refuse(
+                    check.span,
+                    message,
+                    "what it stands for is not a matter of one finding: correct the change",
+                );
+            }
+            Some(_) => {}
+        }
+        if let Some(name) = name {
+            let mine = policy.entries.iter().filter(|entry| entry.check.value == check.value);
+            let names: Vec<&str> = mine.filter_map(|entry| Some(entry.name.as_ref()?.value.as_str())).collect();
+            if !names.contains(&name.value.as_str()) {
+                reader.unknown("entry called", &name.value, &names, name.span);
+            }
+        }
     }
 }
 
@@ -408,6 +447,7 @@ impl Report<'_> {
             filter: None,
             flow: None,
             witness: None,
+            unlisted: 0,
             request: None,
             location: None,
             related: Vec::new(),

@@ -73,6 +73,7 @@ pub(super) fn tell(
         let finding = report.finding(message, help);
         about(finding);
         finding.flow = Some((plain, conditions.clone()));
+        finding.unlisted = if n + 1 == shown { flows.len() - shown } else { 0 };
         finding.location = witness.as_ref().and_then(place);
         let walked = witness.is_some();
         finding.witness = witness;

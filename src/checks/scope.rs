@@ -17,6 +17,11 @@ impl Scope {
         Self(patterns.map(<[Pattern]>::to_vec))
     }
 
+    /// Whether it is all of them.
+    pub(crate) const fn is_everything(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether a configuration, filter or object of that address is one of them.
     pub(crate) fn covers(&self, address: &str) -> bool {
         self.0.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.covers(address)))

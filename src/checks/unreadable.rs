@@ -5,7 +5,7 @@ use crate::model::{Configuration, Gap};
 use crate::policy::{Unmatched, keys};
 use std::collections::BTreeSet;
 
-declare_check! { id: "unreadable", since: "0.1.0", level: Block, settings: Unreadable, always: true, alone: Always }
+declare_check! { id: "unreadable", since: "0.1.0", level: Block, settings: Unreadable, always: true, alone: Always, waivable: false }
 
 keys! {
     struct Unreadable {}

@@ -226,6 +226,7 @@ fn coverage(
         head: judge::origin(side),
         policy: None,
         names: &read.policy,
+        judging: None,
     };
     let decision = decide(case, sources);
     let report = decision.report();

@@ -113,7 +113,17 @@ pub(super) fn judge(
             }
             let (change, difference) = (&change, &difference);
             decide(
-                Case { change, difference, findings, doubts: Vec::new(), base, head, policy: used, names: &policy },
+                Case {
+                    change,
+                    difference,
+                    findings,
+                    doubts: Vec::new(),
+                    base,
+                    head,
+                    policy: used,
+                    names: &policy,
+                    judging: Some((&policy, &facts)),
+                },
                 &sources,
             )
         }
@@ -138,7 +148,10 @@ fn undecided(
     sources: &SourceMap,
 ) -> Decision {
     let (change, difference) = (&Change::default(), &Difference::default());
-    decide(Case { change, difference, findings: Vec::new(), doubts, base, head, policy, names: &NoNames }, sources)
+    decide(
+        Case { change, difference, findings: Vec::new(), doubts, base, head, policy, names: &NoNames, judging: None },
+        sources,
+    )
 }
 
 fn read(

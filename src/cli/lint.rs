@@ -9,7 +9,7 @@ use super::wanted::{Everything, Policed};
 use crate::checks::{self, Configured, Context};
 use crate::decision::{Case, Cause, Decision, Doubt, FeedOrigin, Origin, PolicyOrigin, decide};
 use crate::diff::{Change, Difference};
-use crate::facts::Facts;
+use crate::facts::{self, Facts};
 use crate::formats;
 use crate::model::{Snapshot, Store};
 use crate::policy::{self, Plan, Policy, Proposal};
@@ -67,6 +67,7 @@ pub(super) fn alone(
                 head,
                 policy: used,
                 names: &policy,
+                judging: None,
             };
             decide(case, &sources)
         }
@@ -175,11 +176,13 @@ fn judged(
     sources: &SourceMap,
 ) -> Decision {
     let difference = Difference::default();
-    let facts = Facts::default();
+    let facts = Facts { now: Some(facts::now()), ..Facts::default() };
     let context =
         Context { change, difference: &difference, policy, proposal: &Proposal::Outside, plan, facts: &facts, sources };
     let findings = checks::run(checks, &context);
     let (base, doubts) = (Origin::none(), Vec::new());
-    let case = Case { change, difference: &difference, findings, doubts, base, head, policy: used, names: policy };
+    let judging = Some((policy, &facts));
+    let case =
+        Case { change, difference: &difference, findings, doubts, base, head, policy: used, names: policy, judging };
     decide(case, sources)
 }

@@ -3,12 +3,14 @@ use super::report::{
     DoubtReport, ElementsReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, ObjectReport,
     ObjectsReport, Origin, Outcome, RelatedReport, Report, Stats, VERSION, WitnessReport,
 };
+use super::waived::Waived;
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
 use crate::diff::{self, Change, Delta, Difference, FilterPair, Found, Question, Side, Witness};
+use crate::facts::Facts;
 use crate::model::{Literal, Snapshot, Store};
 use crate::net::{Naming, NoNames, show_packet};
-use crate::policy::ApprovalKeys;
+use crate::policy::Policy;
 use crate::text::{SourceMap, Span, escape, hex};
 use sha2::{Digest, Sha256};
 
@@ -21,8 +23,9 @@ const QUOTED: usize = 200;
 
 /// The report of a case; its decision is still to be set.
 pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
-    let Case { change, difference, findings, doubts, base, head, policy, names } = case;
-    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new() };
+    let Case { change, difference, findings, doubts, base, head, policy, names, judging } = case;
+    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new(), judging };
+    let mut waived = Waived::of(judging);
     if policy.is_none() && doubts.is_empty() && !change.is_alone() {
         builder.doubt(Doubt {
             cause: Cause::Policy,
@@ -39,16 +42,16 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     for finding in findings {
         match finding.undecided {
             Some(why) => builder.unanswered(why, finding),
-            None => reports.push(builder.finding(finding)),
+            None => reports.push(builder.finding(finding, &mut waived)),
         }
     }
     reports.sort_by_key(|finding| std::cmp::Reverse(finding.outcome));
     builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let Builder { change: _, names: _, sources: _, pairs: _, doubts } = builder;
-    let (decision, findings) = (Outcome::Undecided, reports);
-    Report { version: VERSION, decision, base, head, policy, configurations, findings, gaps, doubts, stats }
+    let Builder { change: _, names: _, sources: _, pairs: _, doubts, judging: _ } = builder;
+    let (decision, findings, waivers) = (Outcome::Undecided, reports, waived.report());
+    Report { version: VERSION, decision, base, head, policy, configurations, findings, waivers, gaps, doubts, stats }
 }
 
 pub(super) fn comparison(
@@ -60,7 +63,7 @@ pub(super) fn comparison(
     doubts: Vec<Doubt>,
     sources: &SourceMap,
 ) -> Comparison {
-    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new() };
+    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new(), judging: None };
     for doubt in doubts {
         builder.doubt(doubt);
     }
@@ -68,7 +71,7 @@ pub(super) fn comparison(
     builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let Builder { change: _, names: _, sources: _, pairs: _, doubts } = builder;
+    let Builder { change: _, names: _, sources: _, pairs: _, doubts, judging: _ } = builder;
     Comparison { version: VERSION, base, head, configurations, gaps, doubts, stats }
 }
 
@@ -78,7 +81,8 @@ pub(super) struct Builder<'c> {
     sources: &'c SourceMap,
     /// Sorted by configuration and id.
     pairs: Vec<FilterPair<'c>>,
-    doubts: Vec<DoubtReport>,
+    pub(super) doubts: Vec<DoubtReport>,
+    pub(super) judging: Option<(&'c Policy, &'c Facts)>,
 }
 
 impl<'c> Builder<'c> {
@@ -202,8 +206,15 @@ impl<'c> Builder<'c> {
         }
     }
 
-    fn finding(&self, finding: Finding) -> FindingReport {
+    fn finding(&mut self, finding: Finding, waived: &mut Waived<'_>) -> FindingReport {
         let fingerprint = fingerprint(&finding, &self.change.store);
+        let waiver = waived.accept(&finding, &fingerprint);
+        let (asked, approvals) = match (finding.level, &waiver) {
+            (checks::Level::Approve, None) => self.approvals(&finding),
+            (checks::Level::Block | checks::Level::Approve | checks::Level::Warn | checks::Level::Off, _) => {
+                (Consequence::NeedsApproval, Approvals::default())
+            }
+        };
         let Finding {
             check,
             name,
@@ -215,18 +226,20 @@ impl<'c> Builder<'c> {
             filter,
             flow,
             witness,
+            unlisted: _,
             request,
             location,
             related,
             policy,
-            approvals,
+            approvals: _,
         } = finding;
         let (level, outcome) = match level {
             checks::Level::Block => (Level::Block, Consequence::Blocked),
-            checks::Level::Approve => (Level::Approve, Consequence::NeedsApproval),
+            checks::Level::Approve => (Level::Approve, asked),
             checks::Level::Warn => (Level::Warn, Consequence::Warned),
             checks::Level::Off => (Level::Off, Consequence::Warned),
         };
+        let outcome = if waiver.is_some() { Consequence::Waived } else { outcome };
         let flow = flow.map(|(region, conditions)| flows::show(&region, &conditions, &self.change.store, self.names));
         FindingReport {
             check: check.to_owned(),
@@ -244,8 +257,8 @@ impl<'c> Builder<'c> {
             related: related.iter().take(RELATED).map(|related| self.related(*related)).collect(),
             policy_location: policy.map(|span| self.location(LocationSide::Policy, span)),
             fingerprint,
-            approvals: needed(level, &approvals),
-            waiver: None,
+            approvals,
+            waiver,
         }
     }
 
@@ -377,16 +390,6 @@ fn fingerprint(finding: &Finding, store: &Store) -> String {
         hash.update([0]);
     }
     hex(&hash.finalize())
-}
-
-/// The approvals that a finding asks for; none can be given yet.
-fn needed(level: Level, approvals: &[ApprovalKeys]) -> Approvals {
-    let needed = match level {
-        Level::Approve if approvals.is_empty() => vec!["1 approval".to_owned()],
-        Level::Approve => approvals.iter().map(ApprovalKeys::show).collect(),
-        Level::Block | Level::Warn | Level::Off => Vec::new(),
-    };
-    Approvals { needed, ..Approvals::default() }
 }
 
 /// What was assumed of opaque conditions, readable.

@@ -3,12 +3,14 @@
 //! [`decide`] is the only way to a [`Decision`], so nothing passes without its gaps having been looked at. Knows
 //! nothing of formats, files or renderings.
 
+mod approved;
 mod balancers;
 mod build;
 mod flows;
 mod links;
 mod report;
 mod verification;
+mod waived;
 mod walk;
 
 pub use report::{
@@ -16,7 +18,7 @@ pub use report::{
     ConfigurationReport, Consequence, DoubtReport, ElementsReport, FeedOrigin, FilterReport, FindingReport, GapReport,
     Level, LinkChange, LinkReport, Location, LocationSide, NotCounted, ObjectReport, ObjectsReport, Origin, Outcome,
     PartChange, PolicyOrigin, PublicationReport, RelatedReport, Report, RequestEffect, RequestReport, RouteReport,
-    Stats, SummaryLine, VERSION, WitnessReport,
+    Stats, SummaryLine, VERSION, WaiverReport, WaiverState, WitnessReport,
 };
 
 pub use verification::{ForeignReport, Held, HostReport, Sameness, Verification};
@@ -24,7 +26,9 @@ pub use walk::{HopReport, Walk, WalkedSide, walk, walk_request};
 
 use crate::checks::{self, Declaration, Finding};
 use crate::diff::{Change, Difference};
+use crate::facts::Facts;
 use crate::net::{Naming, NoNames};
+use crate::policy::Policy;
 use crate::text::{SourceMap, Span};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,6 +57,8 @@ pub struct Case<'c> {
     pub policy: Option<PolicyOrigin>,
     /// The policy's names for networks and services.
     pub names: &'c dyn Naming,
+    /// The policy itself and the facts: what is approved or waived follows from them. `None`: nothing is.
+    pub judging: Option<(&'c Policy, &'c Facts)>,
 }
 
 /// Why the gate cannot answer.

@@ -27,6 +27,8 @@ pub struct Report {
     pub configurations: Vec<ConfigurationReport>,
     /// What the checks found, the gravest first.
     pub findings: Vec<FindingReport>,
+    /// The waivers of the policy, and what became of them.
+    pub waivers: Vec<WaiverReport>,
     /// Input that the model does not state, on either side. One on head makes the decision undecided.
     pub gaps: Vec<GapReport>,
     /// Why the gate could not answer, besides gaps.
@@ -451,6 +453,8 @@ pub enum Consequence {
     Waived,
     /// It is only shown.
     Warned,
+    /// It needs approvals, and has them.
+    Approved,
     /// The change needs approvals.
     NeedsApproval,
     /// It blocks the change.
@@ -466,6 +470,8 @@ pub struct Approvals {
     pub have: Vec<String>,
     /// Whose do not, and why.
     pub not_counted: Vec<NotCounted>,
+    /// Why they are not enough, a sentence each; empty where they are, or where that is not known.
+    pub missing: Vec<String>,
 }
 
 /// An approval that does not count.
@@ -475,6 +481,47 @@ pub struct NotCounted {
     pub who: String,
     /// Why it does not count.
     pub why: String,
+}
+
+/// A waiver of the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WaiverReport {
+    /// Its id.
+    pub id: String,
+    /// The check whose findings it accepts.
+    pub check: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why it is acceptable.
+    pub reason: String,
+    /// Where it is followed up.
+    pub ticket: String,
+    /// The last day on which it holds.
+    pub expires: String,
+    /// What became of it.
+    pub state: WaiverState,
+    /// How many findings it accepted, alone or with others.
+    pub findings: usize,
+    /// What else is to be said of it: `it ends in 3 days`.
+    pub notes: Vec<String>,
+}
+
+/// What became of a waiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaiverState {
+    /// It accepted findings.
+    Used,
+    /// There was nothing that it accepts.
+    Unused,
+    /// It does not hold any more, and accepted nothing.
+    Expired,
+    /// It does not hold yet, and accepted nothing.
+    Early,
+    /// It would hold longer than the policy lets a waiver hold, and accepted nothing.
+    TooLong,
+    /// Whether it holds, or what it covers, is not known, and it accepted nothing.
+    Unknown,
 }
 
 /// One packet and what both sides do with it.

@@ -1,10 +1,12 @@
 //! What is true outside the configuration: who made the change, and who approved it. Every fact may be unknown, and what is unknown never
 //! helps a pass.
 
+mod approvals;
 mod clock;
 pub mod github;
 mod review;
 
+pub use approvals::{Tally, Uncounted, Verdict, judge};
 pub use clock::{Age, age, age_at, now, seconds, show_age, show_instant};
 pub use review::{Account, AccountKind, CoAuthor, Commit, PullRequest, Review, ReviewState, Reviewed, Role};
 

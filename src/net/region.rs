@@ -122,6 +122,24 @@ impl Region {
         (!out.is_empty()).then_some(out)
     }
 
+    /// The packets of it that are not in `hole`, as boxes that have no packet in common.
+    #[must_use]
+    pub fn minus(&self, hole: &Self) -> Vec<Self> {
+        if self.intersection(hole).is_none() {
+            return vec![self.clone()];
+        }
+        let mut rest = self.clone();
+        let mut out = Vec::new();
+        for (field, set) in &hole.sets {
+            let outside = rest.clone().with(*field, &set.complement(Field::max(*field, rest.family)));
+            if !outside.is_empty() {
+                out.push(outside);
+            }
+            rest.restrict(*field, set);
+        }
+        out
+    }
+
     /// Whether every packet of `other` is in it.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {

@@ -271,6 +271,7 @@ fn build(
     let roster = Roster::new(people, teams, bots.unwrap_or_default(), &mut reader);
     problems.append(&mut reader.problems);
     names.roster = roster;
+    names.environments = environments.0.iter().map(|(name, _)| name.value.clone()).collect();
 
     let mut entries = presets::entries(&extends.unwrap_or_default(), sources, problems);
     let mut reader = Reader::new(&names);

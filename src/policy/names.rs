@@ -15,6 +15,8 @@ pub struct Names {
     pub(super) feeds: Feeds,
     /// The people that it knows.
     pub(super) roster: Roster,
+    /// The environments that it knows.
+    pub(crate) environments: Vec<String>,
 }
 
 impl Names {

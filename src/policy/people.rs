@@ -245,12 +245,15 @@ fn shortened(what: &str) -> String {
 }
 
 impl ApprovalKeys {
-    /// Reads the three keys of a map that may have others; `None`: something is wrong, or `count` is missing.
-    pub(crate) fn of(object: &mut Object<'_>, at: Span, reader: &mut Reader<'_>) -> Option<Self> {
-        let count = object.take("count", reader);
-        let from = object.take::<Option<Vec<Spanned<String>>>>("from", reader);
-        let distinct_teams = object.take::<Option<usize>>("distinct_teams", reader);
-        let demand = Self { count: count?, from: from?, distinct_teams: distinct_teams? };
+    /// A demand, if it can be fulfilled; what is wrong with it is reported.
+    pub(crate) fn new(
+        count: usize,
+        from: Option<Vec<Spanned<String>>>,
+        distinct_teams: Option<usize>,
+        at: Span,
+        reader: &mut Reader<'_>,
+    ) -> Option<Self> {
+        let demand = Self { count, from, distinct_teams };
         demand.possible(at, reader).then_some(demand)
     }
 
@@ -314,9 +317,11 @@ impl ApprovalKeys {
 impl Read for ApprovalKeys {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut object = Object::open(node, reader)?;
-        let demand = Self::of(&mut object, node.span, reader);
+        let count = object.take("count", reader);
+        let from = object.take("from", reader);
+        let distinct_teams = object.take("distinct_teams", reader);
         object.close(reader);
-        demand
+        Self::new(count?, from?, distinct_teams?, node.span, reader)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::pattern::Pattern;
 use super::{Policy, PolicyConfiguration};
-use crate::text::{SourceId, Span, escape};
+use crate::text::{SourceId, SourceMap, Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The configurations of both sides, and what the patterns of the policy do not find.
@@ -36,6 +36,17 @@ pub struct Planned {
     pub base: Option<Vec<SourceId>>,
     /// Its files on head; `None`: it does not exist there.
     pub head: Option<Vec<SourceId>>,
+}
+
+impl Planned {
+    /// Whether a byte of it differs, or a file came or went.
+    #[must_use]
+    pub fn differs(&self, sources: &SourceMap) -> bool {
+        let texts = |files: &Option<Vec<SourceId>>| -> Option<Vec<Vec<u8>>> {
+            files.as_ref().map(|files| files.iter().map(|file| sources.bytes(*file).to_vec()).collect())
+        };
+        texts(&self.base) != texts(&self.head)
+    }
 }
 
 /// A pattern that names no file of head, so that nothing is judged under it.

@@ -90,6 +90,17 @@ fn compare(path: String, base: Option<&Node>, head: Option<&Node>, out: &mut Vec
                 compare(under(&path, &key.value), None, Some(node), out);
             }
         }
+        (Kind::List(mine), Kind::List(theirs)) if keyed(&path).is_some() => {
+            let key = keyed(&path).unwrap_or("name");
+            let (mine, theirs) = (called(mine, key), called(theirs, key));
+            for (name, node) in &mine {
+                let other = theirs.iter().find(|(other, _)| other == name).map(|(_, node)| *node);
+                compare(under(&path, name), Some(node), other, out);
+            }
+            for (name, node) in theirs.iter().filter(|(name, _)| mine.iter().all(|(other, _)| other != name)) {
+                compare(under(&path, name), None, Some(node), out);
+            }
+        }
         (Kind::List(mine), Kind::List(theirs)) if path == "checks" => {
             let (mine, theirs) = (named(mine), named(theirs));
             for (name, node) in &mine {
@@ -112,6 +123,27 @@ fn compare(path: String, base: Option<&Node>, head: Option<&Node>, out: &mut Vec
             }
         }
     }
+}
+
+/// The key by which the entries of a list are told apart; `None`: a list is one value.
+fn keyed(path: &str) -> Option<&'static str> {
+    match path {
+        "waivers" => Some("id"),
+        "freeze" => Some("name"),
+        path if path.starts_with("checks required-approvals") && path.ends_with(": rules") => Some("name"),
+        _ => None,
+    }
+}
+
+/// The entries of such a list; those of the same name are numbered.
+fn called<'n>(items: &'n [Node], key: &str) -> Vec<(String, &'n Node)> {
+    let mut out: Vec<(String, &Node)> = Vec::new();
+    for item in items {
+        let base = item.get(key).map(Node::show).unwrap_or_default();
+        let twins = out.iter().filter(|(name, _)| *name == base || name.starts_with(&format!("{base} #"))).count();
+        out.push((if twins == 0 { base } else { format!("{base} #{}", twins + 1) }, item));
+    }
+    out
 }
 
 fn under(path: &str, key: &str) -> String {

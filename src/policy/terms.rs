@@ -344,25 +344,8 @@ impl Exceptions {
     /// What is left of the regions without the exceptions. A network is excepted as a source.
     #[must_use]
     pub fn taken_from(&self, regions: Vec<Region>) -> Vec<Region> {
-        self.0.iter().fold(regions, |left, hole| left.iter().flat_map(|region| without(region, hole)).collect())
+        self.0.iter().fold(regions, |left, hole| left.iter().flat_map(|region| region.minus(hole)).collect())
     }
-}
-
-/// The parts of a box outside of another one.
-fn without(region: &Region, hole: &Region) -> Vec<Region> {
-    if region.intersection(hole).is_none() {
-        return vec![region.clone()];
-    }
-    let mut rest = region.clone();
-    let mut out = Vec::new();
-    for (field, set) in hole.sets() {
-        let outside = rest.clone().with(*field, &set.complement(Field::max(*field, rest.family())));
-        if !outside.is_empty() {
-            out.push(outside);
-        }
-        rest.restrict(*field, set);
-    }
-    out
 }
 
 impl Read for Exceptions {

@@ -59,7 +59,7 @@ impl Review {
         } = circumstances;
         let used = |finding: &crate::decision::FindingReport| match finding.outcome {
             Consequence::Waived => finding.waiver.clone(),
-            Consequence::Warned | Consequence::NeedsApproval | Consequence::Blocked => None,
+            Consequence::Warned | Consequence::Approved | Consequence::NeedsApproval | Consequence::Blocked => None,
         };
         Some(Self {
             repository,

@@ -122,6 +122,7 @@ pub(super) const fn consequence(consequence: Consequence) -> (Gravity, &'static 
         Consequence::Blocked => (Gravity::Blocks, "blocked"),
         Consequence::NeedsApproval => (Gravity::Asks, "needs approval"),
         Consequence::Warned => (Gravity::Warns, "warning"),
+        Consequence::Approved => (Gravity::Notes, "approved"),
         Consequence::Waived => (Gravity::Notes, "waived"),
     }
 }

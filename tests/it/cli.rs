@@ -109,7 +109,7 @@ fn a_change_by_a_program_is_held_to_the_stricter_limit() {
 }
 
 #[test]
-fn a_missing_policy_is_a_policy_error_that_names_the_path() {
+fn b05_a_missing_policy_is_a_policy_error_that_names_the_path() {
     let repo = committed(&[("fw/web.rules", SHUT)]);
     let id = repo.git.head().and_then(|head| head.peel_to_commit()).expect("a commit").id().to_string();
     repo.write("portcullis.yaml", POLICY);
@@ -120,7 +120,7 @@ fn a_missing_policy_is_a_policy_error_that_names_the_path() {
 }
 
 #[test]
-fn the_policy_that_judges_is_that_of_base() {
+fn b01_b02_the_policy_that_judges_is_that_of_base() {
     let repo = committed(&[("portcullis.yaml", POLICY), ("fw/web.rules", SHUT)]);
     repo.write("fw/web.rules", &SHUT.replace("-s 198.51.100.0/24 ", ""));
     repo.write("portcullis.yaml", &POLICY.replace("extends: [baseline]", "checks: [{check: unreadable}]"));

@@ -66,7 +66,7 @@ fn the_policy_of_the_side_says_what_is_asked() {
         assert!(!ran.out.contains("base"), "{}", ran.out);
         assert_eq!(
             ran.talk,
-            "note: not asked, because they are about changes: deletion-limit, freeze-window, policy-changes\n"
+            "note: not asked, because they are about changes: deletion-limit, freeze-window, policy-changes, required-approvals\n"
         );
     }
 }

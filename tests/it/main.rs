@@ -1,10 +1,13 @@
 //! Everything that is tested from outside, in one binary.
 
 mod action;
+mod approvals_oracle;
 mod architecture;
 mod audit;
 mod blessed;
 mod browser;
+mod bypass_b;
+mod bypass_c;
 #[cfg(feature = "github")]
 mod bypass_d;
 mod bypass_gate;
@@ -53,5 +56,6 @@ mod signed;
 mod terraform;
 mod terraform_balancers;
 mod terraform_corpus;
+mod threats;
 mod tools;
 mod verify;

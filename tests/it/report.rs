@@ -65,6 +65,7 @@ fn judge(policy: &str, base: &str, head: &str, doubts: Vec<Doubt>) -> (Decision,
             feeds: Vec::new(),
         }),
         names: &policy,
+        judging: Some((&policy, &facts)),
     };
     (decision::decide(case, &sources), sources)
 }
@@ -234,6 +235,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
             related: Vec::new(),
             policy: None,
             approvals: Vec::new(),
+            unlisted: 0,
         }
     };
     let (change, difference) = (Change::default(), Difference::default());
@@ -246,6 +248,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
         head: Origin::default(),
         policy: None,
         names: &NoNames,
+        judging: None,
     };
     let start = std::time::Instant::now();
     let decision = decision::decide(case, &sources);

@@ -83,8 +83,8 @@ fn finding(out: &mut String, finding: &FindingReport, sources: &SourceMap, shown
     if let Some(request) = request {
         self::request(out, request, sources, shown);
     }
-    let Approvals { needed, have, not_counted } = approvals;
-    for (label, list) in [("needs", needed), ("has", have)] {
+    let Approvals { needed, have, not_counted, missing } = approvals;
+    for (label, list) in [("needs", needed), ("has", have), ("lacks", missing)] {
         if !list.is_empty() {
             writeln!(out, "<p><b>{label}</b> {}</p>", markup(&list.join(", "))).expect("writing to a String");
         }

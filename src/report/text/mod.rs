@@ -38,6 +38,7 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
     if unanswered {
         shown = reasons::findings(&mut page, report);
     }
+    reasons::waivers(&mut page, &report.waivers);
     page.blank();
     if !nothing_compared(report) && !report.base.is_none() {
         page.line(0, &[(BOLD, "What the change does")]);

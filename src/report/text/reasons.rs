@@ -1,10 +1,10 @@
 //! Findings, doubts and gaps: why it was decided so, and what to do.
 
-use super::page::{BOLD, CYAN, DIM, PLAIN, Page, RED, YELLOW};
+use super::page::{BOLD, CYAN, DIM, GREEN, PLAIN, Page, RED, YELLOW};
 use super::{count, differ};
 use crate::decision::{
-    Answer, AnswerReport, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide,
-    RelatedReport, Report, WitnessReport,
+    Answer, AnswerReport, Approvals, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide,
+    NotCounted, RelatedReport, Report, WaiverReport, WaiverState, WitnessReport,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,7 @@ pub(in crate::report) fn counts(report: &Report) -> String {
     let findings = [
         (number(Consequence::Blocked), "blocks", "block"),
         (number(Consequence::NeedsApproval), "needs approval", "need approval"),
+        (number(Consequence::Approved), "is approved", "are approved"),
         (number(Consequence::Waived), "is waived", "are waived"),
         (number(Consequence::Warned), "warns", "warn"),
     ];
@@ -86,6 +87,7 @@ pub(super) fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool)
     let (ink, word) = match finding.outcome {
         Consequence::Blocked => (RED, "blocked"),
         Consequence::NeedsApproval => (YELLOW, "needs approval"),
+        Consequence::Approved => (GREEN, "approved"),
         Consequence::Waived => (DIM, "waived"),
         Consequence::Warned => (YELLOW, "warning"),
     };
@@ -124,9 +126,60 @@ pub(super) fn finding(page: &mut Page<'_>, finding: &FindingReport, alone: bool)
         place(page, "policy", location);
     }
     if !finding.approvals.needed.is_empty() {
-        entry(page, "needs", &finding.approvals.needed.join(", "));
+        entry(page, "needs", &finding.approvals.needed.join("; "));
     }
-    to_do(page, &finding.help);
+    approvals(page, &finding.approvals);
+    if let Some(waiver) = &finding.waiver {
+        entry(page, "waiver", waiver);
+    }
+    match finding.outcome {
+        Consequence::Blocked | Consequence::NeedsApproval | Consequence::Warned => to_do(page, &finding.help),
+        Consequence::Approved | Consequence::Waived => {}
+    }
+}
+
+/// Who has approved, who does not count, and what is missing.
+fn approvals(page: &mut Page<'_>, approvals: &Approvals) {
+    let Approvals { needed: _, have, not_counted, missing } = approvals;
+    if !have.is_empty() {
+        entry(page, "has", &have.join(", "));
+    }
+    for NotCounted { who, why } in not_counted {
+        entry(page, "not", &format!("{who}: {why}"));
+    }
+    for sentence in missing {
+        entry(page, "lacks", sentence);
+    }
+}
+
+/// The waivers that something is to be said of: those that are used, or do not hold, or end soon.
+pub(super) fn waivers(page: &mut Page<'_>, waivers: &[WaiverReport]) {
+    let told = |waiver: &&WaiverReport| waiver.state != WaiverState::Unused || !waiver.notes.is_empty();
+    if waivers.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line(0, &[(BOLD, "Waivers")]);
+    for WaiverReport { id, check, owner, reason: _, ticket, expires, state, findings, notes } in
+        waivers.iter().filter(told)
+    {
+        let what = match state {
+            WaiverState::Used => format!("accepts {} of {check} until {expires}", count(*findings, "finding")),
+            WaiverState::Unused => format!("is not used; it holds for {check} until {expires}"),
+            WaiverState::Expired => format!("expired with {expires}: it accepts nothing of {check} any more"),
+            WaiverState::Early => format!("accepts nothing of {check} yet"),
+            WaiverState::TooLong => {
+                format!("holds until {expires}, longer than a waiver may: it accepts nothing of {check}")
+            }
+            WaiverState::Unknown => format!("may or may not hold for {check}: it accepts nothing"),
+        };
+        let notes = notes.iter().map(|note| format!("; {note}")).collect::<String>();
+        page.entry(2, (CYAN, id), COLUMN, &format!("{what} ({ticket}, {owner}){notes}"));
+    }
+    let unused: Vec<&str> = waivers.iter().filter(|waiver| !told(waiver)).map(|waiver| waiver.id.as_str()).collect();
+    if !unused.is_empty() {
+        page.entry(2, (DIM, "not used"), COLUMN + 2, &unused.join(", "));
+    }
 }
 
 /// Whether the witness shows the place already.

@@ -1,0 +1,76 @@
+//! Every way past a gate that the list of threats names is a test called after it, or stands here with what is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Threats without a test of their own name: what answers them, or that nothing does yet.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("A21", "tests/it/includes.rs, under other names"),
+    ("A22", "files that a configuration opens belong to it: tests/it/includes.rs and haproxy.rs, under other names"),
+    ("A23", "not done: generated files are not held against what they are made of"),
+    ("B03", "the workflow that runs the gate is the forge's: `doctor` is to say what holds"),
+    ("B04", "no check result is ever read; `doctor` is to say whether one can be forged"),
+    ("B14", "there are no exemptions by path; effects are those of what is opened (see required-approvals)"),
+    ("B16", "a weaker policy is told and asks its owners: the examples of policies/policy-changes.md"),
+    ("B17", "only presets that come with the program can be extended; another name is refused"),
+    ("C17", "truth tables of several rules are not enumerated yet; unknown wins over approved in decision::approved"),
+    ("C19", "reviews are those of one pull request by type; that only those are asked for is the client's matter"),
+    ("C23", "not done: CODEOWNERS is not read; required-approvals says the same by effect"),
+    ("C28", "the gate at deploy: see the tests of review records"),
+];
+
+/// Groups of which the tests belong to rooms that are being built, or to a deployment, an action or a release that is not
+/// tested in this repository: their tests are found by name where there are any.
+const GROUPS: &[(char, &str)] = &[
+    ('D', "faults of a forge: the room that asks one"),
+    ('E', "deploy and live state: records, `gate`, `verify` and `apply`"),
+    ('F', "the action and the release"),
+    ('G', "output: tests/it/report.rs and src/report, under other names"),
+    ('H', "hostile input: tests/it and src/formats, under other names"),
+    ('I', "secrets: tests/it/plan.rs and terraform.rs, under other names"),
+];
+
+#[test]
+fn every_threat_is_a_test_or_is_accounted_for() {
+    let Ok(list) = std::fs::read_to_string("../shared/threats.md") else {
+        eprintln!("SKIPPED: ../shared/threats.md is not there, so the list of threats is not compared");
+        return;
+    };
+    let ids: BTreeSet<&str> =
+        list.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()).filter(|id| is_id(id)).collect();
+    assert_eq!(ids.len(), 146, "the list has 146 cases");
+    let mut tested: BTreeSet<String> = BTreeSet::new();
+    collect(Path::new("tests"), &mut tested);
+    collect(Path::new("src"), &mut tested);
+    let strangers: Vec<&String> = tested.iter().filter(|id| !ids.contains(id.as_str())).collect();
+    assert_eq!(strangers, Vec::<&String>::new(), "tests of threats that the list does not have");
+    let elsewhere: BTreeMap<&str, &str> = ELSEWHERE.iter().copied().collect();
+    let twice: Vec<&str> = elsewhere.keys().copied().filter(|id| tested.contains(*id)).collect();
+    assert_eq!(twice, Vec::<&str>::new(), "these have tests now: take them off the list");
+    let group = |id: &str| GROUPS.iter().any(|(letter, _)| id.starts_with(*letter));
+    let missing: Vec<&str> =
+        ids.iter().copied().filter(|id| !tested.contains(*id) && !elsewhere.contains_key(id) && !group(id)).collect();
+    assert_eq!(missing, Vec::<&str>::new(), "neither a test nor a reason");
+    let other = ids.iter().filter(|id| !tested.contains(**id)).count();
+    println!("{} threats: {} have tests of their name, {other} are accounted for", ids.len(), ids.len() - other);
+}
+
+fn is_id(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'A'..=b'I', b'0'..=b'9', b'0'..=b'9'])
+}
+
+/// The ids that names of functions begin with: `fn c11_c12_words_are_no_approval`.
+fn collect(folder: &Path, out: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("text");
+            for name in text.lines().filter_map(|line| line.trim_start().strip_prefix("fn ")) {
+                let parts = name.split(['_', '(']).map(str::to_ascii_uppercase);
+                out.extend(parts.take_while(|part| is_id(part)));
+            }
+        }
+    }
+}
