@@ -5,21 +5,21 @@ use git2::Oid;
 use portcullis::source::{History, SourceError};
 use std::collections::{BTreeMap, BTreeSet};
 
-const POLICY: &str = "version: 1\nextends: [baseline]\nconfigurations:\n  web: {files: [\"fw/*.rules\"], each: true}\n\
+pub(super) const POLICY: &str = "version: 1\nextends: [baseline]\nconfigurations:\n  web: {files: [\"fw/*.rules\"], each: true}\n\
     approvals: {count: 1}\n";
-const SHUT: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n\
+pub(super) const SHUT: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n\
     -A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n";
 
-fn open(port: u16) -> String {
+pub(super) fn open(port: u16) -> String {
     SHUT.replace("COMMIT", &format!("-A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport {port} -j ACCEPT\nCOMMIT"))
 }
 
-fn file<'a>(path: &'a str, text: &'a str) -> Item<'a> {
+pub(super) fn file<'a>(path: &'a str, text: &'a str) -> Item<'a> {
     (path.as_bytes(), "100644", text.as_bytes())
 }
 
 /// Two pull requests that a queue has merged one after another, and with `extra` in the last merge.
-fn queue(repo: &Repo, extra: &str) -> (Oid, [Oid; 2], Oid) {
+pub(super) fn queue(repo: &Repo, extra: &str) -> (Oid, [Oid; 2], Oid) {
     let policy = file("portcullis.yaml", POLICY);
     let base = repo.commit(&[], &[policy, file("fw/db.rules", SHUT), file("fw/web.rules", SHUT)]);
     let (web, db) = (open(8443), open(5432));

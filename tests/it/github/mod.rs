@@ -1,5 +1,6 @@
 //! GitHub as it answers, as it should not answer, and what is made of it.
 
+mod approved;
 mod commits;
 mod doctor;
 mod matrix;
