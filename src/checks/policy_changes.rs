@@ -124,7 +124,7 @@ fn describe(change: &KeyChange, cx: &Context<'_>, report: &mut Report<'_>) {
     let finding = report.finding(message, help);
     finding.location = head.map(|span| (Side::Head, span)).or(base.map(|span| (Side::Base, span)));
     owned(finding, cx);
-    let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<u64>().map_or(None, Some));
+    let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<u64>().ok());
     if path == "epoch" && number(after).unwrap_or_default() < number(before).unwrap_or_default() {
         finding.help = "the epoch only ever grows: hosts refuse what is reviewed by an older policy".to_owned();
         block(finding);
@@ -168,7 +168,7 @@ fn default_of(path: &str) -> Option<String> {
 /// Whether another value demands less, where that can be told from the key alone.
 fn weaker(path: &str, before: &str, after: &str) -> Option<&'static str> {
     let key = path.rsplit([' ', '.']).next().unwrap_or(path);
-    let number = |text: &str| text.parse::<u64>().map_or(None, Some);
+    let number = |text: &str| text.parse::<u64>().ok();
     let rank = |text: &str| ["off", "warn", "approve", "block"].iter().position(|word| *word == text);
     let version = |text: &str| -> Vec<Option<u64>> { text.trim_matches('"').split('.').map(number).collect() };
     let said = |less: bool| Some(if less { "weaker" } else { "stricter" });

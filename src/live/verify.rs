@@ -11,6 +11,9 @@ use crate::text::{SourceId, SourceMap};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+/// Some of the tables of a text: each with its name, and where it stands there.
+type Tables = fn(&Text) -> &[(String, Range<usize>)];
+
 /// What should be in force.
 #[derive(Clone)]
 pub struct Expected {
@@ -120,7 +123,7 @@ pub fn verify(
     let (change, named) = read(&[base], &ours, sources);
     let difference = diff::compare(&change);
     let mut foreign = Vec::new();
-    let lists: [(bool, &[Input], &[Input], fn(&Text) -> &[(String, Range<usize>)]); 2] =
+    let lists: [(bool, &[Input], &[Input], Tables); 2] =
         [(true, &ours, &with_first, |text| &text.first), (false, &with_first, &whole, |text| &text.foreign)];
     for (may_decide_first, without, with, list) in lists {
         let texts = || groups.iter().flat_map(|(_, texts)| texts);

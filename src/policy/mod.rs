@@ -334,9 +334,8 @@ fn new_enough(node: &Node, reader: &mut Reader<'_>) -> bool {
     let numbers = |text: &str| -> Option<[u64; 3]> {
         let digits = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         let parts: Vec<&str> = text.split('.').collect();
-        let numbers: Option<Vec<u64>> =
-            parts.iter().map(|part| digits(part).then(|| part.parse())?.map_or(None, Some)).collect();
-        numbers?.try_into().map_or(None, Some)
+        let numbers: Option<Vec<u64>> = parts.iter().map(|part| digits(part).then(|| part.parse())?.ok()).collect();
+        numbers?.try_into().ok()
     };
     let have = env!("CARGO_PKG_VERSION");
     let Some(text) = String::read(node, reader) else { return false };

@@ -12,7 +12,7 @@ pub struct Day(pub Date);
 
 impl Read for Day {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let day = scalar(node).filter(|text| text.len() == 10).and_then(|text| parsed(text.parse::<Date>()));
+        let day = scalar(node).filter(|text| text.len() == 10).and_then(|text| text.parse::<Date>().ok());
         if day.is_none() {
             reader.wrong_kind("a day such as 2026-12-20", node);
         }
@@ -30,7 +30,7 @@ impl Read for Civil {
             let length = text.len() == 16 || text.len() == 19;
             length && text.bytes().all(|b| b.is_ascii_digit() || b"-:T".contains(&b))
         };
-        let time = scalar(node).filter(plain).and_then(|text| parsed(text.parse::<DateTime>()));
+        let time = scalar(node).filter(plain).and_then(|text| text.parse::<DateTime>().ok());
         if time.is_none() {
             reader.wrong_kind("a day and a time such as \"2026-12-20T00:00\", without an offset", node);
         }
@@ -70,13 +70,5 @@ fn scalar(node: &Node) -> Option<&str> {
     match &node.kind {
         Kind::Scalar { text, .. } => Some(text),
         Kind::Map(_) | Kind::List(_) => None,
-    }
-}
-
-/// What is wrong with it is said by whoever asks for it.
-fn parsed<T>(result: Result<T, jiff::Error>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(_) => None,
     }
 }

@@ -161,7 +161,7 @@ impl Read for usize {
         if number.is_err() {
             reader.wrong_kind("a smaller number", node);
         }
-        number.map_or(None, Some)
+        number.ok()
     }
 }
 
