@@ -68,6 +68,8 @@ pub struct Foreign {
     pub difference: Difference,
 }
 
+/// A part of a text that belongs to others: its name, and where it stands.
+type Part = (String, Range<usize>);
 /// A text of the host, and what it is without the tables of others.
 struct Text {
     ours: Option<SourceId>,
@@ -75,8 +77,8 @@ struct Text {
     with_first: Option<SourceId>,
     whole: SourceId,
     /// Where tables of others stand that may not decide first, and those that may.
-    foreign: Vec<(String, Range<usize>)>,
-    first: Vec<(String, Range<usize>)>,
+    foreign: Vec<Part>,
+    first: Vec<Part>,
     /// Whether parts of tables can be those of others.
     by_chain: bool,
 }
