@@ -385,7 +385,7 @@ fn reply(
             comments.iter_mut().find(|comment| comment.0 == id).expect("it is there").2 = text();
             ("200 OK", "{}".into())
         }
-        other => panic!("not asked for: {other:?}"),
+        other => unreachable!("not asked for: {other:?}"),
     }
 }
 

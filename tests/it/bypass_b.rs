@@ -32,8 +32,8 @@ fn b15_waivers_and_windows_are_compared_by_their_names() {
     let (one, two) = (waiver("W-1", "2026-12-01"), waiver("W-2", "2026-12-01"));
     let swapped = differences(&policy(&[one.clone(), two.clone()]), &policy(&[two.clone(), one.clone()]));
     assert_eq!(swapped, Vec::new());
-    let longer = differences(&policy(&[one.clone()]), &policy(&[waiver("W-1", "2026-12-31")]));
+    let longer = differences(&policy(std::slice::from_ref(&one)), &policy(&[waiver("W-1", "2026-12-31")]));
     assert_eq!(paths(&longer), ["waivers.W-1.expires"]);
-    let more = differences(&policy(&[one.clone()]), &policy(&[one, two]));
+    let more = differences(&policy(std::slice::from_ref(&one)), &policy(&[one, two]));
     assert_eq!(paths(&more), ["waivers.W-2"]);
 }

@@ -16,7 +16,7 @@ fn asked(question: &Question, line: &Line) -> Result<PullRequest, String> {
     match review(question, line) {
         Reviewed::Known(mut pulls) if pulls.len() == 1 => Ok(pulls.remove(0)),
         Reviewed::Unknown(MissingFact { what, .. }) => Err(what),
-        other => Err(format!("{other:?}")),
+        other @ (Reviewed::Unasked | Reviewed::Known(_)) => Err(format!("{other:?}")),
     }
 }
 
@@ -273,7 +273,7 @@ fn d13_without_a_token_nothing_is_asked_and_the_scope_is_named() {
     let (world, line) = team(|_| {});
     let server = Server::start(world, "");
     let question = Question { token: None, ..question(&server, &sha('1'), SHORT) };
-    let Reviewed::Unknown(missing) = review(&question, &line) else { panic!("it is not known") };
+    let Reviewed::Unknown(missing) = review(&question, &line) else { unreachable!("it is not known") };
     assert!(missing.help.contains("may read contents and pull requests"), "{}", missing.help);
     assert_eq!(server.asked(), []);
     let (found, _) = failing(TEAM, Fault::Status(404, vec![]), usize::MAX);
@@ -309,7 +309,7 @@ fn i01_the_token_goes_to_one_place_and_is_never_shown() {
     server.fail(PULL, Fault::Type(TOKEN), usize::MAX);
     let found = review(&question(&server, &sha('1'), SHORT), &line);
     assert!(!format!("{found:?}").contains(TOKEN), "{found:?}");
-    let Reviewed::Unknown(missing) = found else { panic!("it is not known") };
+    let Reviewed::Unknown(missing) = found else { unreachable!("it is not known") };
     assert_eq!(missing.what, of_pull("the answer is not JSON but `(the token)`"));
     assert_eq!(server.tokens(), [format!("Bearer {TOKEN}")]);
 }

@@ -149,7 +149,7 @@ pub(crate) fn hostile() -> TempDir {
         "fw/::error::x ##[group]y ]]> `a``b` @team #1 <img src=x onerror=alert(1)> \u{202e}evil\u{1b}]52;c;x\u{7}.nft";
     let (open, shut) = ("accept", "drop");
     for (side, verdict) in [("old", shut), ("new", open)] {
-        let path = folder.path().join(side).join(name.replace("fw/", "fw/").as_str());
+        let path = folder.path().join(side).join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         let text = format!(
             "table inet filter {{\n  set evil {{ type ipv4_addr; comment \"::set-output name=x::y ##[error]z ]]> ``` @all <script>alert(1)</script> \u{202e}\u{1b}[2J\"; elements = {{ 192.0.2.1 }}; }}\n  chain input {{\n    type filter hook input priority 0; policy {verdict};\n    ip saddr @evil tcp dport 22 accept comment \"%0A::error::x ]]> </pre></details><!-- portcullis --> `` @org/team https://evil.example ![x](https://evil.example/b.png) \u{1b}]0;t\u{7}\"\n  }}\n}}\n"
@@ -204,7 +204,7 @@ fn g01_g04_g05_g06_nothing_in_the_input_is_obeyed_by_a_reader_of_any_output() {
                 assert_eq!(text.matches("\n</details>").count(), text.matches("<details").count() - inside(text));
             }
             "text" | "github" => {}
-            other => panic!("what is wrong in {other} is not said here"),
+            other => unreachable!("what is wrong in {other} is not said here"),
         }
     }
 }

@@ -110,7 +110,7 @@ fn window(zone: &str, from: &str, to: &str) -> (String, String) {
     let parsed = policy::parse(source, &sources);
     match policy::load(parsed, &mut sources, &[], &Feeds::default()).expect("a policy").freeze {
         Freeze::Windows(windows) => (windows[0].from.to_string(), windows[0].to.to_string()),
-        other => panic!("{other:?}"),
+        other @ (Freeze::Never | Freeze::Now { .. }) => unreachable!("{other:?}"),
     }
 }
 

@@ -132,16 +132,11 @@ fn b04_a_required_check_of_anybody_is_none() {
 fn c28_whoever_may_go_around_is_seen_or_unknown() {
     let with = |actors: Value| {
         let mut world = sound();
-        match actors {
-            Value::Null => drop(
-                world
-                    .settings
-                    .rulesets
-                    .get_mut(&5)
-                    .and_then(Value::as_object_mut)
-                    .map(|all| all.remove("bypass_actors")),
-            ),
-            actors => world.settings.rulesets.get_mut(&5).expect("a ruleset")["bypass_actors"] = actors,
+        let ruleset = world.settings.rulesets.get_mut(&5).expect("a ruleset");
+        if actors.is_null() {
+            ruleset.as_object_mut().expect("an object").remove("bypass_actors");
+        } else {
+            ruleset["bypass_actors"] = actors;
         }
         doctor(world)
     };

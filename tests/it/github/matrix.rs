@@ -225,7 +225,7 @@ fn run(scenario: &Scenario, offset: usize, every: usize) -> (usize, usize, Vec<S
         for (n, fault) in faults(&answer).into_iter().enumerate() {
             // What is wrong with a field is no less wrong the second time.
             let of_field = matches!(fault, Fault::Null(_) | Fault::Removed(_) | Fault::Word(_));
-            if of_field && (n + offset) % every != 0 {
+            if of_field && !(n + offset).is_multiple_of(every) {
                 continue;
             }
             for times in [1, usize::MAX].into_iter().skip(usize::from(of_field)) {
