@@ -8,15 +8,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("A21", "tests/it/includes.rs, under other names"),
     ("A22", "files that a configuration opens belong to it: tests/it/includes.rs and haproxy.rs, under other names"),
     ("A23", "not done: generated files are not held against what they are made of"),
-    ("B03", "the workflow that runs the gate is the forge's: `doctor` is to say what holds"),
-    ("B04", "no check result is ever read; `doctor` is to say whether one can be forged"),
+    ("B03", "the workflow that runs the gate is the forge's: `doctor` says what holds, tests/it/github/doctor.rs"),
     ("B14", "there are no exemptions by path; effects are those of what is opened (see required-approvals)"),
     ("B16", "a weaker policy is told and asks its owners: the examples of policies/policy-changes.md"),
     ("B17", "only presets that come with the program can be extended; another name is refused"),
     ("C17", "truth tables of several rules are not enumerated yet; unknown wins over approved in decision::approved"),
-    ("C19", "reviews are those of one pull request by type; that only those are asked for is the client's matter"),
     ("C23", "not done: CODEOWNERS is not read; required-approvals says the same by effect"),
-    ("C28", "the gate at deploy: see the tests of review records"),
 ];
 
 /// Groups of which the tests belong to rooms that are being built, or to a deployment, an action or a release that is not
