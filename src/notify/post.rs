@@ -39,6 +39,7 @@ pub struct Unheard {
 
 /// Why an attempt failed, and whether another one may help.
 pub(super) enum Failed {
+    #[cfg_attr(not(feature = "github"), expect(dead_code, reason = "without a client nothing is sent"))]
     ForNow(String),
     Finally(String),
 }
