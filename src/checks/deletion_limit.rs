@@ -3,7 +3,7 @@ use super::{Check, Context, Report, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::policy::{Spanned, keys};
-use crate::text::escape;
+use crate::text::{escape, few};
 use std::collections::BTreeMap;
 
 declare_check! { id: "deletion-limit", since: "0.1.0", level: Block, settings: DeletionLimit }
@@ -109,16 +109,13 @@ fn bereft(groups: &BTreeMap<(Group, &'static str), Count>, report: &mut Report<'
         }
     }
     for (kind, owners) in kinds {
-        let named: Vec<String> =
-            owners.iter().take(NAMED).map(|(owner, _)| format!("`{}`", escape(owner.as_bytes()))).collect();
-        let more = owners.len().saturating_sub(NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let named: Vec<String> = owners.iter().map(|(owner, _)| format!("`{}`", escape(owner.as_bytes()))).collect();
+        let names = few(&named, NAMED);
         let message = match &owners[..] {
-            [(_, count)] => format!("{}{more} loses all of {} objects of the kind `{kind}`", named.join(", "), count.base),
+            [(_, count)] => format!("{names} loses all of {} objects of the kind `{kind}`", count.base),
             owners => {
                 let all: usize = owners.iter().map(|(_, count)| count.removed).sum();
-                let names = named.join(", ");
-                format!("{} owners lose all that they have of the kind `{kind}`, {all} objects: {names}{more}", owners.len())
+                format!("{} owners lose all that they have of the kind `{kind}`, {all} objects: {names}", owners.len())
             }
         };
         let help = "ask each of them, or whoever answers for them, before all that they have is taken away";

@@ -3,7 +3,7 @@ use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::model::{Chain, Configuration, Object};
 use crate::policy::{Pattern, Planned, Spanned, keys};
-use crate::text::{SourceId, Span, escape};
+use crate::text::{SourceId, Span, escape, first_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 declare_check! { id: "empty-input", since: "0.1.0", level: Block, settings: EmptyInput, waivable: false }
@@ -181,9 +181,7 @@ fn collections(cx: &Context<'_>, base: &Configuration, head: Option<&Configurati
 fn gone(base: &Object, head: &Object) -> Option<String> {
     const MOST_NAMED: usize = 5;
     let (first, total) = base.members.as_ref()?.beyond(head.members.as_ref()?, MOST_NAMED);
-    let rest = total.saturating_sub(first.len());
-    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    (total > 0).then(|| format!("{}{more}", first.join(", ")))
+    (total > 0).then(|| first_of(&first, total))
 }
 
 /// The files of head that hold no rule, and that are new or differ from base; where files may hold something else, those

@@ -3,7 +3,7 @@ use crate::diff::Side;
 use crate::diff::balancers::{ListenerChange, TlsChange};
 use crate::facts::MissingFact;
 use crate::policy::{Pattern, keys};
-use crate::text::escape;
+use crate::text::{escape, few};
 
 declare_check! { id: "listener-changes", since: "0.1.0", level: Block, settings: ListenerChanges }
 
@@ -50,7 +50,7 @@ impl Check for ListenerChanges {
 /// What is wrong with a listener, and what to do.
 fn said(change: &ListenerChange, added: bool) -> Vec<(String, &'static str)> {
     let name = |side: &Option<(String, _)>| side.as_ref().map(|(name, _)| escape(name.as_bytes())).unwrap_or_default();
-    let at = escape(listed(&change.endpoints).as_bytes());
+    let at = escape(few(&change.endpoints, 4).as_bytes());
     match (&change.base, &change.head) {
         (Some(_), None) => {
             let name = name(&change.base);
@@ -85,8 +85,3 @@ fn said(change: &ListenerChange, added: bool) -> Vec<(String, &'static str)> {
     }
 }
 
-fn listed(endpoints: &[String]) -> String {
-    let first: Vec<&str> = endpoints.iter().take(4).map(String::as_str).collect();
-    let rest = endpoints.len().saturating_sub(4);
-    if rest == 0 { first.join(", ") } else { format!("{} and {rest} more", first.join(", ")) }
-}

@@ -2,7 +2,7 @@ use super::{Check, Context, Report, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::policy::{ApprovalKeys, Attributes, KeyChange, Policy, PolicyError, Proposal, changes, keys};
-use crate::text::{SourceId, Span, lines};
+use crate::text::{SourceId, Span, beginning, lines};
 use miette::Diagnostic;
 use std::collections::BTreeSet;
 
@@ -92,15 +92,15 @@ fn describe(change: &KeyChange, cx: &Context<'_>, report: &mut Report<'_>) {
     let KeyChange { path, before, after, base, head } = change;
     let (message, word) = match (before, after) {
         (Some(before), Some(after)) => (
-            format!("the policy changes `{path}` from `{}` to `{}`", short(before), short(after)),
+            format!("the policy changes `{path}` from `{}` to `{}`", beginning(before, 100), beginning(after, 100)),
             weaker(path, before, after),
         ),
         (Some(before), None) => {
             let word = if is_grant(path) { "stricter" } else { "weaker" };
-            (format!("the policy loses `{path}`: `{}`", short(before)), Some(word))
+            (format!("the policy loses `{path}`: `{}`", beginning(before, 100)), Some(word))
         }
         (None, Some(after)) => (
-            format!("the policy gains `{path}`: `{}`", short(after)),
+            format!("the policy gains `{path}`: `{}`", beginning(after, 100)),
             if is_grant(path) {
                 Some("weaker")
             } else if is_limit(path) {
@@ -201,12 +201,4 @@ fn weaker(path: &str, before: &str, after: &str) -> Option<&'static str> {
         "bots" => grows().and_then(|grows| said(!grows)),
         _ => None,
     }
-}
-
-fn short(text: &str) -> String {
-    let mut out: String = text.chars().take(100).collect();
-    if out.len() < text.len() {
-        out.push('…');
-    }
-    out
 }

@@ -6,7 +6,7 @@ use crate::facts::MissingFact;
 use crate::model::{Action, ChainId, Configuration, Store, TableId};
 use crate::net::{Family, Region, State};
 use crate::policy::{Flows, Kind, Networks, Node, Object, Pattern, Read, Reader, Services, Wildcard, keys};
-use crate::text::Span;
+use crate::text::{Span, beginning};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -380,10 +380,5 @@ fn objects(selector: &Selector, base: &Configuration, head: Option<&Configuratio
 
 /// The line of a rule, cut.
 fn text(line: Line<'_>, cx: &Context<'_>) -> String {
-    const MOST: usize = 160;
-    let shown = cx.sources.show(line.origin);
-    match shown.char_indices().nth(MOST) {
-        Some((end, _)) => format!("`{}…`", &shown[..end]),
-        None => format!("`{shown}`"),
-    }
+    format!("`{}`", beginning(&cx.sources.show(line.origin), 160))
 }

@@ -5,7 +5,7 @@ use crate::diff::{self, Delta, FilterPair, Found, Question, Side};
 use crate::facts::MissingFact;
 use crate::net::{Family, Field, Region, Set, State, blocks, format_address};
 use crate::policy::{Networks, Services, keys, words};
-use crate::text::Span;
+use crate::text::{Span, few};
 use std::collections::{BTreeMap, BTreeSet};
 
 declare_check! { id: "required-coverage", since: "0.1.0", level: Block, settings: RequiredCoverage, alone: Named }
@@ -96,8 +96,8 @@ impl RequiredCoverage {
     /// Packets with one of these prefixes at the end that is meant.
     fn end(&self, prefixes: &[String]) -> String {
         match self.direction {
-            Direction::Egress => format!("any -> {}", named(prefixes)),
-            Direction::Ingress => format!("{} -> any", named(prefixes)),
+            Direction::Egress => format!("any -> {}", few(prefixes, NAMED)),
+            Direction::Ingress => format!("{} -> any", few(prefixes, NAMED)),
         }
     }
 
@@ -131,7 +131,7 @@ impl RequiredCoverage {
         } else if add == lost {
             "let them pass; better, take the list from the feed instead of writing it out".to_owned()
         } else {
-            format!("the fewest prefixes to add are {}", named(&add))
+            format!("the fewest prefixes to add are {}", few(&add, NAMED))
         };
         // What passed before says more than what never did.
         let mut lately = diff::ask(cx.change, pair, &wanted, Question::NewlyDenied);
@@ -226,9 +226,4 @@ impl RequiredCoverage {
 fn prefixes(family: Family, set: &Set) -> Vec<String> {
     let each = set.ranges().iter().flat_map(|(first, last)| blocks(family, *first, *last));
     each.map(|(at, length)| format!("{}/{length}", format_address(family, at))).collect()
-}
-
-fn named(prefixes: &[String]) -> String {
-    let more = if prefixes.len() > NAMED { format!(" and {} more", prefixes.len() - NAMED) } else { String::new() };
-    format!("{}{more}", prefixes.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", "))
 }

@@ -42,9 +42,10 @@ pub struct PullRequest {
     /// The commits, of those that reviews are about, whose merge into `base` gives byte for byte what the merge of `head`
     /// gives, in all that the configurations are made of. Found out from the objects, not asked of the forge.
     pub same_result: BTreeSet<String>,
-    /// What every reviewer may do in the repository, by the number of the account.
+    /// What everybody who approved or asked for changes may do in the repository, by the number of the account.
+    /// What others may do is unknown.
     pub roles: BTreeMap<u64, Result<Role, MissingFact>>,
-    /// The active members of every team that the policy names, by `organisation/team`: numbers of accounts.
+    /// Which of those are active members of each team that the policy names, by `organisation/team`: numbers of accounts.
     pub teams: BTreeMap<String, Result<BTreeSet<u64>, MissingFact>>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::node::{Node, Spanned};
 use super::reader::{Named, Object, Read, Reader, keys};
-use crate::text::Span;
+use crate::text::{Span, beginning};
 use schemars::JsonSchema;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,7 +140,7 @@ impl Roster {
             for (what, at) in account.chain(keys) {
                 match owners.get(&what) {
                     Some(other) if *other != name.value => {
-                        let message = format!("`{}` and `{other}` have the same {}", name.value, shortened(&what));
+                        let message = format!("`{}` and `{other}` have the same {}", name.value, beginning(&what, 40));
                         reader.refuse(at, message, "a person stands here once: two names would count as two people");
                     }
                     Some(_) | None => {
@@ -233,15 +233,6 @@ fn place<T: Ord + Copy>(
 fn is_team(text: &str) -> bool {
     let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     text.split_once('/').is_some_and(|(organisation, team)| part(organisation) && part(team))
-}
-
-/// Keys are long.
-fn shortened(what: &str) -> String {
-    let mut out: String = what.chars().take(40).collect();
-    if out.len() < what.len() {
-        out.push('…');
-    }
-    out
 }
 
 impl ApprovalKeys {

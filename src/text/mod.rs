@@ -1,11 +1,13 @@
 //! Source text: which file, which bytes, which line. Knows nothing of firewalls or the file system.
 
+mod brief;
 mod escape;
 mod hex;
 mod lines;
 mod suggest;
 mod yaml;
 
+pub use brief::{beginning, few, first_of};
 pub use escape::escape;
 pub use hex::hex;
 pub use lines::{LineIndex, lines};

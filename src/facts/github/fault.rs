@@ -1,6 +1,6 @@
 use super::Token;
 use crate::facts::MissingFact;
-use crate::text::escape;
+use crate::text::{beginning, escape};
 use std::time::Duration;
 
 /// Why something was not found out.
@@ -83,16 +83,7 @@ impl Fault {
 
     /// The fact that is missing because of it.
     pub(super) fn missing(&self, what: &str, token: &Token) -> MissingFact {
-        let text = token.redact(&format!("{what} ({})", cut(&self.to_string())));
+        let text = token.redact(&format!("{what} ({})", beginning(&self.to_string(), 300)));
         MissingFact { what: escape(text.as_bytes()), help: self.help().to_owned() }
-    }
-}
-
-/// The beginning of a text.
-fn cut(text: &str) -> String {
-    const MOST: usize = 300;
-    match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
     }
 }

@@ -14,6 +14,7 @@ mod template;
 
 use super::account::Account;
 use super::cloud::{self, Instance};
+use super::data::may_be_tree;
 use super::data::value::{Entry, Object, Value, What};
 use super::data::yaml::{Document, Problem, documents};
 use super::{Disposition, Format, Reading};
@@ -52,6 +53,9 @@ impl Format for CloudFormation {
     }
 
     fn recognises(&self, name: &str, text: &[u8]) -> bool {
+        if !may_be_tree(text) {
+            return false;
+        }
         let has = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
         let json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
         let section = if json { has("\"Resources\"") } else { text.starts_with(b"Resources:") || has("\nResources:") };

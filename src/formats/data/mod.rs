@@ -14,3 +14,16 @@ pub(super) use json::{Entry, Json, Kind, Node, Object, Values};
 pub(super) use number::Number;
 pub(super) use provenance::Pick;
 pub(super) use tree::value_of;
+
+use crate::text::lines;
+
+/// Whether a text may be a mapping or a list in JSON or YAML: what its first line with anything but a comment says. Lists
+/// of rules are large, and are not searched for the words of such formats.
+pub(super) fn may_be_tree(text: &[u8]) -> bool {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let said = lines(text).map(|(_, line)| line.trim_ascii()).find(|line| !line.is_empty() && !line.starts_with(b"#"));
+    let Some(line @ [first, ..]) = said else { return false };
+    let key =
+        || line.ends_with(b":") || line.windows(2).any(|two| matches!(two, [b':', next] if next.is_ascii_whitespace()));
+    b"{[-%\"'?&!".contains(first) || key()
+}

@@ -17,6 +17,7 @@ mod routes;
 mod tls;
 
 use super::account::Account;
+use super::data::may_be_tree;
 use super::data::value::Value;
 use super::data::yaml::{Document, Problem, documents, no_tags};
 use super::parallel::in_parallel;
@@ -40,6 +41,9 @@ impl Format for Envoy {
     }
 
     fn recognises(&self, _name: &str, text: &[u8]) -> bool {
+        if !may_be_tree(text) {
+            return false;
+        }
         let has = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
         let top = |word: &str| {
             has(&format!("\n{word}:")) || text.starts_with(format!("{word}:").as_bytes()) || has(&format!("\"{word}\""))

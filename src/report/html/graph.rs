@@ -2,6 +2,7 @@
 
 use crate::decision::{BalancerPart, BalancerReport, LinkChange, LinkReport, PartChange, RequestEffect, RequestReport};
 use crate::report::escaping::{cut, markup};
+use crate::text::beginning;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -155,7 +156,7 @@ fn picture(columns: &[Column; 3], edges: &[Edge]) -> String {
                 LinkChange::Changed => "~ ",
                 LinkChange::Kept => "",
             };
-            let short = short(name);
+            let short = beginning(name, LETTERS);
             writeln!(
                 out,
                 "<g class=\"{class}\"><title>{}: {class}</title><rect x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" \
@@ -175,13 +176,6 @@ fn picture(columns: &[Column; 3], edges: &[Edge]) -> String {
         writeln!(out, "<p>{drawn} of {} parts drawn</p>", drawn + hidden).expect("writing to a String");
     }
     out
-}
-
-fn short(name: &str) -> String {
-    match name.char_indices().nth(LETTERS) {
-        Some((at, _)) => format!("{}…", name.get(..at).unwrap_or_default()),
-        None => name.to_owned(),
-    }
 }
 
 /// What the picture cannot show.

@@ -1,7 +1,7 @@
 //! Lines of files, with what they are shown for marked.
 
 use crate::report::escaping::markup;
-use crate::text::{SourceMap, Span, escape};
+use crate::text::{SourceMap, Span, beginning, escape};
 use std::fmt::Write as _;
 
 /// How many lines are shown before and after.
@@ -18,7 +18,7 @@ pub(super) fn excerpt(sources: &SourceMap, span: Span) -> String {
     while before.len() < AROUND && at > 0 {
         let end = at - 1;
         let (from, text) = sources.line_of(Span { source: span.source, start: end, end });
-        before.push(cut_end(&shown(&text), WIDTHS.1));
+        before.push(beginning(&shown(&text), WIDTHS.1));
         at = from;
     }
     before.reverse();
@@ -35,13 +35,13 @@ pub(super) fn excerpt(sources: &SourceMap, span: Span) -> String {
     let marked = format!(
         "{}<mark>{}</mark>{}",
         markup(&cut_start(&left, WIDTHS.0)),
-        markup(&cut_end(&middle, WIDTHS.1)),
-        markup(&cut_end(&right, WIDTHS.2)),
+        markup(&beginning(&middle, WIDTHS.1)),
+        markup(&beginning(&right, WIDTHS.2)),
     );
     row(&mut out, number, &marked);
     for text in after(sources, span, start) {
         number += 1;
-        row(&mut out, number, &markup(&cut_end(&text, WIDTHS.1)));
+        row(&mut out, number, &markup(&beginning(&text, WIDTHS.1)));
     }
     out.push_str("</pre>");
     out
@@ -71,13 +71,6 @@ fn row(out: &mut String, number: u32, line: &str) {
 /// A line, escaped; tabs are blanks.
 fn shown(line: &[u8]) -> String {
     line.split(|byte| *byte == b'\t').map(escape).collect::<Vec<_>>().join("    ")
-}
-
-fn cut_end(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 fn cut_start(text: &str, most: usize) -> String {

@@ -5,6 +5,7 @@ use super::reasons::more;
 use crate::decision::{
     BalancerPart, BalancerReport, Certainty, Location, PartChange, RequestEffect, RequestReport, RouteReport,
 };
+use crate::text::few;
 
 /// How many listeners and backends of one configuration are shown.
 const PARTS: usize = 20;
@@ -45,7 +46,7 @@ fn balancer(page: &mut Page<'_>, balancer: &BalancerReport) {
         PartChange::Removed => (RED, "removed"),
         PartChange::Changed => (YELLOW, "changed"),
     };
-    let at = if endpoints.is_empty() { String::new() } else { format!(" at {}", listed(endpoints)) };
+    let at = if endpoints.is_empty() { String::new() } else { format!(" at {}", few(endpoints, 4)) };
     let place = head.as_ref().or(base.as_ref()).map(|l| format!("  {} {}:{}", page.side(l.side), l.path, l.line));
     let place = place.unwrap_or_default();
     page.line(2, &[(CYAN, kind), (PLAIN, " "), (BOLD, name), (PLAIN, &at), (PLAIN, "  "), (ink, word), (DIM, &place)]);
@@ -68,12 +69,6 @@ fn balancer(page: &mut Page<'_>, balancer: &BalancerReport) {
 
 fn kinds_of(n: usize) -> String {
     if n == 1 { "1 kind of request".to_owned() } else { format!("{n} kinds of requests") }
-}
-
-fn listed(endpoints: &[String]) -> String {
-    let first: Vec<&str> = endpoints.iter().take(4).map(String::as_str).collect();
-    let rest = endpoints.len().saturating_sub(4);
-    if rest == 0 { first.join(", ") } else { format!("{} and {rest} more", first.join(", ")) }
 }
 
 /// Requests that are decided in another way: which, one of them, and what each side does with it.

@@ -7,6 +7,7 @@ use crate::decision::{
     Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, ElementsReport, FilterReport, ObjectReport,
     SummaryLine, WitnessReport,
 };
+use crate::text::first_of;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rules of one side are shown as the cause.
@@ -178,21 +179,12 @@ fn objects(page: &mut Page<'_>, word: &str, objects: &[ObjectReport]) {
         if let Some(ElementsReport { added, added_total, removed, removed_total }) = elements {
             for (sign, first, total) in [("-", removed, *removed_total), ("+", added, *added_total)] {
                 if total > 0 {
-                    page.entry(6, (PLAIN, sign), 8, &some_of(first, total));
+                    page.entry(6, (PLAIN, sign), 8, &first_of(first, total));
                 }
             }
         }
     }
     if named.len() > OBJECTS {
         more(page, 4, named.len() - OBJECTS, "");
-    }
-}
-
-/// The first of some elements and how many more they are.
-fn some_of(first: &[String], total: usize) -> String {
-    let shown = first.join(", ");
-    match total.saturating_sub(first.len()) {
-        0 => shown,
-        rest => format!("{shown} and {rest} more"),
     }
 }
