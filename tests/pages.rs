@@ -5,7 +5,9 @@
 use portcullis::checks::{self, CHECKS, Context, Declaration};
 use portcullis::decision::{self, Case, Origin, PolicyOrigin};
 use portcullis::diff::{self, Change};
-use portcullis::facts::{Account, AccountKind, Commit, Facts, PullRequest, Review, ReviewState, Reviewed, Role};
+use portcullis::facts::{
+    Account, AccountKind, Commit, Facts, PullRequest, Review, ReviewState, Reviewed, Role, Seen, Sightings,
+};
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
 use portcullis::policy::{self, Feeds, Plan, Proposal};
@@ -14,6 +16,7 @@ use portcullis::text::{SourceId, SourceMap};
 use serde::Deserialize;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -146,12 +149,12 @@ impl Example<'_> {
             .collect()
     }
 
-    fn facts(&self, policy: &policy::Policy) -> Result<Facts> {
-        let Some(block) = self.of("facts").first().copied() else { return Ok(Facts::default()) };
-        let Told { now, pull } = serde_yaml::from_str(self.text(block)).map_err(|e| e.to_string())?;
+    fn facts(&self, policy: &policy::Policy) -> Result<(Facts, Option<SeenBefore>)> {
+        let Some(block) = self.of("facts").first().copied() else { return Ok((Facts::default(), None)) };
+        let Told { now, pull, seen } = serde_yaml::from_str(self.text(block)).map_err(|e| e.to_string())?;
         let now = now.map(|now| portcullis::facts::seconds(&now).ok_or("`now` is no instant")).transpose()?;
         let reviewed = pull.map_or(Reviewed::Unasked, |pull| Reviewed::Known(vec![pull.told(policy)]));
-        Ok(Facts { authors: None, reviewed, now })
+        Ok((Facts { reviewed, now, ..Facts::default() }, seen))
     }
 
     /// Judges the example: the exit code, and the report as text.
@@ -173,21 +176,29 @@ impl Example<'_> {
             }
         };
         let authors = self.of("authors").first().map(|block| self.text(block).lines().map(str::to_owned).collect());
-        let facts = Facts { authors, ..self.facts(&policy)? };
+        let (facts, seen) = self.facts(&policy)?;
+        let mut facts = Facts { authors, ..facts };
         let plan = policy.plan(&by_name(&base), &by_name(&head));
         let change = change(&plan, &sources);
         let difference = diff::compare(&change);
         let checks = checks::configure(&policy).map_err(|e| format!("{e:?}"))?;
+        let before = facts.clone();
         let cx = Context {
             change: &change,
             difference: &difference,
             policy: &policy,
             proposal: &proposal,
             plan: &plan,
-            facts: &facts,
+            facts: &before,
             sources: &sources,
         };
-        let findings = checks::run(&checks, &cx);
+        if let Some(SeenBefore { observations, minutes }) = seen {
+            let sightings = Sightings { observations, over: Duration::from_secs(minutes * 60) };
+            let removals =
+                checks::watched(&checks, &cx).into_iter().map(|watched| (watched.removal, sightings)).collect();
+            facts.seen = Seen::Known { removals, begun: None };
+        }
+        let findings = checks::run(&checks, &Context { facts: &facts, ..cx });
         let case = Case {
             change: &change,
             difference: &difference,
@@ -216,6 +227,16 @@ struct Told {
     /// The present instant.
     now: Option<String>,
     pull: Option<Pull>,
+    /// How often the removal was seen.
+    seen: Option<SeenBefore>,
+}
+
+/// How often, and for how many minutes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeenBefore {
+    observations: usize,
+    minutes: u64,
 }
 
 /// A pull request. Whoever is not named as a reader may write.

@@ -1,5 +1,7 @@
 use super::deletions::{self, Count, Group, Grouping};
-use super::{Check, Context, Report, declare_check};
+use super::scope::Scope;
+use super::stable::Stable;
+use super::{Check, Context, Report, Watched, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::policy::{Spanned, keys};
@@ -25,6 +27,10 @@ keys! {
         /// Stricter limits for changes that a program made, or may have made: the author is one of `bots`, or is not
         /// known.
         automation: Option<Automation>,
+        /// What a program removes, or may have removed, counts only when it was seen so often without having changed:
+        /// `{observations: 3, over: 10m}`, with `above: 5` only where more than so many objects go. What was seen before
+        /// stands in the file that `--state` names; without it the answer is not known.
+        stable: Option<Stable>,
     }
 }
 
@@ -42,8 +48,9 @@ const SHARE_FROM: usize = 10;
 
 impl Check for DeletionLimit {
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
-        let Self { count, percent, per, kinds, automation } = self;
-        let automated = automation.as_ref().filter(|_| cx.facts.automated(&cx.policy.roster().bots));
+        let Self { count, percent, per: _, kinds, automation, stable } = self;
+        let by_program = cx.facts.automated(&cx.policy.roster().bots);
+        let automated = automation.as_ref().filter(|_| by_program);
         let (count, percent) = match (automated, count, percent) {
             (Some(Automation { count: a, percent: b }), count, percent) => {
                 (stricter(*a, *count), stricter(*b, *percent))
@@ -51,9 +58,7 @@ impl Check for DeletionLimit {
             (None, None, None) => (Some(10), Some(30)),
             (None, count, percent) => (*count, *percent),
         };
-        let per = per.unwrap_or(Grouping::Kind);
-        let here = |configuration: &str| report.scope().touches(configuration, cx);
-        let mut groups = deletions::count(cx, here, per);
+        let mut groups = self.groups(cx, report.scope());
         if let Some(kinds) = kinds {
             for kind in kinds {
                 let known = groups.keys().any(|(_, name)| *name == kind.value)
@@ -63,10 +68,12 @@ impl Check for DeletionLimit {
                         .idle(format!("there is nothing of the kind `{}` on either side", kind.value), Some(kind.span));
                 }
             }
-            groups.retain(|(_, name), _| kinds.iter().any(|kind| kind.value == *name));
         }
+        groups.retain(|(_, kind), _| self.is_about(kind));
         bereft(&groups, report);
-        for ((group, kind), Count { base, removed, first }) in groups {
+        let watched = stable.as_ref().filter(|_| by_program).and_then(|stable| Some((stable, stable.watch(&groups)?)));
+        for ((group, kind), count_of) in &groups {
+            let (base, removed) = (count_of.base, count_of.removed());
             let bereft = matches!(group, Group::Owner(_)) && removed == base;
             let over_count = !bereft && count.is_some_and(|count| removed > count);
             let over_share = !bereft && base >= SHARE_FROM && percent.is_some_and(|percent| removed * 100 > percent * base);
@@ -91,9 +98,27 @@ impl Check for DeletionLimit {
                 message,
                 "check that its input was complete; split an intended removal, or have the limit raised first",
             );
-            finding.location = first.map(|span| (Side::Base, span));
+            finding.location = count_of.first.map(|span| (Side::Base, span));
         }
-        Ok(())
+        watched.map_or(Ok(()), |(stable, watched)| stable.judge(&watched, &groups, cx, report))
+    }
+
+    fn watched(&self, cx: &Context<'_>, scope: &Scope) -> Option<Watched> {
+        let stable = self.stable.as_ref().filter(|_| cx.facts.automated(&cx.policy.roster().bots))?;
+        let mut groups = self.groups(cx, scope);
+        groups.retain(|(_, kind), _| self.is_about(kind));
+        stable.watch(&groups)
+    }
+}
+
+impl DeletionLimit {
+    fn groups(&self, cx: &Context<'_>, scope: &Scope) -> BTreeMap<(Group, &'static str), Count> {
+        let per = self.per.unwrap_or(Grouping::Kind);
+        deletions::count(cx, |configuration| scope.touches(configuration, cx), per)
+    }
+
+    fn is_about(&self, kind: &str) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|one| one.value == kind))
     }
 }
 
@@ -102,8 +127,8 @@ fn bereft(groups: &BTreeMap<(Group, &'static str), Count>, report: &mut Report<'
     let mut kinds: BTreeMap<&str, Vec<(&str, &Count)>> = BTreeMap::new();
     for ((group, kind), count) in groups {
         if let Group::Owner(owner) = group
-            && count.removed > 0
-            && count.removed == count.base
+            && count.removed() > 0
+            && count.removed() == count.base
         {
             kinds.entry(kind).or_default().push((owner, count));
         }
@@ -114,7 +139,7 @@ fn bereft(groups: &BTreeMap<(Group, &'static str), Count>, report: &mut Report<'
         let message = match &owners[..] {
             [(_, count)] => format!("{names} loses all of {} objects of the kind `{kind}`", count.base),
             owners => {
-                let all: usize = owners.iter().map(|(_, count)| count.removed).sum();
+                let all: usize = owners.iter().map(|(_, count)| count.removed()).sum();
                 format!("{} owners lose all that they have of the kind `{kind}`, {all} objects: {names}", owners.len())
             }
         };

@@ -1,4 +1,4 @@
-//! How many rules and objects a change removes.
+//! Which rules and objects a change removes.
 
 use super::{Context, rules};
 use crate::diff::ConfigurationDifference;
@@ -24,15 +24,21 @@ words! {
 #[derive(Default)]
 pub(super) struct Count {
     pub(super) base: usize,
-    pub(super) removed: usize,
+    /// What each of those that go is, by meaning and not by where or how it is written.
+    pub(super) gone: Vec<String>,
     pub(super) first: Option<Span>,
 }
 
 impl Count {
-    fn remove(&mut self, at: Span) {
-        self.removed += 1;
-        self.first.get_or_insert(at);
+    pub(super) const fn removed(&self) -> usize {
+        self.gone.len()
     }
+}
+
+/// Something that goes.
+struct Gone {
+    at: Option<Span>,
+    what: String,
 }
 
 /// What each group has on base and loses, in those configurations that are asked about.
@@ -52,42 +58,51 @@ pub(super) fn count(
             Grouping::Owner => owner.map_or(Group::Nobody, |owner| Group::Owner(owner.to_owned())),
         };
         let group = |address: &str| group_of(owners.get(address).copied());
-        let mut tally = |address: &str, kind: &'static str, all: usize, removed: &[Span]| {
-            let count = groups.entry((group(address), kind)).or_default();
+        let mut tally = |group: Group, kind: &'static str, all: usize, gone: Vec<Gone>| {
+            let count = groups.entry((group, kind)).or_default();
             count.base += all;
-            removed.iter().for_each(|at| count.remove(*at));
+            for Gone { at, what } in gone {
+                count.first = count.first.or(at);
+                count.gone.push(format!("{} {kind} {what}", escape(base.name.as_bytes())));
+            }
         };
         let there = || head.into_iter().flat_map(rules::lines);
         let gone = rules::removed(|| rules::lines(base), there, &cx.change.store, cx.sources);
-        let mut of_table: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+        let mut of_table: BTreeMap<&str, Vec<Gone>> = BTreeMap::new();
+        let mut of_place: BTreeMap<Span, String> = BTreeMap::new();
         for line in &gone {
-            of_table.entry(line.table).or_default().push(line.origin);
+            let what = rules::described(line, &cx.change.store);
+            of_table.entry(line.table).or_default().push(Gone { at: Some(line.origin), what: what.clone() });
+            of_place.insert(line.origin, what);
         }
         for (origin, is_gone) in shared(base, &gone) {
             let holder = base.objects.iter().find(|object| object.owner.is_some() && encloses(object.origin, origin));
             let address = holder.map_or("", |object| object.address.as_str());
-            tally(address, "rule", 1, if is_gone { std::slice::from_ref(&origin) } else { &[] });
+            let what = of_place.remove(&origin).filter(|_| is_gone);
+            tally(group(address), "rule", 1, what.map(|what| Gone { at: Some(origin), what }).into_iter().collect());
         }
         for table in base.tables.iter().filter(|table| table.name != LISTENERS && !table.shared) {
             let all = table.chains.iter().map(|chain| rules::lines_of(table, chain).count()).sum();
-            tally(&table.name, "rule", all, &of_table.remove(table.name.as_str()).unwrap_or_default());
+            tally(
+                group(&table.name),
+                "rule",
+                all,
+                of_table.remove(table.name.as_str()).into_iter().flatten().collect(),
+            );
         }
         let there: BTreeSet<(&str, &str)> =
             head.iter().flat_map(|head| &head.objects).map(|o| (o.kind, o.address.as_str())).collect();
         for object in &base.objects {
             let gone = !there.contains(&(object.kind, object.address.as_str()));
-            tally(&object.address, object.kind, 1, if gone { std::slice::from_ref(&object.origin) } else { &[] });
+            let gone = gone.then(|| Gone { at: Some(object.origin), what: escape(object.address.as_bytes()) });
+            tally(group(&object.address), object.kind, 1, gone.into_iter().collect());
         }
-        for part in parts(base, cx) {
-            let count = groups.entry((group_of(part.owner), part.kind)).or_default();
-            count.base += 1;
-            if part.gone {
-                count.remove(part.origin);
-            }
+        for Part { kind, name, owner, gone, origin } in parts(base, cx) {
+            let gone = gone.then_some(Gone { at: Some(origin), what: name });
+            tally(group_of(owner), kind, 1, gone.into_iter().collect());
         }
-        let count = groups.entry((group(""), "configuration")).or_default();
-        count.base += 1;
-        count.removed += usize::from(head.is_none());
+        let gone = head.is_none().then(|| Gone { at: None, what: String::new() });
+        tally(group(""), "configuration", 1, gone.into_iter().collect());
     }
     groups
 }
@@ -133,6 +148,7 @@ impl std::fmt::Display for Group {
 /// A listener, backend or server of base.
 struct Part<'c> {
     kind: &'static str,
+    name: String,
     owner: Option<&'c str>,
     gone: bool,
     origin: Span,
@@ -152,16 +168,19 @@ fn parts<'c>(base: &'c Configuration, cx: &Context<'c>) -> Vec<Part<'c>> {
         let lost: usize = changes.clone().filter(|change| change.head.is_none()).map(|c| c.endpoints.len()).sum();
         let gone = lost > 0 && changes.all(|change| change.head.is_none()) && lost >= listener.endpoints.len();
         let owner = listener.owner.as_deref();
-        out.push(Part { kind: "listener", owner, gone, origin: listener.origin });
+        let name = escape(listener.name.as_bytes());
+        out.push(Part { kind: "listener", name, owner, gone, origin: listener.origin });
     }
     for backend in &base.backends {
         let change = backends.iter().find(|change| change.name == backend.name);
         let owner = backend.owner.as_deref();
         let gone = change.is_some_and(|change| change.head.is_none());
-        out.push(Part { kind: "backend", owner, gone, origin: backend.origin });
+        let name = escape(backend.name.as_bytes());
+        out.push(Part { kind: "backend", name: name.clone(), owner, gone, origin: backend.origin });
         for server in &backend.servers {
             let gone = change.is_some_and(|change| change.removed.contains(server));
-            out.push(Part { kind: "server", owner, gone, origin: server.origin });
+            let name = format!("{name}/{} {:?} {:?}", escape(server.name.as_bytes()), server.address, server.port);
+            out.push(Part { kind: "server", name, owner, gone, origin: server.origin });
         }
     }
     out

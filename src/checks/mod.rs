@@ -12,10 +12,11 @@ mod questions;
 mod rules;
 mod schema;
 mod scope;
+mod stable;
 
 pub use crate::policy::Level;
 pub use schema::{schema, settings};
-pub(crate) use scope::Scope;
+pub use scope::Scope;
 
 use crate::diff::balancers::RequestDelta;
 use crate::diff::{Change, Difference, Side, Witness};
@@ -27,6 +28,7 @@ use crate::policy::{
     Waiver, sorted,
 };
 use crate::text::{SourceMap, Span};
+use std::time::Duration;
 
 /// Declares the checks: one line each, which is both the module and the registration.
 macro_rules! checks {
@@ -139,6 +141,20 @@ pub trait Check: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// A fact is needed that is not known.
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact>;
+
+    /// What of the change, in that scope, has to be seen several times before it counts.
+    fn watched(&self, _: &Context<'_>, _: &Scope) -> Option<Watched> {
+        None
+    }
+}
+
+/// Something that a change does and that has to be seen several times before it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The SHA-256, in hexadecimal, of what it does, by meaning.
+    pub removal: String,
+    /// For how long it has to be seen.
+    pub over: Duration,
 }
 
 /// What a check sees.
@@ -387,6 +403,13 @@ fn one(entry: &Entry, reader: &mut Reader<'_>) -> Option<Configured> {
         doubts: std::mem::take(&mut reader.doubts),
         at: Some(check.span),
     })
+}
+
+/// Everything that has to be seen several times before it counts: what [`Facts::seen`] has to be known of.
+#[must_use]
+pub fn watched(checks: &[Configured], cx: &Context<'_>) -> Vec<Watched> {
+    let on = checks.iter().filter(|configured| configured.level != Level::Off);
+    on.filter_map(|configured| configured.check.watched(cx, &configured.within)).collect()
 }
 
 /// Runs the checks. A check that needs a fact which is not known reports that it could not find out.

@@ -242,7 +242,7 @@ impl Rule {
             report.scope().touches(configuration, cx) && self.holds_in(configuration, configuration, cx)
         };
         let groups = deletions::count(cx, here, Grouping::Kind);
-        groups.values().map(|count| count.removed).sum::<usize>() > most
+        groups.values().map(deletions::Count::removed).sum::<usize>() > most
     }
 }
 

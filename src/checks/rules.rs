@@ -130,6 +130,22 @@ fn meaning(rule: RuleId, store: &Store) -> Meaning {
     Meaning { ipv4: sets(Family::Ipv4), ipv6: sets(Family::Ipv6), literals: store.literals(rule).to_vec(), action }
 }
 
+/// Where a line stands, what it matches and what it does, in words that are the same in every run.
+pub(super) fn described(line: &Line<'_>, store: &Store) -> String {
+    let one = |rule: &RuleId| {
+        let Meaning { ipv4, ipv6, literals, action } = meaning(*rule, store);
+        let opaque = |Literal { opaque, holds }: &Literal| {
+            format!("{}{:?}", if *holds { "" } else { "not " }, store.opaque_text(*opaque))
+        };
+        let mut opaque: Vec<String> = literals.iter().map(opaque).collect();
+        opaque.sort();
+        format!("{ipv4:?} {ipv6:?} {opaque:?} {action}")
+    };
+    let mut rules: Vec<String> = line.rules.iter().map(one).collect();
+    rules.sort();
+    format!("{:?}/{} {rules:?}", line.table, crate::text::escape(store.name(line.chain.name)))
+}
+
 /// The packets of a family that a rule matches if its opaque conditions hold; `None`: none.
 pub(super) fn region(rule: RuleId, family: Family, store: &Store) -> Option<Region> {
     if store.get(rule).families().and(Families::only(family)) == Families::NONE {

@@ -4,7 +4,7 @@ use crate::policy::Pattern;
 
 /// The configurations and filters that a check is about.
 #[derive(Debug, Clone)]
-pub(crate) struct Scope(Option<Vec<Pattern>>);
+pub struct Scope(Option<Vec<Pattern>>);
 
 impl Scope {
     /// All of them.

@@ -100,6 +100,10 @@ pub(super) struct Check {
     /// Exit with 0 where nothing is missing but approvals: for hooks, which run before anybody can have reviewed
     #[arg(long, requires = "staged")]
     pub(super) approvals_later: bool,
+    /// Judge as if it were then, such as 2026-12-24T12:00:00Z: for tests of freezes and waivers. The report says so; refused
+    /// where it could open a gate: in continuous integration, with --pull-request, --state or --audit
+    #[arg(long, value_name = "TIME", value_parser = instant, conflicts_with_all = ["pull_request", "state", "audit"])]
+    pub(super) now: Option<u64>,
     #[command(flatten)]
     pub(super) log: Log,
     #[command(flatten)]
@@ -135,6 +139,9 @@ pub(super) struct Judging {
     /// The pull request whose approvals count [default in GitHub Actions: that of the event]
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["staged", "old"])]
     pub(super) pull_request: Option<u64>,
+    /// The file in which it is kept how often removals were seen (`stable` of deletion-limit); made where there is none
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
     #[command(flatten)]
     pub(super) forge: ForgeArguments,
 }
@@ -493,6 +500,11 @@ pub(super) enum Shape {
 /// The id of a format that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FormatId(pub(super) &'static str);
+
+fn instant(text: &str) -> Result<u64, String> {
+    crate::facts::seconds(text)
+        .ok_or_else(|| format!("`{text}` is no instant: write it in UTC, such as 2026-12-24T12:00:00Z"))
+}
 
 fn output_named(text: &str) -> Result<Target, String> {
     let (name, file) = match text.split_once('=') {

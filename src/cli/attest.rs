@@ -98,7 +98,7 @@ fn make(recording: &Recording<'_>, surroundings: &Surroundings, streams: &mut St
         Ok(webhook) => webhook,
         Err(code) => return code,
     };
-    let Judged { decision, sources, subject } = check::judged(judging, surroundings, streams);
+    let Judged { decision, sources, subject } = check::judged(judging, None, surroundings, streams);
     let report = decision.report();
     let code = decision.exit_code();
     let answered = streams.answer(outputs, code, &|output, style| (output.report)(report, &sources, style));

@@ -1,6 +1,6 @@
 use super::arguments::{Check, Judging};
 use super::audit;
-use super::judge::{self, Judged, PolicyPath};
+use super::judge::{self, Judged, Outside, PolicyPath};
 use super::notice;
 use super::output::Streams;
 use super::planned::PlanFile;
@@ -16,11 +16,19 @@ use crate::source::{Side, Sides, SourceError};
 pub(super) const POLICY: &str = "portcullis.yaml";
 
 pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
+    if let (Some(_), Some(variable)) = (check.now, surroundings.job()) {
+        let help = "leave --now out: it is for tests of a policy, by hand";
+        return streams.error(
+            &format!("a gate tells the time by its own clock, and {variable} says that this is one"),
+            Some(help),
+            2,
+        );
+    }
     let webhook = match notice::webhook(&check.notice, surroundings, streams) {
         Ok(webhook) => webhook,
         Err(code) => return code,
     };
-    let Judged { decision, sources, subject: _ } = judged(&check.judging, surroundings, streams);
+    let Judged { decision, sources, subject: _ } = judged(&check.judging, check.now, surroundings, streams);
     let report = decision.report();
     let code = match decision.outcome() {
         Outcome::NeedsApproval if check.approvals_later => 0,
@@ -36,7 +44,12 @@ pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Stre
 }
 
 /// Judges what the command line names.
-pub(super) fn judged(judging: &Judging, surroundings: &Surroundings, streams: &Streams<'_>) -> Judged {
+pub(super) fn judged(
+    judging: &Judging,
+    pretended: Option<u64>,
+    surroundings: &Surroundings,
+    streams: &Streams<'_>,
+) -> Judged {
     let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
     match sides(judging, surroundings) {
         Ok(sides) => {
@@ -45,8 +58,13 @@ pub(super) fn judged(judging: &Judging, surroundings: &Surroundings, streams: &S
                 configuration: judging.configuration.clone(),
                 max_age: judging.max_age,
             });
-            let inquiry = Inquiry::new(judging.pull_request, &judging.forge, surroundings);
-            judge::judge(&sides, &policy(judging, surroundings), plan.as_ref(), inquiry.as_ref(), &progress)
+            let outside = Outside {
+                inquiry: Inquiry::new(judging.pull_request, &judging.forge, surroundings),
+                now: pretended.unwrap_or_else(|| surroundings.now()),
+                pretended: pretended.is_some(),
+                state: judging.state.as_ref().map(|path| surroundings.folder.join(path)),
+            };
+            judge::judge(&sides, &policy(judging, surroundings), plan.as_ref(), &outside, &progress)
         }
         Err(why) => judge::refuse(&why),
     }

@@ -1,4 +1,4 @@
-use super::judge::{self, Judged, PolicyPath};
+use super::judge::{self, Judged, Outside, PolicyPath};
 use super::output::Streams;
 use super::progress::Progress;
 use super::verify;
@@ -196,7 +196,8 @@ impl Incident {
         let authors = Some(self.authors.iter().map(|author| (*author).to_owned()).collect());
         let sides = Sides { base: side(self.base), head: side(self.head), authors };
         let path = PolicyPath::InBase(super::check::POLICY.to_owned());
-        judge::judge(&sides, &path, None, None, &Progress::new(false))
+        let outside = Outside { now: crate::facts::now(), ..Outside::default() };
+        judge::judge(&sides, &path, None, &outside, &Progress::new(false))
     }
 
     fn wanted(&self) -> BTreeSet<&str> {

@@ -4,17 +4,17 @@ use super::planned::{self, PlanFile};
 use super::progress::Progress;
 use super::review::Inquiry;
 use super::wanted::{Everything, Policed};
-use crate::checks::{self, Configured, Context, Level};
+use crate::checks::{self, Configured, Context, Level, Watched};
 use crate::decision::{
     Case, Cause, Decision, Doubt, FeedOrigin, LocationSide, Origin, PolicyOrigin, PublicationReport, decide,
 };
 use crate::diff::{self, Change, Difference};
-use crate::facts::{self, Facts, Reviewed};
+use crate::facts::{Facts, MissingFact, Reviewed, Seen};
 use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
 use crate::policy::{self, FeedFile, Feeds, Parsed, Plan, Policy, PolicyError, Proposal, Publication};
-use crate::record::Artifact;
+use crate::record::{self, Artifact, Observed};
 use crate::source::{File, Files, Problem, Side, Sides, SourceError};
 use crate::text::{SourceId, SourceMap, escape, hex};
 use miette::Diagnostic;
@@ -29,6 +29,34 @@ pub(super) enum PolicyPath {
     InBase(String),
     /// In a file that is part of neither side.
     File(PathBuf),
+}
+
+/// What is true outside of what is judged, and where it is found out.
+#[derive(Default)]
+pub(super) struct Outside {
+    /// Whom to ask who reviewed the change; `None`: there is nobody.
+    pub(super) inquiry: Option<Inquiry>,
+    /// The present instant in seconds since 1970.
+    pub(super) now: u64,
+    /// Whether that was only given.
+    pub(super) pretended: bool,
+    /// The file in which it is kept how often removals were seen.
+    pub(super) state: Option<PathBuf>,
+}
+
+impl Outside {
+    /// Notes what is seen now, and tells how often it was.
+    fn seen(&self, watched: Vec<Watched>) -> Seen {
+        let Some(path) = &self.state else { return Seen::Unasked };
+        let watched = watched.into_iter().map(|Watched { removal, over }| (removal, over)).collect();
+        match record::observe(path, &watched, self.now) {
+            Ok(Observed { removals, begun }) => Seen::Known { removals, begun },
+            Err(why) => Seen::Unknown(MissingFact {
+                what: format!("how often the removal was seen ({why})"),
+                help: why.help().map(|help| help.to_string()).unwrap_or_default(),
+            }),
+        }
+    }
 }
 
 /// A change that has been judged.
@@ -72,9 +100,10 @@ pub(super) fn judge(
     sides: &Sides,
     path: &PolicyPath,
     plan: Option<&PlanFile>,
-    inquiry: Option<&Inquiry>,
+    outside: &Outside,
     progress: &Progress,
 ) -> Judged {
+    let Outside { inquiry, now, pretended, state: _ } = outside;
     let mut sources = SourceMap::default();
     let (base, head) = match plan {
         None => (origin(&sides.base), origin(&sides.head)),
@@ -93,19 +122,26 @@ pub(super) fn judge(
             progress.stage("comparing");
             let difference = diff::compare(&change);
             progress.stage("checking");
-            let mut facts =
-                Facts { authors: sides.authors.clone(), reviewed: Reviewed::Unasked, now: Some(facts::now()) };
+            let unseen = Facts {
+                authors: sides.authors.clone(),
+                reviewed: Reviewed::Unasked,
+                now: Some(*now),
+                pretended: *pretended,
+                seen: Seen::Unasked,
+            };
             let context = Context {
                 change: &change,
                 difference: &difference,
                 policy: &policy,
                 proposal: &proposal,
                 plan: &plan,
-                facts: &facts,
+                facts: &unseen,
                 sources: &sources,
             };
-            let findings = checks::run(&checks, &context);
-            if let Some(inquiry) = inquiry
+            let seen = outside.seen(checks::watched(&checks, &context));
+            let mut facts = Facts { seen, ..unseen.clone() };
+            let findings = checks::run(&checks, &Context { facts: &facts, ..context });
+            if let Some(inquiry) = inquiry.as_ref()
                 && findings.iter().any(|finding| finding.level == Level::Approve)
             {
                 progress.stage("asking who approved it");

@@ -19,6 +19,8 @@ pub struct Surroundings {
     pub width: Option<usize>,
     /// How long and how much a forge is asked.
     pub limits: Limits,
+    /// The present instant in seconds since 1970; `None`: the clock of the machine says it.
+    pub clock: Option<u64>,
 }
 
 impl Surroundings {
@@ -34,6 +36,7 @@ impl Surroundings {
             stderr_is_terminal: std::io::stderr().is_terminal(),
             width: terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)),
             limits: Limits::default(),
+            clock: None,
         }
     }
 
@@ -42,6 +45,16 @@ impl Surroundings {
         let index_file = self.get("GIT_INDEX_FILE").map(|path| self.folder.join(path));
         let folder = if self.folder.as_os_str().is_empty() { PathBuf::from(".") } else { self.folder.clone() };
         Place { folder, index_file }
+    }
+
+    /// The present instant, in seconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        self.clock.unwrap_or_else(crate::facts::now)
+    }
+
+    /// The variable by which a continuous-integration job is known, if this is one.
+    pub(super) fn job(&self) -> Option<&'static str> {
+        JOBS.iter().copied().find(|name| self.get(name).is_some())
     }
 
     /// Whether a stream is written in colour (https://no-color.org, https://bixense.com/clicolors).
@@ -55,6 +68,18 @@ impl Surroundings {
         }
     }
 }
+
+/// Variables that continuous integration sets and nobody else.
+const JOBS: [&str; 8] = [
+    "CI",
+    "GITHUB_ACTIONS",
+    "GITLAB_CI",
+    "TF_BUILD",
+    "JENKINS_URL",
+    "BUILDKITE",
+    "TEAMCITY_VERSION",
+    "ATLANTIS_TERRAFORM_VERSION",
+];
 
 impl Variables for Surroundings {
     fn get(&self, name: &str) -> Option<String> {

@@ -16,7 +16,7 @@ impl Builder<'_> {
         let nobody = (Roster::default(), Reviewed::Unasked);
         let (roster, reviewed, default) = match self.judging {
             Some((policy, facts)) => {
-                let Facts { authors: _, reviewed, now: _ } = facts;
+                let Facts { authors: _, reviewed, now: _, pretended: _, seen: _ } = facts;
                 let policy: &Policy = policy;
                 (policy.roster(), reviewed, policy.approvals.as_ref().unwrap_or(&ONE))
             }

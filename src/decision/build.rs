@@ -7,7 +7,7 @@ use super::waived::Waived;
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
 use crate::diff::{self, Change, Delta, Difference, FilterPair, Found, Question, Side, Witness};
-use crate::facts::Facts;
+use crate::facts::{Facts, Reviewed, show_instant};
 use crate::model::{Literal, Snapshot, Store};
 use crate::net::{Naming, NoNames, show_packet};
 use crate::policy::Policy;
@@ -37,6 +37,15 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     for doubt in doubts {
         builder.doubt(doubt);
     }
+    let pretended = judging.map(|(_, facts)| facts).filter(|facts| facts.pretended);
+    if pretended.is_some_and(|facts| !matches!(facts.reviewed, Reviewed::Unasked)) {
+        builder.doubt(Doubt {
+            cause: Cause::MissingFact,
+            message: "the present time is not known: another one was given, and a pull request is judged".to_owned(),
+            help: "leave --now out: it is for tests of a policy".to_owned(),
+            at: None,
+        });
+    }
     let configurations = builder.configurations(difference);
     let mut reports = Vec::new();
     for finding in findings {
@@ -51,7 +60,21 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let stats = builder.stats(&configurations);
     let Builder { change: _, names: _, sources: _, pairs: _, doubts, judging: _ } = builder;
     let (decision, findings, waivers) = (Outcome::Undecided, reports, waived.report());
-    Report { version: VERSION, decision, base, head, policy, configurations, findings, waivers, gaps, doubts, stats }
+    let pretended = pretended.map(|facts| facts.now.map_or_else(|| "another time".to_owned(), show_instant));
+    Report {
+        version: VERSION,
+        decision,
+        pretended,
+        base,
+        head,
+        policy,
+        configurations,
+        findings,
+        waivers,
+        gaps,
+        doubts,
+        stats,
+    }
 }
 
 pub(super) fn comparison(

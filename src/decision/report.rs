@@ -25,6 +25,10 @@ pub struct Report {
     pub version: u32,
     /// The decision; the exit code follows from it.
     pub decision: Outcome,
+    /// The instant that was given instead of the present one, with --now: the answer is a test of the policy, and opens
+    /// nothing. Missing where the clock of the machine was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretended: Option<String>,
     /// The side that is in force.
     pub base: Origin,
     /// The side that is proposed.

@@ -5,10 +5,12 @@ mod approvals;
 mod clock;
 pub mod github;
 mod review;
+mod seen;
 
 pub use approvals::{Tally, Uncounted, Verdict, judge};
 pub use clock::{Age, age, age_at, now, seconds, show_age, show_instant};
 pub use review::{Account, AccountKind, CoAuthor, Commit, PullRequest, Review, ReviewState, Reviewed, Role};
+pub use seen::{Seen, Sightings};
 
 /// The facts of one run.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,10 @@ pub struct Facts {
     pub reviewed: Reviewed,
     /// The present instant in seconds since 1970; `None`: it is not known.
     pub now: Option<u64>,
+    /// Whether `now` was only given, for tests of a policy: nothing may be put into force on it.
+    pub pretended: bool,
+    /// How often removals were seen before.
+    pub seen: Seen,
 }
 
 impl Facts {

@@ -22,7 +22,7 @@ pub fn parse_age(text: &str) -> Result<Duration, String> {
 
 /// A length of time in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Age(pub(super) Duration);
+pub struct Age(pub Duration);
 
 impl Read for Age {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {

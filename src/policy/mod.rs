@@ -29,7 +29,7 @@ mod waiver;
 mod wildcard;
 mod yaml;
 
-pub use age::parse_age;
+pub use age::{Age, parse_age};
 pub use error::PolicyError;
 pub use expectations::{EXPECTED, expectations};
 pub use expression::Expression;
@@ -54,7 +54,6 @@ pub use wildcard::Wildcard;
 
 use crate::net::{Family, Naming, Set};
 use crate::text::{SourceId, SourceMap, Span};
-use age::Age;
 use file::{File, PlanKeys};
 use std::time::Duration;
 

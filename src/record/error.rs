@@ -300,3 +300,27 @@ pub enum StateError {
         path: String,
     },
 }
+
+/// What was seen before is not known. Nothing counts as seen, until it is; exit code 3.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+pub enum RemovalsError {
+    /// It cannot be read or written.
+    #[error("the file `{path}`, in which it is kept what was seen, cannot be used: {why}")]
+    #[diagnostic(
+        code(portcullis::record::removals),
+        help("name a file with --state that can be written, and that nobody else writes")
+    )]
+    Unusable {
+        /// Where.
+        path: String,
+        /// Why not.
+        why: String,
+    },
+    /// Somebody is at it, and goes on to be.
+    #[error("another run is using the file `{path}`, in which it is kept what was seen")]
+    #[diagnostic(code(portcullis::record::removals_locked), help("wait until it is done, and run again"))]
+    Locked {
+        /// Where.
+        path: String,
+    },
+}

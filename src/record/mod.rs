@@ -12,6 +12,7 @@ mod error;
 mod files;
 mod gate;
 mod keys;
+mod removals;
 mod roots;
 mod state;
 mod statement;
@@ -20,10 +21,11 @@ pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, Audited, Head, Torn, 
 pub use build::{Circumstances, word};
 pub use closure::{Closure, ClosureFile};
 pub use envelope::{Envelope, MAX_RECORD_BYTES, PAYLOAD_TYPE, Signature, pae};
-pub use error::{Refusal, RootsError, StateError};
+pub use error::{Refusal, RemovalsError, RootsError, StateError};
 pub use files::write_atomically;
 pub use gate::{Admission, Opened, open};
 pub use keys::{KeyError, NAMESPACE, PublicKey, Signer};
+pub use removals::{Observed, observe};
 pub use roots::{Environment, Role, Roots, RootsKey, Tier};
 pub use state::{Debt, Held, State};
 pub use statement::{

@@ -132,7 +132,9 @@ fn end(report: &Report) -> String {
         Some(policy) => format!("policy {}", code(&policy.path)),
         None => "no policy".to_owned(),
     };
-    format!("base: {}; head: {}; {policy}\n", side(&report.base), side(&report.head))
+    let pretended = report.pretended.as_ref().map(|at| format!("; judged as if it were {at}, which opens nothing"));
+    let pretended = pretended.unwrap_or_default();
+    format!("base: {}; head: {}; {policy}{pretended}\n", side(&report.base), side(&report.head))
 }
 
 /// As many details as there is room for, and how many that are.

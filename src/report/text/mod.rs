@@ -62,7 +62,8 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
     } else {
         format!("base: {}; head: {}", side(&report.base), side(&report.head))
     };
-    page.line(0, &[(DIM, &format!("{sides}; {policy}"))]);
+    let pretended = report.pretended.as_ref().map(|at| format!("; judged as if it were {at}, which opens nothing"));
+    page.line(0, &[(DIM, &format!("{sides}; {policy}{}", pretended.unwrap_or_default()))]);
     page.finish()
 }
 
