@@ -112,7 +112,8 @@ impl Closure<'_> {
     /// The files that a name leads to, in the order in which they are included.
     fn fetch(&mut self, include: &Include) -> Result<Vec<SourceId>, Vec<Doubt>> {
         let files = self.side.files(&Named(include)).map_err(judge::source_doubts)?;
-        let mut found: Vec<_> = files.iter().filter_map(|file| Some((include.place_of(&file.path)?, file))).collect();
+        let mut found: Vec<_> =
+            files.into_iter().filter_map(|file| Some((include.place_of(&file.path)?, file))).collect();
         found.sort_by(|(left, a), (right, b)| (left, &a.path).cmp(&(right, &b.path)));
         if !include.pattern {
             found.truncate(1);

@@ -56,7 +56,7 @@ fn compare(
     let policy = match policy {
         Some(path) => {
             let path = PolicyPath::File(surroundings.folder.join(path));
-            Some(judge::load(&judge::policy_file(&sides.base, &path)?, sources)?)
+            Some(judge::load(judge::policy_file(&sides.base, &path)?, sources)?)
         }
         None => None,
     };
@@ -64,7 +64,7 @@ fn compare(
     let (mut inputs, left) = match &policy {
         Some(policy) => {
             let Files { base, head } = files(&Policed(policy))?;
-            (judge::inputs(&judge::plan(policy, &base, &head, sources)?), Vec::new())
+            (judge::inputs(&judge::plan(policy, base, head, sources)?), Vec::new())
         }
         None => judge::by_file(files(&Everything)?, format.clone(), sources)?,
     };

@@ -145,7 +145,7 @@ impl Drift {
         };
         let ruleset = Ruleset { files: vec![file(self.live)], beside: Vec::new() };
         let host = self.name.to_owned();
-        let files = judge::add(&mut sources, &file(self.expected)).map(|id| vec![id]);
+        let files = judge::add(&mut sources, file(self.expected)).map(|id| vec![id]);
         let held = files.and_then(|files| {
             let wanted = Expected { files, format: None };
             verify::hold(self.name, &wanted, expected.clone(), &ruleset, live.clone(), &Scope::default(), &mut sources)

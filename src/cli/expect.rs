@@ -18,19 +18,19 @@ pub(super) fn run(arguments: &Test, surroundings: &Surroundings, streams: &mut S
     let Test { files: _, subject, outputs } = arguments;
     alone(subject, outputs, surroundings, streams, &|read, side, sources, talk| {
         let files = files(arguments, surroundings, side)?;
-        expected(read, &files, sources, talk)
+        expected(read, files, sources, talk)
     })
 }
 
 /// Each file is one expectation or more.
 fn expected(
     read: &Read,
-    files: &[File],
+    files: Vec<File>,
     sources: &mut SourceMap,
     talk: &mut Vec<String>,
 ) -> Result<Vec<Configured>, Vec<Doubt>> {
     let policy = &read.policy;
-    let mut all = Vec::new();
+    let (mut all, count) = (Vec::new(), files.len());
     for file in files {
         let id = judge::add(sources, file)?;
         let entries = policy::expectations(policy::parse(id, sources), &policy.names);
@@ -38,7 +38,7 @@ fn expected(
         all.extend(checks.map_err(judge::policy_doubts)?);
     }
     let s = |n: usize| if n == 1 { "" } else { "s" };
-    let (expectations, files) = (all.len(), files.len());
+    let (expectations, files) = (all.len(), count);
     talk.push(format!("note: {expectations} expectation{} in {files} file{}", s(expectations), s(files)));
     Ok(all)
 }

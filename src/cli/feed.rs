@@ -89,7 +89,7 @@ fn read(
     let FeedUpdate { name, from, policy, path: _, write: _ } = update;
     let named = policy.as_deref().map_or_else(|| POLICY.to_owned(), |path| path.display().to_string());
     let policy_file = judge::policy_file(side, &PolicyPath::InBase(named))?;
-    let id = judge::add(sources, &policy_file)?;
+    let id = judge::add(sources, policy_file.clone())?;
     let uses = policy::parse(id, sources).feeds();
     let mine: Vec<&FeedUse> =
         uses.iter().filter(|feed| feed.network.as_ref() == Some(name) || feed.path == *name).collect();
@@ -115,7 +115,7 @@ fn read(
     }
     let pinned = pinned(&policy_file.bytes, &uses, &path, &new);
     let text = pinned.clone().unwrap_or_else(|| policy_file.bytes.clone());
-    let id = judge::add(sources, &File { bytes: text, ..policy_file.clone() })?;
+    let id = judge::add(sources, File { bytes: text, ..policy_file.clone() })?;
     let parsed = policy::parse(id, sources);
     let (policy, checks) = checks::load(parsed, sources, &judge::format_ids(), &feeds).map_err(judge::policy_doubts)?;
     let networks = uses.iter().filter(|feed| feed.path == path).filter_map(|feed| feed.network.clone()).collect();
@@ -201,7 +201,7 @@ fn coverage(
     out: &mut String,
 ) -> Result<u8, Vec<Doubt>> {
     let files = side.files(&Policed(&read.policy)).map_err(judge::source_doubts)?;
-    let plan = judge::plan(&read.policy, &[], &files, sources)?;
+    let plan = judge::plan(&read.policy, Vec::new(), files, sources)?;
     let (_, mut inputs) = judge::inputs(&plan);
     closure::of_side(side, &mut inputs, sources)?;
     let mut store = Store::default();

@@ -170,9 +170,9 @@ fn files(
             }
             let (path, bytes) = (review.policy.path.as_bytes(), review.policy.text.as_bytes());
             let policy = File { path: path.to_vec(), name: path.to_vec(), bytes: bytes.to_vec(), executable: false };
-            let policy = judge::load(&policy, sources)?;
+            let policy = judge::load(policy, sources)?;
             let files = side.files(&Policed(&policy)).map_err(judge::source_doubts)?;
-            let (_, mut inputs) = judge::inputs(&judge::plan(&policy, &[], &files, sources)?);
+            let (_, mut inputs) = judge::inputs(&judge::plan(&policy, Vec::new(), files, sources)?);
             closure::of_side(&side, &mut inputs, sources)?;
             Ok(closure::opened(&inputs, sources))
         }
@@ -183,7 +183,7 @@ fn files(
             }
             side.files(&Everything)
                 .map_err(judge::source_doubts)?
-                .iter()
+                .into_iter()
                 .map(|file| judge::add(sources, file))
                 .collect()
         }

@@ -199,7 +199,7 @@ fn read(
 ) -> Result<Read, Vec<Doubt>> {
     let file = policy_file(&sides.base, path)?;
     *used = Some(policy_origin(&file, &sides.base, path));
-    let id = add(sources, &file)?;
+    let id = add(sources, file)?;
     let proposed = match path {
         PolicyPath::File(_) => None,
         PolicyPath::InBase(path) => Some(sides.head.file(path).map_err(source_doubts)?),
@@ -208,7 +208,7 @@ fn read(
     let proposed = match proposed {
         None => None,
         Some(head) => {
-            let head = head.map(|file| add(sources, &file)).transpose()?;
+            let head = head.map(|file| add(sources, file)).transpose()?;
             Some(head.map(|id| policy::parse(id, sources)))
         }
     };
@@ -227,7 +227,7 @@ fn read(
         return Ok(Read { policy, feeds, checks, proposal, plan, change, opened: vec![judged] });
     }
     let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;
-    let plan = self::plan(&policy, &base, &head, sources)?;
+    let plan = self::plan(&policy, base, head, sources)?;
     let mut inputs = inputs(&plan);
     closure::of_sides(sides, &mut inputs, sources)?;
     let change = both(&inputs, sources);
@@ -253,7 +253,7 @@ pub(super) fn feeds<'f>(
 }
 
 /// Reads a policy for its names and configurations alone.
-pub(super) fn load(file: &File, sources: &mut SourceMap) -> Result<Policy, Vec<Doubt>> {
+pub(super) fn load(file: File, sources: &mut SourceMap) -> Result<Policy, Vec<Doubt>> {
     let id = add(sources, file)?;
     policy::load(policy::parse(id, sources), sources, &format_ids(), &Feeds::default()).map_err(policy_doubts)
 }
@@ -266,14 +266,20 @@ pub(super) fn format_ids() -> Vec<&'static str> {
 pub(super) type Inputs = (Vec<Input>, Vec<Input>);
 
 /// Takes the files in and assigns them to configurations.
-pub(super) fn plan(policy: &Policy, base: &[File], head: &[File], sources: &mut SourceMap) -> Result<Plan, Vec<Doubt>> {
-    let mut ids = |files: &[File]| files.iter().map(|file| add(sources, file)).collect::<Result<Vec<_>, _>>();
-    let (base_ids, head_ids) = (ids(base)?, ids(head)?);
-    Ok(policy.plan(&named(base, base_ids), &named(head, head_ids)))
+pub(super) fn plan(
+    policy: &Policy,
+    base: Vec<File>,
+    head: Vec<File>,
+    sources: &mut SourceMap,
+) -> Result<Plan, Vec<Doubt>> {
+    let mut added = |file: File| Ok((file.path.clone(), add(sources, file)?));
+    let mut all = |files: Vec<File>| files.into_iter().map(&mut added).collect::<Result<Vec<_>, Vec<Doubt>>>();
+    let (base, head) = (all(base)?, all(head)?);
+    Ok(policy.plan(&named(&base), &named(&head)))
 }
 
-fn named(files: &[File], ids: Vec<SourceId>) -> Vec<(&[u8], SourceId)> {
-    files.iter().map(|file| file.path.as_slice()).zip(ids).collect()
+fn named(files: &[(Vec<u8>, SourceId)]) -> Vec<(&[u8], SourceId)> {
+    files.iter().map(|(path, id)| (path.as_slice(), *id)).collect()
 }
 
 /// The configurations of a plan.
@@ -302,15 +308,15 @@ pub(super) fn by_file(
     };
     // A file that one side has in a known format counts on the other side whatever it has become there.
     let wanted: BTreeSet<Vec<u8>> = base.iter().chain(&head).filter(known).map(|file| file.path.clone()).collect();
-    let is_wanted = |file: &&File| wanted.contains(&file.path);
+    let is_wanted = |file: &File| wanted.contains(&file.path);
     let left: BTreeSet<String> =
         base.iter().chain(&head).filter(|file| !is_wanted(file)).map(|file| escape(&file.path)).collect();
-    let mut side = |files: &[File]| -> Result<Vec<Input>, Vec<Doubt>> {
+    let mut side = |files: Vec<File>| -> Result<Vec<Input>, Vec<Doubt>> {
         let input =
-            |file: &File| Ok(Input { name: escape(&file.path), format: given, files: vec![add(sources, file)?] });
-        files.iter().filter(is_wanted).map(input).collect()
+            |file: File| Ok(Input { name: escape(&file.path), format: given, files: vec![add(sources, file)?] });
+        files.into_iter().filter(is_wanted).map(input).collect()
     };
-    Ok(((side(&base)?, side(&head)?), left.into_iter().collect()))
+    Ok(((side(base)?, side(head)?), left.into_iter().collect()))
 }
 
 /// Reads both sides.
@@ -389,16 +395,17 @@ pub(super) fn left_out(left: &[String]) -> Option<String> {
 }
 
 /// Takes a file in.
-pub(super) fn add(sources: &mut SourceMap, file: &File) -> Result<SourceId, Vec<Doubt>> {
-    let id = sources.add(&file.name, file.bytes.clone()).map_err(|bytes| {
+pub(super) fn add(sources: &mut SourceMap, file: File) -> Result<SourceId, Vec<Doubt>> {
+    let File { path: _, name, bytes, executable } = file;
+    let id = sources.add(&name, bytes).map_err(|bytes| {
         let why = Problem::TooLarge {
-            path: escape(&file.name),
+            path: escape(&name),
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             limit: crate::source::MAX_FILE_BYTES,
         };
         source_doubts(vec![why])
     })?;
-    if file.executable {
+    if executable {
         sources.set_executable(id);
     }
     Ok(id)

@@ -122,7 +122,7 @@ fn read(
         let change = one_sided(&inputs, sources);
         return Ok(Read { policy, checks: Vec::new(), plan: Plan::default(), change });
     };
-    let id = judge::add(sources, &file)?;
+    let id = judge::add(sources, file)?;
     let parsed = policy::parse(id, sources);
     let feeds = judge::feeds([&parsed].into_iter(), side, side)?;
     // One side is looked at alone.
@@ -130,7 +130,7 @@ fn read(
     *used = Some(PolicyOrigin { feeds: published.collect(), ..origin });
     let (policy, checks) = checks::load(parsed, sources, &judge::format_ids(), &feeds).map_err(judge::policy_doubts)?;
     let files = side.files(&Policed(&policy)).map_err(judge::source_doubts)?;
-    let plan = judge::plan(&policy, &[], &files, sources)?;
+    let plan = judge::plan(&policy, Vec::new(), files, sources)?;
     let (_, mut inputs) = judge::inputs(&plan);
     closure::of_side(side, &mut inputs, sources)?;
     let change = one_sided(&inputs, sources);

@@ -28,7 +28,7 @@ fn parse(arguments: &Parse, surroundings: &Surroundings, sources: &mut SourceMap
     let format = format.as_ref().and_then(|format| formats::format(format.0));
     let mut inputs = Vec::new();
     for file in side.files(&Everything).map_err(judge::source_doubts)? {
-        inputs.push(Input { name: escape(&file.path), format, files: vec![judge::add(sources, &file)?] });
+        inputs.push(Input { name: escape(&file.path), format, files: vec![judge::add(sources, file)?] });
     }
     closure::of_side(&side, &mut inputs, sources)?;
     let mut store = Store::default();

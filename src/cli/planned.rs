@@ -59,7 +59,7 @@ impl PlanFile {
         if let Some(most) = max_age {
             young(&file.bytes, most)?;
         }
-        let id = judge::add(sources, &file)?;
+        let id = judge::add(sources, file)?;
         let (base, head) = beside(policy, &name, sides, sources)?;
         let there = |files: Vec<SourceId>| Some([id].into_iter().chain(files).collect());
         let planned = Planned { name, format: Some(FORMAT.to_owned()), base: there(base), head: there(head) };
@@ -101,7 +101,7 @@ fn beside(
     sources: &mut SourceMap,
 ) -> Result<(Vec<SourceId>, Vec<SourceId>), Vec<Doubt>> {
     let Files { base, head } = sides.files(&Policed(policy)).map_err(judge::source_doubts)?;
-    let plan = judge::plan(policy, &base, &head, sources)?;
+    let plan = judge::plan(policy, base, head, sources)?;
     let mine = plan.configurations.into_iter().find(|planned| planned.name == name);
     let (base, head) = mine.map_or((None, None), |planned| (planned.base, planned.head));
     // A plan among them is the one that is judged, or another one.

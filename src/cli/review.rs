@@ -139,7 +139,7 @@ impl<'l> Local<'l> {
         let side = Sides::revisions(self.place, base, head).ok()?.head;
         let mut sources = SourceMap::default();
         let files = side.files(&Policed(self.policy)).ok()?;
-        let plan = judge::plan(self.policy, &[], &files, &mut sources).ok()?;
+        let plan = judge::plan(self.policy, Vec::new(), files.clone(), &mut sources).ok()?;
         let (_, mut inputs) = judge::inputs(&plan);
         closure::of_side(&side, &mut inputs, &mut sources).ok()?;
         let opened = closure::opened(&inputs, &sources);

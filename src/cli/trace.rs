@@ -184,7 +184,7 @@ fn live(
         return Err(Stop::Usage { message, help });
     }
     let files = head.files(&Everything).map_err(judge::source_doubts)?;
-    let ids = files.iter().map(|file| judge::add(sources, file)).collect::<Result<Vec<_>, _>>()?;
+    let ids = files.into_iter().map(|file| judge::add(sources, file)).collect::<Result<Vec<_>, _>>()?;
     let input = formats::Input { name: name.to_owned(), format: None, files: ids };
     let change = judge::both(&(vec![input.clone()], vec![input]), sources);
     Ok(Ground { change, policy: None, configuration: name.to_owned(), filter: filter.map(ToOwned::to_owned) })
@@ -220,9 +220,9 @@ fn of_policy(whole: &str, arguments: &Trace, place: &Place, sources: &mut Source
         help: "name a file such as rules.v4, with the filter after it: rules.v4/input".to_owned(),
     })?;
     let file = judge::policy_file(&sides.base, &PolicyPath::InBase(POLICY.to_owned()))?;
-    let policy = judge::load(&file, sources)?;
+    let policy = judge::load(file, sources)?;
     let files = sides.files(&Policed(&policy)).map_err(judge::source_doubts)?;
-    let plan = judge::plan(&policy, &files.base, &files.head, sources)?;
+    let plan = judge::plan(&policy, files.base, files.head, sources)?;
     let known: Vec<&str> = plan.configurations.iter().map(|planned| planned.name.as_str()).collect();
     let split = whole.rsplit_once('/').map(|(name, filter)| (name, Some(filter)));
     let mut ways = [(whole, None)].into_iter().chain(split);

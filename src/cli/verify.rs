@@ -150,7 +150,7 @@ impl Job<'_> {
             let mut inputs = Vec::new();
             for file in found {
                 let bytes = self.scope().owned(&file.bytes).map_err(|why| vec![not_split(&file, &why)])?;
-                let id = judge::add(sources, &File { bytes, ..file })?;
+                let id = judge::add(sources, File { bytes, ..file })?;
                 inputs.push(Input { name: name.to_owned(), format, files: vec![id] });
             }
             closure::of_side(&side, &mut inputs, sources)?;
