@@ -1,13 +1,27 @@
 use crate::text::{SourceId, Span};
 use std::ops::Range;
 
-/// Where the rules of a chain stand, in order: eight bytes a rule, since neighbours are mostly of one source.
+/// Where the rules of a chain stand, in order: four bytes a rule where they follow one another at one distance, as lines
+/// do.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
-    /// First byte, and one past the last.
-    places: Vec<(u32, u32)>,
+    /// One past the last byte of each.
+    ends: Vec<u32>,
+    /// Together they are all rules.
+    runs: Vec<Run>,
     /// From which rule on the source is that one; each differs from the one before it.
     sources: Vec<(usize, SourceId)>,
+}
+
+/// Rules of which each but the first begins that far behind the end of the one before it.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// The number of the first rule.
+    from: usize,
+    /// Where that begins.
+    start: u32,
+    /// How far, modulo 2^32: what stands before counts, too.
+    distance: u32,
 }
 
 impl Origins {
@@ -15,30 +29,49 @@ impl Origins {
     #[inline]
     pub fn push(&mut self, origin: Span) {
         let Span { source, start, end } = origin;
-        if self.sources.last().is_none_or(|(_, last)| *last != source) {
-            self.sources.push((self.places.len(), source));
-        }
-        self.places.push((start, end));
+        self.extend_places(source, std::iter::once((start, end)));
     }
 
     /// Adds the places of further rules of one source at the end: first byte, and one past the last.
+    #[inline]
     pub fn extend_places(&mut self, source: SourceId, places: impl Iterator<Item = (u32, u32)>) {
-        let from = self.places.len();
-        self.places.extend(places);
-        if self.places.len() > from && self.sources.last().is_none_or(|(_, last)| *last != source) {
+        let from = self.len();
+        for (start, end) in places {
+            self.place(start);
+            self.ends.push(end);
+        }
+        if self.len() > from && self.sources.last().is_none_or(|(_, last)| *last != source) {
             self.sources.push((from, source));
         }
     }
 
+    /// Notes where the next rule begins.
+    #[inline]
+    fn place(&mut self, start: u32) {
+        let next = self.ends.len();
+        if let (Some(run), Some(end)) = (self.runs.last_mut(), self.ends.last()) {
+            let distance = start.wrapping_sub(*end);
+            if run.distance == distance {
+                return;
+            }
+            if run.from + 1 == next {
+                run.distance = distance;
+                return;
+            }
+        }
+        self.runs.push(Run { from: next, start, distance: 1 });
+    }
+
     /// Where the last `count` rules end.
     pub fn last_ends(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
-        self.places[self.len().saturating_sub(count)..].iter().map(|(_, end)| *end)
+        self.ends[self.len().saturating_sub(count)..].iter().copied()
     }
 
     /// Puts the places of further rules before the rule of that number.
     pub fn insert(&mut self, index: usize, origins: impl IntoIterator<Item = Span>) {
         let after: Vec<Span> = self.range(index..self.len()).collect();
-        self.places.truncate(index);
+        self.ends.truncate(index);
+        self.runs.retain(|run| run.from < index);
         self.sources.retain(|(first, _)| *first < index);
         self.extend(origins.into_iter().chain(after));
     }
@@ -46,20 +79,22 @@ impl Origins {
     /// How many rules there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.places.len()
+        self.ends.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.ends.is_empty()
     }
 
     /// Where the rule of that number stands.
     #[must_use]
     #[inline]
     pub fn get(&self, index: usize) -> Option<Span> {
-        let (start, end) = *self.places.get(index)?;
+        let end = *self.ends.get(index)?;
+        let run = self.runs[self.runs.partition_point(|run| run.from <= index) - 1];
+        let start = if run.from == index { run.start } else { self.ends[index - 1].wrapping_add(run.distance) };
         let (_, source) = self.sources[self.sources.partition_point(|(from, _)| *from <= index) - 1];
         Some(Span { source, start, end })
     }
@@ -78,12 +113,21 @@ impl Origins {
     /// Where these rules stand; those of them that there are.
     pub fn range(&self, range: Range<usize>) -> impl Iterator<Item = Span> + Clone + '_ {
         let first = range.start.min(self.len());
-        let places = self.places[first..range.end.clamp(first, self.len())].iter();
-        let mut next = self.sources.partition_point(|(from, _)| *from <= first);
-        (first..).zip(places).map(move |(index, (start, end))| {
-            next += usize::from(self.sources.get(next).is_some_and(|(from, _)| *from == index));
-            let (_, source) = self.sources[next - 1];
-            Span { source, start: *start, end: *end }
+        let ends = self.ends[first..range.end.clamp(first, self.len())].iter();
+        let mut before = first.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let mut next_run = self.runs.partition_point(|run| run.from < first);
+        let mut next_source = self.sources.partition_point(|(from, _)| *from < first);
+        (first..).zip(ends).map(move |(index, end)| {
+            let begins = self.runs.get(next_run).filter(|run| run.from == index);
+            next_run += usize::from(begins.is_some());
+            let start = match begins {
+                Some(run) => run.start,
+                None => before.wrapping_add(self.runs[next_run - 1].distance),
+            };
+            before = *end;
+            next_source += usize::from(self.sources.get(next_source).is_some_and(|(from, _)| *from == index));
+            let (_, source) = self.sources[next_source - 1];
+            Span { source, start, end: *end }
         })
     }
 
