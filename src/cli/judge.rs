@@ -327,7 +327,7 @@ pub(super) fn both(inputs: &Inputs, sources: &SourceMap) -> Change {
 /// The same where the texts of base hold both sides: that one is read of them.
 pub(super) fn both_as(aspect: Aspect, (base, head): &Inputs, sources: &SourceMap) -> Change {
     let mut store = Store::default();
-    let (base, memo, _): (Snapshot, _, _) = formats::read_as(aspect, base, sources, &mut store, None);
+    let (base, memo, _): (Snapshot, _, _) = formats::read_before(aspect, base, head, sources, &mut store);
     let (head, _, _) = formats::read(head, sources, &mut store, Some(&memo));
     Change::new(base, head, store)
 }

@@ -19,7 +19,9 @@ pub use ledger::{Disposition, Ledger, Note};
 
 use crate::model::{Configuration, Gap, RuleId, Snapshot, Store};
 use crate::text::{Linked, SourceId, SourceMap, Span};
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Declares the formats: one line each, which is both the module and the registration.
 macro_rules! formats {
@@ -126,6 +128,7 @@ pub struct Reading<'a> {
     pub aspect: Aspect,
     sources: &'a SourceMap,
     files: &'a [SourceId],
+    after: &'a [SourceId],
     earlier: Option<&'a Memo>,
     memo: Memo,
     gaps: Vec<Gap>,
@@ -137,6 +140,12 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub const fn files(&self) -> &'a [SourceId] {
         self.files
+    }
+
+    /// The files of the same configuration on the side after, if this is the one before.
+    #[must_use]
+    pub const fn after(&self) -> &'a [SourceId] {
+        self.after
     }
 
     /// The text of a file.
@@ -192,17 +201,34 @@ impl<'a> Reading<'a> {
     /// the one, whatever it is called.
     #[must_use]
     pub fn earlier(&self, file: SourceId) -> Option<Earlier<'a>> {
-        let Memo(left) = self.earlier?;
+        let left = &self.earlier?.lines;
         let only = || left.values().next().filter(|_| left.len() == 1 && self.files.len() == 1);
         let Left { source, lines, ends, marked, notes } = left.get(self.sources.name(file)).or_else(only)?;
         Some(Earlier { text: self.sources.bytes(*source), lines, ends, marked, notes })
+    }
+
+    /// What was kept of a file, on either side, or of one of the same name with the same text on the other: which one, and
+    /// what.
+    #[must_use]
+    pub fn kept<T: Any + Send + Sync>(&self, file: SourceId) -> Option<(SourceId, Arc<T>)> {
+        let memos = [Some(&self.memo), self.earlier];
+        let mut known = memos.into_iter().flatten().filter_map(|memo| memo.kept.get(self.sources.name(file))).flatten();
+        let (same, kept) =
+            known.find(|(same, _)| *same == file || self.sources.bytes(*same) == self.sources.bytes(file))?;
+        let kept = Arc::clone(kept).downcast().expect("each format keeps one kind of thing, and a file has one format");
+        Some((*same, kept))
+    }
+
+    /// Keeps what a text was parsed to, of either side, so that it need not be parsed again.
+    pub fn keep<T: Any + Send + Sync>(&mut self, file: SourceId, kept: Arc<T>) {
+        self.memo.kept.entry(self.sources.name(file).to_owned()).or_default().push((file, kept));
     }
 
     /// Leaves behind which rules the lines of a file are, for reading the other side.
     pub fn remember(&mut self, ledger: &Ledger<'a>, taken: Taken) {
         let (source, notes) = (ledger.source(), ledger.notes().to_vec());
         let Taken { lines, ends, marked } = taken;
-        self.memo.0.insert(self.sources.name(source).to_owned(), Left { source, lines, ends, marked, notes });
+        self.memo.lines.insert(self.sources.name(source).to_owned(), Left { source, lines, ends, marked, notes });
     }
 }
 
@@ -252,7 +278,10 @@ pub struct Earlier<'a> {
 
 /// What reading one side leaves behind for reading the other, by file name.
 #[derive(Debug, Default)]
-pub struct Memo(BTreeMap<String, Left>);
+pub struct Memo {
+    lines: BTreeMap<String, Left>,
+    kept: BTreeMap<String, Vec<(SourceId, Arc<dyn Any + Send + Sync>)>>,
+}
 
 #[derive(Debug)]
 struct Left {
@@ -273,14 +302,26 @@ pub fn read(
     store: &mut Store,
     earlier: Option<&Memo>,
 ) -> (Snapshot, Memo, Vec<Note>) {
-    read_as(Aspect::After, inputs, sources, store, earlier)
+    read_side(Aspect::After, inputs, &[], sources, store, earlier)
 }
 
-/// The same for texts that may hold both sides: that one is read.
+/// Reads the side before a change, to which that one says what has become of what is called otherwise there. Of texts that may
+/// hold both sides, that one is read.
 #[must_use]
-pub fn read_as(
+pub fn read_before(
     aspect: Aspect,
     inputs: &[Input],
+    after: &[Input],
+    sources: &SourceMap,
+    store: &mut Store,
+) -> (Snapshot, Memo, Vec<Note>) {
+    read_side(aspect, inputs, after, sources, store, None)
+}
+
+fn read_side(
+    aspect: Aspect,
+    inputs: &[Input],
+    after: &[Input],
     sources: &SourceMap,
     store: &mut Store,
     earlier: Option<&Memo>,
@@ -295,6 +336,7 @@ pub fn read_as(
             aspect,
             sources,
             files,
+            after: after.iter().find(|after| after.name == *name).map_or(&[], |after| &after.files),
             earlier,
             memo: Memo::default(),
             gaps: Vec::new(),
@@ -323,13 +365,17 @@ pub fn read_as(
             aspect: _,
             sources: _,
             files: _,
+            after: _,
             earlier: _,
-            memo: mut left,
+            memo: Memo { lines: mut left, kept },
             gaps: found,
             notes: mut noted,
         } = reading;
         configurations.push(configuration);
-        memo.0.append(&mut left.0);
+        memo.lines.append(&mut left);
+        for (name, kept) in kept {
+            memo.kept.entry(name).or_default().extend(kept);
+        }
         gaps.extend(found);
         append(&mut notes, &mut noted);
     }

@@ -58,6 +58,8 @@ mod stable;
 mod terraform;
 mod terraform_balancers;
 mod terraform_corpus;
+mod terraform_json;
+mod terraform_moved;
 mod threats;
 mod tools;
 mod verify;

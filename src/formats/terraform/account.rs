@@ -11,7 +11,10 @@ use std::collections::BTreeSet;
 
 /// Accounts for a file; `there` are the blocks of which there are instances.
 pub(super) fn claim(file: &File, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, account: &mut Account) {
-    let File { body, comments } = file;
+    let File { body, comments, marks } = file;
+    if let Some(at) = marks {
+        account.claim(*at, Disposition::Modelled);
+    }
     for comment in comments {
         account.claim(*comment, Disposition::Inert("comment"));
     }

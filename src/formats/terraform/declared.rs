@@ -4,7 +4,7 @@ use super::eval::Failure;
 use super::syntax::{Argument, Block, Body};
 use super::types::{self, Type};
 use crate::formats::data::value::Value;
-use crate::text::Span;
+use crate::text::{Span, escape};
 use std::collections::{BTreeMap, HashMap};
 
 /// A module as its files declare it.
@@ -20,6 +20,8 @@ pub(super) struct Declared<'m> {
     pub(super) in_order: Vec<&'m Block>,
     pub(super) data: HashMap<(&'m str, &'m str), &'m Block>,
     pub(super) modules: BTreeMap<&'m str, &'m Block>,
+    /// Those that say what an address was before.
+    pub(super) moved: Vec<&'m Block>,
     /// What files of values assign to its variables, if it is a root.
     pub(super) assigned: HashMap<&'m str, Value>,
 }
@@ -42,6 +44,16 @@ pub(super) enum Source {
     Remote(String),
     /// It is not said, or not as a text.
     Unsaid,
+}
+
+/// How many labels a block of that kind has; `None`: there are none of that kind, or any number of labels will do.
+pub(super) fn labels_of(kind: &str) -> Option<usize> {
+    Some(match kind {
+        "resource" | "data" | "ephemeral" | "action" => 2,
+        "variable" | "output" | "module" | "provider" | "check" => 1,
+        "locals" | "terraform" | "moved" | "removed" | "import" => 0,
+        _ => return None,
+    })
 }
 
 impl<'m> Declared<'m> {
@@ -83,17 +95,17 @@ impl<'m> Declared<'m> {
             ("data", [kind, name]) => self.data.insert((kind, name), block).is_some(),
             ("module", [name]) => self.modules.insert(name, block).is_some(),
             ("provider" | "check" | "ephemeral" | "action", _) => false,
-            ("terraform" | "moved" | "removed" | "import", []) => false,
-            (
-                "variable" | "locals" | "output" | "resource" | "data" | "module" | "terraform" | "moved" | "removed"
-                | "import",
-                _,
-            ) => {
-                refused.push(Failure::new(at, format!("a block `{}` has another number of labels", block.kind)));
+            ("moved", []) => {
+                self.moved.push(block);
                 false
             }
+            ("terraform" | "removed" | "import", []) => false,
             (kind, _) => {
-                refused.push(Failure::new(at, format!("there are no blocks `{kind}` in Terraform files")));
+                let reason = match labels_of(kind) {
+                    Some(_) => format!("a block `{kind}` has another number of labels"),
+                    None => format!("there are no blocks `{}` in Terraform files", escape(kind.as_bytes())),
+                };
+                refused.push(Failure::new(at, reason));
                 false
             }
         };
@@ -151,7 +163,7 @@ impl<'m> Variable<'m> {
 /// The first line of a block: its kind and labels.
 pub(super) fn head(block: &Block) -> Span {
     let end = block.labels.last().map_or(block.kind_at.end, |(_, at)| at.end);
-    Span { end, ..block.kind_at }
+    Span { end: end.max(block.kind_at.end), ..block.kind_at }
 }
 
 /// A path behind a folder without `.` and `..`; `None`: it leads out of the side.

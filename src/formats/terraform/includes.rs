@@ -1,38 +1,32 @@
 //! Which other files a file needs: those of the modules that it calls, of values, and those that its functions read.
 
 use super::declared::joined;
+use super::json;
 use crate::formats::Include;
 
 /// What a file of that path needs, as far as it is written out.
 pub(super) fn of(file: &str, text: &[u8]) -> Vec<Include> {
     let mut found = Found::default();
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    if !file.ends_with(".tf") {
+    let is_json = file.ends_with(".tf.json");
+    if !is_json && !file.ends_with(".tf") {
         return found.includes;
     }
-    for path in strings_behind(text, b"source") {
-        if path.starts_with("./") || path.starts_with("../") {
-            for files in ["*.tf", "*.tf.json"] {
-                found.add(folder, &format!("{path}/{files}"), true);
-            }
-        }
-    }
     if memchr::memmem::find(text, b"variable").is_some() {
-        for files in ["terraform.tfvars", "*.auto.tfvars"] {
+        for files in ["terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json"] {
             found.add(folder, files, true);
         }
     }
-    for name in [&b"file("[..], b"templatefile("] {
-        for at in memchr::memmem::find_iter(text, name) {
-            let rest = text[at + name.len()..].trim_ascii_start();
-            if let Some(path) = quoted(rest) {
-                let path =
-                    path.strip_prefix("${path.module}/").or_else(|| path.strip_prefix("${path.root}/")).unwrap_or(path);
-                if !path.contains("${") && !path.starts_with('/') {
-                    found.add(folder, path, false);
-                }
+    if is_json {
+        json::texts(text, &mut |name, text| {
+            if name == "source" {
+                found.module(folder, text);
             }
-        }
+            found.files(folder, text.as_bytes());
+        });
+    } else {
+        strings_behind(text, b"source").for_each(|path| found.module(folder, path));
+        found.files(folder, text);
     }
     found.includes
 }
@@ -43,6 +37,28 @@ struct Found {
 }
 
 impl Found {
+    /// The files of a module.
+    fn module(&mut self, folder: &str, path: &str) {
+        if path.starts_with("./") || path.starts_with("../") {
+            for files in ["*.tf", "*.tf.json"] {
+                self.add(folder, &format!("{path}/{files}"), true);
+            }
+        }
+    }
+
+    /// The files that functions read.
+    fn files(&mut self, folder: &str, text: &[u8]) {
+        for at in memchr::memmem::find_iter(text, b"file(") {
+            let rest = text[at + b"file(".len()..].trim_ascii_start();
+            let Some(path) = quoted(rest) else { continue };
+            let path =
+                path.strip_prefix("${path.module}/").or_else(|| path.strip_prefix("${path.root}/")).unwrap_or(path);
+            if !path.contains("${") && !path.starts_with('/') {
+                self.add(folder, path, false);
+            }
+        }
+    }
+
     /// A file behind a folder is called by its path: the same words lead elsewhere from another folder.
     fn add(&mut self, folder: &str, path: &str, pattern: bool) {
         let Some(path) = joined(folder, path) else { return };
@@ -94,10 +110,12 @@ locals { y = file("${path.module}/y.txt"), z = file("/etc/passwd") }
         assert_eq!(
             shown,
             [
+                "stacks/main/terraform.tfvars *",
+                "stacks/main/terraform.tfvars.json *",
+                "stacks/main/*.auto.tfvars *",
+                "stacks/main/*.auto.tfvars.json *",
                 "stacks/modules/a/*.tf *",
                 "stacks/modules/a/*.tf.json *",
-                "stacks/main/terraform.tfvars *",
-                "stacks/main/*.auto.tfvars *",
                 "stacks/main/y.txt",
             ]
         );

@@ -1,4 +1,4 @@
-//! Files that change what other files of their folder say: `override.tf` and `*_override.tf`.
+//! Files that change what other files of their folder say: `override.tf` and `*_override.tf`, in JSON likewise.
 //!
 //! developer.hashicorp.com, Terraform language, "Override Files".
 
@@ -6,12 +6,13 @@ use super::eval::Failure;
 use super::parse::File;
 use super::syntax::{Argument, Block, Body};
 use super::world::block_name;
-use crate::text::{SourceId, Span, escape};
+use crate::text::{Span, escape};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Whether a file is one that changes others: "named exactly `override.tf` or that ends in `_override.tf`".
 pub(super) fn is_override(name: &str) -> bool {
+    let name = name.strip_suffix(".json").unwrap_or(name);
     name == "override.tf" || name.ends_with("_override.tf")
 }
 
@@ -30,11 +31,12 @@ pub(super) struct Overridden {
 /// in that order.
 pub(super) fn merge(
     file: File,
-    others: &mut [&mut (SourceId, File)],
+    others: &mut [&mut File],
     overridden: &mut Overridden,
     refused: &mut Vec<Failure>,
 ) {
-    let File { body: Body { arguments, blocks }, comments } = file;
+    let File { body: Body { arguments, blocks }, comments, marks } = file;
+    overridden.merged.extend(marks);
     overridden.comments.extend(comments);
     for argument in arguments {
         refused.push(Failure::new(argument.at, "an argument outside of any block"));
@@ -46,7 +48,7 @@ pub(super) fn merge(
             "locals" if block.labels.is_empty() => locals(block, others, overridden, refused),
             "resource" | "data" | "module" | "variable" | "output" | "ephemeral" => {
                 let is = |known: &&mut Block| known.kind == block.kind && labels(known) == labels(&block);
-                let found = others.iter_mut().flat_map(|(_, file)| &mut file.body.blocks).find(is);
+                let found = others.iter_mut().flat_map(|file| &mut file.body.blocks).find(is);
                 match found {
                     Some(base) => one(base, block, overridden, refused),
                     None => {
@@ -72,12 +74,12 @@ fn labels(block: &Block) -> Vec<Arc<str>> {
 
 fn locals(
     block: Block,
-    others: &mut [&mut (SourceId, File)],
+    others: &mut [&mut File],
     overridden: &mut Overridden,
     refused: &mut Vec<Failure>,
 ) {
     for argument in block.body.arguments {
-        let all = others.iter_mut().flat_map(|(_, file)| &mut file.body.blocks).filter(|block| &*block.kind == "locals");
+        let all = others.iter_mut().flat_map(|file| &mut file.body.blocks).filter(|block| &*block.kind == "locals");
         let mut known = all.flat_map(|block| &mut block.body.arguments);
         match known.find(|known| known.name == argument.name) {
             Some(base) => overridden.replaced.push(std::mem::replace(base, argument).at),

@@ -28,10 +28,29 @@ pub(super) struct Refused {
 }
 
 /// A file as it is written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct File {
     pub(super) body: Body,
     pub(super) comments: Vec<Span>,
+    /// The marks around all of it, in notations that have some.
+    pub(super) marks: Option<Span>,
+}
+
+/// A piece of text that stands within another one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'t> {
+    pub(super) source: SourceId,
+    pub(super) text: &'t str,
+    pub(super) place: Place,
+}
+
+/// Where the bytes of a piece of text stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// One by one from there on.
+    From(usize),
+    /// Somewhere in there: it is written in another way.
+    Within(Span),
 }
 
 /// Reads a file.
@@ -39,8 +58,7 @@ pub(super) struct File {
 /// # Errors
 /// It is not HCL.
 pub(super) fn file(source: SourceId, bytes: &[u8]) -> Result<File, Vec<Refused>> {
-    let mut reader =
-        Reader { source, text: "", shift: 0, hidden: BTreeMap::new(), refused: Vec::new(), texts: Vec::new() };
+    let mut reader = Reader::of(Piece { source, text: "", place: Place::From(0) });
     let whole = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
@@ -50,20 +68,52 @@ pub(super) fn file(source: SourceId, bytes: &[u8]) -> Result<File, Vec<Refused>>
         }
     };
     reader.text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
-    reader.shift = whole.len() - reader.text.len();
+    reader.place = Place::From(whole.len() - reader.text.len());
     let parsed = reader.parse(hcl_edit::parser::parse_body)?;
     let body = reader.body(&parsed);
     let Reader { refused, mut texts, .. } = reader;
     texts.sort();
-    if refused.is_empty() { Ok(File { comments: comments(source, bytes, &texts), body }) } else { Err(refused) }
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    Ok(File { comments: comments(source, bytes, &texts), body, marks: None })
+}
+
+/// Reads a text with expressions in it, as it stands without quotes.
+///
+/// # Errors
+/// It is no template.
+pub(super) fn template(piece: Piece<'_>, at: Span) -> Result<Kind, Vec<Refused>> {
+    Ok(text_of(parts(piece)?, at))
+}
+
+/// The pieces of such a text. Its lines are literals of their own, as in heredocs (hashicorp/hcl `scan_tokens.rl`).
+///
+/// # Errors
+/// It is no template.
+pub(super) fn parts(piece: Piece<'_>) -> Result<Vec<Part>, Vec<Refused>> {
+    let mut reader = Reader::of(piece);
+    let parsed = reader.parse(hcl_edit::parser::parse_template)?;
+    let parts = reader.parts(&parsed, true);
+    if reader.refused.is_empty() { Ok(parts) } else { Err(reader.refused) }
+}
+
+/// Reads an expression.
+///
+/// # Errors
+/// It is none.
+pub(super) fn expression(piece: Piece<'_>) -> Result<Expr, Vec<Refused>> {
+    let mut reader = Reader::of(piece);
+    let parsed = reader.parse(hcl_edit::parser::parse_expr)?;
+    let expr = reader.expr(&parsed);
+    if reader.refused.is_empty() { Ok(expr) } else { Err(reader.refused) }
 }
 
 struct Reader<'t> {
     source: SourceId,
     /// Without its byte order mark.
     text: &'t str,
-    /// How long that is.
-    shift: usize,
+    place: Place,
     /// Keys that stand twice, by their places, and what hides them.
     hidden: BTreeMap<usize, String>,
     refused: Vec<Refused>,
@@ -72,6 +122,10 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
+    const fn of(Piece { source, text, place }: Piece<'t>) -> Self {
+        Self { source, text, place, hidden: BTreeMap::new(), refused: Vec::new(), texts: Vec::new() }
+    }
+
     fn parse<T>(&mut self, parse: fn(&str) -> Result<T, hcl_edit::parser::Error>) -> Result<T, Vec<Refused>> {
         let mut text = std::borrow::Cow::Borrowed(self.text);
         loop {
@@ -81,6 +135,7 @@ impl<'t> Reader<'t> {
             };
             let at = error.location().offset().min(text.len());
             if error.message().contains("redefined object key")
+                && matches!(self.place, Place::From(_))
                 && self.hidden.len() < MOST_REPEATED_KEYS
                 && let Some((at, other)) = self.hide(&text, at)
             {
@@ -121,7 +176,11 @@ impl<'t> Reader<'t> {
     }
 
     fn span(&self, range: Range<usize>) -> Span {
-        let narrow = |n: usize| u32::try_from(n + self.shift).expect("sources are smaller than 4 GiB");
+        let shift = match self.place {
+            Place::From(shift) => shift,
+            Place::Within(at) => return at,
+        };
+        let narrow = |n: usize| u32::try_from(n + shift).expect("sources are smaller than 4 GiB");
         Span { source: self.source, start: narrow(range.start), end: narrow(range.end) }
     }
 
@@ -140,7 +199,8 @@ impl<'t> Reader<'t> {
 
     /// A name, as the text has it.
     fn name(&self, name: &str, at: Span) -> Arc<str> {
-        let start = at.start as usize - self.shift;
+        let Place::From(shift) = self.place else { return name.into() };
+        let start = at.start as usize - shift;
         let start = if self.text[start..].starts_with('"') { start + 1 } else { start };
         match self.hidden.get(&start) {
             Some(hidden) => {
@@ -189,7 +249,10 @@ impl<'t> Reader<'t> {
         let kind = match expr {
             Expression::Null(_) => literal(What::Null),
             Expression::Bool(truth) => literal(What::Truth(*truth.value())),
-            Expression::Number(number) => self.number(number.as_repr(), at),
+            Expression::Number(written) => {
+                let written: &str = written.as_repr().map_or("", |written| written);
+                number(&written.split_whitespace().collect::<String>(), at)
+            }
             Expression::String(text) => literal(What::Text(self.name(text.as_str(), at))),
             Expression::Array(array) => {
                 let items = array.iter().map(|item| self.expr(item)).collect();
@@ -262,18 +325,6 @@ impl<'t> Reader<'t> {
             })),
         };
         Expr { kind, at }
-    }
-
-    fn number(&mut self, written: Option<&hcl_edit::RawString>, at: Span) -> Kind {
-        let written: &str = written.map_or("", |written| written);
-        let digits: String = written.split_whitespace().collect();
-        match Number::parse(&digits) {
-            Some(number) => Kind::Literal(Value::new(What::Number(number), at)),
-            None => {
-                let shown = escape(digits.as_bytes());
-                Kind::Literal(Value::unknown(&format!("the number {shown}, which is out of range"), at))
-            }
-        }
     }
 
     fn step(&mut self, operator: &hcl_edit::Decorated<TraversalOperator>) -> Step {
@@ -349,6 +400,17 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// A number as it is written.
+pub(super) fn number(digits: &str, at: Span) -> Kind {
+    match Number::parse(digits) {
+        Some(number) => Kind::Literal(Value::new(What::Number(number), at)),
+        None => {
+            let shown = escape(digits.as_bytes());
+            Kind::Literal(Value::unknown(&format!("the number {shown}, which is out of range"), at))
+        }
+    }
+}
+
 fn trimmed_start(text: &str, by_line: bool) -> &str {
     let line = if by_line { text.find('\n').map_or(text.len(), |n| n + 1) } else { text.len() };
     let trimmed = text[..line].trim_start();
@@ -403,7 +465,7 @@ fn comments(source: SourceId, bytes: &[u8], texts: &[Span]) -> Vec<Span> {
 }
 
 /// A list, as a value if its items are.
-fn tuple(items: Vec<Expr>, at: Span) -> Kind {
+pub(super) fn tuple(items: Vec<Expr>, at: Span) -> Kind {
     if !items.iter().all(|item| matches!(item.kind, Kind::Literal(_))) {
         return Kind::Tuple(items);
     }
@@ -417,7 +479,7 @@ fn tuple(items: Vec<Expr>, at: Span) -> Kind {
 }
 
 /// An object, as a value if its items are.
-fn object_of(items: Vec<(Key, Expr)>, at: Span) -> Kind {
+pub(super) fn object_of(items: Vec<(Key, Expr)>, at: Span) -> Kind {
     let is_literal = |(key, value): &(Key, Expr)| matches!((key, &value.kind), (Key::Name(..), Kind::Literal(_)));
     if !items.iter().all(is_literal) {
         return Kind::Object(items);

@@ -4,15 +4,18 @@ use super::account;
 use super::check::{self, Checked};
 use super::declared::{Declared, Source};
 use super::eval::{self, Context, Failure, Scope};
+use super::json;
+use super::moves::{self, Moves};
 use super::overrides::{self, Overridden};
 use super::parse::{self, File};
+use super::settle::settled;
 use super::syntax::{Block, Body, Kind};
-use super::world::{Module, Texts, World, both};
+use super::world::{Module, Text, Texts, World, both};
 use crate::formats::account::Account;
 use crate::formats::cloud::{self, Instance};
 use crate::formats::data::value::{Value, What};
 use crate::formats::parallel::in_parallel;
-use crate::formats::{Disposition, Reading};
+use crate::formats::{Disposition, Reading, end_of};
 use crate::model::{Object, Reference};
 use crate::text::{SourceId, Span, escape};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,17 +31,44 @@ const MOST_INSTANCES: usize = 2_000_000;
 #[derive(Default)]
 struct Parsed {
     /// `*.tf`
-    modules: Vec<(SourceId, File)>,
+    modules: Vec<(SourceId, Arc<File>)>,
     /// `override.tf` and `*_override.tf`
-    overrides: Vec<(SourceId, File)>,
+    overrides: Vec<(SourceId, Arc<File>)>,
     /// `*.tfvars`
-    values: Vec<(SourceId, File)>,
+    values: Vec<(SourceId, Arc<File>)>,
+}
+
+/// What a file is by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Notation {
+    /// Whether it holds values for variables, and no configuration.
+    values: bool,
+    json: bool,
+}
+
+impl Notation {
+    fn of(name: &str) -> Option<Self> {
+        let (name, json) = name.strip_suffix(".json").map_or((name, false), |name| (name, true));
+        let values = name.ends_with(".tfvars");
+        (values || name.ends_with(".tf")).then_some(Self { values, json })
+    }
+
+    fn parse(self, file: SourceId, text: &[u8]) -> Result<File, Vec<parse::Refused>> {
+        match self {
+            Self { values: _, json: false } => parse::file(file, text),
+            Self { values: false, json: true } => json::file(file, text),
+            Self { values: true, json: true } => json::values(file, text),
+        }
+    }
 }
 
 /// Reads a configuration.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let files = files(reading.files(), reading);
-    let Understood { out, undefined, mut account } = with_room(|| understood(&files, reading));
+    let Understood { out, undefined, mut account, syntax } = with_room(|| understood(&files, reading));
+    for (file, syntax) in syntax {
+        reading.keep(file, syntax);
+    }
     let Out { instances, objects, there: _ } = out;
     reading.configuration.declares = true;
     reading.configuration.undefined.extend(undefined);
@@ -73,69 +103,106 @@ struct Understood {
     out: Out,
     undefined: Vec<Reference>,
     account: Account,
+    /// Of the texts that were parsed for it, of the side after among them.
+    syntax: Vec<(SourceId, Arc<File>)>,
 }
 
 fn understood(files: &[SourceId], reading: &Reading<'_>) -> Understood {
     let mut account = Account::default();
     let by_path: HashMap<&str, SourceId> = files.iter().map(|file| (reading.name(*file), *file)).collect();
-    let mut parsed = parse_all(reading, files, &mut account);
+    let (mut parsed, mut syntax) = parse_all(reading, files, &mut account);
+    let moves = moves(reading, &mut syntax);
     let mut refused = Vec::new();
     override_all(reading, &mut parsed, &mut refused, &mut account);
     let parsed = parsed;
-    let mut folders: BTreeMap<String, Vec<&Body>> = BTreeMap::new();
-    for (file, File { body, comments: _ }) in &parsed.modules {
-        folders.entry(folder_of(reading.name(*file)).to_owned()).or_default().push(body);
-    }
-    let mut modules: BTreeMap<String, Declared<'_>> = BTreeMap::new();
-    for (folder, bodies) in &folders {
-        modules.insert(folder.clone(), Declared::of(folder, bodies.iter().copied(), &mut refused));
-    }
+    let mut modules = declared(reading, &parsed.modules, &mut refused);
     let roots = roots(&modules);
+    moves::refused(&modules, &roots, &mut refused);
     assign(reading, &parsed.values, &roots, &mut modules, &mut refused, &mut account);
     hide(reading, &modules);
     let mut checked = Checked { refused, ..Checked::default() };
     for (folder, declared) in &modules {
-        let bodies = folders.get(folder).into_iter().flatten().copied();
-        check::module(declared, bodies, &modules, &mut checked);
+        let bodies = parsed.modules.iter().filter(|(file, _)| folder_of(reading.name(*file)) == folder);
+        check::module(declared, bodies.map(|(_, file)| &file.body), &modules, &mut checked);
     }
     let mut texts = Texts::new();
     for (path, source) in by_path {
         // What is not UTF-8 is no text to Terraform either.
         if let Ok(text) = std::str::from_utf8(reading.text(source)) {
-            texts.insert(path, text);
+            texts.insert(path, Text::new(source, text));
         }
     }
     let names: Vec<&str> = parsed.modules.iter().map(|(file, _)| reading.name(*file)).collect();
-    let (out, mut found) = computed(&modules, &roots, &texts, &parsed.modules, &names, &checked.refused);
+    let world = World::new(&modules, &texts, &moves);
+    let (out, mut found) = computed(&world, &modules, &roots, &parsed.modules, &names, &checked.refused);
     found.append(account);
-    Understood { out, undefined: checked.undefined, account: found }
+    Understood { out, undefined: checked.undefined, account: found, syntax }
+}
+
+/// What the files of each folder declare.
+fn declared<'p>(
+    reading: &Reading<'_>,
+    files: &'p [(SourceId, Arc<File>)],
+    refused: &mut Vec<Failure>,
+) -> BTreeMap<String, Declared<'p>> {
+    let mut folders: BTreeMap<&str, Vec<&Body>> = BTreeMap::new();
+    for (file, syntax) in files {
+        folders.entry(folder_of(reading.name(*file))).or_default().push(&syntax.body);
+    }
+    let declared = |(folder, bodies): (&str, Vec<&'p Body>)| {
+        (folder.to_owned(), Declared::of(folder, bodies.into_iter(), refused))
+    };
+    folders.into_iter().map(declared).collect()
+}
+
+/// What the side after says that the addresses of this one have become. What it parses of it for that is added to `syntax`.
+fn moves(reading: &Reading<'_>, syntax: &mut Vec<(SourceId, Arc<File>)>) -> Moves {
+    let files = files(reading.after(), reading);
+    let is_module = |file: &SourceId| Notation::of(reading.name(*file)).is_some_and(|notation| !notation.values);
+    let mine: HashMap<&str, (SourceId, Arc<File>)> =
+        syntax.iter().map(|(file, syntax)| (reading.name(*file), (*file, Arc::clone(syntax)))).collect();
+    let (mut after, mut others) = (Vec::new(), Vec::new());
+    for file in files.into_iter().filter(is_module) {
+        match mine.get(reading.name(file)).filter(|(same, _)| reading.text(*same) == reading.text(file)) {
+            Some((_, syntax)) => after.push((file, Arc::clone(syntax))),
+            None => others.push(file),
+        }
+    }
+    for (file, found) in parse_some(reading, &others) {
+        // What cannot be read of that side is told where that is read.
+        if let Ok(found) = found {
+            syntax.push((file, Arc::clone(&found)));
+            after.push((file, found));
+        }
+    }
+    let modules = declared(reading, &after, &mut Vec::new());
+    Moves::of(&modules, &roots(&modules))
 }
 
 /// The resources, and what became of the text of the modules.
 fn computed<'m>(
+    world: &World<'m>,
     modules: &'m BTreeMap<String, Declared<'m>>,
     roots: &BTreeSet<String>,
-    texts: &'m Texts<'m>,
-    parsed: &'m [(SourceId, File)],
+    parsed: &'m [(SourceId, Arc<File>)],
     names: &[&str],
     refused: &[Failure],
 ) -> (Out, Account) {
     let mut account = Account::default();
-    let world = World::new(modules, texts);
     let mut out = Out::default();
     let roots: BTreeMap<&str, Rc<Module<'_>>> = roots
         .iter()
         .filter_map(|folder| modules.get(folder).map(|declared| (folder.as_str(), world.root(declared))))
         .collect();
     for root in roots.values() {
-        out.module(&world, root, &mut account);
+        out.module(world, root, &mut account);
     }
     for failure in refused {
         world.refuse(failure);
     }
-    out.data(&world);
+    out.data(world);
     for ((_, file), name) in parsed.iter().zip(names) {
-        account::claim(file, &world, roots.contains_key(folder_of(name)), &out.there, &mut account);
+        account::claim(file, world, roots.contains_key(folder_of(name)), &out.there, &mut account);
     }
     for (at, reason) in world.failures() {
         account.gap(at, reason);
@@ -143,7 +210,7 @@ fn computed<'m>(
     // What a root gives out others use: nothing else of the model depends on it, so it is computed last.
     for root in roots.values() {
         for name in root.declared.outputs.keys() {
-            if let Some(Ok(value)) = root.output(&world, name) {
+            if let Some(Ok(value)) = root.output(world, name) {
                 let mut picks = Vec::new();
                 value.all_picks(&mut picks);
                 account.picks.extend(picks.into_iter().filter(|pick| holds_addresses(&pick.list)));
@@ -175,46 +242,67 @@ fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -> Parsed {
-    let mut parsed = Parsed::default();
+/// The files by what they are, and all of them.
+fn parse_all(
+    reading: &Reading<'_>,
+    files: &[SourceId],
+    account: &mut Account,
+) -> (Parsed, Vec<(SourceId, Arc<File>)>) {
+    let (mut parsed, mut all) = (Parsed::default(), Vec::new());
     let mut wanted = Vec::new();
     let main: BTreeSet<SourceId> = reading.files().iter().copied().collect();
     for file in files {
-        let (name, text) = (reading.name(*file), reading.text(*file));
-        let end = u32::try_from(text.len()).expect("sources are smaller than 4 GiB");
-        let all = Span { source: *file, start: 0, end };
-        let is_module = name.ends_with(".tf");
-        if !is_module && !name.ends_with(".tfvars") {
+        let text = reading.text(*file);
+        let whole = Span { source: *file, start: 0, end: end_of(text) };
+        let Some(notation) = Notation::of(reading.name(*file)) else {
             // A file that a function reads is part of what the function gives.
-            if main.contains(file) || name.ends_with(".tf.json") || name.ends_with(".tfvars.json") {
-                account.gap(all, "only `.tf` and `.tfvars` files are read");
+            if main.contains(file) {
+                account.gap(whole, "only `.tf` and `.tfvars` files are read, and those in JSON");
             }
             continue;
+        };
+        if !notation.json && text.starts_with(parse::BYTE_ORDER_MARK) {
+            account.claim(Span { end: 3, ..whole }, Disposition::Inert("byte order mark"));
         }
-        if text.starts_with(parse::BYTE_ORDER_MARK) {
-            account.claim(Span { end: 3, ..all }, Disposition::Inert("byte order mark"));
-        }
-        wanted.push((*file, text, is_module));
+        wanted.push(*file);
     }
-    for ((file, text, is_module), found) in
-        wanted.iter().zip(in_parallel(&wanted, STACK, |(file, text, _)| parse::file(*file, text)))
-    {
+    for (file, found) in parse_some(reading, &wanted) {
+        let name = reading.name(file);
+        let is_values = Notation::of(name).is_some_and(|notation| notation.values);
         match found {
-            Ok(found) if *is_module && overrides::is_override(file_name(reading.name(*file))) => {
-                parsed.overrides.push((*file, found));
+            Ok(found) => {
+                all.push((file, Arc::clone(&found)));
+                let kind = match (is_values, overrides::is_override(file_name(name))) {
+                    (true, _) => &mut parsed.values,
+                    (false, true) => &mut parsed.overrides,
+                    (false, false) => &mut parsed.modules,
+                };
+                kind.push((file, found));
             }
-            Ok(found) if *is_module => parsed.modules.push((*file, found)),
-            Ok(found) => parsed.values.push((*file, found)),
             Err(refused) => {
-                let end = u32::try_from(text.len()).expect("sources are smaller than 4 GiB");
-                account.claim(Span { source: *file, start: 0, end }, Disposition::Inert("not read"));
+                let end = end_of(reading.text(file));
+                account.claim(Span { source: file, start: 0, end }, Disposition::Inert("not read"));
                 for parse::Refused { at, reason } in refused {
                     account.gap(at, reason);
                 }
             }
         }
     }
-    parsed
+    (parsed, all)
+}
+
+/// Parses files that are no mere texts, several at a time. What is parsed already, as this text or as an equal one of the
+/// other side, is not parsed again.
+fn parse_some(reading: &Reading<'_>, files: &[SourceId]) -> Vec<(SourceId, Result<Arc<File>, Vec<parse::Refused>>)> {
+    in_parallel(files, STACK, |file| {
+        let parsed = match (reading.kept::<File>(*file), Notation::of(reading.name(*file))) {
+            (Some((same, syntax)), _) if same == *file => Ok(syntax),
+            (Some((_, syntax)), _) => Ok(Arc::new(settled(&syntax, *file))),
+            (None, Some(notation)) => notation.parse(*file, reading.text(*file)).map(Arc::new),
+            (None, None) => Ok(Arc::default()),
+        };
+        (*file, parsed)
+    })
 }
 
 /// Has the files that change others do so.
@@ -225,7 +313,8 @@ fn override_all(reading: &Reading<'_>, parsed: &mut Parsed, refused: &mut Vec<Fa
     for (source, file) in overrides {
         let folder = folder_of(reading.name(source));
         let mine = parsed.modules.iter_mut().filter(|(other, _)| folder_of(reading.name(*other)) == folder);
-        overrides::merge(file, &mut mine.collect::<Vec<_>>(), &mut overridden, refused);
+        let mut mine: Vec<&mut File> = mine.map(|(_, file)| Arc::make_mut(file)).collect();
+        overrides::merge(Arc::unwrap_or_clone(file), &mut mine, &mut overridden, refused);
     }
     let Overridden { replaced, merged, comments } = overridden;
     let claims = [
@@ -261,7 +350,7 @@ fn roots(modules: &BTreeMap<String, Declared<'_>>) -> BTreeSet<String> {
 /// Gives the variables of the roots the values that files assign to them.
 fn assign<'p>(
     reading: &Reading<'_>,
-    values: &'p [(SourceId, File)],
+    values: &'p [(SourceId, Arc<File>)],
     roots: &BTreeSet<String>,
     modules: &mut BTreeMap<String, Declared<'p>>,
     refused: &mut Vec<Failure>,
@@ -272,20 +361,25 @@ fn assign<'p>(
         let (folder, name) = (folder_of(path), file_name(path));
         let order = match name {
             "terraform.tfvars" => 0,
-            name if name.ends_with(".auto.tfvars") => 1,
-            _ => 2,
+            "terraform.tfvars.json" => 1,
+            name if name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json") => 2,
+            _ => 3,
         };
         (order, folder, name)
     };
     // Automatic ones in the order of their names, then the others in the order in which they are given.
-    let mut ordered: Vec<&(SourceId, File)> = values.iter().collect();
+    let mut ordered: Vec<&(SourceId, Arc<File>)> = values.iter().collect();
     ordered.sort_by_key(|(file, _)| {
         let (order, folder, name) = place(file);
-        (order, if order < 2 { (folder, name) } else { ("", "") })
+        (order, if order < 3 { (folder, name) } else { ("", "") })
     });
     let mut used = BTreeSet::new();
-    for (file, File { body, comments }) in &ordered {
+    for (file, syntax) in &ordered {
+        let File { body, comments, marks } = &**syntax;
         let (order, folder, _) = place(file);
+        if let Some(at) = marks {
+            account.claim(*at, Disposition::Modelled);
+        }
         for comment in comments {
             account.claim(*comment, Disposition::Inert("comment"));
         }
@@ -297,7 +391,7 @@ fn assign<'p>(
                 refused.push(Failure::new(argument.at, "files of values hold values that are written out"));
                 continue;
             };
-            for root in roots.iter().filter(|root| order == 2 || **root == folder) {
+            for root in roots.iter().filter(|root| order == 3 || **root == folder) {
                 let Some(declared) = modules.get_mut(root) else { continue };
                 if let Some((name, _)) = declared.variables.get_key_value(&*argument.name) {
                     let name = *name;
@@ -311,8 +405,8 @@ fn assign<'p>(
             }
         }
     }
-    for (_, File { body, comments: _ }) in ordered {
-        for argument in &body.arguments {
+    for (_, syntax) in ordered {
+        for argument in &syntax.body.arguments {
             let inert = Disposition::Inert("no variable of that name");
             account.claim(argument.at, if used.contains(&argument.at) { Disposition::Modelled } else { inert });
         }
@@ -388,7 +482,7 @@ impl Out {
     }
 
     fn resource<'m>(&mut self, world: &World<'m>, module: &Module<'m>, block: &'m Block) {
-        let [(kind, _), (name, _)] = &block.labels[..] else { return };
+        let [(kind, _), _] = &block.labels[..] else { return };
         if !cloud::matters(kind) {
             return;
         }
@@ -410,7 +504,7 @@ impl Out {
             self.there.insert(block.at);
             self.instances.push(Instance {
                 kind: Arc::clone(kind),
-                address: format!("{}{kind}.{name}{}", module.address, copy.key).into(),
+                address: world.address(module, block, &copy.key).into(),
                 body: Value::new(What::Object(Arc::new(object)), block.at),
                 origin: block.at,
                 existence: both(module.existence.as_ref(), copy.existence.as_ref()),
@@ -435,5 +529,35 @@ impl Out {
                 uncomputed: Some("what a data source finds is not known"),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{File, SourceId};
+    use crate::formats::{self, Input, Memo};
+    use crate::model::Store;
+    use crate::text::SourceMap;
+    use std::any::Any;
+    use std::sync::Arc;
+
+    /// How many filters a text comes to if an equal one of that name was parsed to nothing.
+    fn filters(name: &str, text: &str) -> usize {
+        const TEXT: &str = "resource \"aws_security_group\" \"a\" {}\n";
+        let mut sources = SourceMap::default();
+        let mut add = |name: &str, text: &str| sources.add(name.as_bytes(), text.into()).expect("small");
+        let (before, after): (SourceId, SourceId) = (add("a.tf", TEXT), add(name, text));
+        let nothing: Arc<dyn Any + Send + Sync> = Arc::new(File::default());
+        let memo = Memo { kept: [("a.tf".to_owned(), vec![(before, nothing)])].into(), ..Memo::default() };
+        let input = Input { name: "aws".into(), format: formats::format("terraform"), files: vec![after] };
+        let (side, _, _) = formats::read(&[input], &sources, &mut Store::default(), Some(&memo));
+        side.configurations().iter().map(|configuration| configuration.filters.len()).sum()
+    }
+
+    #[test]
+    fn what_one_side_has_parsed_the_other_does_not_parse_again() {
+        assert_eq!(filters("a.tf", "resource \"aws_security_group\" \"a\" {}\n"), 0);
+        assert_eq!(filters("a.tf", "resource \"aws_security_group\" \"b\" {}\n"), 2);
+        assert_eq!(filters("b.tf", "resource \"aws_security_group\" \"a\" {}\n"), 2);
     }
 }

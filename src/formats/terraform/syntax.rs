@@ -5,7 +5,7 @@ use crate::text::Span;
 use std::sync::Arc;
 
 /// The body of a file or a block.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Body {
     /// Its arguments, in order; no name stands twice.
     pub(super) arguments: Vec<Argument>,
@@ -14,7 +14,7 @@ pub(super) struct Body {
 }
 
 /// `name = value`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Argument {
     pub(super) name: Arc<str>,
     /// Where the name stands.
@@ -25,7 +25,7 @@ pub(super) struct Argument {
 }
 
 /// `kind "label" "label" { … }`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) kind: Arc<str>,
     /// Where the kind stands.
@@ -37,14 +37,14 @@ pub(super) struct Block {
 }
 
 /// An expression.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Expr {
     pub(super) kind: Kind,
     pub(super) at: Span,
 }
 
 /// What an expression is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Kind {
     /// A value that is written out: `80`, `["10.0.0.0/8"]`.
     Literal(Value),
@@ -71,7 +71,7 @@ pub(super) enum Kind {
 }
 
 /// What a path begins with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Start {
     /// A name.
     Name(Arc<str>),
@@ -80,7 +80,7 @@ pub(super) enum Start {
 }
 
 /// One step of a path.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Step {
     /// `.name`
     Attribute(Arc<str>),
@@ -93,7 +93,7 @@ pub(super) enum Step {
 }
 
 /// The key of an item of an object.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Key {
     /// A name as it stands.
     Name(Arc<str>, Span),
@@ -102,7 +102,7 @@ pub(super) enum Key {
 }
 
 /// A piece of a template.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Part {
     /// As it stands.
     Text(String),
@@ -114,14 +114,14 @@ pub(super) enum Part {
     For(Box<ForPart>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct IfPart {
     pub(super) condition: Expr,
     pub(super) then: Vec<Part>,
     pub(super) otherwise: Vec<Part>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ForPart {
     pub(super) key: Option<Arc<str>>,
     pub(super) value: Arc<str>,
@@ -129,7 +129,7 @@ pub(super) struct ForPart {
     pub(super) body: Vec<Part>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Call {
     /// With its name space: `provider::aws::arn_parse`.
     pub(super) name: String,
@@ -176,7 +176,7 @@ impl Operator {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct For {
     pub(super) key: Option<Arc<str>>,
     pub(super) value: Arc<str>,
@@ -251,7 +251,12 @@ impl Expr {
     }
 }
 
-fn each_of_parts<'p>(parts: &'p [Part], names: &[&'p Arc<str>], visit: &mut dyn FnMut(&Expr, &[&Arc<str>])) {
+/// The same for pieces of templates, within which these names may be used besides.
+pub(super) fn each_of_parts<'p>(
+    parts: &'p [Part],
+    names: &[&'p Arc<str>],
+    visit: &mut dyn FnMut(&Expr, &[&Arc<str>]),
+) {
     for part in parts {
         match part {
             Part::Text(_) => {}

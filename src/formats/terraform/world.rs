@@ -4,11 +4,13 @@
 
 use super::declared::{Declared, Source};
 use super::eval::{Context, Evaluated, Failure, Item, Scope, address_of_key, items_of, more};
-use super::syntax::{Argument, Block, Body};
+use super::moves::{Address, Moves};
+use super::parse::{self, Piece, Place};
+use super::syntax::{Argument, Block, Body, Part};
 use super::types;
 use crate::formats::data::value::{Entry, List, Object, Value, What};
-use crate::text::{Span, escape};
-use std::cell::{Cell, RefCell};
+use crate::text::{SourceId, Span, escape};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +21,32 @@ const MOST_INSTANCES: i128 = 100_000;
 const MOST_MODULES: usize = 20_000;
 
 /// The texts that there are, by their paths from the root of the side.
-pub(super) type Texts<'m> = HashMap<&'m str, &'m str>;
+pub(super) type Texts<'m> = HashMap<&'m str, Text<'m>>;
+
+/// A text that functions may read.
+#[derive(Debug)]
+pub(super) struct Text<'m> {
+    source: SourceId,
+    pub(super) text: &'m str,
+    template: OnceCell<Result<Vec<Part>, String>>,
+}
+
+impl<'m> Text<'m> {
+    pub(super) const fn new(source: SourceId, text: &'m str) -> Self {
+        Self { source, text, template: OnceCell::new() }
+    }
+
+    /// It as a template; otherwise why it is none.
+    pub(super) fn template(&self) -> Result<&[Part], &str> {
+        let read = || {
+            let text = self.text.strip_prefix('\u{feff}').unwrap_or(self.text);
+            let place = Place::From(self.text.len() - text.len());
+            let found = parse::parts(Piece { source: self.source, text, place });
+            found.map_err(|all| all.into_iter().map(|refused| refused.reason).collect::<Vec<_>>().join("; "))
+        };
+        self.template.get_or_init(read).as_deref().map_err(String::as_str)
+    }
+}
 
 /// All modules of a configuration.
 pub(super) struct World<'m> {
@@ -27,6 +54,8 @@ pub(super) struct World<'m> {
     /// By their folders.
     folders: &'m BTreeMap<String, Declared<'m>>,
     texts: &'m Texts<'m>,
+    /// What becomes of the addresses on the side after, if this is the one before.
+    moves: &'m Moves,
     modules: RefCell<Vec<Rc<Module<'m>>>>,
     /// What Terraform refuses.
     failures: RefCell<BTreeSet<(Span, String)>>,
@@ -40,7 +69,9 @@ pub(super) struct World<'m> {
 pub(super) struct Module<'m> {
     id: usize,
     pub(super) declared: &'m Declared<'m>,
-    /// What the addresses of its resources begin with: `module.vpc[0].`, nothing for the root.
+    /// The calls that lead to it, with the keys of their instances.
+    path: Vec<(Arc<str>, Arc<str>)>,
+    /// What the addresses of its resources begin with, after all moves: `module.vpc[0].`, nothing for the root.
     pub(super) address: String,
     /// The folder of the root module, where paths in expressions begin.
     pub(super) root: &'m str,
@@ -116,11 +147,16 @@ impl Copy {
 }
 
 impl<'m> World<'m> {
-    pub(super) fn new(folders: &'m BTreeMap<String, Declared<'m>>, texts: &'m Texts<'m>) -> Self {
+    pub(super) fn new(
+        folders: &'m BTreeMap<String, Declared<'m>>,
+        texts: &'m Texts<'m>,
+        moves: &'m Moves,
+    ) -> Self {
         Self {
             depth: Cell::new(0),
             folders,
             texts,
+            moves,
             modules: RefCell::default(),
             failures: RefCell::default(),
             used: RefCell::default(),
@@ -130,21 +166,23 @@ impl<'m> World<'m> {
 
     /// The root module in that folder.
     pub(super) fn root(&self, declared: &'m Declared<'m>) -> Rc<Module<'m>> {
-        self.add(declared, String::new(), &declared.folder, None, None)
+        self.add(declared, Vec::new(), &declared.folder, None, None)
     }
 
     fn add(
         &self,
         declared: &'m Declared<'m>,
-        address: String,
+        path: Vec<(Arc<str>, Arc<str>)>,
         root: &'m str,
         call: Option<Call<'m>>,
         existence: Option<Arc<str>>,
     ) -> Rc<Module<'m>> {
+        let address = self.moves.now(root, Address { modules: path.clone(), resource: None }, self.folders).to_string();
         let mut modules = self.modules.borrow_mut();
         let module = Rc::new(Module {
             id: modules.len(),
             declared,
+            path,
             address,
             root,
             call,
@@ -158,8 +196,15 @@ impl<'m> World<'m> {
     }
 
     /// The text of a file, by its path from the root of the side.
-    pub(super) fn file(&self, path: &str) -> Option<&'m str> {
-        self.texts.get(path).copied()
+    pub(super) fn file(&self, path: &str) -> Option<&'m Text<'m>> {
+        self.texts.get(path)
+    }
+
+    /// The address of an instance of a resource that a block of a module declares, after all moves.
+    pub(super) fn address(&self, module: &Module<'m>, block: &Block, key: &Arc<str>) -> String {
+        let [(kind, _), (name, _)] = &block.labels[..] else { return module.address.clone() };
+        let resource = Some((Arc::clone(kind), (Arc::clone(name), Arc::clone(key))));
+        self.moves.now(module.root, Address { modules: module.path.clone(), resource }, self.folders).to_string()
     }
 
     /// Terraform refuses the configuration for that.
@@ -376,10 +421,10 @@ impl<'m> Module<'m> {
         if world.modules.borrow().len() >= MOST_MODULES {
             return refuse("more modules than can be computed");
         }
-        let address = format!("{}module.{name}{}.", self.address, copy.key);
+        let path = self.path.iter().cloned().chain([(name.into(), Arc::clone(&copy.key))]).collect();
         let existence = both(self.existence.as_ref(), copy.existence.as_ref());
         let call = Call { caller, block, names: copy.names.clone() };
-        let child = world.add(declared, address, self.root, Some(call), existence);
+        let child = world.add(declared, path, self.root, Some(call), existence);
         self.children.borrow_mut().insert(id, child.id);
         Ok(child)
     }

@@ -13,10 +13,11 @@ pub(super) use repeat::{Item, items_of};
 pub(super) use show::{more, show, show_all, unknown_of};
 pub(super) use templates::LONGEST_TEXT;
 
+use super::declared::joined;
 use super::functions;
 use super::syntax::{Call, Expr, Key, Kind, Start};
 use super::types;
-use super::world::{Module, World};
+use super::world::{Module, Text, World};
 use crate::formats::data::value::{Entry, Object, Value, What};
 use crate::text::Span;
 use std::sync::Arc;
@@ -232,11 +233,16 @@ impl<'c, 'm> Context<'c, 'm> {
                 }
             }
         }
-        functions::call(self, name, &values, at)
+        match name.strip_prefix("core::").unwrap_or(name) {
+            "templatefile" => self.template_file(&values, at),
+            _ => functions::call(self, name, &values, at),
+        }
     }
 
-    /// A piece of text of the side: the path is from the folder of the root module.
-    pub(super) fn file(&self, path: &str) -> Option<&'m str> {
-        self.world.file(path)
+    /// A text of the side: the path is from the folder of the root module.
+    pub(super) fn file(&self, path: &str) -> Option<&'m Text<'m>> {
+        let inside = !path.starts_with('/') && !path.starts_with('~');
+        let path = inside.then(|| joined(self.module.root, path)).flatten()?;
+        self.world.file(&path)
     }
 }

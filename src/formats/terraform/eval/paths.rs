@@ -147,7 +147,11 @@ impl<'m> Context<'_, 'm> {
             Some((Step::Index(index), rest)) => {
                 let index = self.eval(index)?;
                 if !index.is_known() {
-                    let name = format!("{}{address}[{}]", self.module.address, show(&index));
+                    let key: Arc<str> = format!("[{}]", show(&index)).into();
+                    let name = match thing {
+                        Thing::Resource(block) => self.world.address(self.module, block, &key),
+                        Thing::Module(_) => format!("{}{address}{key}", self.module.address),
+                    };
                     return self.steps(unknown_of(&name, &[&index], at), rest, at);
                 }
                 let key = match (expansion.kind, index.as_integer(), index.as_text()) {
@@ -224,7 +228,10 @@ impl<'m> Context<'_, 'm> {
 
     /// What is behind one instance.
     fn instance(&self, thing: Thing<'m>, copy: &Copy, address: &str, steps: &'m [Step], at: Span) -> Evaluated {
-        let address = format!("{}{address}{}", self.module.address, copy.key);
+        let address = match thing {
+            Thing::Resource(block) => self.world.address(self.module, block, &copy.key),
+            Thing::Module(_) => format!("{}{address}{}", self.module.address, copy.key),
+        };
         let attribute = match steps.split_first() {
             Some((Step::Attribute(name), rest)) => Some((&**name, rest)),
             Some((Step::Index(index), rest)) => index.literal_text().map(|name| (name, rest)),

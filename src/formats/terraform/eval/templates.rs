@@ -5,8 +5,10 @@ use super::repeat::{Item, items_of};
 use super::show::{show, unknown_of};
 use super::{Context, Evaluated, Failure, Scope};
 use crate::formats::data::value::{Value, What};
-use crate::formats::terraform::syntax::Part;
+use crate::formats::terraform::syntax::{Expr, Kind, Part, Start, each_of_parts};
 use crate::text::Span;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How long a text may become.
 pub(in super::super) const LONGEST_TEXT: usize = 1 << 24;
@@ -37,6 +39,45 @@ impl<'m> Context<'_, 'm> {
             return Ok(unknown_of(&format!("\"{named}\""), &[], at).hidden(hidden).computed_from(&traced));
         }
         Ok(Value::of_text(&plain, at).hidden(hidden).computed_from(&traced))
+    }
+
+    /// `templatefile(path, vars)`: the names in the file are those of the second argument, and no others.
+    pub(super) fn template_file(&self, values: &[Value], at: Span) -> Evaluated {
+        let refuse = |reason: String| Err(Failure::new(at, format!("`templatefile`: {reason}")));
+        let [path, given] = values else { return refuse("a path and an object are expected".to_owned()) };
+        let unknown = || {
+            let shown = format!("templatefile({}, {})", show(path), show(given));
+            Ok(unknown_of(&shown, &[path, given], at))
+        };
+        let (text, names) = match (path.as_text(), &given.what) {
+            (Some(path), What::Object(names)) if names.more.is_empty() => (self.file(&path), names),
+            (Some(_), What::Object(_) | What::Unknown(_)) => return unknown(),
+            (None, _) if path.name_of_unknown().is_some() => return unknown(),
+            (None, _) => return refuse("a path is expected".to_owned()),
+            (Some(_), _) => return refuse("an object is expected".to_owned()),
+        };
+        // What is not at hand is not known.
+        let Some(text) = text else { return unknown() };
+        let parts = match text.template() {
+            Ok(parts) => parts,
+            Err(reason) => return refuse(reason.to_owned()),
+        };
+        let (mut needed, mut functions) = (BTreeSet::new(), BTreeSet::new());
+        each_of_parts(parts, &[], &mut |expr, further| {
+            let mut known = further.iter().map(|name| Arc::clone(name)).collect();
+            uses(expr, &mut known, &mut needed, &mut functions);
+        });
+        if functions.iter().any(|name| name.strip_prefix("core::").unwrap_or(name) == "templatefile") {
+            return refuse("a template file cannot read another one".to_owned());
+        }
+        if let Some(missing) = needed.iter().find(|name| names.get(name).is_none()) {
+            return refuse(format!("the file needs `{missing}`, which is not given"));
+        }
+        let given: Vec<(&str, Value)> =
+            names.entries.iter().map(|entry| (&*entry.name, entry.value.clone().hidden(given.sensitive))).collect();
+        let scope = Scope { names: &given, outer: None };
+        let found = Context { scope: &scope, ..*self }.template(parts, at)?;
+        Ok(found.hidden(path.sensitive).computed_from([path]))
     }
 
     fn parts(&self, parts: &'m [Part], text: &mut Text, at: Span) -> Result<(), Failure> {
@@ -107,6 +148,37 @@ impl<'m> Context<'_, 'm> {
         }
         Ok(())
     }
+}
+
+/// The names that an expression takes from outside, and the functions that it calls.
+fn uses(expr: &Expr, known: &mut Vec<Arc<str>>, names: &mut BTreeSet<Arc<str>>, functions: &mut BTreeSet<String>) {
+    match &expr.kind {
+        Kind::Path(start, _) => {
+            if let Start::Name(name) = &**start
+                && !known.contains(name)
+            {
+                names.insert(Arc::clone(name));
+            }
+        }
+        Kind::Call(call) => {
+            functions.insert(call.name.clone());
+        }
+        Kind::Literal(_)
+        | Kind::Tuple(_)
+        | Kind::Object(_)
+        | Kind::Template(_)
+        | Kind::Conditional(_)
+        | Kind::Not(_)
+        | Kind::Minus(_)
+        | Kind::Binary(..)
+        | Kind::For(_) => {}
+    }
+    expr.each(&mut |inner, further| {
+        let before = known.len();
+        known.extend(further.iter().map(|name| Arc::clone(name)));
+        uses(inner, known, names, functions);
+        known.truncate(before);
+    });
 }
 
 impl Text {

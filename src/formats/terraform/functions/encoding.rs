@@ -3,7 +3,6 @@
 use super::{Arguments, Found, Stop, text, truth};
 use crate::formats::data::value::{Entry, Object, Value, What};
 use crate::formats::data::{Json, Kind, Node, Number};
-use crate::formats::terraform::declared::joined;
 use crate::text::{Span, hex};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fmt::Write as _;
@@ -188,13 +187,8 @@ fn first_parts(arguments: &Arguments<'_, '_, '_>) -> Found {
 /// A file of the side, if it is at hand.
 fn file(arguments: &Arguments<'_, '_, '_>) -> Found {
     arguments.at_most(1)?;
-    let path = arguments.text(0)?;
-    if path.starts_with('/') || path.starts_with('~') {
-        return Err(Stop::Unknown);
-    }
-    let path = joined(arguments.context.module.root, &path).ok_or(Stop::Unknown)?;
-    match arguments.context.file(&path) {
-        Some(found) => text(found),
+    match arguments.context.file(&arguments.text(0)?) {
+        Some(found) => text(found.text),
         None => Err(Stop::Unknown),
     }
 }

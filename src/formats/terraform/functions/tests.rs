@@ -1,6 +1,7 @@
 use super::encoding::json;
 use crate::formats::terraform::declared::Declared;
 use crate::formats::terraform::eval::{Context, Evaluated, Scope, show};
+use crate::formats::terraform::moves::Moves;
 use crate::formats::terraform::parse;
 use crate::formats::terraform::world::{Texts, World};
 use crate::text::SourceMap;
@@ -21,7 +22,8 @@ fn evaluated(expression: &str) -> Evaluated {
     let mut modules = BTreeMap::new();
     modules.insert(String::new(), Declared::of("", [&file.body].into_iter(), &mut refused));
     let none = Texts::new();
-    let world = World::new(&modules, &none);
+    let moves = Moves::default();
+    let world = World::new(&modules, &none, &moves);
     let declared = modules.get("").expect("it was put there");
     let module = world.root(declared);
     let context = Context { world: &world, module: &module, scope: &Scope::NONE };
