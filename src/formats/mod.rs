@@ -276,11 +276,15 @@ pub struct Earlier<'a> {
     pub notes: &'a [Note],
 }
 
+/// What a text was parsed to, as its format has it.
+type Kept = Arc<dyn Any + Send + Sync>;
+
 /// What reading one side leaves behind for reading the other, by file name.
 #[derive(Debug, Default)]
 pub struct Memo {
     lines: BTreeMap<String, Left>,
-    kept: BTreeMap<String, Vec<(SourceId, Arc<dyn Any + Send + Sync>)>>,
+    /// By the names of the files.
+    kept: BTreeMap<String, Vec<(SourceId, Kept)>>,
 }
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 use super::declared::labels_of;
 use super::parse::{self, File, Piece, Place, Refused};
 use super::syntax::{Argument, Block, Body, Expr, Key, Kind};
-use crate::formats::data::value::{Value, What};
+use crate::formats::data::value::Value;
 use crate::formats::data::{Entry, Json, Kind as JsonKind, Node, Object, value_of};
 use crate::text::{SourceId, Span};
 use std::sync::Arc;
@@ -279,9 +279,10 @@ impl Reader {
                 let entries = node.object().map(Object::close).unwrap_or_default();
                 let items = entries.iter().map(|entry| {
                     let at = self.span(entry.key);
-                    let key = match self.template(entry.key) {
-                        Kind::Literal(Value { what: What::Text(text), .. }) => Key::Name(text, at),
-                        kind => Key::Computed(Expr { kind, at }),
+                    let name = Expr { kind: self.template(entry.key), at };
+                    let key = match name.literal_text() {
+                        Some(text) => Key::Name(text.into(), at),
+                        None => Key::Computed(name),
                     };
                     (key, self.expr(entry.value))
                 });

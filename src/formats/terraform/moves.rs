@@ -43,8 +43,11 @@ pub(super) struct Moves(BTreeMap<String, Tree>);
 struct Tree {
     statements: Vec<Statement>,
     /// What repeats the resources, by the names of the calls and their own.
-    repeats: HashMap<(Vec<Arc<str>>, Arc<str>, Arc<str>), Repeats>,
+    repeats: HashMap<Resource, Repeats>,
 }
+
+/// The names of the calls that lead to a resource, its type and its name.
+type Resource = (Vec<Arc<str>>, Arc<str>, Arc<str>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Repeats {

@@ -291,9 +291,12 @@ fn parse_all(
     (parsed, all)
 }
 
+/// The syntax of a file, or why it has none.
+type MaybeParsed = Result<Arc<File>, Vec<parse::Refused>>;
+
 /// Parses files that are no mere texts, several at a time. What is parsed already, as this text or as an equal one of the
 /// other side, is not parsed again.
-fn parse_some(reading: &Reading<'_>, files: &[SourceId]) -> Vec<(SourceId, Result<Arc<File>, Vec<parse::Refused>>)> {
+fn parse_some(reading: &Reading<'_>, files: &[SourceId]) -> Vec<(SourceId, MaybeParsed)> {
     in_parallel(files, STACK, |file| {
         let parsed = match (reading.kept::<File>(*file), Notation::of(reading.name(*file))) {
             (Some((same, syntax)), _) if same == *file => Ok(syntax),
