@@ -5,7 +5,7 @@ use crate::model::{Action, RuleId, Store};
 use crate::net::{Family, Field, State};
 use crate::policy::keys;
 
-declare_check! { id: "any-any-rules", since: "0.1.0", level: Warn, settings: AnyAnyRules, alone: Named }
+declare_check! { id: "any-any-rules", since: "0.1.0", level: Warn, settings: AnyAnyRules, alone: Named, sees: Filters }
 
 keys! {
     struct AnyAnyRules {

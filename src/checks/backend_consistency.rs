@@ -8,7 +8,7 @@ use crate::policy::{Networks, Pattern, Spanned, keys};
 use crate::text::{Span, escape};
 use std::collections::BTreeMap;
 
-declare_check! { id: "backend-consistency", since: "0.1.0", level: Block, settings: BackendConsistency, alone: Named }
+declare_check! { id: "backend-consistency", since: "0.1.0", level: Block, settings: BackendConsistency, alone: Named, sees: Balancers }
 
 keys! {
     struct BackendConsistency {

@@ -6,7 +6,7 @@ use crate::policy::{Pattern, keys};
 use crate::text::escape;
 use std::collections::BTreeSet;
 
-declare_check! { id: "certificate-references", since: "0.1.0", level: Block, settings: CertificateReferences, alone: Named }
+declare_check! { id: "certificate-references", since: "0.1.0", level: Block, settings: CertificateReferences, alone: Named, sees: Balancers }
 
 keys! {
     struct CertificateReferences {

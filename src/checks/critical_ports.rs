@@ -4,7 +4,7 @@ use crate::diff::{Question, Side};
 use crate::facts::MissingFact;
 use crate::policy::{Flows, Networks, Services, keys};
 
-declare_check! { id: "critical-ports", since: "0.1.0", level: Block, settings: CriticalPorts, alone: Named }
+declare_check! { id: "critical-ports", since: "0.1.0", level: Block, settings: CriticalPorts, alone: Named, sees: Filters }
 
 keys! {
     struct CriticalPorts {

@@ -7,7 +7,7 @@ use crate::policy::{Pattern, keys, words};
 use crate::text::Span;
 use std::collections::HashSet;
 
-declare_check! { id: "default-action", since: "0.1.0", level: Block, settings: DefaultAction, alone: Named }
+declare_check! { id: "default-action", since: "0.1.0", level: Block, settings: DefaultAction, alone: Named, sees: Filters }
 
 keys! {
     struct DefaultAction {
@@ -61,7 +61,7 @@ impl Check for DefaultAction {
 }
 
 /// For each family that comes to the filter and whose undecided packets pass: where that is said, and why.
-fn let_through(sided: Sided<'_>, store: &Store) -> Vec<(Option<Span>, String)> {
+pub(super) fn let_through(sided: Sided<'_>, store: &Store) -> Vec<(Option<Span>, String)> {
     let Sided { configuration, filter } = sided;
     let mut out: Vec<(Option<Span>, String)> = Vec::new();
     for family in Family::ALL {

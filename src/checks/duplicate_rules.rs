@@ -5,7 +5,7 @@ use crate::policy::keys;
 use crate::text::Span;
 use std::collections::HashMap;
 
-declare_check! { id: "duplicate-rules", since: "0.1.0", level: Warn, settings: DuplicateRules, alone: Named }
+declare_check! { id: "duplicate-rules", since: "0.1.0", level: Warn, settings: DuplicateRules, alone: Named, sees: Filters }
 
 keys! {
     struct DuplicateRules {

@@ -4,7 +4,7 @@ use crate::diff::{Question, Side};
 use crate::facts::MissingFact;
 use crate::policy::{Exceptions, Flows, Networks, Services, keys};
 
-declare_check! { id: "exposed-ports", since: "0.1.0", level: Block, settings: ExposedPorts, alone: Named }
+declare_check! { id: "exposed-ports", since: "0.1.0", level: Block, settings: ExposedPorts, alone: Named, sees: Filters }
 
 keys! {
     struct ExposedPorts {

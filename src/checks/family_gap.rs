@@ -5,7 +5,7 @@ use crate::facts::MissingFact;
 use crate::net::{Family, Field, Region, Set, State, show_region};
 use crate::policy::{Flows, Services, keys};
 
-declare_check! { id: "family-gap", since: "0.1.0", level: Warn, settings: FamilyGap, alone: Named }
+declare_check! { id: "family-gap", since: "0.1.0", level: Warn, settings: FamilyGap, alone: Named, sees: Filters }
 
 keys! {
     struct FamilyGap {

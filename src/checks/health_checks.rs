@@ -4,7 +4,7 @@ use crate::facts::MissingFact;
 use crate::policy::{Pattern, keys};
 use crate::text::escape;
 
-declare_check! { id: "health-checks", since: "0.1.0", level: Block, settings: HealthChecks, alone: Named }
+declare_check! { id: "health-checks", since: "0.1.0", level: Block, settings: HealthChecks, alone: Named, sees: Balancers }
 
 keys! {
     struct HealthChecks {

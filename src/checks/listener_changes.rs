@@ -5,7 +5,7 @@ use crate::facts::MissingFact;
 use crate::policy::{Pattern, keys};
 use crate::text::{escape, few};
 
-declare_check! { id: "listener-changes", since: "0.1.0", level: Block, settings: ListenerChanges }
+declare_check! { id: "listener-changes", since: "0.1.0", level: Block, settings: ListenerChanges, sees: Balancers }
 
 keys! {
     struct ListenerChanges {

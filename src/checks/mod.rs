@@ -8,13 +8,17 @@ mod deletions;
 mod effects;
 mod looked_up;
 mod news;
+mod open;
 mod questions;
+mod remarks;
 mod rules;
 mod schema;
 mod scope;
 mod stable;
 
 pub use crate::policy::Level;
+pub use open::{Opened, Reached, closed, opened, reached};
+pub use remarks::{Described, Remark, described, remarks, watchers};
 pub use schema::{schema, settings};
 pub use scope::Scope;
 
@@ -72,7 +76,7 @@ checks! {
 
 /// Declares one check: its id is the file's name, its page is `policies/<id>.md`.
 macro_rules! declare_check {
-    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(, alone: $alone:ident)? $(, waivable: $waivable:literal)? $(,)?) => {
+    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(, alone: $alone:ident)? $(, sees: $sees:ident)? $(, waivable: $waivable:literal)? $(,)?) => {
         pub(super) static DECLARATION: $crate::checks::Declaration = $crate::checks::Declaration {
             id: $id,
             since: $since,
@@ -80,6 +84,7 @@ macro_rules! declare_check {
             always: false $(|| $always)?,
             waivable: true $(&& $waivable)?,
             alone: [$($crate::checks::Alone::$alone,)? $crate::checks::Alone::Never][0],
+            sees: [$($crate::checks::Sees::$sees,)? $crate::checks::Sees::Anything][0],
             page: include_str!(concat!("../../policies/", $id, ".md")),
             configure: |node, reader| {
                 <$settings as $crate::policy::Read>::read(node, reader)
@@ -107,6 +112,8 @@ pub struct Declaration {
     pub waivable: bool,
     /// Whether it can be asked about one side.
     pub alone: Alone,
+    /// What it looks at.
+    pub sees: Sees,
     /// Its page.
     pub page: &'static str,
     /// Reads its settings.
@@ -132,6 +139,17 @@ pub enum Alone {
     Named,
     /// Whether a policy names it or not.
     Always,
+}
+
+/// What a check looks at: where there is none of it, the check never has anything to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// The points at which packets are decided.
+    Filters,
+    /// Listeners, routes, backends and servers.
+    Balancers,
+    /// Whatever a configuration declares.
+    Anything,
 }
 
 /// A configured check. Pure: it reads the context and nothing else.
@@ -185,6 +203,8 @@ pub struct Finding {
     pub name: Option<String>,
     /// Its level in the policy.
     pub level: Level,
+    /// Whether it only says that a setting is about nothing.
+    pub idle: bool,
     /// Set when the check could not find out what it has to: whatever the level, the decision is then undecided
     /// unless something worse holds. Never a pass.
     pub undecided: Option<Undecided>,
@@ -463,6 +483,7 @@ impl Report<'_> {
             check: declaration.id,
             name: name.clone(),
             level: *level,
+            idle: false,
             undecided: None,
             message: message.into(),
             help: help.into(),
@@ -497,5 +518,6 @@ impl Report<'_> {
         let help = "correct the policy, or remove the entry: as it stands it protects nothing";
         let finding = self.finding(message, help);
         finding.policy = at.or(finding.policy);
+        finding.idle = true;
     }
 }

@@ -6,7 +6,7 @@ use crate::model::Backend;
 use crate::policy::{Pattern, keys};
 use crate::text::escape;
 
-declare_check! { id: "pool-capacity", since: "0.1.0", level: Block, settings: PoolCapacity, alone: Named }
+declare_check! { id: "pool-capacity", since: "0.1.0", level: Block, settings: PoolCapacity, alone: Named, sees: Balancers }
 
 keys! {
     struct PoolCapacity {

@@ -4,7 +4,7 @@ use crate::diff::Question;
 use crate::facts::MissingFact;
 use crate::policy::{Flows, Networks, Services, keys};
 
-declare_check! { id: "protected-ranges", since: "0.1.0", level: Block, settings: ProtectedRanges }
+declare_check! { id: "protected-ranges", since: "0.1.0", level: Block, settings: ProtectedRanges, sees: Filters }
 
 keys! {
     struct ProtectedRanges {

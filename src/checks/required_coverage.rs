@@ -8,7 +8,7 @@ use crate::policy::{Networks, Services, keys, words};
 use crate::text::{Span, few};
 use std::collections::{BTreeMap, BTreeSet};
 
-declare_check! { id: "required-coverage", since: "0.1.0", level: Block, settings: RequiredCoverage, alone: Named }
+declare_check! { id: "required-coverage", since: "0.1.0", level: Block, settings: RequiredCoverage, alone: Named, sees: Filters }
 
 keys! {
     struct RequiredCoverage {

@@ -5,7 +5,7 @@ use crate::facts::MissingFact;
 use crate::policy::{Pattern, keys, words};
 use crate::text::escape;
 
-declare_check! { id: "route-changes", since: "0.1.0", level: Block, settings: RouteChanges, alone: Always }
+declare_check! { id: "route-changes", since: "0.1.0", level: Block, settings: RouteChanges, alone: Always, sees: Balancers }
 
 keys! {
     struct RouteChanges {

@@ -3,7 +3,7 @@ use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::policy::{Expression, keys};
 
-declare_check! { id: "rule-reason", since: "0.1.0", level: Warn, settings: RuleReason, alone: Named }
+declare_check! { id: "rule-reason", since: "0.1.0", level: Warn, settings: RuleReason, alone: Named, sees: Filters }
 
 keys! {
     struct RuleReason {

@@ -22,6 +22,11 @@ impl Scope {
         self.0.is_none()
     }
 
+    /// The patterns that name them; none where it is all of them.
+    pub(super) fn patterns(&self) -> &[Pattern] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
     /// Whether a configuration, filter or object of that address is one of them.
     pub(crate) fn covers(&self, address: &str) -> bool {
         self.0.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.covers(address)))

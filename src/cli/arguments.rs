@@ -1,5 +1,6 @@
 use super::notice::Notice;
 use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log};
+use super::start_arguments::{Init, PolicyCommand};
 use crate::report::{self, Output};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use miette::Diagnostic as _;
@@ -44,6 +45,10 @@ pub(super) enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     Doctor(Doctor),
+    Init(Init),
+    /// Look after the policy itself
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Look after the published lists of addresses that the policy refers to
     #[command(subcommand)]
     Feed(FeedCommand),

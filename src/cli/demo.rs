@@ -86,6 +86,10 @@ pub static INCIDENTS: &[Incident] = &[
         files: "portcullis.yaml", "nodes/main.tf", "nodes/discovery.json",
     },
     incident! {
+        "exoscale-kubernetes", of: "exoscale", in: "Kubernetes", by: &["discovery-sync"], stopped_by: &["exposed-ports"],
+        files: "portcullis.yaml", "cluster/store.yaml", "cluster/peers.yaml",
+    },
+    incident! {
         "cloud-gov", of: "cloud-gov", in: "Cloud Foundry JSON", by: &["Jo Doe"], stopped_by: &["required-coverage"],
         files: "portcullis.yaml", "feeds/ip-ranges.json", "asg/trusted-local-networks-egress.json",
     },

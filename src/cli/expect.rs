@@ -79,7 +79,7 @@ fn alone_on_disk(path: &Path) -> Result<Option<File>, Vec<Doubt>> {
 }
 
 /// Files of expectations, in every folder.
-struct Expectations;
+pub(super) struct Expectations;
 
 impl Claims for Expectations {
     fn file(&self, path: &[u8]) -> bool {

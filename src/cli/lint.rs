@@ -92,7 +92,8 @@ pub(super) struct Read {
 pub(super) type Checks<'c> =
     dyn Fn(&mut Read, &Side, &mut SourceMap, &mut Vec<String>) -> Result<Vec<Configured>, Vec<Doubt>> + 'c;
 
-fn side(arguments: &Subject, surroundings: &Surroundings) -> Result<Side, SourceError> {
+/// The side that is looked at.
+pub(super) fn side(arguments: &Subject, surroundings: &Surroundings) -> Result<Side, SourceError> {
     let place = surroundings.place();
     match (&arguments.path, &arguments.rev) {
         (Some(path), _) => Side::path(&surroundings.folder.join(path)),

@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod closure;
 mod compare;
+mod coverage;
 mod demo;
 mod doctor;
 mod dumps;
@@ -16,16 +17,21 @@ mod expect;
 mod explain;
 mod feed;
 mod gate;
+mod init;
 mod judge;
 mod lint;
 mod notice;
 mod output;
 mod parse;
 mod planned;
+mod policy_lint;
+mod present;
 mod progress;
+mod proposal;
 mod record_arguments;
 mod review;
 mod sided;
+mod start_arguments;
 mod surroundings;
 mod trace;
 mod verify;
@@ -38,6 +44,7 @@ pub use surroundings::{Surroundings, bug};
 use arguments::Command;
 use clap::{CommandFactory as _, Parser as _};
 use output::Streams;
+use start_arguments::PolicyCommand;
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -68,6 +75,9 @@ pub fn run(
         Command::Trace(trace) => trace::run(&trace, surroundings, &mut streams),
         Command::Verify(verify) => verify::run(&verify, surroundings, &mut streams),
         Command::Feed(command) => feed::run(&command, surroundings, &mut streams),
+        Command::Init(init) => init::run(&init, surroundings, &mut streams),
+        Command::Policy(PolicyCommand::Lint(lint)) => policy_lint::run(&lint, surroundings, &mut streams),
+        Command::Policy(PolicyCommand::Coverage(asked)) => coverage::run(&asked, surroundings, &mut streams),
         Command::Explain { check } => explain::run(check.as_deref(), &mut streams),
         Command::Demo => demo::run(&mut streams),
         Command::Parse(parse) => parse::run(&parse, surroundings, &mut streams),

@@ -242,6 +242,7 @@ impl<'c> Builder<'c> {
             check,
             name,
             level,
+            idle: _,
             undecided: _,
             message,
             help,

@@ -10,11 +10,13 @@ mod code;
 mod data;
 mod describe;
 mod glob;
+mod layout;
 mod ledger;
 mod parallel;
 mod places;
 
 pub use describe::describe;
+pub use layout::{Group, is_plain, layout};
 pub use ledger::{Disposition, Ledger, Note};
 
 use crate::model::{Configuration, Gap, RuleId, Snapshot, Store};

@@ -15,8 +15,8 @@ mod set;
 pub use address::{blocks, format_address, format_addresses, parse_address, parse_addresses};
 pub use field::{Family, Field, State, TCP_FLAGS};
 pub use flow::{
-    FlowError, Naming, NoNames, TypedPacket, parse_flow, parse_packet, show_conditions, show_either_family,
-    show_packet, show_region,
+    FlowError, Naming, NoNames, TypedPacket, parse_flow, parse_packet, show_addresses, show_conditions,
+    show_either_family, show_packet, show_region,
 };
 pub use interface::Interface;
 pub use names::{icmp_type, protocol_name, protocol_number, service_port};

@@ -10,6 +10,10 @@ use super::{Names, Parsed, sorted, version};
 /// The check that an expectation is.
 pub const EXPECTED: &str = "expected-flows";
 
+/// A file of expectations as a tree.
+#[derive(Debug, Clone)]
+pub struct Expected(pub(super) Node);
+
 /// The keys of an expectation that are no settings of the check.
 const OWN: [&str; 2] = ["name", "in"];
 

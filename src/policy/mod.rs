@@ -7,6 +7,7 @@
 //! an entry can add a finding and never take one away.
 
 mod age;
+mod draft;
 mod error;
 mod expectations;
 mod expression;
@@ -25,13 +26,15 @@ mod reader;
 mod schema;
 mod services;
 mod terms;
+mod unused;
 mod waiver;
 mod wildcard;
 mod yaml;
 
 pub use age::{Age, parse_age};
+pub use draft::{Draft, DraftCheck, DraftConfiguration, DraftNetwork, DraftValue};
 pub use error::PolicyError;
-pub use expectations::{EXPECTED, expectations};
+pub use expectations::{EXPECTED, Expected, expectations};
 pub use expression::Expression;
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
 pub use file::{COMMON_KEYS, ConfigurationKeys, Entry, Level};
@@ -49,12 +52,14 @@ pub(crate) use reader::{key, keys, words};
 pub use schema::{common, schema};
 pub use services::WELL_KNOWN;
 pub use terms::{Exceptions, Flow, Flows, Networks, Services};
+pub use unused::Unused;
 pub use waiver::{Validity, Waiver, WaiverScope, Waivers};
 pub use wildcard::Wildcard;
 
 use crate::net::{Family, Naming, Set};
 use crate::text::{SourceId, SourceMap, Span};
 use file::{File, PlanKeys};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A policy that is well-formed; its checks are configured by the room of the checks.
@@ -131,6 +136,12 @@ impl Policy {
         &self.names.roster
     }
 
+    /// The people that some names of people and teams mean, as far as the policy says who they are; `None`: there may be any number.
+    #[must_use]
+    pub fn approvers(&self, from: &[Spanned<String>]) -> Option<BTreeSet<&str>> {
+        self.names.roster.reachable(from)
+    }
+
     /// The environments that a configuration is in.
     pub fn environments_of<'p>(&'p self, configuration: &str) -> impl Iterator<Item = &'p str> {
         let inside = move |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.covers(configuration));
@@ -177,6 +188,12 @@ impl Parsed {
     #[must_use]
     pub const fn source(&self) -> SourceId {
         self.source
+    }
+
+    /// It as a file of expectations, of which it is only asked which names it uses.
+    #[must_use]
+    pub fn expected(&self) -> Option<Expected> {
+        self.root.clone().map(Expected)
     }
 
     /// Every place in which it refers to a feed.

@@ -161,7 +161,7 @@ impl Roster {
     }
 
     /// The people that `from` can mean, as far as the policy says who they are; `None`: there may be any number.
-    fn reachable(&self, from: &[Spanned<String>]) -> Option<BTreeSet<&str>> {
+    pub(super) fn reachable(&self, from: &[Spanned<String>]) -> Option<BTreeSet<&str>> {
         let mut out = BTreeSet::new();
         for who in from {
             match (self.team(&who.value), self.people().find(|(name, _)| name.value == who.value)) {

@@ -9,7 +9,14 @@ use super::yaml;
 use crate::text::SourceMap;
 
 /// The presets: name and text.
-pub static PRESETS: &[(&str, &str)] = &[("baseline", include_str!("../../policies/presets/baseline.yaml"))];
+pub static PRESETS: &[(&str, &str)] = &[
+    ("baseline", include_str!("../../policies/presets/baseline.yaml")),
+    ("strict", include_str!("../../policies/presets/strict.yaml")),
+    ("internet-edge", include_str!("../../policies/presets/internet-edge.yaml")),
+    ("load-balancer", include_str!("../../policies/presets/load-balancer.yaml")),
+    ("kubernetes", include_str!("../../policies/presets/kubernetes.yaml")),
+    ("aws", include_str!("../../policies/presets/aws.yaml")),
+];
 
 /// The entries of the presets that a policy extends.
 pub(super) fn entries(

@@ -61,7 +61,7 @@ impl Diagnostic for Problem<'_> {
     }
 
     fn severity(&self) -> Option<Severity> {
-        Some(if self.error.is_some() { Severity::Error } else { Severity::Advice })
+        Some(self.error.map_or(Severity::Advice, |error| error.severity().unwrap_or(Severity::Error)))
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

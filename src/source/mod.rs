@@ -22,7 +22,7 @@ use crate::text::escape;
 use entry::{Entry, Kind};
 use git2::Repository;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -175,12 +175,10 @@ impl Sides {
         for (here, there) in [(&base, &head), (&head, &base)] {
             problems.extend(entry::type_changes(here, there, claims));
         }
-        let mut read = |side: &Side, entries| match side.read(entries, claims) {
-            Ok(files) => files,
-            Err(found) => {
-                problems.extend(found);
-                Vec::new()
-            }
+        let mut read = |side: &Side, entries| {
+            let (files, found) = side.read(entries, claims);
+            problems.extend(found);
+            files
         };
         let files = Files { base: read(&self.base, base), head: read(&self.head, head) };
         problems.sort();
@@ -409,14 +407,26 @@ impl Side {
     /// # Errors
     /// Every wanted path that cannot be read as it stands.
     pub fn files(&self, claims: &dyn Claims) -> Result<Vec<File>, Vec<Problem>> {
+        let (files, problems) = self.readable(claims);
+        if problems.is_empty() { Ok(files) } else { Err(problems) }
+    }
+
+    /// The wanted files that can be read, sorted by path, and why the others cannot: for whoever looks around, and judges
+    /// nothing by it.
+    #[must_use]
+    pub fn readable(&self, claims: &dyn Claims) -> (Vec<File>, Vec<Problem>) {
         let (entries, mut problems) = self.list(claims);
-        match self.read(entries, claims) {
-            Ok(files) if problems.is_empty() => Ok(files),
-            Ok(_) => Err(problems),
-            Err(found) => {
-                problems.extend(found);
-                Err(problems)
-            }
+        let (files, found) = self.read(entries, claims);
+        problems.extend(found);
+        (files, problems)
+    }
+
+    /// The paths that git knows of in a work tree; `None`: it is none, and everything in it counts.
+    #[must_use]
+    pub fn tracked(&self) -> Option<BTreeSet<Vec<u8>>> {
+        match &self.root {
+            Root::WorkTree { root: _, index } => Some(index.iter().map(|entry| entry.path).collect()),
+            Root::Tree { .. } | Root::Index { .. } | Root::Folder(_) | Root::One(_) | Root::Given(_) => None,
         }
     }
 
@@ -487,7 +497,7 @@ impl Side {
         }
     }
 
-    fn read(&self, entries: Vec<Entry>, claims: &dyn Claims) -> Result<Vec<File>, Vec<Problem>> {
+    fn read(&self, entries: Vec<Entry>, claims: &dyn Claims) -> (Vec<File>, Vec<Problem>) {
         let (mut files, mut problems) = (BTreeMap::new(), Vec::new());
         let left = Cell::new(MAX_SIDE_BYTES);
         let repository = match &self.root {
@@ -535,6 +545,6 @@ impl Side {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(files.into_values().collect()) } else { Err(problems) }
+        (files.into_values().collect(), problems)
     }
 }

@@ -378,7 +378,7 @@ fn every_command_has_help_with_an_example() {
 fn the_demonstration_stops_every_incident() {
     let ran = portcullis(Path::new("/nonexistent"), &[], &["demo"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
-    assert_eq!(ran.out.lines().last(), Some("10 of 10 replays of 5 incidents stopped."));
+    assert_eq!(ran.out.lines().last(), Some("11 of 11 replays of 5 incidents stopped."));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::cli::portcullis;
 use portcullis::checks::CHECKS;
 use portcullis::cli::{DRIFTS, INCIDENTS};
+use portcullis::policy::PRESETS;
 use portcullis::report::Style;
 use std::fs;
 use std::path::Path;
@@ -34,8 +35,21 @@ fn its_generated_parts_are_up_to_date() {
     let migration = format!("```text\n$ portcullis diff rules.v4 ruleset.nft\n{}```\n", ran.out);
     let wanted = with(&with(&readme(), "example", &example), "checks", &checks);
     let wanted = with(&wanted, "migration", &migration);
-    let wanted = with(&wanted, "incidents", &incidents());
+    let wanted = with(&with(&wanted, "incidents", &incidents()), "presets", &presets());
     crate::blessed::compare(&path(), &wanted);
+}
+
+/// One line a preset: what its file says first, and the checks in it.
+fn presets() -> String {
+    let row = |(name, text): &(&str, &str)| {
+        let first = text.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default();
+        let mut checks: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("- check: ")).collect();
+        checks.sort_unstable();
+        checks.dedup();
+        let checks: Vec<String> = checks.into_iter().map(|check| format!("`{check}`")).collect();
+        format!("| [`{name}`](policies/presets/{name}.yaml) | {first} | {} |\n", checks.join(", "))
+    };
+    format!("| preset | what for | checks |\n|---|---|---|\n{}", PRESETS.iter().map(row).collect::<String>())
 }
 
 /// One line an incident: how its story begins, and what stops it.

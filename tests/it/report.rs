@@ -223,6 +223,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
             check: "critical-ports",
             name: None,
             level: checks::Level::Block,
+            idle: false,
             undecided: None,
             message: format!("number {n}"),
             help: "none".into(),

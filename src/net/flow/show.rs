@@ -130,8 +130,14 @@ fn prefix_around(family: Family, set: &Set) -> Set {
 }
 
 fn address_list(family: Family, set: &Set) -> String {
+    show_addresses(family, set.ranges()).join(",")
+}
+
+/// Ranges of addresses as prefixes, single addresses and, where that would be many, ranges.
+#[must_use]
+pub fn show_addresses(family: Family, ranges: &[(u128, u128)]) -> Vec<String> {
     let mut items = Vec::new();
-    for (first, last) in set.ranges() {
+    for (first, last) in ranges {
         let some: Vec<_> = blocks(family, *first, *last).take(3).collect();
         if some.len() > 2 {
             items.push(format!("{}-{}", format_address(family, *first), format_address(family, *last)));
@@ -142,7 +148,7 @@ fn address_list(family: Family, set: &Set) -> String {
             if length == family.bits() { address } else { format!("{address}/{length}") }
         }));
     }
-    items.join(",")
+    items
 }
 
 fn show_protocols(set: &Set) -> String {
