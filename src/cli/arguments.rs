@@ -1,3 +1,4 @@
+use super::apply_arguments::{Apply, Confirm, DeadMan, Recover};
 use super::notice::Notice;
 use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log};
 use super::start_arguments::{Init, PolicyCommand};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 #[command(name = "portcullis", version, max_term_width = 100, arg_required_else_help = true, propagate_version = true)]
 #[command(after_help = "\
 Exit codes: 0 pass, 1 blocked or approval missing, 2 usage or policy error, 3 undecided,
-4 what is in force is not what is expected.
+4 what is in force is not what is expected (apply: rolled back), 5 a rollback failed.
 
 Examples:
   portcullis demo                              replay known incidents and see how they are stopped
@@ -41,6 +42,11 @@ pub(super) enum Command {
     Attest(Attest),
     BreakGlass(BreakGlassArguments),
     Gate(Gate),
+    Apply(Apply),
+    Confirm(Confirm),
+    Recover(Recover),
+    #[command(hide = true)]
+    DeadMan(DeadMan),
     /// Look after the log of what was decided
     #[command(subcommand)]
     Audit(AuditCommand),

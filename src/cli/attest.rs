@@ -11,8 +11,9 @@ use crate::facts::now;
 use crate::notify::Message;
 use crate::record::{
     Artifact, AuditEvent, BREAK_GLASS_LIMIT, BreakGlass, Circumstances, Envelope, PAYLOAD_TYPE, PolicyText, Review,
-    Signer, digest, write_atomically,
+    Signer, digest,
 };
+use crate::source::write_atomically;
 use crate::text::{SourceMap, escape};
 use miette::Diagnostic;
 use std::path::Path;

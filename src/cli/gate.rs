@@ -3,9 +3,10 @@ use super::closure;
 use super::judge;
 use super::notice;
 use super::output::Streams;
-use super::record_arguments::Gate;
+use super::record_arguments::{Gate, Trust};
 use super::surroundings::Surroundings;
-use super::wanted::{Everything, Policed};
+use super::tree::Tree;
+use super::wanted::Everything;
 use crate::decision::{Cause, Doubt};
 use crate::facts::now;
 use crate::notify::Message;
@@ -15,26 +16,38 @@ use crate::record::{
 use crate::source::{File, Side};
 use crate::text::{SourceId, SourceMap, escape};
 use miette::Diagnostic;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Why nothing is put into force.
-enum Stop {
+pub(super) enum Stop {
     /// The first step that failed, and the exit code.
     Diagnosed(Box<dyn Diagnostic>, u8),
     /// Files could not be read.
-    Doubts(Vec<Doubt>, SourceMap),
+    Doubts(Vec<Doubt>),
     /// Something else could not be read or written.
     Message(String),
 }
 
+impl Stop {
+    /// The outcome for the log, and why.
+    pub(super) fn event(&self) -> (&'static str, Option<String>) {
+        match self {
+            Self::Diagnosed(why, code) => (if *code == 1 { "refused" } else { "undecided" }, Some(why.to_string())),
+            Self::Doubts(doubts) => ("undecided", doubts.first().map(|doubt| doubt.message.clone())),
+            Self::Message(why) => ("undecided", Some(why.clone())),
+        }
+    }
+}
+
 /// What was found out on the way.
-#[derive(Default)]
-struct Trail {
-    environment: Option<String>,
-    policy: Option<String>,
-    report: Option<String>,
-    closure: Option<String>,
-    record: Option<String>,
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Trail {
+    pub(super) environment: Option<String>,
+    pub(super) policy: Option<String>,
+    pub(super) report: Option<String>,
+    pub(super) closure: Option<String>,
+    pub(super) record: Option<String>,
 }
 
 pub(super) fn run(gate: &Gate, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
@@ -56,12 +69,11 @@ fn decide(gate: &Gate, surroundings: &Surroundings, streams: &mut Streams<'_>, m
         Ok(log) => log,
         Err(why) => return audit::unwritten(&why, 3, streams),
     };
-    let passed = pass(gate, surroundings, &mut trail);
+    let mut sources = SourceMap::default();
+    let passed = pass(gate, surroundings, &mut trail, &mut sources);
     let (outcome, why) = match &passed {
         Ok(_) => ("pass", None),
-        Err(Stop::Diagnosed(why, code)) => (if *code == 1 { "refused" } else { "undecided" }, Some(why.to_string())),
-        Err(Stop::Doubts(doubts, _)) => ("undecided", doubts.first().map(|doubt| doubt.message.clone())),
-        Err(Stop::Message(why)) => ("undecided", Some(why.clone())),
+        Err(stop) => stop.event(),
     };
     let Trail { environment, policy, report, closure, record } = trail;
     let event = if gate.dry_run { "gate --dry-run" } else { "gate" }.to_owned();
@@ -77,115 +89,120 @@ fn decide(gate: &Gate, surroundings: &Surroundings, streams: &mut Streams<'_>, m
     let event =
         AuditEvent { event, outcome, why, environment, policy, report, closure, record, ..AuditEvent::default() };
     match passed {
-        Ok(Passed { held, admission, says }) => {
+        Ok(Passed { held, admission, says, .. }) => {
             // It is used up before anybody may act on it.
             if !gate.dry_run
                 && let Err(why) = held.replace(&admission.next)
             {
-                return stopped(&Stop::Diagnosed(Box::new(why), 3), streams);
+                return stopped(&Stop::Diagnosed(Box::new(why), 3), &sources, streams);
             }
             let code = audit::append(log, event, 0, surroundings, streams);
             if code == 0 { streams.data(&says, 0) } else { code }
         }
         Err(stop) => {
-            let code = stopped(&stop, streams);
+            let code = stopped(&stop, &sources, streams);
             audit::append(log, event, code, surroundings, streams)
         }
     }
 }
 
-struct Passed {
-    held: Held,
-    admission: Admission,
-    says: String,
+/// What may be put into force.
+pub(super) struct Passed {
+    /// The state, which nobody else can use meanwhile.
+    pub(super) held: Held,
+    pub(super) admission: Admission,
+    /// What is told of it.
+    pub(super) says: String,
+    /// Every file that is opened.
+    pub(super) files: Vec<SourceId>,
+    /// The tree, unless it is a plan.
+    pub(super) tree: Option<Tree>,
 }
 
-fn pass(gate: &Gate, surroundings: &Surroundings, trail: &mut Trail) -> Result<Passed, Stop> {
+/// What is to be put into force.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'g> {
+    pub(super) record: &'g Path,
+    pub(super) tree: Option<&'g str>,
+    pub(super) plan: Option<&'g Path>,
+}
+
+fn pass(gate: &Gate, surroundings: &Surroundings, trail: &mut Trail, sources: &mut SourceMap) -> Result<Passed, Stop> {
+    let subject = Subject { record: &gate.record, tree: gate.tree.as_deref(), plan: gate.plan.as_deref() };
+    let mut passed = admit(subject, &gate.trust, surroundings, trail, sources)?;
+    if let Some(folder) = &gate.copy_to {
+        copy(&surroundings.folder.join(folder), &passed.files, sources)
+            .map_err(|why| Stop::Message(format!("`{}` cannot be written: {why}", folder.display())))?;
+    }
+    if gate.dry_run {
+        passed.says.push_str("nothing was used up (--dry-run)\n");
+    }
+    Ok(passed)
+}
+
+/// Verifies that the files are those that were reviewed, for here and for now.
+pub(super) fn admit(
+    subject: Subject<'_>,
+    trust: &Trust,
+    surroundings: &Surroundings,
+    trail: &mut Trail,
+    sources: &mut SourceMap,
+) -> Result<Passed, Stop> {
     let at = |path: &Path| surroundings.folder.join(path);
     let now = now();
-    let roots = read_limited(&at(&gate.roots)).map_err(|why| {
-        let why = format!("`{}` cannot be read: {why}", gate.roots.display());
+    let roots = read_limited(&at(&trust.roots)).map_err(|why| {
+        let why = format!("`{}` cannot be read: {why}", trust.roots.display());
         diagnosed(RootsError::Malformed { why }, 2)
     })?;
     let roots = Roots::read(&roots, now).map_err(|why| diagnosed(why, 2))?;
-    let environment = roots.environment(gate.environment.as_deref()).map_err(|why| diagnosed(why, 2))?;
+    let environment = roots.environment(trust.environment.as_deref()).map_err(|why| diagnosed(why, 2))?;
     trail.environment = Some(environment.name.clone());
-    let bytes = read_limited(&at(&gate.record))
-        .map_err(|why| Stop::Message(format!("the record `{}` cannot be read: {why}", gate.record.display())))?;
+    let bytes = read_limited(&at(subject.record))
+        .map_err(|why| Stop::Message(format!("the record `{}` cannot be read: {why}", subject.record.display())))?;
     trail.record = Some(record::digest(&bytes));
     let opened = record::open(&bytes, &roots, environment).map_err(|why| diagnosed(why, 1))?;
     trail.policy = Some(opened.review().policy.sha256.clone());
     trail.report = Some(opened.review().report_sha256.clone());
     let state = State::new(&roots.repository, &environment.name, now);
-    let held = Held::take(&at(&gate.state), state, gate.new_state).map_err(|why| diagnosed(why, 3))?;
+    let held = Held::take(&at(&trust.state), state, trust.new_state).map_err(|why| diagnosed(why, 3))?;
     if roots.serial < held.state().roots_serial {
         let (found, last) = (roots.serial, held.state().roots_serial);
         return Err(diagnosed(RootsError::Older { found, last }, 2));
     }
-    let mut sources = SourceMap::default();
-    let files = files(gate, surroundings, opened.review(), &mut sources);
-    let bound = |files: Vec<SourceId>| {
-        let bound = closure::bound(opened.review().artifact, &files, &sources)?;
-        Ok((bound, files))
-    };
-    let (closure, files): (Closure, Vec<SourceId>) = match files.and_then(bound) {
-        Ok(bound) => bound,
-        Err(doubts) => return Err(Stop::Doubts(doubts, sources)),
-    };
+    let (files, tree) = files(subject, surroundings, opened.review(), sources).map_err(Stop::Doubts)?;
+    let closure: Closure = closure::bound(opened.review().artifact, &files, sources).map_err(Stop::Doubts)?;
     trail.closure = Some(closure.digest());
     let admission = opened.admit(&closure, &roots, held.state(), now).map_err(|why| diagnosed(why, 1))?;
-    if let Some(folder) = &gate.copy_to {
-        copy(&at(folder), &files, &sources)
-            .map_err(|why| Stop::Message(format!("`{}` cannot be written: {why}", folder.display())))?;
-    }
-    let says = says(gate, environment, &opened, &admission);
-    Ok(Passed { held, admission, says })
+    let says = says(environment, &opened, &admission);
+    Ok(Passed { held, admission, says, files, tree })
 }
 
 /// The files that are to be put into force, found in the same way as when they were reviewed.
 fn files(
-    gate: &Gate,
+    subject: Subject<'_>,
     surroundings: &Surroundings,
     review: &Review,
     sources: &mut SourceMap,
-) -> Result<Vec<SourceId>, Vec<Doubt>> {
+) -> Result<(Vec<SourceId>, Option<Tree>), Vec<Doubt>> {
     let refuse = |message: &str, help: &str| {
         Err(vec![Doubt { cause: Cause::Source, message: message.to_owned(), help: help.to_owned(), at: None }])
     };
     let refused = |why: crate::source::SourceError| vec![judge::doubt(Cause::Source, &why)];
-    match (review.artifact, &gate.tree, &gate.plan) {
+    match (review.artifact, subject.tree, subject.plan) {
         (Artifact::Tree, Some(tree), _) => {
-            let path = surroundings.folder.join(tree);
-            let side = if path.symlink_metadata().is_ok() {
-                Side::path(&path)
-            } else {
-                Side::revision_of(&surroundings.place(), tree)
-            };
-            let side = side.map_err(refused)?;
-            if side.is_file() {
-                return refuse(
-                    "the record is of a tree, and --tree names a file",
-                    "name the folder that the files are in",
-                );
-            }
             let (path, bytes) = (review.policy.path.as_bytes(), review.policy.text.as_bytes());
             let policy = File { path: path.to_vec(), name: path.to_vec(), bytes: bytes.to_vec(), executable: false };
-            let policy = judge::load(policy, sources)?;
-            let files = side.files(&Policed(&policy)).map_err(judge::source_doubts)?;
-            let (_, mut inputs) = judge::inputs(&judge::plan(&policy, Vec::new(), files, sources)?);
-            closure::of_side(&side, &mut inputs, sources)?;
-            Ok(closure::opened(&inputs, sources))
+            let tree = Tree::read(surroundings, tree, policy, sources)?;
+            Ok((closure::opened(&tree.inputs, sources), Some(tree)))
         }
         (Artifact::Plan, _, Some(plan)) => {
             let side = Side::path(&surroundings.folder.join(plan)).map_err(refused)?;
             if !side.is_file() {
                 return refuse("--plan names a folder", "name the file that `terraform show -json` printed");
             }
-            side.files(&Everything)
-                .map_err(judge::source_doubts)?
-                .into_iter()
-                .map(|file| judge::add(sources, file))
-                .collect()
+            let files = side.files(&Everything).map_err(judge::source_doubts)?;
+            let files = files.into_iter().map(|file| judge::add(sources, file)).collect::<Result<_, _>>()?;
+            Ok((files, None))
         }
         (Artifact::Tree, None, _) => refuse("the record is of a tree", "name it with --tree"),
         (Artifact::Plan, _, None) => refuse("the record is of a Terraform plan", "name its JSON with --plan"),
@@ -193,7 +210,7 @@ fn files(
 }
 
 /// Writes the verified files into a folder that was not there and that nobody else may enter.
-fn copy(folder: &Path, files: &[SourceId], sources: &SourceMap) -> std::io::Result<()> {
+pub(super) fn copy(folder: &Path, files: &[SourceId], sources: &SourceMap) -> std::io::Result<()> {
     create(folder)?;
     for file in files {
         let path = folder.join(sources.name(*file));
@@ -230,7 +247,7 @@ const fn executable(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn says(gate: &Gate, environment: &Environment, opened: &Opened<'_>, admission: &Admission) -> String {
+fn says(environment: &Environment, opened: &Opened<'_>, admission: &Admission) -> String {
     let review = opened.review();
     let number = review.files.len();
     let files = if number == 1 { "1 file".to_owned() } else { format!("{number} files") };
@@ -255,13 +272,11 @@ fn says(gate: &Gate, environment: &Environment, opened: &Opened<'_>, admission: 
         let incident = escape(debt.incident.as_bytes());
         text.push_str(&format!("to be reviewed before anything else is put into force: {incident}\n"));
     }
-    if gate.dry_run {
-        text.push_str("nothing was used up (--dry-run)\n");
-    }
     text
 }
 
-fn stopped(stop: &Stop, streams: &mut Streams<'_>) -> u8 {
+/// Says why, and gives the exit code.
+pub(super) fn stopped(stop: &Stop, sources: &SourceMap, streams: &mut Streams<'_>) -> u8 {
     match stop {
         Stop::Diagnosed(why, code) => {
             let word = match code {
@@ -277,9 +292,10 @@ fn stopped(stop: &Stop, streams: &mut Streams<'_>) -> u8 {
             }
             *code
         }
-        Stop::Doubts(doubts, sources) => {
-            streams.doubts(doubts, sources);
-            streams.data("UNDECIDED portcullis::record::files: the files cannot be read\n", 3)
+        Stop::Doubts(doubts) => {
+            let code = streams.doubts(doubts, sources);
+            let word = if code == 2 { "CONFIG" } else { "UNDECIDED" };
+            streams.data(&format!("{word} portcullis::record::files: the files cannot be read\n"), code)
         }
         Stop::Message(message) => {
             streams.data(&format!("UNDECIDED portcullis::record::unreadable: {}\n", escape(message.as_bytes())), 3)

@@ -3,6 +3,8 @@
 //! Holds no logic: what is read is up to `source` and `formats`, what is wrong to `checks`, what follows to
 //! `decision`, how it looks to `report`. The only room that prints, reads the environment or exits.
 
+mod apply;
+mod apply_arguments;
 mod arguments;
 mod attest;
 mod audit;
@@ -13,6 +15,7 @@ mod coverage;
 mod demo;
 mod doctor;
 mod dumps;
+mod effect;
 mod expect;
 mod explain;
 mod feed;
@@ -34,6 +37,7 @@ mod sided;
 mod start_arguments;
 mod surroundings;
 mod trace;
+mod tree;
 mod verify;
 mod wanted;
 
@@ -49,7 +53,8 @@ use std::ffi::OsString;
 use std::io::Write;
 
 /// Runs a command line, the program's name first, and gives the exit code: 0 pass, 1 blocked or approval missing,
-/// 2 usage or policy error, 3 undecided, 4 what is in force is not what is expected. Data goes to `stdout`, talk to `stderr`.
+/// 2 usage or policy error, 3 undecided, 4 what is in force is not what is expected (after
+/// `apply`: rolled back), 5 a rollback failed. Data goes to `stdout`, talk to `stderr`.
 pub fn run(
     surroundings: &Surroundings,
     arguments: impl IntoIterator<Item = OsString>,
@@ -68,6 +73,10 @@ pub fn run(
         Command::Attest(attest) => attest::run(&attest, surroundings, &mut streams),
         Command::BreakGlass(attest) => attest::break_glass(&attest, surroundings, &mut streams),
         Command::Gate(gate) => gate::run(&gate, surroundings, &mut streams),
+        Command::Apply(arguments) => apply::run(&arguments, surroundings, &mut streams),
+        Command::Confirm(arguments) => apply::confirm(&arguments, surroundings, &mut streams),
+        Command::Recover(arguments) => apply::recover(&arguments, surroundings, &mut streams),
+        Command::DeadMan(arguments) => apply::dead_man(&arguments, surroundings, &mut streams),
         Command::Audit(command) => audit::run(&command, surroundings, &mut streams),
         Command::Lint(lint) => lint::run(&lint, surroundings, &mut streams),
         Command::Test(test) => expect::run(&test, surroundings, &mut streams),

@@ -12,14 +12,25 @@ pub(super) struct Notice {
     notify: Option<String>,
 }
 
+impl Notice {
+    /// The same as an argument would be.
+    pub(super) const fn of(notify: Option<String>) -> Self {
+        Self { notify }
+    }
+
+    /// The address, if anybody is to be told.
+    pub(super) fn address(&self, surroundings: &Surroundings) -> Option<String> {
+        self.notify.clone().or_else(|| surroundings.get("PORTCULLIS_NOTIFY"))
+    }
+}
+
 /// Whom to tell, if anybody; otherwise the exit code.
 pub(super) fn webhook(
-    Notice { notify }: &Notice,
+    notice: &Notice,
     surroundings: &Surroundings,
     streams: &mut Streams<'_>,
 ) -> Result<Option<Webhook>, u8> {
-    let address = notify.clone().or_else(|| surroundings.get("PORTCULLIS_NOTIFY"));
-    let webhook = address.map(|address| Webhook::new(&address)).transpose();
+    let webhook = notice.address(surroundings).map(|address| Webhook::new(&address)).transpose();
     webhook.map_err(|why| streams.error(&why.to_string(), why.help().map(|help| help.to_string()).as_deref(), 2))
 }
 

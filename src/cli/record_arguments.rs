@@ -131,6 +131,23 @@ pub(super) struct Gate {
     /// What is to be put into force: a Terraform plan as JSON, `terraform show -json` of the plan that is applied
     #[arg(long, value_name = "FILE")]
     pub(super) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) trust: Trust,
+    /// Write the verified files into this new folder, from the same bytes: use those, and nobody can swap one in between
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) copy_to: Option<PathBuf>,
+    /// Verify everything and use nothing up
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) log: Log,
+    #[command(flatten)]
+    pub(super) notice: Notice,
+}
+
+/// What this host holds a record against.
+#[derive(Debug, Args)]
+pub(super) struct Trust {
     /// Whom this host trusts
     #[arg(long, value_name = "FILE", default_value = "/etc/portcullis/roots.json")]
     pub(super) roots: PathBuf,
@@ -143,16 +160,6 @@ pub(super) struct Gate {
     /// Nothing was ever put into force here: begin a state
     #[arg(long)]
     pub(super) new_state: bool,
-    /// Write the verified files into this new folder, from the same bytes: use those, and nobody can swap one in between
-    #[arg(long, value_name = "FOLDER")]
-    pub(super) copy_to: Option<PathBuf>,
-    /// Verify everything and use nothing up
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    #[command(flatten)]
-    pub(super) log: Log,
-    #[command(flatten)]
-    pub(super) notice: Notice,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,8 @@ pub struct Surroundings {
     pub stderr_is_terminal: bool,
     /// Columns of the terminal, where there is one.
     pub width: Option<usize>,
+    /// This program, where it can start itself.
+    pub program: Option<PathBuf>,
     /// How long and how much a forge is asked.
     pub limits: Limits,
     /// The present instant in seconds since 1970; `None`: the clock of the machine says it.
@@ -35,6 +37,7 @@ impl Surroundings {
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             width: terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)),
+            program: std::env::current_exe().ok(),
             limits: Limits::default(),
             clock: None,
         }

@@ -2,15 +2,16 @@
 
 use super::error::NotRead;
 use super::pieces;
-use super::tool;
+use super::tool::{self, Around};
 use crate::source::File;
 use crate::text::suggest;
+use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// What can be read of a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// All tables of nftables.
     Nftables,
@@ -50,6 +51,15 @@ impl Target {
 }
 
 impl Target {
+    /// The id of the format that it is read in.
+    #[must_use]
+    pub const fn format(self) -> &'static str {
+        match self {
+            Self::Nftables => "nftables",
+            Self::Iptables => "iptables-save",
+        }
+    }
+
     /// What loads the files that are kept for the next boot, and where those are below the root.
     pub(super) const fn kept(self) -> &'static [(&'static str, &'static [&'static str], &'static str)] {
         match self {
@@ -135,8 +145,8 @@ impl Host {
     }
 
     /// Runs a program that changes what is in force.
-    pub(super) fn change(&self, program: &str, arguments: &[&str]) -> Result<(), NotRead> {
-        self.answer(program, arguments, "the rules cannot be loaded without it").map(drop)
+    pub(super) fn change(&self, program: &str, arguments: &[&str], around: Around<'_>) -> Result<(), NotRead> {
+        self.answer_around(program, arguments, "the rules cannot be loaded without it", around).map(drop)
     }
 
     /// Reads what is in force.
@@ -200,6 +210,19 @@ impl Host {
         Ok((!files.is_empty()).then_some(Beside { name: "iptables-legacy", files }))
     }
 
+    /// The interfaces and their numbers.
+    pub(super) fn interfaces(&self) -> Result<Vec<(String, u32)>, NotRead> {
+        let listing = self.answer("ip", &["-o", "link", "show"], "install iproute2")?;
+        let listing = String::from_utf8_lossy(&listing).into_owned();
+        let interface = |line: &str| {
+            let (number, rest) = line.split_once(": ")?;
+            let name = rest.split([':', '@']).next()?;
+            Some((name.to_owned(), number.parse().ok()?))
+        };
+        let incomplete = |line: &str| NotRead::Incomplete { tool: "ip -o link show".to_owned(), says: line.to_owned() };
+        listing.lines().map(|line| interface(line).ok_or_else(|| incomplete(line))).collect()
+    }
+
     /// The names of the older tables of a family; empty where the kernel has none.
     fn names(&self, list: &str) -> Result<Vec<u8>, NotRead> {
         if self.enter.is_some() {
@@ -219,12 +242,22 @@ impl Host {
 
     /// What a program answers in the namespace of this host.
     fn answer(&self, program: &str, arguments: &[&str], help: &str) -> Result<Vec<u8>, NotRead> {
+        self.answer_around(program, arguments, help, Around::default())
+    }
+
+    fn answer_around(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        help: &str,
+        around: Around<'_>,
+    ) -> Result<Vec<u8>, NotRead> {
         let path = tool::find(program, help)?;
-        let Some(namespace) = &self.enter else { return tool::answer(&path, arguments) };
+        let Some(namespace) = &self.enter else { return tool::answer(&path, arguments, around) };
         let enter = tool::find("nsenter", "install util-linux, or run it inside of the namespace")?;
         let place = format!("--net={}", namespace.display());
         let path = path.display().to_string();
-        tool::answer(&enter, &[&[place.as_str(), "--", &path], arguments].concat())
+        tool::answer(&enter, &[&[place.as_str(), "--", &path], arguments].concat(), around)
     }
 }
 

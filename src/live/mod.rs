@@ -3,6 +3,7 @@
 //! Tools are found in fixed folders and not by the environment, which they do not get; an answer that may not be the host's
 //! is none. Knows nothing of policies or checks.
 
+mod apply;
 mod error;
 mod host;
 mod pieces;
@@ -13,6 +14,10 @@ mod tool;
 mod units;
 mod verify;
 
+pub use apply::{
+    Ended, Folder, Journal, Last, Lock, NotApplied, Phase, Place, Prepared, Same, Transaction, commands, confirm,
+    loaded, prepare, probe, recover, watch,
+};
 pub use error::NotRead;
 pub use host::{Beside, Host, Ruleset, Target};
 pub use pieces::NotSplit;

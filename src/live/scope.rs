@@ -1,11 +1,12 @@
 //! Which tables are expected, and which belong to others.
 
 use super::pieces::{self, NotSplit, Piece};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Whose tables are whose. Names are `inet filter` (a name alone is of the family `ip`), and in the notation of iptables
 /// `nat`, or `filter/DOCKER` for a chain; `*` stands for anything.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Scope {
     /// The tables of what is expected that count; empty: all.
     pub owned: Vec<String>,
@@ -36,6 +37,12 @@ impl Scope {
             return Ok(text.to_vec());
         }
         pieces::without(text, |piece| piece.chain.is_none() && !any(&self.owned, &piece.table))
+    }
+
+    /// Whether what is put into force replaces a table that is in force. `wanted`: the tables that are put into force.
+    pub(super) fn replaces(&self, table: &str, wanted: &BTreeSet<String>) -> bool {
+        let theirs = any(&self.foreign, table) || any(&self.first, table);
+        wanted.contains(table) || (self.owned.is_empty() || any(&self.owned, table)) && !theirs
     }
 
     /// Whose a part is. What is expected is nobody else's.

@@ -2,7 +2,7 @@
 
 use super::error::NotRead;
 use super::host::{Host, Target};
-use super::tool;
+use super::tool::{self, Around};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -46,6 +46,30 @@ impl Scratch {
         }
     }
 
+    /// One that has the interfaces of a host as well, as far as texts name them: a rule for one that is not there does
+    /// not load.
+    ///
+    /// # Errors
+    /// As for [`Scratch::new`], or the interfaces cannot be listed or made.
+    pub fn like(host: &Host, texts: &[&[u8]]) -> Result<Self, NotRead> {
+        let scratch = Self::new()?;
+        let named = |name: &str| texts.iter().any(|text| memchr::memmem::find(text, name.as_bytes()).is_some());
+        for (name, number) in host.interfaces()? {
+            if name != "lo" && named(&name) {
+                let number = number.to_string();
+                // It only has to have a name and a number; kernels lack some kinds.
+                let link = |kind| ["link", "add", "name", &name, "index", &number, "type", kind];
+                let add = |kind| scratch.host.change("ip", &link(kind), Around::default());
+                let mut added = add("dummy");
+                for kind in ["bridge", "veth"] {
+                    added = added.or_else(|_| add(kind));
+                }
+                added?;
+            }
+        }
+        Ok(scratch)
+    }
+
     /// Where it can be looked at.
     #[must_use]
     pub const fn host(&self) -> &Host {
@@ -63,7 +87,7 @@ impl Scratch {
                 continue;
             }
             let path = path.display().to_string();
-            self.host.change(program, &[arguments, &[path.as_str()][..]].concat())?;
+            self.host.change(program, &[arguments, &[path.as_str()][..]].concat(), Around::default())?;
         }
         Ok(())
     }

@@ -4,7 +4,8 @@
 use super::error::NotRead;
 use crate::source::MAX_FILE_BYTES;
 use crate::text::escape;
-use std::io::{self, Read, Write as _};
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +20,19 @@ const LIMIT: Duration = Duration::from_secs(60);
 const LINKS: usize = 40;
 /// How much of a complaint is shown.
 const SHOWN: usize = 300;
+
+/// What a program runs in, besides that it gets nothing of the environment.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// A file that it holds open as long as it runs, as its standard input; `None`: that is empty.
+    pub(super) held: Option<&'a File>,
+    /// The folder; `None`: the root.
+    pub(super) folder: Option<&'a Path>,
+    /// What it is told by variables.
+    pub(super) told: &'a [(&'a str, &'a str)],
+    /// How long it has; `None`: the usual time.
+    pub(super) limit: Option<Duration>,
+}
 
 /// What a program has answered.
 pub(super) struct Answer {
@@ -72,33 +86,39 @@ fn roots(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs a program; `input` is what it reads.
-pub(super) fn run(path: &Path, arguments: &[&str], input: &[u8]) -> Result<Answer, NotRead> {
+/// Runs a program.
+pub(super) fn run(path: &Path, arguments: &[&str], around: Around<'_>) -> Result<Answer, NotRead> {
+    let Around { held, folder, told, limit } = around;
+    let limit = limit.unwrap_or(LIMIT);
     let shown = || shown(path, arguments);
     let failed = |why: &io::Error| NotRead::Failed {
         tool: shown(),
         code: "it was not run to its end".to_owned(),
         says: why.to_string(),
     };
+    let stdin = match held {
+        Some(held) => Stdio::from(held.try_clone().map_err(|why| failed(&why))?),
+        None => Stdio::null(),
+    };
     let mut child = Command::new(path)
         .args(arguments)
         .env_clear()
         .env("LC_ALL", "C")
         .env("PATH", FOLDERS.join(":"))
-        .current_dir("/")
-        .stdin(Stdio::piped())
+        .envs(told.iter().copied())
+        .current_dir(folder.unwrap_or(Path::new("/")))
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|why| failed(&why))?;
-    feed(&mut child, input.to_owned());
-    let until = Instant::now() + LIMIT;
+    let until = Instant::now() + limit;
     let (stdout, stderr) = (gather(child.stdout.take()), gather(child.stderr.take()));
     let late = |mut child: Child| {
         // It may have ended meanwhile; it is too late either way.
         drop(child.kill());
         drop(child.wait());
-        NotRead::TimedOut { tool: shown(), seconds: LIMIT.as_secs() }
+        NotRead::TimedOut { tool: shown(), seconds: limit.as_secs() }
     };
     let left = || until.saturating_duration_since(Instant::now());
     let Ok(stdout) = stdout.recv_timeout(left()) else { return Err(late(child)) };
@@ -133,8 +153,8 @@ pub(super) fn spawn(path: &Path, arguments: &[&str]) -> Result<Child, NotRead> {
 }
 
 /// Runs a program that has to succeed.
-pub(super) fn answer(path: &Path, arguments: &[&str]) -> Result<Vec<u8>, NotRead> {
-    let Answer { ok, stdout, says, code } = run(path, arguments, b"")?;
+pub(super) fn answer(path: &Path, arguments: &[&str], around: Around<'_>) -> Result<Vec<u8>, NotRead> {
+    let Answer { ok, stdout, says, code } = run(path, arguments, around)?;
     if ok {
         return Ok(stdout);
     }
@@ -147,14 +167,6 @@ pub(super) fn answer(path: &Path, arguments: &[&str]) -> Result<Vec<u8>, NotRead
 fn shown(path: &Path, arguments: &[&str]) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     [&[&*name], arguments].concat().join(" ")
-}
-
-/// Hands the input over beside, so that a program that answers before it has read all of it does not wait for us.
-fn feed(child: &mut Child, input: Vec<u8>) {
-    if let Some(mut stdin) = child.stdin.take() {
-        // A program that ends early leaves its input unread; how it ended says the rest.
-        std::thread::spawn(move || drop(stdin.write_all(&input)));
-    }
 }
 
 fn gather(stream: Option<impl Read + Send + 'static>) -> Receiver<io::Result<Vec<u8>>> {

@@ -1,6 +1,6 @@
-use super::files::flush_folder;
 use super::statement::{digest, unhex};
 use crate::facts::{now, show_instant};
+use crate::source::flush_folder;
 use crate::text::hex;
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};

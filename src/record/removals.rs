@@ -4,9 +4,9 @@
 //! been seen.
 
 use super::error::RemovalsError;
-use super::files::{beside, write_atomically};
 use super::statement::digest;
 use crate::facts::{Sightings, now as clock, show_instant};
+use crate::source::{beside, write_atomically};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};

@@ -1,5 +1,5 @@
 use super::error::StateError;
-use super::files::{beside, write_atomically};
+use crate::source::{beside, write_atomically};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _};
@@ -58,6 +58,12 @@ pub struct Held {
 }
 
 impl State {
+    /// It as it is written.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+
     /// That of a host that has never been put through the gate.
     #[must_use]
     pub fn new(repository: &str, environment: &str, now: u64) -> Self {
@@ -113,6 +119,12 @@ impl Held {
             return Err(StateError::Other { path: shown, found: name(&state), wanted: name(&wanted) });
         }
         held(state)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The state.

@@ -5,6 +5,7 @@
 //! What is wanted and cannot be read as it stands is a [`Problem`], never a missing file.
 //! The only room with git and the file system; knows nothing of formats, models or policies.
 
+mod atomic;
 mod ci;
 mod disk;
 mod entry;
@@ -14,6 +15,7 @@ mod history;
 mod merge;
 mod names;
 
+pub use atomic::{beside, flush_folder, write_atomically};
 pub use ci::{Variables, event_number, merge_group};
 pub use error::{Problem, SourceError};
 pub use history::{CommitText, History};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may import. What is not listed is forbidden.
 ///
 /// `record` reads and writes files of its own, which no side of a change has: roots of trust, states, the audit log. Of a
-/// decision it knows the report, of which a record is a part, and of facts the clock.
+/// decision it knows the report, of which a record is a part, of facts the clock, and of `source` how a file is replaced whole.
 ///
 /// `decision` may import `net`, because a report has flows in the notation that is written there.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("facts", &["text", "net", "policy"]),
     ("checks", &["text", "net", "model", "diff", "policy", "facts"]),
     ("decision", &["text", "net", "model", "diff", "policy", "facts", "checks"]),
-    ("record", &["text", "facts", "decision"]),
+    ("record", &["text", "source", "facts", "decision"]),
     ("notify", &["text", "decision"]),
     ("report", &["text", "decision"]),
     ("live", &["text", "net", "model", "source", "formats", "diff"]),

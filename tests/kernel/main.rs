@@ -4,7 +4,8 @@
 //! `cargo test --test kernel -- [PART…] [--long] [--seed N] [--runs N]`
 //!
 //! The parts are `generated`, `corpus` and `acceptance` for iptables, and `nft-generated`, `nft-corpus`,
-//! `nft-acceptance` and `nft-lines` for nftables, and `verify` for what `verify` sees of a kernel in which something changes.
+//! `nft-acceptance` and `nft-lines` for nftables, `verify` for what `verify` sees of a kernel in which something
+//! changes, and `apply` for what `apply` leaves behind when something goes wrong at any step.
 //!
 //! Without `--seed`, `--long` takes a new seed each time; a short run always the same one.
 //!
@@ -15,6 +16,7 @@
 
 mod acceptance;
 mod aim;
+mod apply;
 mod case;
 mod compare;
 mod corpus;
@@ -26,6 +28,7 @@ mod probe;
 mod random;
 mod rules;
 mod shrink;
+mod stream;
 mod tally;
 mod verify;
 mod world;
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     };
     let outcome = match role {
         Role::List => Ok(true),
+        Role::Stream => stream::send().map(|()| true),
         Role::Send => world::send_frames().map(|()| true),
         Role::Inside(share) => parts::run(&share).map(|tally| {
             print!("{}", tally.lines());

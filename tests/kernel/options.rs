@@ -22,10 +22,12 @@ pub(crate) enum Part {
     NftLines,
     /// What `verify` sees of a kernel.
     Verify,
+    /// What `apply` leaves behind.
+    Apply,
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Generated,
         Self::Corpus,
         Self::Acceptance,
@@ -34,6 +36,7 @@ impl Part {
         Self::NftAcceptance,
         Self::NftLines,
         Self::Verify,
+        Self::Apply,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -46,6 +49,7 @@ impl Part {
             Self::NftAcceptance => "nft-acceptance",
             Self::NftLines => "nft-lines",
             Self::Verify => "verify",
+            Self::Apply => "apply",
         }
     }
 
@@ -55,7 +59,12 @@ impl Part {
             Self::Corpus => Some("iptables-save"),
             Self::NftCorpus => Some("nftables"),
             Self::NftLines => Some("nftables-t"),
-            Self::Generated | Self::Acceptance | Self::NftGenerated | Self::NftAcceptance | Self::Verify => None,
+            Self::Generated
+            | Self::Acceptance
+            | Self::NftGenerated
+            | Self::NftAcceptance
+            | Self::Verify
+            | Self::Apply => None,
         }
     }
 
@@ -63,7 +72,12 @@ impl Part {
     pub(crate) const fn format(self) -> &'static str {
         match self {
             Self::Generated | Self::Corpus | Self::Acceptance => "iptables-save",
-            Self::NftGenerated | Self::NftCorpus | Self::NftAcceptance | Self::NftLines | Self::Verify => "nftables",
+            Self::NftGenerated
+            | Self::NftCorpus
+            | Self::NftAcceptance
+            | Self::NftLines
+            | Self::Verify
+            | Self::Apply => "nftables",
         }
     }
 }
@@ -76,6 +90,8 @@ pub(crate) enum Role {
     Inside(Share),
     /// The other end of the interfaces.
     Send,
+    /// It sends packets all the time.
+    Stream,
     /// `--list`, which test runners ask for.
     List,
 }
@@ -94,6 +110,8 @@ pub(crate) struct Share {
     pub(crate) seed: u64,
     pub(crate) first: u64,
     pub(crate) count: u64,
+    /// How many runs all shares have together.
+    pub(crate) shares: u64,
     pub(crate) long: bool,
 }
 
@@ -102,6 +120,9 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Role, Stri
     let mut arguments = arguments.peekable();
     if arguments.peek().is_some_and(|first| first == "--send") {
         return Ok(Role::Send);
+    }
+    if arguments.peek().is_some_and(|first| first == "--stream") {
+        return Ok(Role::Stream);
     }
     if arguments.next_if(|first| first == "--inside").is_some() {
         return read_share(arguments).map(Role::Inside);
@@ -129,6 +150,9 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Role, Stri
     Ok(Role::Whole(Options { seed, parts, runs, long }))
 }
 
+/// Among how many shares the places are divided at which `apply` is killed.
+const APPLY: u64 = 4;
+
 /// The seed of a run that names none: a change is judged by what it does, not by the day. `--long` takes another
 /// each time.
 const SEED: u64 = 1_000;
@@ -141,17 +165,24 @@ fn now() -> Result<u64, String> {
 
 fn read_share(mut arguments: impl Iterator<Item = String>) -> Result<Share, String> {
     let mut next = || arguments.next().ok_or("--inside: too few arguments");
-    let (name, seed, first, count, long) = (next()?, next()?, next()?, next()?, next()?);
+    let (name, seed, first, count, shares, long) = (next()?, next()?, next()?, next()?, next()?, next()?);
     let part = Part::ALL.into_iter().find(|part| part.name() == name).ok_or("--inside: no such part")?;
     let number = |text: String| text.parse().map_err(|error| format!("--inside {text}: {error}"));
-    Ok(Share { part, seed: number(seed)?, first: number(first)?, count: number(count)?, long: long == "long" })
+    Ok(Share {
+        part,
+        seed: number(seed)?,
+        first: number(first)?,
+        count: number(count)?,
+        shares: number(shares)?,
+        long: long == "long",
+    })
 }
 
 impl Share {
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let Self { part, seed, first, count, long } = self;
+        let Self { part, seed, first, count, shares, long } = self;
         let long = if *long { "long" } else { "short" };
-        ["--inside", part.name(), &seed.to_string(), &first.to_string(), &count.to_string(), long]
+        ["--inside", part.name(), &seed.to_string(), &first.to_string(), &count.to_string(), &shares.to_string(), long]
             .map(str::to_owned)
             .to_vec()
     }
@@ -173,11 +204,18 @@ impl Options {
             }
             Part::NftAcceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 800 })),
             Part::NftLines => (16, u64::try_from(nft::sheets()?).map_err(|error| error.to_string())?),
+            Part::Apply => (1, self.runs.unwrap_or(APPLY)),
             Part::Verify => (1, self.runs.unwrap_or(if self.long { 40 } else { 4 })),
             Part::Acceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 600 })),
         };
-        let share =
-            |first: u64| Share { part, seed: self.seed, first, count: size.min(total - first), long: self.long };
+        let share = |first: u64| Share {
+            part,
+            seed: self.seed,
+            first,
+            count: size.min(total - first),
+            shares: total,
+            long: self.long,
+        };
         let step = usize::try_from(size).map_err(|error| error.to_string())?;
         Ok((0..total).step_by(step).map(share).collect())
     }

@@ -1,6 +1,7 @@
 //! The three parts of the work.
 
 use crate::acceptance::{self, Verdict};
+use crate::apply;
 use crate::case::{Case, Loader, Outcome, without_translation};
 use crate::compare::Comparison;
 use crate::corpus;
@@ -25,6 +26,10 @@ pub(crate) fn run(share: &Share) -> Result<Tally, String> {
         verify::proof(share, &mut tally)?;
         return Ok(tally);
     }
+    if share.part == Part::Apply {
+        apply::proof(share, &mut tally)?;
+        return Ok(tally);
+    }
     let mut world = World::new()?;
     match share.part {
         Part::Generated => generated(share, &mut world, &mut tally)?,
@@ -34,7 +39,7 @@ pub(crate) fn run(share: &Share) -> Result<Tally, String> {
         Part::NftCorpus => nft::parts::real(share, &mut world, &mut tally)?,
         Part::NftAcceptance => nft::parts::damaged(share, &mut world, &mut tally)?,
         Part::NftLines => nft::parts::sheets(share, &mut world, &mut tally)?,
-        Part::Verify => {}
+        Part::Verify | Part::Apply => {}
     }
     Ok(tally)
 }
@@ -183,6 +188,7 @@ pub(crate) fn report(tally: &Tally) {
         "nft lines/",
         "nft round trip/",
         "verify/",
+        "apply/",
     ] {
         let counts: Vec<_> = tally.under(group).map(|(name, count)| format!("{count} {name}")).collect();
         if !counts.is_empty() {
