@@ -2,9 +2,42 @@
 
 use super::{Context, Report};
 use crate::diff::ConfigurationDifference;
-use crate::diff::balancers::BalancersDifference;
+use crate::diff::balancers::{BalancersDifference, Effect, RequestDelta};
 use crate::model::Configuration;
-use crate::policy::Pattern;
+use crate::policy::{Pattern, words};
+use crate::text::escape;
+
+words! {
+    /// What a change is for clients.
+    pub(super) enum Kind as "effect" {
+        /// Requests that were served are refused.
+        Refused = "refused",
+        /// Requests that were refused are served.
+        Served = "served",
+        /// They reach another backend, or get another answer.
+        Moved = "moved",
+    }
+}
+
+impl From<Effect> for Kind {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Refused => Self::Refused,
+            Effect::Served => Self::Served,
+            Effect::Moved => Self::Moved,
+        }
+    }
+}
+
+/// Which requests it is about, the first kind of them.
+pub(super) fn kinds(request: &RequestDelta) -> String {
+    let first = request.what.first().map_or("", String::as_str);
+    let more = match request.classes {
+        0 | 1 => String::new(),
+        n => format!(" and {} more kinds", n - 1),
+    };
+    format!("{}{more}", escape(first.as_bytes()))
+}
 
 /// The configurations in the scope of a check, with what becomes of their balancers.
 pub(super) fn differences<'c>(
@@ -29,7 +62,7 @@ pub(super) fn wanted(patterns: Option<&[Pattern]>, configuration: &str, name: &s
     patterns.is_none_or(|patterns| patterns.iter().any(|pattern| covers(pattern, configuration, name)))
 }
 
-fn covers(pattern: &Pattern, configuration: &str, name: &str) -> bool {
+pub(super) fn covers(pattern: &Pattern, configuration: &str, name: &str) -> bool {
     pattern.covers(name) || pattern.covers(&format!("{configuration}/{name}"))
 }
 

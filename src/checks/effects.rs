@@ -1,8 +1,9 @@
 //! What a change does, kind by kind: what approvals are asked for.
 
+use super::balancers::{self, Kind as Clients};
 use super::questions::part;
 use super::{Context, Finding, Report};
-use crate::diff::balancers::{BalancersDifference, RequestDelta};
+use crate::diff::balancers::{BalancersDifference, Effect, ListenerChange, RequestDelta, TlsChange};
 use crate::diff::{
     self, ChangeKind, ConfigurationDifference, FilterPair, Found, ObjectChange, Question, Side, Witness,
 };
@@ -53,6 +54,10 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Other {
     pub(super) kind: Kind,
+    /// What it is about, by every name that a rule may call it: its kind, its address, its listener.
+    pub(super) names: Vec<String>,
+    /// What it is for clients, where it is exactly that.
+    pub(super) clients: Option<Clients>,
     pub(super) evidence: Evidence,
 }
 
@@ -124,22 +129,27 @@ impl<'c> Effects<'c> {
 
     fn policy(&mut self, what: &str, location: Option<(Side, Span)>) {
         let evidence = Evidence { what: what.to_owned(), location, ..Evidence::default() };
-        self.others.push(Other { kind: Kind::Policy, evidence });
+        self.others.push(Other { kind: Kind::Policy, names: Vec::new(), clients: None, evidence });
     }
 
     /// What becomes of one configuration besides packets.
     fn configuration(&mut self, difference: &'c ConfigurationDifference, cx: &Context<'c>) {
         let ConfigurationDifference { name, format: _, change, filters, balancers, objects } = difference;
-        let mut add = |kind, what: String, location| {
+        let mut add = |kind, names: &[&str], what: String, location| {
             let evidence = Evidence::new(what, name, location);
             if matches!(kind, Kind::Gone | Kind::RequestGone) && self.gone.is_none() {
                 self.gone = Some(evidence.clone());
             }
-            self.others.push(Other { kind, evidence });
+            let called = |it: &&str| [(*it).to_owned(), format!("{name}/{it}")];
+            self.others.push(Other { kind, names: names.iter().flat_map(called).collect(), clients: None, evidence });
         };
         match change {
-            ChangeKind::Added => add(Kind::Object, format!("adds the configuration `{name}`"), None),
-            ChangeKind::Removed => add(Kind::Gone, format!("removes the configuration `{name}`"), None),
+            ChangeKind::Added => {
+                add(Kind::Object, &["configuration"], format!("adds the configuration `{name}`"), None)
+            }
+            ChangeKind::Removed => {
+                add(Kind::Gone, &["configuration"], format!("removes the configuration `{name}`"), None)
+            }
             ChangeKind::Unchanged | ChangeKind::Equivalent | ChangeKind::Changed => {}
         }
         let diff::ObjectsDifference { added, removed, modified } = objects;
@@ -148,21 +158,24 @@ impl<'c> Effects<'c> {
         {
             for ObjectChange { kind: noun, address, base, head, uncomputed: _, elements: _ } in list {
                 let at = head.map(|span| (Side::Head, span)).or(base.map(|span| (Side::Base, span)));
-                add(kind, format!("{verb} the {noun} `{}` of `{name}`", escape(address.as_bytes())), at);
+                let what = format!("{verb} the {noun} `{}` of `{name}`", escape(address.as_bytes()));
+                add(kind, &[noun, address], what, at);
             }
         }
         let BalancersDifference { listeners, backends } = balancers;
         for listener in listeners {
             let (kind, verb, it) = match (&listener.base, &listener.head) {
-                (_, Some(head)) => {
-                    (Kind::Request, if listener.base.is_some() { "changes" } else { "adds" }, Some(head))
-                }
+                (Some(_), Some(head)) if changed_besides(listener) => (Kind::Request, "changes", Some(head)),
+                (Some(_), Some(_)) => continue,
+                (None, Some(head)) => (Kind::Request, "adds", Some(head)),
                 (base, None) => (Kind::RequestGone, "removes", base.as_ref()),
             };
             let (what, at) = it.map_or(("?", None), |(name, at)| (name.as_str(), Some(*at)));
             let side = if listener.head.is_some() { Side::Head } else { Side::Base };
+            let names = [&listener.base, &listener.head].map(|name| name.iter().map(|(name, _)| name.as_str()));
+            let names: Vec<&str> = ["listener"].into_iter().chain(names.into_iter().flatten()).collect();
             let what = format!("{verb} the listener `{}` of `{name}`", escape(what.as_bytes()));
-            add(kind, what, at.map(|at| (side, at)));
+            add(kind, &names, what, at.map(|at| (side, at)));
         }
         for backend in backends {
             let (kind, verb) = match (&backend.base, &backend.head) {
@@ -172,12 +185,14 @@ impl<'c> Effects<'c> {
             };
             let at = backend.head.as_ref().map(|it| (Side::Head, it.origin));
             let at = at.or(backend.base.as_ref().map(|it| (Side::Base, it.origin)));
-            add(kind, format!("{verb} the backend `{}` of `{name}`", escape(backend.name.as_bytes())), at);
+            let what = format!("{verb} the backend `{}` of `{name}`", escape(backend.name.as_bytes()));
+            add(kind, &["backend", &backend.name], what, at);
         }
         let gaps = gaps(name, cx);
         for (side, verb, gap) in &gaps.news {
             add(
                 Kind::NotUnderstood,
+                &[],
                 format!("{verb} what is not understood: {}", gap.reason),
                 Some((*side, gap.origin)),
             );
@@ -193,9 +208,60 @@ impl<'c> Effects<'c> {
                 }
                 false => (Kind::Nothing, format!("writes `{name}` in other words that do the same, proved")),
             };
-            add(kind, what, None);
+            add(kind, &[], what, None);
+        }
+        self.requests(name, listeners);
+    }
+
+    /// Requests that listeners of both sides decide in another way, each with what it is for clients.
+    fn requests(&mut self, configuration: &str, listeners: &[ListenerChange]) {
+        for change in listeners {
+            let (Some((old, _)), Some((new, at))) = (&change.base, &change.head) else { continue };
+            let names: Vec<String> = ["listener", old, new]
+                .into_iter()
+                .flat_map(|it| [it.to_owned(), format!("{configuration}/{it}")])
+                .collect();
+            let shown = format!("`{}` of `{configuration}`", escape(new.as_bytes()));
+            for request in &change.requests {
+                let does = match request.effect() {
+                    Effect::Refused => "refuse requests that were served",
+                    Effect::Served => "serve requests that were refused",
+                    Effect::Moved => "answer requests otherwise",
+                };
+                let perhaps = if request.conditions.is_empty() { "" } else { "possibly " };
+                let what = format!("{perhaps}makes {shown} {does}: {}", balancers::kinds(request));
+                let by = |by: Option<Span>, side| by.map(|span| (side, span));
+                let location = by(request.head.by, Side::Head).or_else(|| by(request.base.by, Side::Base));
+                let mut evidence = Evidence::new(what, configuration, location.or(Some((Side::Head, *at))));
+                evidence.request = Some(request.clone());
+                let clients = Some(request.effect().into());
+                self.others.push(Other { kind: Kind::Request, names: names.clone(), clients, evidence });
+            }
+            if !change.complete {
+                let what =
+                    format!("may make {shown} answer requests otherwise: that could not be computed within its budget");
+                let evidence = Evidence::new(what, configuration, Some((Side::Head, *at)));
+                self.others.push(Other { kind: Kind::Request, names, clients: None, evidence });
+            }
         }
     }
+}
+
+/// Whether a listener that both sides have differs in more than what it does with requests.
+fn changed_besides(change: &ListenerChange) -> bool {
+    let ListenerChange {
+        base: _,
+        head: _,
+        protocol: _,
+        protocol_changed,
+        endpoints: _,
+        tls,
+        certificates: (old, new),
+        settings_changed,
+        requests: _,
+        complete: _,
+    } = change;
+    *protocol_changed || *tls != TlsChange::Same || !old.is_empty() || !new.is_empty() || *settings_changed
 }
 
 /// The gaps of a configuration.

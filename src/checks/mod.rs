@@ -15,6 +15,7 @@ mod rules;
 mod schema;
 mod scope;
 mod stable;
+mod things;
 
 pub use crate::policy::Level;
 pub use open::{Opened, Reached, closed, opened, reached};

@@ -1,5 +1,6 @@
 use super::deletions::{self, Grouping};
-use super::effects::{Effects, Evidence, Kind};
+use super::effects::{Effects, Evidence, Kind, Other};
+use super::things::{Requests, Things};
 use super::{Check, Context, Level, Report, Undecided, declare_check};
 use crate::diff::Found;
 use crate::facts::MissingFact;
@@ -60,10 +61,10 @@ keys! {
         touches: Option<Networks>,
         /// More rules and objects go than so many.
         deletes_more_than: Option<usize>,
-        /// Objects come, go or differ: sets, chains, groups …
-        objects: Option<bool>,
-        /// Listeners, routes, backends or servers differ, or requests fare otherwise.
-        requests: Option<bool>,
+        /// Objects come, go or differ: sets, chains, groups …; `true`, or those of these kinds or addresses.
+        objects: Option<Things>,
+        /// Listeners, routes, backends or servers differ, or requests fare otherwise; `true`, or `effects` and `of`.
+        requests: Option<Requests>,
         /// The policy differs.
         changes_policy: Option<bool>,
         /// Something comes or goes that is not understood.
@@ -154,8 +155,10 @@ impl When {
             no_effect,
             any_effect,
         } = self;
-        let said = [objects, requests, changes_policy, not_understood, no_effect, any_effect];
-        opens.is_none()
+        let said = [changes_policy, not_understood, no_effect, any_effect];
+        objects.as_ref().is_none_or(Things::is_nothing)
+            && requests.as_ref().is_none_or(Requests::is_nothing)
+            && opens.is_none()
             && closes.is_none()
             && touches.is_none()
             && deletes_more_than.is_none()
@@ -180,15 +183,17 @@ impl When {
     }
 
     /// Whether it is about effects of that kind other than packets. `many`: more goes than `deletes_more_than` says.
-    fn names(&self, kind: Kind, many: bool) -> bool {
+    fn names(&self, other: &Other, many: bool) -> bool {
         let is = |said: &Option<bool>| said.unwrap_or(false);
-        let named = match kind {
+        let object = || self.objects.as_ref().is_some_and(|things| things.covers(other));
+        let request = || self.requests.as_ref().is_some_and(|requests| requests.covers(other));
+        let named = match other.kind {
             Kind::Policy => is(&self.changes_policy),
             Kind::NotUnderstood => is(&self.not_understood),
-            Kind::Object => is(&self.objects),
-            Kind::Gone => is(&self.objects) || many,
-            Kind::Request => is(&self.requests),
-            Kind::RequestGone => is(&self.requests) || many,
+            Kind::Object => object(),
+            Kind::Gone => object() || many,
+            Kind::Request => request(),
+            Kind::RequestGone => request() || many,
             Kind::Nothing => return is(&self.no_effect),
         };
         named || is(&self.any_effect)
@@ -226,13 +231,13 @@ impl Rule {
         out
     }
 
-    fn covers_other(&self, other: &super::effects::Other, many: bool, cx: &Context<'_>) -> bool {
+    fn covers_other(&self, other: &Other, many: bool, cx: &Context<'_>) -> bool {
         let there = match &other.evidence.configuration {
             Some(name) => self.holds_in(name, name, cx),
             // The policy is nowhere, so only a rule that names it or is not limited is about it.
             None => self.when.changes_policy.unwrap_or(false) || (self.within.is_none() && self.environments.is_none()),
         };
-        there && self.when.names(other.kind, many)
+        there && self.when.names(other, many)
     }
 
     /// Whether more goes than it says, in what it is about.

@@ -2,7 +2,7 @@ use super::{Check, Context, Report, Undecided, balancers, declare_check};
 use crate::diff::Side;
 use crate::diff::balancers::{Effect, deciding};
 use crate::facts::MissingFact;
-use crate::policy::{Pattern, keys, words};
+use crate::policy::{Pattern, keys};
 use crate::text::escape;
 
 declare_check! { id: "route-changes", since: "0.1.0", level: Block, settings: RouteChanges, alone: Always, sees: Balancers }
@@ -13,19 +13,7 @@ keys! {
         listeners: Option<Vec<Pattern>>,
         /// Which changes are reported: requests that are newly `refused`, newly `served`, or `moved` to another backend
         /// or answer. Default: all of them.
-        effects: Option<Vec<Kind>>,
-    }
-}
-
-words! {
-    /// What a change is for clients.
-    enum Kind as "effect" {
-        /// Requests that were served are refused.
-        Refused = "refused",
-        /// Requests that were refused are served.
-        Served = "served",
-        /// They reach another backend, or get another answer.
-        Moved = "moved",
+        effects: Option<Vec<balancers::Kind>>,
     }
 }
 
@@ -45,21 +33,16 @@ impl Check for RouteChanges {
                 }
                 let name = escape(new.as_bytes());
                 for request in &change.requests {
-                    let (kind, does) = match request.effect() {
-                        Effect::Refused => (Kind::Refused, "refuses requests that were served"),
-                        Effect::Served => (Kind::Served, "serves requests that were refused"),
-                        Effect::Moved => (Kind::Moved, "answers requests otherwise than before"),
+                    let does = match request.effect() {
+                        Effect::Refused => "refuses requests that were served",
+                        Effect::Served => "serves requests that were refused",
+                        Effect::Moved => "answers requests otherwise than before",
                     };
-                    if effects.as_ref().is_some_and(|effects| !effects.contains(&kind)) {
+                    if effects.as_ref().is_some_and(|effects| !effects.contains(&request.effect().into())) {
                         continue;
                     }
                     let perhaps = if request.conditions.is_empty() { "" } else { "possibly " };
-                    let first = request.what.first().map_or("", String::as_str);
-                    let more = match request.classes {
-                        0 | 1 => String::new(),
-                        n => format!(" and {} more kinds", n - 1),
-                    };
-                    let message = format!("`{name}` {perhaps}{does}: {}{more}", escape(first.as_bytes()));
+                    let message = format!("`{name}` {perhaps}{does}: {}", balancers::kinds(request));
                     let help = "move or narrow the route so that these requests keep their answer, or have it approved";
                     let finding = report.finding(message, help);
                     finding.configuration = Some(configuration.name.clone());

@@ -357,6 +357,9 @@ pub(super) struct Verify {
     /// This table of another program may be there, and decide first; repeatable, `*` for anything
     #[arg(long, value_name = "TABLE")]
     pub(super) foreign_first: Vec<String>,
+    /// The policy that names tables of others (`foreign_tables`), besides those that are named here
+    #[arg(long, value_name = "FILE|REV:PATH")]
+    pub(super) policy: Option<String>,
     /// How old a dump may be: 90s, 10m, 24h
     #[arg(long, value_name = "AGE", value_parser = crate::policy::parse_age)]
     pub(super) max_age: Option<std::time::Duration>,

@@ -9,6 +9,7 @@ use crate::decision::{self, Cause, Doubt, ForeignReport, Held, HostReport, Origi
 use crate::formats::{self, FORMATS, Input};
 use crate::live::{self, Boot, Expected, Foreign, Host, Live, NotSplit, Ruleset, Scope, Scratch, Target};
 use crate::net::NoNames;
+use crate::policy::ForeignTable;
 use crate::report::{json, text};
 use crate::source::{File, Side};
 use crate::text::{SourceMap, escape};
@@ -16,7 +17,11 @@ use std::path::PathBuf;
 
 pub(super) fn run(arguments: &Verify, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let mut sources = SourceMap::default();
-    let job = Job { arguments, surroundings };
+    let scope = match scope(arguments, surroundings, &mut sources) {
+        Ok(scope) => scope,
+        Err(doubts) => return streams.doubts(&doubts, &sources),
+    };
+    let job = Job { arguments, surroundings, scope };
     let hosts = match (&arguments.live, &arguments.fleet, &arguments.inventory) {
         (Some(live), _, _) => {
             let mut layers = vec![job.host("host", None, Ok(live.clone()), &mut sources)];
@@ -54,6 +59,25 @@ pub(super) fn run(arguments: &Verify, surroundings: &Surroundings, streams: &mut
 struct Job<'a> {
     arguments: &'a Verify,
     surroundings: &'a Surroundings,
+    scope: Scope,
+}
+
+/// Whose tables are whose: what the arguments say, and the policy that they name.
+fn scope(arguments: &Verify, surroundings: &Surroundings, sources: &mut SourceMap) -> Result<Scope, Vec<Doubt>> {
+    let Verify { owned, foreign, foreign_first, .. } = arguments;
+    let mut scope = Scope { owned: owned.clone(), foreign: foreign.clone(), first: foreign_first.clone() };
+    let Some(policy) = &arguments.policy else { return Ok(scope) };
+    let side = Side::named(&surroundings.place(), policy).map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
+    let mut files = side.files(&Everything).map_err(judge::source_doubts)?;
+    let (Some(file), None) = (files.pop(), files.pop()) else {
+        let message = format!("`{policy}` is not one file, so it is no policy");
+        let help = "name the policy file itself, such as HEAD:portcullis.yaml".to_owned();
+        return Err(vec![Doubt { cause: Cause::Policy, message, help, at: None }]);
+    };
+    for ForeignTable { table, owner: _, first } in judge::load(file, sources)?.foreign_tables {
+        if first { scope.first.push(table) } else { scope.foreign.push(table) }
+    }
+    Ok(scope)
 }
 
 /// What is in force as it was read.
@@ -71,7 +95,7 @@ impl Job<'_> {
             let Read { origin, ruleset } = self.live(&live)?;
             live_origin = origin;
             let (origin, expected) = self.expected(name, own, sources)?;
-            hold(name, &expected, origin, &ruleset, live_origin.clone(), &self.scope(), sources)
+            hold(name, &expected, origin, &ruleset, live_origin.clone(), &self.scope, sources)
         });
         match held {
             Ok(held) => HostReport::of(name.to_owned(), held),
@@ -104,7 +128,7 @@ impl Job<'_> {
                 scratch.host().read(target)
             });
             let booted = booted.map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
-            hold("host", &wanted, origin, &booted, files.clone(), &self.scope(), sources)
+            hold("host", &wanted, origin, &booted, files.clone(), &self.scope, sources)
         });
         let boot = match held {
             Ok(held) => HostReport::of(name.to_owned(), held),
@@ -121,11 +145,6 @@ impl Job<'_> {
             }
         };
         [boot, unit]
-    }
-
-    fn scope(&self) -> Scope {
-        let Verify { owned, foreign, foreign_first, .. } = self.arguments;
-        Scope { owned: owned.clone(), foreign: foreign.clone(), first: foreign_first.clone() }
     }
 
     /// Reads what is expected.
@@ -149,7 +168,7 @@ impl Job<'_> {
             }
             let mut inputs = Vec::new();
             for file in found {
-                let bytes = self.scope().owned(&file.bytes).map_err(|why| vec![not_split(&file, &why)])?;
+                let bytes = self.scope.owned(&file.bytes).map_err(|why| vec![not_split(&file, &why)])?;
                 let id = judge::add(sources, File { bytes, ..file })?;
                 inputs.push(Input { name: name.to_owned(), format, files: vec![id] });
             }

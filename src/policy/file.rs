@@ -1,6 +1,7 @@
 //! The keys of a policy file.
 
 use super::age::Age;
+use super::foreign::ForeignTable;
 use super::freeze::Freeze;
 use super::names::Raw;
 use super::node::{Kind, Node, Spanned};
@@ -122,6 +123,7 @@ pub(super) struct File {
     pub(super) max_waiver_days: Option<Spanned<usize>>,
     pub(super) plan: Option<PlanKeys>,
     pub(super) freeze: Freeze,
+    pub(super) foreign_tables: Vec<ForeignTable>,
 }
 
 impl Read for Node {
@@ -152,6 +154,7 @@ impl File {
         let plan = object.take("plan", reader);
         let epoch = object.take("epoch", reader);
         let freeze = object.take::<Option<Freeze>>("freeze", reader);
+        let foreign_tables = object.take::<Option<Vec<ForeignTable>>>("foreign_tables", reader);
         object.close(reader);
         let none = || Named(Vec::new());
         Some(Self {
@@ -172,6 +175,7 @@ impl File {
             max_waiver_days: max_waiver_days.flatten(),
             plan: plan.flatten(),
             freeze: freeze.flatten().unwrap_or_default(),
+            foreign_tables: foreign_tables.flatten().unwrap_or_default(),
         })
     }
 }

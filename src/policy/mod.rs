@@ -13,6 +13,7 @@ mod expectations;
 mod expression;
 mod feed;
 mod file;
+mod foreign;
 mod freeze;
 mod moment;
 mod names;
@@ -38,6 +39,7 @@ pub use expectations::{EXPECTED, Expected, expectations};
 pub use expression::Expression;
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
 pub use file::{COMMON_KEYS, ConfigurationKeys, Entry, Level};
+pub use foreign::ForeignTable;
 pub use freeze::{Freeze, FreezeWindow};
 pub use moment::{Day, Zone};
 pub use names::Names;
@@ -88,6 +90,8 @@ pub struct Policy {
     pub max_age: Option<Duration>,
     /// When nothing may change.
     pub freeze: Freeze,
+    /// Tables on hosts that other programs own.
+    pub foreign_tables: Vec<ForeignTable>,
     /// The file as a tree.
     pub root: Node,
 }
@@ -126,6 +130,7 @@ impl Policy {
             waivers: Waivers::default(),
             max_age: None,
             freeze: Freeze::Never,
+            foreign_tables: Vec::new(),
             root,
         }
     }
@@ -269,6 +274,7 @@ fn build(
         max_waiver_days,
         plan,
         freeze,
+        foreign_tables,
     } = file?;
 
     let mut names = Names::default();
@@ -321,6 +327,7 @@ fn build(
         waivers,
         max_age,
         freeze,
+        foreign_tables,
         root,
     })
 }

@@ -3,6 +3,7 @@
 use super::age::Age;
 use super::feed::FeedKeys;
 use super::file::{ConfigurationKeys, Level, PlanKeys};
+use super::foreign::ForeignKeys;
 use super::freeze::FreezeKeys;
 use super::moment::{Civil, Day, Zone};
 use super::node::Spanned;
@@ -219,6 +220,10 @@ pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
             "epoch": {
                 "description": "Which generation of the policy it is: a number that only ever grows. Hosts refuse reviews by an earlier one than their last. Default: 0",
                 "type": "integer", "minimum": 0,
+            },
+            "foreign_tables": {
+                "description": "Tables on hosts that other programs own: `verify --policy` does not take them for a difference",
+                "type": "array", "minItems": 1, "items": generator.subschema_for::<ForeignKeys>(),
             },
             "freeze": {
                 "description": "Whether nothing may change for now; a text says why; or the times in which nothing may",

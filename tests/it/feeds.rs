@@ -57,7 +57,7 @@ fn two_prefixes_cover_the_list_of_2021() {
 }
 
 #[test]
-fn a_new_list_alone_is_a_reason_to_block() {
+fn e15_a_new_list_alone_is_a_reason_to_block() {
     let (Some(base), Some(head)) = (corpus(MARCH_2021), corpus(AUGUST_2024)) else { return };
     let (code, text) = judged(Some(&base), Some(&head), TWO);
     let why = "`asg/group/egress` does not let all of s3 pass for [tcp/443]: any -> 136.18.0.0/23, 15.200.176.128/28, \
@@ -111,7 +111,7 @@ const OLD: &str = r#"{"syncToken": "1615926851", "createDate": "2021-03-16-20-34
   {"ip_prefix": "108.175.56.0/22", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"},
   {"ip_prefix": "108.175.48.0/22", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"}
 ]}"#;
-const NEW: &str = r#"{"syncToken": "1724938990", "createDate": "2024-08-29-13-43-10", "prefixes": [
+pub(crate) const NEW: &str = r#"{"syncToken": "1724938990", "createDate": "2024-08-29-13-43-10", "prefixes": [
   {"ip_prefix": "108.175.56.0/22", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"},
   {"ip_prefix": "136.18.0.0/23", "region": "us-gov-west-1", "service": "S3", "network_border_group": "x"}
 ]}"#;
@@ -122,7 +122,7 @@ fn sha256(text: &str) -> String {
 }
 
 /// A folder with a list, a policy that pins it, and a group that lets all of it pass.
-fn pinned() -> tempfile::TempDir {
+pub(crate) fn pinned() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let pin = format!("family: ipv4, sha256: \"{}\"}}", sha256(OLD));
     let files = [

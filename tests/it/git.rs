@@ -473,7 +473,7 @@ fn a20_entries_that_git_would_not_make_are_a_problem() {
 }
 
 #[test]
-fn a24_the_size_of_a_blob_is_looked_up_before_it_is_read() {
+fn a24_h09_the_size_of_a_blob_is_looked_up_before_it_is_read() {
     // The header of a loose object claims 3 GiB; there is nothing behind it.
     let folder = TempDir::new().expect("a folder");
     let big = folder.path().join("big.rules");
@@ -494,7 +494,7 @@ fn a24_the_size_of_a_blob_is_looked_up_before_it_is_read() {
 }
 
 #[test]
-fn a24_a_tree_of_trees_that_never_ends_is_a_problem() {
+fn a24_h09_a_tree_of_trees_that_never_ends_is_a_problem() {
     struct All;
     impl Claims for All {
         fn file(&self, path: &[u8]) -> bool {

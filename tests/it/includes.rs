@@ -60,7 +60,7 @@ fn a_pattern_is_read_in_the_order_of_names_without_hidden_files() {
 }
 
 #[test]
-fn a_pattern_may_match_nothing_and_a_name_may_not() {
+fn a21_a_pattern_may_match_nothing_and_a_name_may_not() {
     let nothing = folder(&[("main.nft", MAIN)]);
     assert_eq!(parsed(nothing.path(), "main.nft"), (0, Vec::new()));
     let missing = folder(&[("main.nft", &MAIN.replace("*.nft", "one.nft"))]);
@@ -69,7 +69,7 @@ fn a_pattern_may_match_nothing_and_a_name_may_not() {
 }
 
 #[test]
-fn names_lead_from_where_the_main_file_is_and_not_out_of_the_side() {
+fn a21_names_lead_from_where_the_main_file_is_and_not_out_of_the_side() {
     let nested = folder(&[
         ("main.nft", &MAIN.replace("./rules.d/*.nft", "./a/one.nft")),
         // From the folder of the main file, not from that of the file that includes.
@@ -90,7 +90,7 @@ fn names_lead_from_where_the_main_file_is_and_not_out_of_the_side() {
 }
 
 #[test]
-fn includes_go_sixteen_files_deep() {
+fn h08_includes_go_sixteen_files_deep() {
     let chain = |depth: usize| {
         let mut files = vec![("main.nft".to_owned(), "include \"./1.nft\"\n".to_owned())];
         for n in 1..depth {

@@ -88,7 +88,7 @@ fn an_old_plan_is_undecided() {
 }
 
 #[test]
-fn what_is_sensitive_is_printed_nowhere() {
+fn i02_what_is_sensitive_is_printed_nowhere() {
     let (old, new) = (group("\"10.99.0.0/16\""), group("\"10.98.0.0/16\""));
     let text = plan("\"update\"", &old, &new, "").replace(
         "\"after_unknown\"",

@@ -355,7 +355,7 @@ fn the_most_specific_name_is_shown() {
 }
 
 #[test]
-fn h01_h02_h03_hostile_texts_end_fast() {
+fn h01_h02_h03_h05_h07_hostile_texts_end_fast() {
     let deep = |open: &str, times: usize| format!("version: 1\nbots: {}", open.repeat(times));
     let laughs: String = (1..10).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
         text + &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "))

@@ -86,7 +86,7 @@ fn open() -> String {
 }
 
 #[test]
-fn the_hooks_are_declared_as_pre_commit_wants_them() {
+fn f04_the_hooks_are_declared_as_pre_commit_wants_them() {
     if program("pre-commit").is_none() {
         return;
     }

@@ -130,6 +130,41 @@ fn e16_a_foreign_table_that_nobody_declares_is_a_difference() {
 }
 
 #[test]
+fn e16_tables_of_others_are_declared_in_the_policy() {
+    let with = format!("{RULES}{}", DOCKER.replace("policy drop", "policy accept"));
+    let says = |tables: &str, more: &[&str]| {
+        let policy = format!(
+            "version: 1\nextends: [baseline]\nconfigurations: {{web: {{files: [web.nft]}}}}\nforeign_tables: {tables}\n"
+        );
+        let host = Host::with(&[("web.nft", RULES), ("live.txt", &with), ("portcullis.yaml", &policy)]);
+        host.says(&[&VERIFY, &["--policy", "portcullis.yaml"][..], more].concat())
+    };
+    assert_eq!(says("[{table: \"ip docker*\", owner: docker}]", &[]), (0, EQUAL.to_owned()));
+    assert_eq!(says("[{table: \"ip libvirt\", owner: libvirt}]", &[]), (4, DIFFERS.to_owned()));
+    // Besides those of the command line.
+    assert_eq!(says("[{table: \"ip libvirt\", owner: libvirt}]", &["--foreign", "docker"]), (0, EQUAL.to_owned()));
+    // One that decides first has to be said to.
+    let early = "type filter hook input priority -10; policy accept;\n\t\ttcp dport 6379 drop";
+    let early = format!("{RULES}{}", DOCKER.replace("type filter hook forward priority filter; policy drop;", early));
+    let first = |first: &str| {
+        let policy = format!(
+            "version: 1\nextends: [baseline]\nconfigurations: {{web: {{files: [web.nft]}}}}\n\
+             foreign_tables: [{{table: \"ip docker\", owner: docker{first}}}]\n"
+        );
+        let host = Host::with(&[("web.nft", RULES), ("live.txt", &early), ("portcullis.yaml", &policy)]);
+        host.says(&[&VERIFY, &["--policy", "portcullis.yaml"][..]].concat()).0
+    };
+    assert_eq!([first(""), first(", first: false"), first(", first: true")], [4, 4, 0]);
+    // A policy that is wrong, or is none, judges nobody.
+    for wrong in ["[{table: \"*\", owner: all}]", "[{table: nat}]", "[{table: nat, ownr: x}]", "[]", "nat"] {
+        assert_eq!(says(wrong, &[]).0, 2, "{wrong}");
+    }
+    let host = Host::with(&[("web.nft", RULES), ("live.txt", RULES)]);
+    assert_eq!(host.says(&[&VERIFY, &["--policy", "none.yaml"][..]].concat()).0, 3);
+    assert_eq!(host.says(&[&VERIFY, &["--policy", "."][..]].concat()).0, 2);
+}
+
+#[test]
 fn e16_a_foreign_table_that_decides_first_is_a_difference() {
     let early = |hook: &str, priority: &str| {
         let chain = format!("type filter hook {hook} priority {priority}; policy accept;\n\t\ttcp dport 6379 drop");

@@ -5,7 +5,11 @@ use super::commits::{POLICY, SHUT, file, open, queue};
 use super::{ANN, BOB, Fault, REPOSITORY, Server, TOKEN, World};
 use crate::cli::{Ran, portcullis};
 use crate::git::{Item, Repo};
+use crate::signed::{HOLDERS, pem, refusal, roots_json};
 use git2::Oid;
+use portcullis::facts::{now, show_instant};
+use portcullis::record::Envelope;
+use serde_json::json;
 
 /// A repository with a pull request, and GitHub.
 struct Site {
@@ -17,9 +21,14 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
+        Self::of(POLICY, &open(8443))
+    }
+
+    /// Judged by that policy, with those rules on head.
+    fn of(policy: &str, rules: &str) -> Self {
         let repo = Repo::new();
-        let base = repo.commit(&[], &[file("portcullis.yaml", POLICY), file("fw/web.rules", SHUT)]);
-        let head = repo.commit(&[base], &[file("portcullis.yaml", POLICY), file("fw/web.rules", &open(8443))]);
+        let base = repo.commit(&[], &[file("portcullis.yaml", policy), file("fw/web.rules", SHUT)]);
+        let head = repo.commit(&[base], &[file("portcullis.yaml", policy), file("fw/web.rules", rules)]);
         let mut world = World::new();
         world.branches.insert("main".to_owned(), base.to_string());
         world.open(7, ANN, "feature", &[&head.to_string()]);
@@ -35,6 +44,11 @@ impl Site {
 
     /// What the job says that GitHub starts for the pull request: it tests the merge.
     fn check(&self, token: &str, arguments: &[&str]) -> Ran {
+        self.job(token, &[&["check"], arguments].concat())
+    }
+
+    /// The same with another command.
+    fn job(&self, token: &str, arguments: &[&str]) -> Ran {
         let tree = self.repo.git.find_commit(self.head).and_then(|head| head.tree()).expect("a tree").id();
         let merge = self.repo.commit_by("GitHub", tree, &[self.base, self.head]).to_string();
         let tested = merge.clone();
@@ -50,7 +64,7 @@ impl Site {
             ("GITHUB_TOKEN", token),
             ("GITHUB_API_URL", &url),
         ];
-        portcullis(self.repo.folder.path(), &variables, &[&["check"], arguments].concat())
+        portcullis(self.repo.folder.path(), &variables, arguments)
     }
 }
 
@@ -132,4 +146,95 @@ fn c27_every_pull_request_of_a_group_is_approved_for_itself() {
     server.change(|world| assert!(world.review(7, BOB, "APPROVED") > 0));
     let both = check();
     assert_eq!(both.code, 0, "{}", both.out);
+}
+
+#[test]
+fn a_waiver_and_an_approval_go_from_the_report_into_the_record_and_are_accepted_where_it_is_put_into_force() {
+    let day = |days: u64| show_instant(now() + days * 86400)[..10].to_owned();
+    let policy = POLICY.replace("version: 1\n", "version: 1\nepoch: 7\n")
+        + &format!(
+            "people: {{bob: {{github: {{login: bob, id: {BOB}}}}}}}\nwaivers:\n  - {{id: W-1, check: exposed-ports, flow: \"tcp \
+             192.0.2.0/24 -> any:3389\", owner: bob, reason: \"until the tunnel to the office is there\", ticket: NET-1, \
+             created: {}, expires: {}}}\n",
+            day(0),
+            day(20)
+        );
+    let site = Site::of(&policy, &open(3389));
+    let host = tempfile::TempDir::new().expect("a folder");
+    let at = |name: &str| host.path().join(name).display().to_string();
+    let write = |name: &str, text: &str| std::fs::write(host.path().join(name), text).expect("written");
+    write("ci.pem", &pem(1));
+    let (key, record, report, log) = (at("ci.pem"), at("record.json"), at("report.json"), at("audit.jsonl"));
+    let output = format!("json={report}");
+    let attest = [
+        "attest",
+        "--repository",
+        "github.com/acme/network",
+        "--target-ref",
+        "refs/heads/main",
+        "--environment",
+        "production",
+        "--sequence",
+        "1",
+        "--key",
+        &key,
+        "--record",
+        &record,
+        "--output",
+        &output,
+        "--audit",
+        &log,
+    ];
+    // Nobody has approved it: no record.
+    let ran = site.job(TOKEN, &attest);
+    assert_eq!((ran.code, std::path::Path::new(&record).exists()), (1, false), "{}", ran.talk);
+    site.server.change(|world| assert!(world.review(7, BOB, "APPROVED") > 0));
+    let ran = site.job(TOKEN, &attest);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.talk);
+    let json = |text: &str| -> serde_json::Value { serde_json::from_str(text).expect("JSON") };
+    let report = json(&std::fs::read_to_string(&report).expect("a report"));
+    let outcomes = |name: &str| -> Vec<&str> {
+        let all = report["findings"].as_array().expect("findings").iter().filter(|it| it["check"] == name);
+        all.filter_map(|it| it["outcome"].as_str()).collect()
+    };
+    assert_eq!((report["decision"].as_str(), outcomes("exposed-ports")), (Some("pass"), vec!["waived"]));
+    assert_eq!(outcomes("required-approvals"), ["approved"]);
+    let bytes = std::fs::read(&record).expect("a record");
+    let payload = Envelope::read(&bytes).expect("a record").payload().expect("base64");
+    let predicate = json(&String::from_utf8(payload).expect("UTF-8"))["predicate"].clone();
+    assert_eq!((&predicate["waivers"], &predicate["approvals"]), (&json!(["W-1"]), &json!(["bob"])), "{predicate}");
+    // Addresses of people are nowhere (the policy's text has none).
+    assert!(!report.to_string().contains('@') && !std::fs::read_to_string(&log).expect("a log").contains('@'));
+    let gate = |revoked: &[&str]| {
+        let mut roots = roots_json(HOLDERS, 0);
+        roots["revoked"]["people"] = json!(revoked);
+        write("roots.json", &roots.to_string());
+        let merge = site.repo.git.head().and_then(|head| head.peel_to_commit()).expect("a commit").id().to_string();
+        let (roots, state) = (at("roots.json"), at("state.json"));
+        let gate = ["gate", "--record", &record, "--roots", &roots, "--state", &state, "--environment", "production"];
+        let more = ["--tree", &merge, "--new-state", "--dry-run"];
+        portcullis(site.repo.folder.path(), &[], &[&gate[..], &more].concat())
+    };
+    let ran = gate(&[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.talk);
+    // Whoever approved it is not trusted any more.
+    let ran = gate(&["bob"]);
+    assert_eq!((ran.code, refusal(&ran.out)), (1, "REFUSED portcullis::record::revoked"));
+    // A byte of what is put into force is another.
+    let head = site.repo.git.head().and_then(|head| head.peel_to_commit()).expect("a commit").id();
+    site.repo.commit(&[head], &[file("portcullis.yaml", &policy), file("fw/web.rules", &open(3390))]);
+    let ran = gate(&[]);
+    assert_eq!((ran.code, refusal(&ran.out)), (1, "REFUSED portcullis::record::closure"));
+}
+
+#[test]
+fn i04_what_a_forge_tells_of_people_is_not_in_the_report() {
+    let site = Site::new();
+    site.server.change(|world| assert!(world.review(7, BOB, "APPROVED") > 0));
+    for output in ["json", "text", "markdown", "html", "sarif", "junit", "gitlab", "github"] {
+        let ran = site.check(TOKEN, &["--output", output]);
+        assert_eq!(ran.code, 0, "{}", ran.out);
+        let address = ran.out.split_whitespace().find(|word| word.contains("@example") || word.contains("noreply"));
+        assert_eq!(address, None, "{output}");
+    }
 }
