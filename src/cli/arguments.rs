@@ -1,7 +1,7 @@
 use super::apply_arguments::{Apply, Confirm, DeadMan, Recover};
 use super::notice::Notice;
 use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log};
-use super::start_arguments::{Init, PolicyCommand};
+use super::start_arguments::{Init, Man, PolicyCommand};
 use crate::report::{self, Output};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use miette::Diagnostic as _;
@@ -81,6 +81,7 @@ pub(super) enum Command {
         #[arg(value_enum, default_value_t = Shape::Policy)]
         of: Shape,
     },
+    Man(Man),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  portcullis completions bash > ~/.local/share/bash-completion/completions/portcullis"

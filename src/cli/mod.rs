@@ -23,11 +23,13 @@ mod gate;
 mod init;
 mod judge;
 mod lint;
+mod manual;
 mod notice;
 mod output;
 mod parse;
 mod planned;
 mod policy_lint;
+mod policy_try;
 mod present;
 mod progress;
 mod proposal;
@@ -86,6 +88,8 @@ pub fn run(
         Command::Feed(command) => feed::run(&command, surroundings, &mut streams),
         Command::Init(init) => init::run(&init, surroundings, &mut streams),
         Command::Policy(PolicyCommand::Lint(lint)) => policy_lint::run(&lint, surroundings, &mut streams),
+        Command::Man(man) => manual::run(&man, Arguments::command(), surroundings, &mut streams),
+        Command::Policy(PolicyCommand::Try(tried)) => policy_try::run(&tried, surroundings, &mut streams),
         Command::Policy(PolicyCommand::Coverage(asked)) => coverage::run(&asked, surroundings, &mut streams),
         Command::Explain { check } => explain::run(check.as_deref(), &mut streams),
         Command::Demo => demo::run(&mut streams),

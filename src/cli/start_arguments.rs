@@ -7,6 +7,7 @@ use std::path::PathBuf;
 pub(super) enum PolicyCommand {
     Lint(PolicyLint),
     Coverage(PolicyCoverage),
+    Try(PolicyTry),
 }
 
 /// A policy and the state that it is held against.
@@ -69,6 +70,47 @@ pub(super) struct PolicyCoverage {
     /// These files need not be claimed, though they look like a configuration; repeatable, as in `files` of the policy
     #[arg(long, value_name = "PATTERN")]
     pub(super) except: Vec<String>,
+}
+
+/// Say what a policy would have said of the last merges
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Judges every commit of the branch against its first parent, the newest first, by one policy: merges, squashed or not, and
+what was committed to it directly. Nobody is asked who approved what, freezes and waivers count as they do today, and
+patterns that matched nothing then are undecided.
+Exits 0 when all were judged, whatever was decided; 2 for an error of usage or policy; 3 when the history cannot be read.
+
+Examples:
+  portcullis policy try                                the last 100, by the portcullis.yaml of the work tree
+  portcullis policy try --last 20 --policy draft.yaml
+  portcullis policy try --rev origin/main --output json")]
+pub(super) struct PolicyTry {
+    /// How many
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) last: u16,
+    /// The branch, or the commit to begin with
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    pub(super) rev: String,
+    /// The policy: a file [default: portcullis.yaml of the work tree]
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// How to answer
+    #[arg(long, short, value_enum, default_value_t = PolicyOutput::Text)]
+    pub(super) output: PolicyOutput,
+}
+
+/// Write the pages for man
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A page for every command, as packagers install them; without a folder the page of portcullis itself is printed.
+
+Examples:
+  portcullis man | man -l -
+  portcullis man /usr/local/share/man/man1")]
+pub(super) struct Man {
+    /// The folder to write all pages into; it is made where it is not there
+    #[arg(value_name = "DIR")]
+    pub(super) folder: Option<PathBuf>,
 }
 
 /// Write a first policy, of what is there: configurations, networks, critical ports, and what has to stay shut

@@ -59,6 +59,22 @@ impl History {
         Ok(commits)
     }
 
+    /// The last commits that a branch came to by one step each, the newest first: of a merge only the first parent counts,
+    /// and the first commit of all is no step.
+    ///
+    /// # Errors
+    /// There is no such revision, or the history is damaged.
+    pub fn steps(&self, revision: &str, most: usize) -> Result<Vec<CommitText>, SourceError> {
+        let (_, head) = git::tree(&self.repository, revision)?;
+        let mut steps = Vec::new();
+        let mut at = self.commit(&head.to_string())?;
+        while steps.len() < most && at.parent_count() > 0 {
+            steps.push(text(&at));
+            at = at.parent(0).map_err(|why| damaged(&why))?;
+        }
+        Ok(steps)
+    }
+
     /// Whether `judged` is `head`, or what merging `head` into `base` gives. Of a merge that somebody else vouches for,
     /// `trusted`, the parents are enough.
     ///

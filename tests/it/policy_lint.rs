@@ -241,3 +241,37 @@ fn what_a_configuration_includes_is_judged_with_it() {
     let report: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, report["unmatched"][0]["pattern"].as_str()), (1, Some("edge/none.nft")));
 }
+
+#[test]
+fn the_past_is_judged_step_by_step() {
+    let repo = Repo::new();
+    let at = |rules: &str| -> [(Vec<u8>, String); 1] { [(b"hosts/web1.rules".to_vec(), rules.to_owned())] };
+    let mut parents = Vec::new();
+    let open = RULES.replace("-s 198.51.100.0/24 ", "");
+    for rules in [RULES, RULES, &open, "not rules\n", RULES] {
+        let [(path, text)] = at(rules);
+        parents = vec![repo.commit(&parents, &[(&path, "100644", text.as_bytes())])];
+    }
+    repo.checkout();
+    repo.write("portcullis.yaml", POLICY);
+    let run = |more: &[&str]| portcullis(repo.folder.path(), &[], &[&["policy", "try"], more].concat());
+    let ran = run(&["--output", "json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|why| panic!("{why}: {}", ran.talk));
+    let steps = report["steps"].as_array().expect("steps").iter();
+    let steps: Vec<&str> = steps.map(|step| step["decision"].as_str().expect("a decision")).collect();
+    // The newest comes first; the first commit of all has nothing before it.
+    assert_eq!((ran.code, steps), (0, vec!["undecided", "blocked", "needs-approval", "pass"]), "{report:#}");
+    let ran = run(&["--last", "2"]);
+    assert_eq!(ran.out.lines().last(), Some("2 steps: 0 pass, 0 needs-approval, 1 blocked, 1 undecided"));
+    let ran = run(&[]);
+    assert!(
+        ran.out.ends_with("4 steps, all that there are: 1 pass, 1 needs-approval, 1 blocked, 1 undecided\n"),
+        "{}",
+        ran.out
+    );
+    repo.write("draft.yaml", "version: 2\n");
+    assert_eq!(run(&["--policy", "draft.yaml"]).code, 2);
+    assert_eq!(run(&["--policy", "nothing.yaml"]).code, 2);
+    assert_eq!(run(&["--rev", "nowhere"]).code, 3);
+    assert_eq!(run(&["--last", "0"]).code, 2);
+}
