@@ -264,7 +264,7 @@ mod tests {
             ("a/main.nft", "include \"./sets.nft\"\n"),
             ("a/sets.nft", "define x = 1\n"),
         ];
-        assert_eq!(grouped(&paths), ["main nftables: a/main.nft", "prod terraform: prod/*.tf"]);
+        assert_eq!(grouped(&paths), ["a nftables: a/main.nft", "prod terraform: prod/*.tf"]);
     }
 
     #[test]
