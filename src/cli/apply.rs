@@ -8,7 +8,7 @@ use super::record_arguments::Log;
 use super::surroundings::Surroundings;
 use super::tree::Tree;
 use super::verify;
-use crate::decision::{Cause, Doubt, HostReport, Origin, Outcome, Sameness};
+use crate::decision::{HostReport, Origin, Outcome, Sameness};
 use crate::facts::now;
 use crate::formats;
 use crate::live::{
@@ -128,7 +128,7 @@ impl Job<'_> {
 
     fn notify(&self, outcome: &str, why: &str, streams: &mut Streams<'_>) {
         if let Ok(webhook) = notice::webhook(&self.arguments.notice, self.surroundings, streams) {
-            let environment = self.arguments.trust.environment.as_deref();
+            let environment = self.arguments.trust.whom.environment.as_deref();
             notice::tell(webhook.as_ref(), Some(Message::sentence("apply", outcome, environment, why)), streams);
         }
     }
@@ -147,7 +147,7 @@ impl Job<'_> {
             }
         };
         let (tree, passed, says) = self.tree(trail, sources)?;
-        let mains = self.mains(&tree, sources).map_err(|doubts| Early::Stop(Stop::Doubts(doubts)))?;
+        let mains = tree.mains(&arguments.proposed, sources).map_err(|doubts| Early::Stop(Stop::Doubts(doubts)))?;
         let scope = Scope {
             owned: arguments.owned.clone(),
             foreign: arguments.foreign.clone(),
@@ -212,20 +212,6 @@ impl Job<'_> {
         trail.policy = Some(record::digest(&file.bytes));
         let tree = Tree::read(self.surroundings, &arguments.tree, file, sources).map_err(doubts)?;
         Ok((tree, None, String::new()))
-    }
-
-    /// The files that are proposed.
-    fn mains(&self, tree: &Tree, sources: &SourceMap) -> Result<Vec<SourceId>, Vec<Doubt>> {
-        let known = || tree.inputs.iter().flat_map(|input| input.files.iter().copied());
-        let find = |path: &String| {
-            let name = path.strip_prefix("./").unwrap_or(path);
-            known().find(|file| sources.name(*file) == name).ok_or_else(|| {
-                let message = format!("`{name}` is no main file of a configuration in `{}`", self.arguments.tree);
-                let help = "name it by its path below --tree; the policy has to claim it".to_owned();
-                vec![Doubt { cause: Cause::Source, message, help, at: None }]
-            })
-        };
-        self.arguments.proposed.iter().map(find).collect()
     }
 
     /// Rules: loaded where they harm nobody, held against the files by meaning, and rehearsed.

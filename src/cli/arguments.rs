@@ -1,6 +1,6 @@
 use super::apply_arguments::{Apply, Confirm, DeadMan, Recover};
 use super::notice::Notice;
-use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log};
+use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log, Whom};
 use super::start_arguments::{Init, Man, PolicyCommand};
 use crate::report::{self, Output};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -331,14 +331,24 @@ others are named TABLE/CHAIN.
 Examples:
   portcullis verify --expected HEAD:hosts/web1.nft --live live:nft
   portcullis verify --expected HEAD:hosts/web1.nft --live live:nft --persisted
+  portcullis verify --record review.json --tree /srv/network --expected hosts/web1.nft --live live:nft --persisted
   portcullis verify --expected /etc/nftables.conf --live live:nft --foreign-first 'ip docker*'
   portcullis verify --expected rules.v4 --expected rules.v6 --live live:iptables --foreign-first '*/DOCKER*'
   portcullis verify --expected hosts/web1.rules --live web1.dump --max-age 10m
   portcullis verify --expected hosts/ --fleet dumps/ --inventory hosts.txt --output json")]
 pub(super) struct Verify {
-    /// What should be in force: a file, a folder, or REV:PATH in git; repeatable (rules.v4 and rules.v6)
+    /// What should be in force: a file, a folder, or REV:PATH in git; with --record, a path below --tree; repeatable
+    /// (rules.v4 and rules.v6)
     #[arg(long, value_name = "REV:PATH|PATH", required = true)]
     pub(super) expected: Vec<String>,
+    /// Expect what was reviewed: the files of --tree have to be byte for byte those that this record is of
+    #[arg(long, value_name = "FILE", requires = "tree", conflicts_with_all = ["fleet", "format", "owned"])]
+    pub(super) record: Option<PathBuf>,
+    /// What the expected files are part of: a folder, or a commit, branch or tag
+    #[arg(long, value_name = "FOLDER|REV", requires = "record")]
+    pub(super) tree: Option<String>,
+    #[command(flatten)]
+    pub(super) whom: Whom,
     /// What is in force: live:nft, live:iptables, or a dump of one host
     #[arg(long, value_name = "live:nft|live:iptables|PATH", conflicts_with = "fleet")]
     pub(super) live: Option<String>,

@@ -3,7 +3,7 @@ use super::closure;
 use super::judge;
 use super::notice;
 use super::output::Streams;
-use super::record_arguments::{Gate, Trust};
+use super::record_arguments::{Gate, Trust, Whom};
 use super::surroundings::Surroundings;
 use super::tree::Tree;
 use super::wanted::Everything;
@@ -11,7 +11,8 @@ use crate::decision::{Cause, Doubt};
 use crate::facts::now;
 use crate::notify::Message;
 use crate::record::{
-    self, Admission, Artifact, AuditEvent, Closure, Environment, Held, Opened, Review, Roots, RootsError, State,
+    self, Admission, Artifact, AuditEvent, Closure, Environment, Held, Opened, Refusal, Review, Roots, RootsError,
+    State,
 };
 use crate::source::{File, Side};
 use crate::text::{SourceId, SourceMap, escape};
@@ -30,6 +31,18 @@ pub(super) enum Stop {
 }
 
 impl Stop {
+    /// The same as doubts, where nothing is decided by an exit code of its own.
+    pub(super) fn doubts(self) -> Vec<Doubt> {
+        let one = |message: String, help: String| vec![Doubt { cause: Cause::Source, message, help, at: None }];
+        match self {
+            Self::Diagnosed(why, _) => {
+                one(why.to_string(), why.help().map(|help| help.to_string()).unwrap_or_default())
+            }
+            Self::Doubts(doubts) => doubts,
+            Self::Message(why) => one(why, String::new()),
+        }
+    }
+
     /// The outcome for the log, and why.
     pub(super) fn event(&self) -> (&'static str, Option<String>) {
         match self {
@@ -150,15 +163,10 @@ pub(super) fn admit(
 ) -> Result<Passed, Stop> {
     let at = |path: &Path| surroundings.folder.join(path);
     let now = now();
-    let roots = read_limited(&at(&trust.roots)).map_err(|why| {
-        let why = format!("`{}` cannot be read: {why}", trust.roots.display());
-        diagnosed(RootsError::Malformed { why }, 2)
-    })?;
-    let roots = Roots::read(&roots, now).map_err(|why| diagnosed(why, 2))?;
-    let environment = roots.environment(trust.environment.as_deref()).map_err(|why| diagnosed(why, 2))?;
+    let roots = roots(&trust.whom, surroundings)?;
+    let environment = roots.environment(trust.whom.environment.as_deref()).map_err(|why| diagnosed(why, 2))?;
     trail.environment = Some(environment.name.clone());
-    let bytes = read_limited(&at(subject.record))
-        .map_err(|why| Stop::Message(format!("the record `{}` cannot be read: {why}", subject.record.display())))?;
+    let bytes = bytes(subject.record, surroundings)?;
     trail.record = Some(record::digest(&bytes));
     let opened = record::open(&bytes, &roots, environment).map_err(|why| diagnosed(why, 1))?;
     trail.policy = Some(opened.review().policy.sha256.clone());
@@ -175,6 +183,40 @@ pub(super) fn admit(
     let admission = opened.admit(&closure, &roots, held.state(), now).map_err(|why| diagnosed(why, 1))?;
     let says = says(environment, &opened, &admission);
     Ok(Passed { held, admission, says, files, tree })
+}
+
+/// A tree that is byte for byte what a record is of, whether or not that was used since or holds no more.
+pub(super) fn reviewed(
+    subject: Subject<'_>,
+    whom: &Whom,
+    surroundings: &Surroundings,
+    sources: &mut SourceMap,
+) -> Result<Tree, Stop> {
+    let roots = roots(whom, surroundings)?;
+    let environment = roots.environment(whom.environment.as_deref()).map_err(|why| diagnosed(why, 2))?;
+    let bytes = bytes(subject.record, surroundings)?;
+    let opened = record::open(&bytes, &roots, environment).map_err(|why| diagnosed(why, 1))?;
+    let review = opened.review();
+    let (files, tree) = files(subject, surroundings, review, sources).map_err(Stop::Doubts)?;
+    let closure = closure::bound(review.artifact, &files, sources).map_err(Stop::Doubts)?;
+    opened.is_of(&closure).map_err(|why| diagnosed(why, 1))?;
+    if review.decision != "pass" && review.break_glass.is_none() {
+        return Err(diagnosed(Refusal::NotPassed { found: review.decision.clone() }, 1));
+    }
+    tree.ok_or_else(|| Stop::Message("the record is of a Terraform plan, and not of files of a host".to_owned()))
+}
+
+fn roots(whom: &Whom, surroundings: &Surroundings) -> Result<Roots, Stop> {
+    let roots = read_limited(&surroundings.folder.join(&whom.roots)).map_err(|why| {
+        let why = format!("`{}` cannot be read: {why}", whom.roots.display());
+        diagnosed(RootsError::Malformed { why }, 2)
+    })?;
+    Roots::read(&roots, now()).map_err(|why| diagnosed(why, 2))
+}
+
+fn bytes(record: &Path, surroundings: &Surroundings) -> Result<Vec<u8>, Stop> {
+    read_limited(&surroundings.folder.join(record))
+        .map_err(|why| Stop::Message(format!("the record `{}` cannot be read: {why}", record.display())))
 }
 
 /// The files that are to be put into force, found in the same way as when they were reviewed.

@@ -148,18 +148,25 @@ pub(super) struct Gate {
 /// What this host holds a record against.
 #[derive(Debug, Args)]
 pub(super) struct Trust {
-    /// Whom this host trusts
-    #[arg(long, value_name = "FILE", default_value = "/etc/portcullis/roots.json")]
-    pub(super) roots: PathBuf,
-    /// Where this is; may be left out where the roots of trust know one environment
-    #[arg(long, value_name = "NAME")]
-    pub(super) environment: Option<String>,
+    #[command(flatten)]
+    pub(super) whom: Whom,
     /// What was put into force here last
     #[arg(long, value_name = "FILE", default_value = "/var/lib/portcullis/state.json")]
     pub(super) state: PathBuf,
     /// Nothing was ever put into force here: begin a state
     #[arg(long)]
     pub(super) new_state: bool,
+}
+
+/// Whose records count.
+#[derive(Debug, Args)]
+pub(super) struct Whom {
+    /// Whom this host trusts
+    #[arg(long, value_name = "FILE", default_value = "/etc/portcullis/roots.json")]
+    pub(super) roots: PathBuf,
+    /// Where this is; may be left out where the roots of trust know one environment
+    #[arg(long, value_name = "NAME")]
+    pub(super) environment: Option<String>,
 }
 
 #[derive(Debug, Args)]

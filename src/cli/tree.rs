@@ -8,7 +8,7 @@ use crate::decision::{Cause, Doubt};
 use crate::formats::Input;
 use crate::policy::Plan;
 use crate::source::{File, Side};
-use crate::text::SourceMap;
+use crate::text::{SourceId, SourceMap};
 
 /// The files of a tree that a policy is about.
 pub(super) struct Tree {
@@ -47,5 +47,19 @@ impl Tree {
         let (_, mut inputs) = judge::inputs(&plan);
         closure::of_side(&side, &mut inputs, sources)?;
         Ok(Self { side, file, plan, inputs })
+    }
+
+    /// The main files of those paths.
+    pub(super) fn mains(&self, paths: &[String], sources: &SourceMap) -> Result<Vec<SourceId>, Vec<Doubt>> {
+        let known = || self.inputs.iter().flat_map(|input| input.files.iter().copied());
+        let find = |path: &String| {
+            let name = path.strip_prefix("./").unwrap_or(path);
+            known().find(|file| sources.name(*file) == name).ok_or_else(|| {
+                let message = format!("`{name}` is no main file of a configuration of the tree");
+                let help = "name it by its path below --tree; the policy has to claim it".to_owned();
+                vec![Doubt { cause: Cause::Source, message, help, at: None }]
+            })
+        };
+        paths.iter().map(find).collect()
     }
 }

@@ -1,6 +1,7 @@
 use super::arguments::{Verify, VerifyOutput};
 use super::closure;
 use super::dumps;
+use super::gate::{self, Stop};
 use super::judge;
 use super::output::Streams;
 use super::surroundings::Surroundings;
@@ -13,7 +14,7 @@ use crate::policy::ForeignTable;
 use crate::report::{json, text};
 use crate::source::{File, Side};
 use crate::text::{SourceMap, escape};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) fn run(arguments: &Verify, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let mut sources = SourceMap::default();
@@ -154,6 +155,9 @@ impl Job<'_> {
         own: Option<&str>,
         sources: &mut SourceMap,
     ) -> Result<(Origin, Expected), Vec<Doubt>> {
+        if let Some(record) = &self.arguments.record {
+            return self.reviewed(record, sources);
+        }
         let format = self.arguments.format.as_ref().and_then(|id| formats::format(id.0));
         let (mut files, mut origins) = (Vec::new(), Vec::new());
         for text in &self.arguments.expected {
@@ -185,6 +189,17 @@ impl Job<'_> {
         let source = origins.first().map(|origin| origin.source.clone()).unwrap_or_default();
         let revisions: Vec<String> = origins.into_iter().filter_map(|origin| origin.revision).collect();
         Ok((Origin { source, revision: Some(revisions.join(", ")) }, Expected { files, format }))
+    }
+
+    /// The files that a record is of.
+    fn reviewed(&self, record: &Path, sources: &mut SourceMap) -> Result<(Origin, Expected), Vec<Doubt>> {
+        let subject = gate::Subject { record, tree: self.arguments.tree.as_deref(), plan: None };
+        let tree = gate::reviewed(subject, &self.arguments.whom, self.surroundings, sources).map_err(Stop::doubts)?;
+        let files = tree.mains(&self.arguments.expected, sources)?;
+        let format = tree.inputs.iter().find(|input| input.files.iter().any(|file| files.contains(file)));
+        let format = format.and_then(|input| input.format);
+        let revision = Some(format!("{} of {}", self.arguments.expected.join(", "), record.display()));
+        Ok((Origin { source: "record".to_owned(), revision }, Expected { files, format }))
     }
 
     /// Reads what is in force.

@@ -81,6 +81,19 @@ pub(super) fn without(text: &[u8], unwanted: impl Fn(&Piece) -> bool) -> Result<
     Ok(out)
 }
 
+/// An `iptables-save` text without tables that do nothing, if it has any: they come into being where anybody looks at them,
+/// and never go. `filter` stays: that it lets everything pass may be what is meant.
+pub(super) fn awake(text: &[u8]) -> Option<Vec<u8>> {
+    if notation(text) != Notation::Iptables {
+        return None;
+    }
+    let idle = |piece: &Piece| {
+        let lines = text.get(piece.at.clone()).unwrap_or_default();
+        piece.chain.is_none() && piece.table != "filter" && !decides(lines)
+    };
+    iptables(text).iter().any(idle).then(|| without(text, idle).unwrap_or_else(|_| text.to_vec()))
+}
+
 fn blank(text: &mut [u8], at: Range<usize>, notation: Notation) {
     /// An item of a listing that says nothing, and is shorter than any that does.
     const NOTHING: &[u8] = b"{\"metainfo\":{}}";
@@ -324,6 +337,18 @@ mod tests {
         assert_eq!(blanked.len(), text.len());
         assert_eq!(names(&String::from_utf8(blanked).expect("text")), ["inet b"]);
         assert!(pieces(&text.as_bytes()[..text.len() - 2]).is_err());
+    }
+
+    #[test]
+    fn a_table_of_iptables_that_does_nothing_is_none() {
+        let filter = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n";
+        let idle = "*nat\n:PREROUTING ACCEPT [7:7]\n:X - [0:0]\nCOMMIT\n";
+        let some = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j DROP\nCOMMIT\n";
+        let awake = |text: &str| awake(text.as_bytes()).map(|text| names(&String::from_utf8(text).expect("text")));
+        assert_eq!(awake(&[filter, some].concat()), None);
+        let names: Vec<String> = ["filter/INPUT", "filter"].map(str::to_owned).to_vec();
+        assert_eq!(awake(&[filter, idle].concat()), Some(names));
+        assert_eq!(awake("table ip nat {\n}\n"), None);
     }
 
     #[test]

@@ -95,6 +95,7 @@ pub fn verify(
     sources: &mut SourceMap,
 ) -> Result<Verified, NotSplit> {
     let Live { files, beside } = live;
+    let expected = &awake(expected, sources)?;
     let known = expected_names(expected, scope, sources)?;
     let mut groups = vec![(name.to_owned(), texts(files, scope, &known, sources)?)];
     for Beside { name: what, files } in beside {
@@ -158,6 +159,23 @@ pub fn verify(
     Ok(Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, foreign })
 }
 
+/// What is expected, without tables of iptables that do nothing.
+fn awake(expected: &Expected, sources: &mut SourceMap) -> Result<Expected, NotSplit> {
+    let Expected { files, format } = expected;
+    let mut kept = Vec::new();
+    for file in files {
+        match pieces::awake(sources.bytes(*file)) {
+            None => kept.push(*file),
+            Some(text) if pieces::has_tables(&text) => {
+                let name = sources.name(*file).as_bytes().to_vec();
+                kept.push(sources.add(&name, text).map_err(|_| NotSplit::too_large())?);
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(Expected { files: kept, format: *format })
+}
+
 /// Conditions that a listing only names: what they say is kept elsewhere, so that equal texts may mean different things.
 const ELSEWHERE: [&str; 3] = ["bpf", "set", "xt"];
 
@@ -205,6 +223,11 @@ fn texts(
     let mut texts = Vec::new();
     let Scope { owned: _, foreign, first } = scope;
     for file in files {
+        let awake = pieces::awake(&file.bytes).map(|bytes| File { bytes, ..file.clone() });
+        if awake.as_ref().is_some_and(|file| !pieces::has_tables(&file.bytes)) {
+            continue;
+        }
+        let file = awake.as_ref().unwrap_or(file);
         let mut add = |bytes: Vec<u8>| sources.add(&file.name, bytes).map_err(|_| NotSplit::too_large());
         if foreign.is_empty() && first.is_empty() {
             let whole = add(file.bytes.clone())?;

@@ -87,16 +87,26 @@ impl Opened<'_> {
         people(&self.signers)
     }
 
+    /// Holds it against files alone: byte for byte those that were reviewed, none of them missing or extra.
+    ///
+    /// # Errors
+    /// They are not.
+    pub fn is_of(&self, files: &Closure) -> Result<(), Refusal> {
+        let reviewed = self.review.closure();
+        if files.digest() == reviewed.digest() {
+            Ok(())
+        } else {
+            Err(Refusal::Closure { differences: reviewed.differences(files) })
+        }
+    }
+
     /// Holds it against the files that are to be put into force, and against what was put into force before.
     ///
     /// # Errors
     /// The first step that fails.
     pub fn admit(&self, files: &Closure, roots: &Roots, state: &State, now: u64) -> Result<Admission, Refusal> {
         let review = &self.review;
-        let reviewed = review.closure();
-        if files.digest() != reviewed.digest() {
-            return Err(Refusal::Closure { differences: reviewed.differences(files) });
-        }
+        self.is_of(files)?;
         let minimum = self.environment.min_epoch.max(state.epoch);
         if review.policy.epoch < minimum {
             return Err(Refusal::Epoch { found: review.policy.epoch, minimum });

@@ -2,6 +2,7 @@
 //! writes, and when the programs that load rules lie: the old state or the new one, and an exit code that says which.
 //! Packets flow all the while: none is lost that both states let in, and none comes in that neither does.
 
+use crate::hosts;
 use crate::options::Share;
 use crate::stream::{Flowed, Stream};
 use crate::tally::Tally;
@@ -32,6 +33,9 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
         tally.add("apply/packets that came in until then and must not", leaked);
         // It goes by itself with the namespace of the sender, sooner or later.
         drop(run("ip", &["link", "del", "h0"], ""));
+    }
+    if share.first == 1 {
+        hosts::proof(tally)?;
     }
     let stream = Stream::start()?;
     let site = Site::new()?;

@@ -20,6 +20,7 @@ mod apply;
 mod case;
 mod compare;
 mod corpus;
+mod hosts;
 mod nft;
 mod observe;
 mod options;
