@@ -292,7 +292,7 @@ impl<'f> Transaction<'f> {
                 Ok(()) => Ended::Old(why),
                 Err(journal) => Ended::Old(format!("{why} ({journal}; `portcullis recover` clears it away)")),
             },
-            other => other,
+            ended @ (Ended::New | Ended::Unknown(_)) => ended,
         }
     }
 
