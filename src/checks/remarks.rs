@@ -241,7 +241,7 @@ fn weaker(mine: &Entry, theirs: &Entry, level: Level, other: Level) -> Option<St
         let theirs = theirs.get(key).map(Node::show).filter(|text| text != "any");
         theirs.is_some_and(|text| mine.get(key).map(Node::show) != Some(text))
     };
-    if NARROWING.iter().any(|key| narrower(&key)) {
+    if NARROWING.iter().any(narrower) {
         return None;
     }
     let lenient = LENIENT.iter().find(|key| mine.get(key).is_some() && theirs.get(key).is_none());

@@ -280,11 +280,11 @@ impl State {
     }
 }
 
+/// Configurations, and the files that are left out: path, and why.
+type Understood = (Vec<DraftConfiguration>, Vec<(String, String)>);
+
 /// The groups as configurations, without the files that are not understood.
-fn understood(
-    groups: Vec<Group>,
-    state: &State,
-) -> Result<(Vec<DraftConfiguration>, Vec<(String, String)>), Vec<Doubt>> {
+fn understood(groups: Vec<Group>, state: &State) -> Result<Understood, Vec<Doubt>> {
     let mut left: BTreeMap<String, String> = BTreeMap::new();
     let mut groups = groups;
     groups.iter_mut().for_each(|group| {

@@ -39,9 +39,7 @@ pub fn layout(all: &[(&str, &[u8])]) -> Vec<Group> {
     for format in FORMATS.iter().map(|format| format.id()) {
         let mine: Vec<&str> = mains.iter().filter(|(_, known)| *known == format).map(|(path, _)| *path).collect();
         groups.extend(match format {
-            "terraform" => {
-                by(&mine, |path| folder(path)).into_iter().map(|(at, files)| whole(at, format, files)).collect()
-            }
+            "terraform" => by(&mine, folder).into_iter().map(|(at, files)| whole(at, format, files)).collect(),
             "kubernetes" => {
                 let top = |path: &str| path.split_once('/').map_or("", |(top, _)| top).to_owned();
                 let groups = by(&mine, |path| top(path)).into_iter();
@@ -140,6 +138,9 @@ fn owned(files: Vec<&str>) -> Vec<String> {
     files
 }
 
+/// Whether a path is one of those that a pattern is to name.
+type Fits = Box<dyn Fn(&str) -> bool>;
+
 /// The simplest pattern that names these files and no others.
 fn pattern(group: &Group, paths: &BTreeSet<&str>, included: &BTreeSet<&str>) -> Option<String> {
     if let [file] = group.files.as_slice() {
@@ -150,7 +151,7 @@ fn pattern(group: &Group, paths: &BTreeSet<&str>, included: &BTreeSet<&str>) -> 
     let below = |folder: &str, rest: &str| if folder.is_empty() { rest.to_owned() } else { format!("{folder}/{rest}") };
     let above = at.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
     let top = at.split('/').next().unwrap_or_default();
-    let fits: [(String, Box<dyn Fn(&str) -> bool>); 3] = [
+    let fits: [(String, Fits); 3] = [
         (below(&at, &format!("*.{end}")), {
             let (at, end) = (at.clone(), end.to_owned());
             Box::new(move |path| folder(path) == at && extension(path) == end)
