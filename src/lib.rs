@@ -16,6 +16,7 @@ pub mod facts;
 pub mod formats;
 pub mod live;
 pub mod model;
+pub mod mutants;
 pub mod net;
 pub mod notify;
 pub mod policy;

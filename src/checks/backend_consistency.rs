@@ -33,12 +33,12 @@ impl Check for BackendConsistency {
         let mut groups: BTreeMap<Group, Vec<(u128, &Server)>> = BTreeMap::new();
         let mut filters: Vec<Vec<&FilterPair<'_>>> = Vec::new();
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        let wanted = |c: &&Configuration| match &self.balancer {
+        let wanted = |c: &Configuration| match &self.balancer {
             Some(patterns) => patterns.iter().any(|pattern| pattern.covers(&c.name)),
             None => report.scope().touches(&c.name, cx),
         };
         let all = cx.change.head.configurations().iter().filter(|c| !c.backends.is_empty());
-        let heads: Vec<&Configuration> = all.filter(wanted).collect();
+        let heads: Vec<&Configuration> = all.map(|c| &**c).filter(|c| wanted(c)).collect();
         if heads.is_empty() {
             let message = "there is no configuration with backends on head";
             report.undecided(Undecided::MatchesNothing, message, "name the balancers' configuration, or remove the entry");

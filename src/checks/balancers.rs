@@ -53,6 +53,7 @@ pub(super) fn of_head<'c>(cx: &Context<'c>, report: &Report<'_>) -> Vec<&'c Conf
     let all = cx.change.head.configurations().iter();
     all.filter(|c| !c.listeners.is_empty() || !c.backends.is_empty())
         .filter(|c| report.scope().touches(&c.name, cx))
+        .map(|c| &**c)
         .collect()
 }
 

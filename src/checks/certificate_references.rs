@@ -1,7 +1,7 @@
 use super::{Check, Context, Report, Undecided, balancers, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
-use crate::model::Configuration;
+use crate::model::Snapshot;
 use crate::policy::{Pattern, keys};
 use crate::text::escape;
 use std::collections::BTreeSet;
@@ -19,8 +19,8 @@ keys! {
 }
 
 /// The certificates that configurations declare.
-fn certificates(configurations: &[Configuration]) -> BTreeSet<&str> {
-    let objects = configurations.iter().flat_map(|configuration| &configuration.objects);
+fn certificates(snapshot: &Snapshot) -> BTreeSet<&str> {
+    let objects = snapshot.configurations().iter().flat_map(|configuration| &configuration.objects);
     objects.filter(|object| object.kind == "certificate").map(|object| object.address.as_str()).collect()
 }
 
@@ -28,8 +28,8 @@ impl Check for CertificateReferences {
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self { listeners, inventory } = self;
         balancers::report_idle(listeners.as_deref(), "listener", balancers::listeners, cx, report);
-        let declared = certificates(cx.change.head.configurations());
-        let before = certificates(cx.change.base.configurations());
+        let declared = certificates(&cx.change.head);
+        let before = certificates(&cx.change.base);
         for head in balancers::of_head(cx, report) {
             for listener in &head.listeners {
                 if !balancers::wanted(listeners.as_deref(), &head.name, &listener.name) {

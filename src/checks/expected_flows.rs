@@ -105,7 +105,7 @@ fn must_reach(expected: &Expected, cx: &Context<'_>, report: &mut Report<'_>) {
     for configuration in cx.change.head.configurations() {
         let within = |listener: &&Listener| report.scope().covers(&format!("{}/{}", configuration.name, listener.name));
         let mine: Vec<&Listener> = configuration.listeners.iter().filter(within).collect();
-        met.extend(meeting(&mine, request).map(|listener| (configuration, listener)));
+        met.extend(meeting(&mine, request).map(|listener| (&**configuration, listener)));
     }
     if met.is_empty() {
         let message = format!("no listener meets `{request}`");

@@ -54,6 +54,7 @@ checks! {
     duplicate_rules,
     empty_input,
     expected_flows,
+    expired_rules,
     exposed_ports,
     family_gap,
     freeze_window,
@@ -73,6 +74,7 @@ checks! {
     shadowed_rules,
     undefined_references,
     unreadable,
+    unused_objects,
 }
 
 /// Declares one check: its id is the file's name, its page is `policies/<id>.md`.

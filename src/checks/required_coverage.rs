@@ -148,7 +148,7 @@ impl RequiredCoverage {
     /// feed, or of any if it knows none.
     fn picks(&self, cx: &Context<'_>, pair: &FilterPair<'_>) -> Vec<(String, BTreeSet<Span>)> {
         let head = cx.change.head.configurations().iter().find(|head| head.name == pair.configuration);
-        let lists: Vec<_> = head.map(of_each_list).into_iter().flatten().collect();
+        let lists: Vec<_> = head.map(|head| of_each_list(head)).into_iter().flatten().collect();
         let is_feed = |(list, _): &&(&str, _)| looked_up::is_feed(list, &self.networks);
         let mine: Vec<_> = lists.iter().filter(is_feed).collect();
         let mine = if mine.is_empty() { lists.iter().collect() } else { mine };

@@ -35,6 +35,7 @@ pub(super) enum Command {
     Check(Check),
     Lint(Lint),
     Test(Test),
+    Simulate(Simulate),
     Diff(Diff),
     Trace(Trace),
     Verify(Verify),
@@ -226,13 +227,20 @@ Examples:
   portcullis lint --rev origin/main             a commit, branch or tag
   portcullis lint --path rules.v4               one file, without git and policy
   portcullis lint --path hosts/ --output json   every file of a folder
-  portcullis lint --deny-warnings               also warnings end in exit code 1")]
+  portcullis lint --deny-warnings               also warnings end in exit code 1
+  portcullis lint --only-new --base origin/main what a branch brings")]
 pub(super) struct Lint {
     #[command(flatten)]
     pub(super) subject: Subject,
     /// Let findings block that only warn
     #[arg(long)]
     pub(super) deny_warnings: bool,
+    /// Only findings that base does not have, by their fingerprints: as often as it has one, it is known
+    #[arg(long, conflicts_with = "path")]
+    pub(super) only_new: bool,
+    /// What is known already: a commit, branch or tag, looked at by the same policy [default: HEAD]
+    #[arg(long, value_name = "REV", requires = "only_new")]
+    pub(super) base: Option<String>,
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }
@@ -287,6 +295,62 @@ pub(super) struct Test {
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }
+
+/// Make mistakes in the configuration and see which of them the policy would let through
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every mistake is judged as `check` judges a change from what is there: a rule that is deleted, a prefix that is wider,
+neighbours that are swapped, lists and chains that are emptied or cut off, files that are empty, cut off or lost, and of
+balancers servers that are gone or get no requests, and routes that are gone. Mistakes that are proved to have no effect
+do not count. For each that would pass it says what it does, and a check that would stop it, proved by judging again.
+What asks for an approval does not pass; --approved shows what only approvals stand against.
+
+Nothing is written anywhere. The same configuration and policy give the same answer.
+Exits 0 when no more mistakes than --allow would pass, 1 when more would, 2 for an error of usage or policy, 3 when what
+is there cannot be read or does not pass its own policy.
+
+Examples:
+  portcullis simulate
+  portcullis simulate --rev origin/main --limit 200 --kind deleted-rule --kind lost-file
+  portcullis simulate --approved --output json > simulation.json")]
+pub(super) struct Simulate {
+    /// Look at this commit, branch or tag instead of the work tree
+    #[arg(long, value_name = "REV", conflicts_with = "path")]
+    pub(super) rev: Option<String>,
+    /// Look at this folder, without git
+    #[arg(long, value_name = "FOLDER", requires = "policy")]
+    pub(super) path: Option<PathBuf>,
+    /// The policy: a path in the side that is looked at; with --path a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// How many mistakes are judged at most: each kind has its share, spread over all places
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    pub(super) limit: usize,
+    /// Only mistakes of this kind; repeatable
+    #[arg(long = "kind", value_name = "KIND", value_parser = kind_named)]
+    pub(super) kinds: Vec<MistakeKind>,
+    /// Let what only an approval stands against count as passed
+    #[arg(long)]
+    pub(super) approved: bool,
+    /// How many mistakes may pass
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(super) allow: usize,
+    /// How to answer
+    #[arg(long, short, value_enum, default_value_t = SimulateOutput::Text)]
+    pub(super) output: SimulateOutput,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SimulateOutput {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// A kind of mistake that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MistakeKind(pub(super) crate::mutants::Kind);
 
 /// Show exactly what differs between two configurations, in packets
 #[derive(Debug, Args)]
@@ -542,6 +606,17 @@ fn output_named(text: &str) -> Result<Target, String> {
         None => unknown.to_string(),
     })?;
     Ok(Target { output, file })
+}
+
+fn kind_named(text: &str) -> Result<MistakeKind, String> {
+    let kinds = crate::mutants::Kind::ALL;
+    match kinds.into_iter().find(|kind| kind.name() == text) {
+        Some(kind) => Ok(MistakeKind(kind)),
+        None => {
+            let known = kinds.map(crate::mutants::Kind::name);
+            Err(format!("there is no kind of mistake `{text}`; {}", crate::text::suggest(text, &known)))
+        }
+    }
 }
 
 fn format_named(text: &str) -> Result<FormatId, String> {

@@ -5,7 +5,7 @@ use super::output::Streams;
 use super::surroundings::Surroundings;
 use super::wanted::Everything;
 use crate::checks::{self, Configured};
-use crate::decision::{Cause, Doubt};
+use crate::decision::{Cause, Doubt, Expectation};
 use crate::policy;
 use crate::source::{Claims, File, Side};
 use crate::text::SourceMap;
@@ -16,7 +16,7 @@ const EXPECTATIONS: &str = "flows.yaml";
 
 pub(super) fn run(arguments: &Test, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let Test { files: _, subject, outputs } = arguments;
-    alone(subject, outputs, surroundings, streams, &|read, side, sources, talk| {
+    alone(subject, None, outputs, surroundings, streams, &|read, side, sources, talk| {
         let files = files(arguments, surroundings, side)?;
         expected(read, files, sources, talk)
     })
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Test, surroundings: &Surroundings, streams: &mut S
 
 /// Each file is one expectation or more.
 fn expected(
-    read: &Read,
+    read: &mut Read,
     files: Vec<File>,
     sources: &mut SourceMap,
     talk: &mut Vec<String>,
@@ -33,9 +33,10 @@ fn expected(
     let (mut all, count) = (Vec::new(), files.len());
     for file in files {
         let id = judge::add(sources, file)?;
-        let entries = policy::expectations(policy::parse(id, sources), &policy.names);
-        let checks = entries.and_then(|entries| checks::configure_more(&entries, policy));
-        all.extend(checks.map_err(judge::policy_doubts)?);
+        let entries = policy::expectations(policy::parse(id, sources), &policy.names).map_err(judge::policy_doubts)?;
+        all.extend(checks::configure_more(&entries, policy).map_err(judge::policy_doubts)?);
+        let name = |entry: &policy::Entry| entry.name.as_ref().map(|name| name.value.clone());
+        read.expectations.extend(entries.iter().map(|entry| Expectation { name: name(entry), at: entry.node.span }));
     }
     let s = |n: usize| if n == 1 { "" } else { "s" };
     let (expectations, files) = (all.len(), count);

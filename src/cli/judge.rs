@@ -81,14 +81,32 @@ pub(super) struct Subject {
 }
 
 /// Everything that is read before anything is computed.
-struct Read {
-    policy: Policy,
-    feeds: Feeds,
-    checks: Vec<Configured>,
-    proposal: Proposal,
-    plan: Plan,
-    change: Change,
-    opened: Vec<SourceId>,
+pub(super) struct Read {
+    pub(super) policy: Policy,
+    pub(super) feeds: Feeds,
+    pub(super) checks: Vec<Configured>,
+    pub(super) proposal: Proposal,
+    pub(super) plan: Plan,
+    pub(super) change: Change,
+    pub(super) opened: Vec<SourceId>,
+}
+
+/// What is decided about, beside what was read.
+pub(super) struct Matter<'m> {
+    pub(super) difference: &'m Difference,
+    pub(super) base: Origin,
+    pub(super) head: Origin,
+    pub(super) used: Option<PolicyOrigin>,
+    /// What is known without asking anybody.
+    pub(super) facts: Facts,
+}
+
+/// Who is asked for what is not known yet, where it matters.
+pub(super) struct Asked<'a> {
+    /// How often removals were seen, these now among them.
+    pub(super) seen: &'a dyn Fn(Vec<Watched>) -> Seen,
+    /// Who reviewed the change; `None`: nobody knows.
+    pub(super) reviewed: &'a dyn Fn() -> Option<Reviewed>,
 }
 
 /// Judges a change. What cannot be read becomes a doubt of the decision, never a missing part.
@@ -117,55 +135,57 @@ pub(super) fn judge(
     let is_file = sides.head.is_file();
     let mut subject = None;
     let decision = match read(sides, path, plan, &mut sources, &mut used) {
-        Ok(Read { policy, feeds, checks, proposal, plan, change, opened }) => {
+        Ok(read) => {
+            let (policy, opened) = (&read.policy, read.opened.clone());
             subject = Some(Subject { policy: policy.source, epoch: policy.epoch, tree, artifact, opened, is_file });
             progress.stage("comparing");
-            let difference = diff::compare(&change);
+            let difference = diff::compare(&read.change);
             progress.stage("checking");
-            let unseen = Facts {
+            let facts = Facts {
                 authors: sides.authors.clone(),
                 reviewed: Reviewed::Unasked,
                 now: Some(*now),
                 pretended: *pretended,
                 seen: Seen::Unasked,
             };
-            let context = Context {
-                change: &change,
-                difference: &difference,
-                policy: &policy,
-                proposal: &proposal,
-                plan: &plan,
-                facts: &unseen,
-                sources: &sources,
-            };
-            let seen = outside.seen(checks::watched(&checks, &context));
-            let mut facts = Facts { seen, ..unseen.clone() };
-            let findings = checks::run(&checks, &Context { facts: &facts, ..context });
-            if let Some(inquiry) = inquiry.as_ref()
-                && findings.iter().any(|finding| finding.level == Level::Approve)
-            {
-                progress.stage("asking who approved it");
-                facts.reviewed = inquiry.ask(sides, &policy, path, &feeds);
-            }
-            let (change, difference) = (&change, &difference);
-            decide(
-                Case {
-                    change,
-                    difference,
-                    findings,
-                    doubts: Vec::new(),
-                    base,
-                    head,
-                    policy: used,
-                    names: &policy,
-                    judging: Some((&policy, &facts)),
+            let asked = Asked {
+                seen: &|watched| outside.seen(watched),
+                reviewed: &|| {
+                    let inquiry = inquiry.as_ref()?;
+                    progress.stage("asking who approved it");
+                    Some(inquiry.ask(sides, policy, path, &read.feeds))
                 },
-                &sources,
-            )
+            };
+            let matter = Matter { difference: &difference, base, head, used, facts };
+            conclude(&read, &read.checks, matter, &asked, &sources)
         }
         Err(doubts) => undecided(doubts, base, head, used, &sources),
     };
     Judged { decision, sources, subject }
+}
+
+/// Asks the checks and decides.
+pub(super) fn conclude(
+    read: &Read,
+    checks: &[Configured],
+    matter: Matter<'_>,
+    asked: &Asked<'_>,
+    sources: &SourceMap,
+) -> Decision {
+    let Read { policy, feeds: _, checks: _, proposal, plan, change, opened: _ } = read;
+    let Matter { difference, base, head, used, facts: unseen } = matter;
+    let context = Context { change, difference, policy, proposal, plan, facts: &unseen, sources };
+    let seen = (asked.seen)(checks::watched(checks, &context));
+    let mut facts = Facts { seen, ..unseen.clone() };
+    let findings = checks::run(checks, &Context { facts: &facts, ..context });
+    if findings.iter().any(|finding| finding.level == Level::Approve)
+        && let Some(reviewed) = (asked.reviewed)()
+    {
+        facts.reviewed = reviewed;
+    }
+    let (doubts, judging) = (Vec::new(), Some((policy, &facts)));
+    let case = Case { change, difference, findings, doubts, base, head, policy: used, names: policy, judging };
+    decide(case, sources)
 }
 
 /// There are no sides to judge.
@@ -176,7 +196,7 @@ pub(super) fn refuse(why: &SourceError) -> Judged {
     Judged { decision, sources, subject: None }
 }
 
-fn undecided(
+pub(super) fn undecided(
     doubts: Vec<Doubt>,
     base: Origin,
     head: Origin,

@@ -6,19 +6,23 @@ use super::output::Streams;
 use super::progress::Progress;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Policed};
-use crate::checks::{self, Configured, Context};
-use crate::decision::{Case, Cause, Decision, Doubt, FeedOrigin, Origin, PolicyOrigin, decide};
+use crate::checks::{self, Configured, Context, Finding};
+use crate::decision::{
+    Case, Cause, Decision, Doubt, Expectation, FeedOrigin, Origin, PolicyOrigin, decide, fingerprint,
+};
 use crate::diff::{Change, Difference};
-use crate::facts::{self, Facts};
+use crate::facts::Facts;
 use crate::formats;
 use crate::model::{Snapshot, Store};
 use crate::policy::{self, Plan, Policy, Proposal};
 use crate::source::{File, Files, Side, SourceError};
 use crate::text::SourceMap;
+use std::collections::BTreeMap;
 
 pub(super) fn run(arguments: &Lint, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
-    let Lint { subject, deny_warnings, outputs } = arguments;
-    alone(subject, outputs, surroundings, streams, &|read, _, _, talk| {
+    let Lint { subject, deny_warnings, only_new, base, outputs } = arguments;
+    let known = only_new.then(|| base.as_deref().unwrap_or("HEAD"));
+    alone(subject, known, outputs, surroundings, streams, &|read, _, _, talk| {
         let (mut checks, left) = checks::alone(std::mem::take(&mut read.checks), &read.policy);
         if *deny_warnings {
             checks::deny_warnings(&mut checks);
@@ -30,9 +34,11 @@ pub(super) fn run(arguments: &Lint, surroundings: &Surroundings, streams: &mut S
     })
 }
 
-/// Looks at one side: reads it, makes the checks, runs them and answers.
+/// Looks at one side: reads it, makes the checks, runs them and answers. What they say of the revision `known` too, if
+/// there is one, is left out.
 pub(super) fn alone(
     subject: &Subject,
+    known: Option<&str>,
     outputs: &Outputs,
     surroundings: &Surroundings,
     streams: &mut Streams<'_>,
@@ -47,12 +53,24 @@ pub(super) fn alone(
     let read = side.and_then(|side| {
         let mut read = read(subject, surroundings, &side, &mut sources, &mut used, &mut talk)?;
         let checks = checks(&mut read, &side, &mut sources, &mut talk)?;
-        Ok((read, checks))
+        let known = match known {
+            Some(revision) => Some(fingerprints(&read, &checks, revision, surroundings, &mut sources)?),
+            None => None,
+        };
+        Ok((read, checks, known))
     });
     let decision = match read {
-        Ok((read, checks)) => {
+        Ok((read, checks, known)) => {
             progress.stage("checking");
-            judged(&read, &checks, head, used, &sources)
+            let (decision, left) = judged(&read, &checks, known, facts(surroundings), head, used, &sources);
+            if left > 0 {
+                let s = if left == 1 { "" } else { "s" };
+                talk.push(format!(
+                    "note: {left} finding{s} that base has too {} not shown",
+                    if left == 1 { "is" } else { "are" }
+                ));
+            }
+            decision.expecting(&read.expectations, &sources)
         }
         Err(doubts) => {
             let (change, difference, findings) =
@@ -84,6 +102,8 @@ pub(super) fn alone(
 pub(super) struct Read {
     pub(super) policy: Policy,
     pub(super) checks: Vec<Configured>,
+    /// What is expected, for `test`.
+    pub(super) expectations: Vec<Expectation>,
     plan: Plan,
     change: Change,
 }
@@ -121,7 +141,8 @@ fn read(
             return Err(vec![Doubt { cause: Cause::MatchesNothing, message, help, at: None }]);
         }
         let change = one_sided(&inputs, sources);
-        return Ok(Read { policy, checks: Vec::new(), plan: Plan::default(), change });
+        let (checks, expectations) = (Vec::new(), Vec::new());
+        return Ok(Read { policy, checks, expectations, plan: Plan::default(), change });
     };
     let id = judge::add(sources, file)?;
     let parsed = policy::parse(id, sources);
@@ -130,12 +151,55 @@ fn read(
     let published = judge::published(&feeds).into_iter().map(|feed| FeedOrigin { base: None, ..feed });
     *used = Some(PolicyOrigin { feeds: published.collect(), ..origin });
     let (policy, checks) = checks::load(parsed, sources, &judge::format_ids(), &feeds).map_err(judge::policy_doubts)?;
-    let files = side.files(&Policed(&policy)).map_err(judge::source_doubts)?;
-    let plan = judge::plan(&policy, Vec::new(), files, sources)?;
+    let (plan, change) = policed(&policy, side, sources)?;
+    Ok(Read { policy, checks, expectations: Vec::new(), plan, change })
+}
+
+/// What a policy is about on a side.
+fn policed(policy: &Policy, side: &Side, sources: &mut SourceMap) -> Result<(Plan, Change), Vec<Doubt>> {
+    let files = side.files(&Policed(policy)).map_err(judge::source_doubts)?;
+    let plan = judge::plan(policy, Vec::new(), files, sources)?;
     let (_, mut inputs) = judge::inputs(&plan);
     closure::of_side(side, &mut inputs, sources)?;
     let change = one_sided(&inputs, sources);
-    Ok(Read { policy, checks, plan, change })
+    Ok((plan, change))
+}
+
+/// How often a finding is there, by its fingerprint.
+type Known = BTreeMap<String, usize>;
+
+/// What the same checks say of a revision.
+fn fingerprints(
+    Read { policy, checks: _, expectations: _, plan: _, change: _ }: &Read,
+    checks: &[Configured],
+    revision: &str,
+    surroundings: &Surroundings,
+    sources: &mut SourceMap,
+) -> Result<Known, Vec<Doubt>> {
+    let side = Side::revision_of(&surroundings.place(), revision);
+    let side = side.map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
+    let (plan, change) = policed(policy, &side, sources)?;
+    let mut known = Known::new();
+    for finding in found(policy, checks, &plan, &change, &facts(surroundings), sources) {
+        *known.entry(fingerprint(&finding, &change.store)).or_default() += 1;
+    }
+    Ok(known)
+}
+
+fn facts(surroundings: &Surroundings) -> Facts {
+    Facts { now: Some(surroundings.now()), ..Facts::default() }
+}
+
+fn found(
+    policy: &Policy,
+    checks: &[Configured],
+    plan: &Plan,
+    change: &Change,
+    facts: &Facts,
+    sources: &SourceMap,
+) -> Vec<Finding> {
+    let (difference, proposal) = (&Difference::default(), &Proposal::Outside);
+    checks::run(checks, &Context { change, difference, policy, proposal, plan, facts, sources })
 }
 
 /// The policy, if there is to be one.
@@ -169,21 +233,32 @@ fn one_sided(inputs: &[formats::Input], sources: &SourceMap) -> Change {
     Change::alone(head, store)
 }
 
+/// The decision, without what is known, and how much that is. What could not be found out is told again.
 fn judged(
-    Read { policy, checks: _, plan, change }: &Read,
+    Read { policy, checks: _, expectations: _, plan, change }: &Read,
     checks: &[Configured],
+    known: Option<Known>,
+    facts: Facts,
     head: Origin,
     used: Option<PolicyOrigin>,
     sources: &SourceMap,
-) -> Decision {
+) -> (Decision, usize) {
     let difference = Difference::default();
-    let facts = Facts { now: Some(facts::now()), ..Facts::default() };
-    let context =
-        Context { change, difference: &difference, policy, proposal: &Proposal::Outside, plan, facts: &facts, sources };
-    let findings = checks::run(checks, &context);
+    let mut findings = found(policy, checks, plan, change, &facts, sources);
+    let all = findings.len();
+    if let Some(mut known) = known {
+        findings.retain(|finding| match known.get_mut(&fingerprint(finding, &change.store)) {
+            Some(left) if *left > 0 && finding.undecided.is_none() => {
+                *left -= 1;
+                false
+            }
+            Some(_) | None => true,
+        });
+    }
+    let left = all - findings.len();
     let (base, doubts) = (Origin::none(), Vec::new());
     let judging = Some((policy, &facts));
     let case =
         Case { change, difference: &difference, findings, doubts, base, head, policy: used, names: policy, judging };
-    decide(case, sources)
+    (decide(case, sources), left)
 }

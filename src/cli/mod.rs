@@ -36,6 +36,7 @@ mod proposal;
 mod record_arguments;
 mod review;
 mod sided;
+mod simulate;
 mod start_arguments;
 mod surroundings;
 mod trace;
@@ -82,6 +83,7 @@ pub fn run(
         Command::Audit(command) => audit::run(&command, surroundings, &mut streams),
         Command::Lint(lint) => lint::run(&lint, surroundings, &mut streams),
         Command::Test(test) => expect::run(&test, surroundings, &mut streams),
+        Command::Simulate(simulate) => simulate::run(&simulate, surroundings, &mut streams),
         Command::Diff(diff) => compare::run(&diff, surroundings, &mut streams),
         Command::Trace(trace) => trace::run(&trace, surroundings, &mut streams),
         Command::Verify(verify) => verify::run(&verify, surroundings, &mut streams),

@@ -144,7 +144,7 @@ impl Builder<'_> {
 }
 
 fn configuration<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s Configuration> {
-    snapshot.configurations().iter().find(|configuration| configuration.name == name)
+    snapshot.configurations().iter().find(|configuration| configuration.name == name).map(|found| &**found)
 }
 
 fn listener<'s>(snapshot: &'s Snapshot, of: &str, named: Option<&(String, Span)>) -> Option<&'s Listener> {

@@ -61,6 +61,7 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let Builder { change: _, names: _, sources: _, pairs: _, doubts, judging: _ } = builder;
     let (decision, findings, waivers) = (Outcome::Undecided, reports, waived.report());
     let pretended = pretended.map(|facts| facts.now.map_or_else(|| "another time".to_owned(), show_instant));
+    let expectations = Vec::new();
     Report {
         version: VERSION,
         decision,
@@ -73,6 +74,7 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
         waivers,
         gaps,
         doubts,
+        expectations,
         stats,
     }
 }
@@ -401,7 +403,8 @@ impl<'c> Builder<'c> {
 
 /// The same for the same check, configuration, filter and packets, wherever the lines stand and whatever the
 /// policy calls the networks. A finding that is not about packets is told apart by its message.
-fn fingerprint(finding: &Finding, store: &Store) -> String {
+#[must_use]
+pub fn fingerprint(finding: &Finding, store: &Store) -> String {
     let what = match (&finding.flow, &finding.request) {
         (Some((region, conditions)), _) => flows::show(region, conditions, store, &NoNames),
         (None, Some(request)) => format!("{}\n{:?}", request.what.join("\n"), request.effect()),

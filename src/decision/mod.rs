@@ -6,6 +6,7 @@
 mod approved;
 mod balancers;
 mod build;
+mod expectation;
 mod flows;
 mod links;
 mod report;
@@ -13,6 +14,8 @@ mod verification;
 mod waived;
 mod walk;
 
+pub use build::fingerprint;
+pub use expectation::{Expectation, ExpectationOutcome, ExpectationReport};
 pub use report::{
     Answer, AnswerReport, Approvals, BalancerPart, BalancerReport, Causes, Certainty, ChangeKind, Comparison,
     ConfigurationReport, Consequence, DoubtReport, ElementsReport, FeedOrigin, FilterReport, FindingReport, GapReport,
@@ -111,6 +114,13 @@ impl Decision {
     #[must_use]
     pub const fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// The same, told of what was expected.
+    #[must_use]
+    pub fn expecting(mut self, expectations: &[Expectation], sources: &SourceMap) -> Self {
+        self.report.expectations = expectation::reports(expectations, &self.report, sources);
+        self
     }
 
     /// 0 pass, 1 blocked or approval missing, 2 policy error, 3 undecided.

@@ -11,6 +11,7 @@ pub use effect::{
     SummaryLine,
 };
 
+use super::expectation::ExpectationReport;
 use crate::text::Span;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -45,6 +46,9 @@ pub struct Report {
     pub gaps: Vec<GapReport>,
     /// Why the gate could not answer, besides gaps.
     pub doubts: Vec<DoubtReport>,
+    /// What was expected (`test`), and what came of it; left out where nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<ExpectationReport>,
     /// How much was looked at.
     pub stats: Stats,
 }

@@ -141,10 +141,10 @@ impl Change {
     pub fn pairs(&self) -> Vec<(Option<&Configuration>, Option<&Configuration>)> {
         let mut pairs: BTreeMap<&str, (Option<&Configuration>, Option<&Configuration>)> = BTreeMap::new();
         for configuration in self.base.configurations() {
-            pairs.entry(&configuration.name).or_default().0 = Some(configuration);
+            pairs.entry(&configuration.name).or_default().0 = Some(&**configuration);
         }
         for configuration in self.head.configurations() {
-            pairs.entry(&configuration.name).or_default().1 = Some(configuration);
+            pairs.entry(&configuration.name).or_default().1 = Some(&**configuration);
         }
         pairs.into_values().collect()
     }
@@ -228,7 +228,13 @@ type Ends = (String, Vec<(String, Vec<u8>, bool)>);
 /// On base and on head.
 pub(super) type Both<T> = (Option<T>, Option<T>);
 
+/// Whether both sides have the very same configuration: one that was read once, since its texts are the same.
+pub(super) fn is_one(base: Option<&Configuration>, head: Option<&Configuration>) -> bool {
+    base.zip(head).is_some_and(|(base, head)| std::ptr::eq(base, head))
+}
+
 fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Configuration>) -> Vec<ChainPair> {
+    let same = is_one(base, head);
     let mut pairs: BTreeMap<(&str, Symbol), Both<Place>> = BTreeMap::new();
     for (side, configuration) in [(Side::Base, base), (Side::Head, head)] {
         for (table, n) in configuration.iter().flat_map(|c| &c.tables).zip(0..) {
@@ -244,6 +250,7 @@ fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Config
     }
     let out = pairs.into_values().map(|(b, h)| {
         let windows = match (chain_at(base, b), chain_at(head, h)) {
+            (Some(_), Some(_)) if same => Vec::new(),
             (Some(old), Some(new)) => windows(store, &old.rules, &new.rules),
             (Some(old), None) if !old.rules.is_empty() => vec![Window { base: (0, length(old)), head: (0, 0) }],
             (None, Some(new)) if !new.rules.is_empty() => vec![Window { base: (0, 0), head: (0, length(new)) }],

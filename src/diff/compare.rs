@@ -1,4 +1,4 @@
-use super::change::Both;
+use super::change::{Both, is_one};
 use super::engine::{self, Program};
 use super::{
     Change, ChangeKind, ConfigurationDifference, Difference, ElementsChange, FilterDifference, FilterPair, Found,
@@ -15,6 +15,11 @@ pub fn compare(change: &Change) -> Difference {
     let filters = change.filters();
     let configuration = |(base, head): (Option<&Configuration>, Option<&Configuration>)| {
         let present = head.or(base)?;
+        if is_one(base, head) {
+            let (name, format, change) = (present.name.clone(), present.format, ChangeKind::Unchanged);
+            let (filters, balancers, objects) = (Vec::new(), Default::default(), ObjectsDifference::default());
+            return Some(ConfigurationDifference { name, format, change, filters, balancers, objects });
+        }
         let own = filters.iter().filter(|pair| pair.configuration == present.name);
         let filters: Vec<FilterDifference> = own.filter_map(|pair| compare_filter(change, pair)).collect();
         let balancers = super::balancers::compare(&change.store, base, head);

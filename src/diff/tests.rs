@@ -172,7 +172,7 @@ fn change(versions: &[Vec<Vec<Plan>>; 2], otherwise: [bool; 2], share: bool) -> 
             filters: vec![filter],
             ..Configuration::default()
         };
-        Snapshot::new(vec![configuration], Vec::new())
+        Snapshot::new(vec![configuration.into()], Vec::new())
     });
     let [base, head] = snapshots;
     (Change::new(base, head, store), opaques)

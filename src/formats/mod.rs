@@ -8,6 +8,7 @@ mod balancers;
 mod cloud;
 mod code;
 mod data;
+mod declared;
 mod describe;
 mod glob;
 mod layout;
@@ -15,11 +16,12 @@ mod ledger;
 mod parallel;
 mod places;
 
+pub use declared::Texts;
 pub use describe::describe;
 pub use layout::{Group, is_plain, layout};
 pub use ledger::{Disposition, Ledger, Note};
 
-use crate::model::{Configuration, Gap, RuleId, Snapshot, Store};
+use crate::model::{Configuration, Declaration, Gap, RuleId, Snapshot, Store};
 use crate::text::{Linked, SourceId, SourceMap, Span};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -61,6 +63,11 @@ pub trait Format: Sync {
     /// What the text of a file includes, given the names of the main file that is read and of the file itself (their
     /// paths, escaped). Names that are not really included do no harm.
     fn includes(&self, _main: &str, _file: &str, _text: &[u8]) -> Vec<Include> {
+        Vec::new()
+    }
+
+    /// What a configuration that was read declares and nobody else can use.
+    fn declarations(&self, _configuration: &Configuration, _texts: &Texts<'_>) -> Vec<Declaration> {
         Vec::new()
     }
 
@@ -281,12 +288,38 @@ pub struct Earlier<'a> {
 /// What a text was parsed to, as its format has it.
 type Kept = Arc<dyn Any + Send + Sync>;
 
-/// What reading one side leaves behind for reading the other, by file name.
+/// What reading one side leaves behind for reading the other.
 #[derive(Debug, Default)]
 pub struct Memo {
+    /// By the names of the files.
     lines: BTreeMap<String, Left>,
     /// By the names of the files.
     kept: BTreeMap<String, Vec<(SourceId, Kept)>>,
+    /// By their names.
+    configurations: BTreeMap<String, Whole>,
+}
+
+/// A configuration that was read, and of what.
+#[derive(Debug)]
+struct Whole {
+    format: Option<&'static str>,
+    aspect: Aspect,
+    files: Vec<SourceId>,
+    configuration: Arc<Configuration>,
+    gaps: Vec<Gap>,
+    notes: Vec<Note>,
+}
+
+impl Whole {
+    /// Whether reading that input would give the same again.
+    fn is_of(&self, input: &Input, aspect: Aspect, sources: &SourceMap) -> bool {
+        let Self { format, aspect: mine, files, configuration: _, gaps: _, notes: _ } = self;
+        let same = |(a, b): (&SourceId, &SourceId)| sources.same(*a, *b);
+        *format == input.format.map(Format::id)
+            && *mine == aspect
+            && files.len() == input.files.len()
+            && files.iter().zip(&input.files).all(same)
+    }
 }
 
 #[derive(Debug)]
@@ -300,7 +333,8 @@ struct Left {
 
 /// Reads one side of a change. The only way to a [`Snapshot`].
 ///
-/// `earlier` is what reading the other side left behind; lines that are equal there are not read again.
+/// `earlier` is what reading the other side left behind; configurations whose texts are equal there are not read again,
+/// and of the others lines that are equal are not.
 #[must_use]
 pub fn read(
     inputs: &[Input],
@@ -335,6 +369,13 @@ fn read_side(
     let (mut configurations, mut gaps, mut memo, mut notes) = (Vec::new(), Vec::new(), Memo::default(), Vec::new());
     for input in inputs {
         let Input { name, format, files } = input;
+        let whole = earlier.and_then(|earlier| earlier.configurations.get(name));
+        if let Some(whole) = whole.filter(|whole| whole.is_of(input, aspect, sources)) {
+            configurations.push(Arc::clone(&whole.configuration));
+            gaps.extend(whole.gaps.iter().cloned());
+            notes.extend(whole.notes.iter().cloned());
+            continue;
+        }
         let configuration = Configuration { name: name.clone(), ..Configuration::default() };
         let mut reading = Reading {
             store,
@@ -352,6 +393,8 @@ fn read_side(
             Some(format) => {
                 reading.configuration.format = format.id();
                 format.read(&mut reading);
+                let declared = format.declarations(&reading.configuration, &Texts::of(files, sources));
+                reading.configuration.declarations = declared;
             }
             None => {
                 for file in files {
@@ -377,11 +420,21 @@ fn read_side(
             gaps: found,
             notes: mut noted,
         } = reading;
+        let configuration = Arc::new(configuration);
+        let whole = Whole {
+            format: format.map(Format::id),
+            aspect,
+            files: files.clone(),
+            configuration: Arc::clone(&configuration),
+            gaps: found.clone(),
+            notes: noted.clone(),
+        };
         configurations.push(configuration);
         memo.lines.append(&mut left);
         for (name, kept) in kept {
             memo.kept.entry(name).or_default().extend(kept);
         }
+        memo.configurations.insert(name.clone(), whole);
         gaps.extend(found);
         append(&mut notes, &mut noted);
     }

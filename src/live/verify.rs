@@ -5,7 +5,7 @@ use super::pieces::{self, NotSplit};
 use super::scope::{self, Scope, Whose};
 use crate::diff::{self, Change, Difference, FilterDifference};
 use crate::formats::{self, Disposition, Format, Input};
-use crate::model::{Action, Configuration, Stage, Store};
+use crate::model::{Action, Configuration, Snapshot, Stage, Store};
 use crate::source::File;
 use crate::text::{SourceId, SourceMap};
 use std::collections::BTreeSet;
@@ -142,7 +142,7 @@ pub fn verify(
             let objects = &configuration.objects;
             let computed = objects.added.iter().chain(&objects.modified).all(|object| object.uncomputed.is_none());
             let all = change.head.configurations();
-            let head = all.iter().find(|head| head.name == configuration.name);
+            let head = all.iter().find(|head| head.name == configuration.name).map(|head| &**head);
             !computed || configuration.filters.iter().any(|filter| there.comes_first(filter, head))
         });
         let more = change.head.gaps().len() > change.base.gaps().len();
@@ -150,10 +150,10 @@ pub fn verify(
         let tables = tables.into_iter().collect();
         foreign.push(Foreign { tables, may_decide_first, decides_first, unread, change, difference });
     }
-    let rules = |configurations: &[Configuration]| configurations.iter().map(Configuration::rule_count).sum();
+    let rules = |side: &Snapshot| side.configurations().iter().map(|configuration| configuration.rule_count()).sum();
     let denies = change.head.configurations().iter().flat_map(|configuration| &configuration.filters);
     let nothing = denies.flat_map(|filter| &filter.stages).all(|stage| stage.otherwise != Action::Deny);
-    let (expected_rules, live_rules) = (rules(change.base.configurations()), rules(change.head.configurations()));
+    let (expected_rules, live_rules) = (rules(&change.base), rules(&change.head));
     let nothing = nothing && live_rules == 0 && change.head.gaps().is_empty();
     let elsewhere = named.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     Ok(Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, foreign })

@@ -19,7 +19,7 @@ pub use balancer::{
 pub use object::{Address, Members, Object};
 pub use origins::Origins;
 pub use probe::{PLAIN, PlainBox, Probe};
-pub use reference::{Flush, Pick, Reference, Refill};
+pub use reference::{Declaration, Flush, Pick, Reference, Refill};
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};
 pub use snapshot::{Chain, ChainId, Configuration, Filter, Gap, Snapshot, Stage, Table, TableId};
 pub use store::{Other, Ranges, Store};

@@ -1,4 +1,5 @@
-use crate::text::Span;
+use crate::text::{SourceId, Span};
+use std::sync::Arc;
 
 /// A command that empties something: `flush ruleset`, `flush set inet filter overlay`.
 ///
@@ -54,4 +55,23 @@ pub struct Reference {
     pub address: String,
     /// Where it is used.
     pub origin: Span,
+}
+
+/// A name that a configuration declares and that only it can use, for `unused-objects`.
+///
+/// Only what nobody outside of the configuration can refer to is listed, and only where every reference names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declaration {
+    /// What it is: `chain`, `set`, `define`, `backend` …
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Its address within the configuration: `inet filter/office`.
+    pub address: String,
+    /// Where it is declared; what stands there is no reference.
+    pub origin: Span,
+    /// How texts refer to it: words, one of which would be there. A blank stands for blanks and quotes.
+    pub mentions: Vec<String>,
+    /// The texts in which that could be.
+    pub files: Arc<[SourceId]>,
 }

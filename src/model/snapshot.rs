@@ -1,30 +1,32 @@
 use super::balancer::{Backend, LISTENERS, Listener};
 use super::object::Object;
 use super::origins::Origins;
-use super::reference::{Flush, Pick, Reference};
+use super::reference::{Declaration, Flush, Pick, Reference};
 use super::rule::{Action, Families, RuleId, Symbol};
 use super::store::Store;
 use crate::net::Region;
 use crate::text::Span;
 use foldhash::quality::RandomState;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// One side of a change: every configuration as the model states it, and what the model does not state.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    configurations: Vec<Configuration>,
+    /// Those that are the same on several sides are kept once.
+    configurations: Vec<Arc<Configuration>>,
     gaps: Vec<Gap>,
 }
 
 impl Snapshot {
     /// Only `formats::read` builds a snapshot, and it cannot build one without stating the gaps.
-    pub(crate) const fn new(configurations: Vec<Configuration>, gaps: Vec<Gap>) -> Self {
+    pub(crate) const fn new(configurations: Vec<Arc<Configuration>>, gaps: Vec<Gap>) -> Self {
         Self { configurations, gaps }
     }
 
     /// The configurations, sorted by name.
     #[must_use]
-    pub fn configurations(&self) -> &[Configuration] {
+    pub fn configurations(&self) -> &[Arc<Configuration>] {
         &self.configurations
     }
 
@@ -60,6 +62,8 @@ pub struct Configuration {
     pub undefined: Vec<Reference>,
     /// The fixed numbers of elements that it takes out of lists that grow, sorted, for `hard-coded-indexes`.
     pub picks: Vec<Pick>,
+    /// What it declares that only it can use, in order, for `unused-objects`.
+    pub declarations: Vec<Declaration>,
     /// Whether a file of it may hold no rule and still say something: declarations, values.
     pub declares: bool,
 }

@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Everything that both sides of a change share: rules, sets, names and opaque conditions, each a number.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Store {
     rules: Vec<Rule>,
     extras: Vec<Extra>,
@@ -400,7 +400,7 @@ fn state_ranges(mask: u8) -> &'static [(u128, u128)] {
 }
 
 /// Values to numbers and back. Keyed with a random seed: the input may be hostile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Interner<T> {
     values: Vec<T>,
     numbers: HashMap<T, u32, RandomState>,

@@ -39,6 +39,27 @@ pub fn expectations(parsed: Parsed, names: &Names) -> Result<Vec<Entry>, Vec<Pol
     if problems.is_empty() { Ok(entries) } else { Err(sorted(problems)) }
 }
 
+/// Reads entries of `checks` that stand in a file of their own, each of which may use the names of a policy.
+///
+/// # Errors
+/// Everything that is wrong with it, but for the settings of the checks, which they read.
+pub fn more_checks(parsed: Parsed, names: &Names) -> Result<Vec<Entry>, Vec<PolicyError>> {
+    let Parsed { source: _, root, mut problems } = parsed;
+    let Some(root) = root else { return Err(sorted(problems)) };
+    if version(&root, &mut problems).is_none() {
+        return Err(sorted(problems));
+    }
+    let mut reader = Reader::new(names);
+    let entries = Object::open(&root, &mut reader).and_then(|mut object| {
+        object.node("version");
+        let items: Option<Vec<Entry>> = object.take("checks", &mut reader);
+        object.close(&mut reader);
+        items
+    });
+    problems.append(&mut reader.problems);
+    if problems.is_empty() { Ok(entries.unwrap_or_default()) } else { Err(sorted(problems)) }
+}
+
 fn entry(item: &Node, reader: &mut Reader<'_>) -> Option<Entry> {
     let mut object = Object::open(item, reader)?;
     let name: Option<Option<Spanned<String>>> = object.take("name", reader);

@@ -61,6 +61,14 @@ impl Read for Zone {
     }
 }
 
+/// Whether a day that is written as `2026-12-20` is over, in UTC, at an instant in seconds since 1970. `None`: that is no
+/// day.
+#[must_use]
+pub fn is_over(day: &str, now: u64) -> Option<bool> {
+    let day: Date = if day.len() == 10 { day.parse().ok()? } else { return None };
+    Some(day < instant(now).to_zoned(TimeZone::UTC).date())
+}
+
 /// An instant in seconds since 1970; the last one of all where it is later.
 pub(super) fn instant(seconds: u64) -> Timestamp {
     i64::try_from(seconds).map_or(Timestamp::MAX, |s| Timestamp::from_second(s).unwrap_or(Timestamp::MAX))

@@ -1,10 +1,10 @@
 //! JUnit's XML, which most CI systems read: a test case for the decision, and one for each check and file that has
-//! something to say.
+//! something to say; for `test` one for each expectation.
 
 use super::entries::{Entry, Gravity, What, entries};
-use super::escaping::{cut, markup};
+use super::escaping::{cut, markup, plain};
 use super::{counts, word};
-use crate::decision::{FindingReport, Outcome, Report};
+use crate::decision::{ExpectationReport, FindingReport, Outcome, Report};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -17,7 +17,10 @@ pub fn render(report: &Report) -> String {
     let entries = entries(report);
     let mut cases: BTreeMap<(&str, &str), Vec<&Entry<'_>>> = BTreeMap::new();
     for entry in &entries {
-        cases.entry((entry.rule, &entry.place.path)).or_default().push(entry);
+        // What stands against an expectation is told where that is.
+        if expected(entry, report).is_none() {
+            cases.entry((entry.rule, &entry.place.path)).or_default().push(entry);
+        }
     }
     let mut body = String::new();
     let (mut failures, mut errors, mut skipped) = (0, 0, 0);
@@ -37,10 +40,30 @@ pub fn render(report: &Report) -> String {
         }
     };
     written.expect("writing to a String");
+    let mut opened: Vec<(String, Vec<&Entry<'_>>)> = Vec::new();
+    for (n, expectation) in report.expectations.iter().enumerate() {
+        let ExpectationReport { name, location, outcome: _ } = expectation;
+        let path = plain(&location.path);
+        let place = format!("{path}:{}", location.line);
+        let name = name.as_ref().map_or_else(|| place.clone(), |name| format!("{} ({place})", plain(name)));
+        let (name, path) = (markup(&name), markup(&path));
+        let open = format!(
+            "    <testcase classname=\"expected-flows\" name=\"{name}\" file=\"{path}\" line=\"{}\" time=\"0\"",
+            location.line
+        );
+        opened.push((open, entries.iter().filter(|entry| expected(entry, report) == Some(n)).collect()));
+    }
     for ((rule, path), entries) in &cases {
         let (rule, path) = (markup(rule), markup(path));
-        writeln!(body, "    <testcase classname=\"{rule}\" name=\"{path}\" file=\"{path}\" time=\"0\">")
-            .expect("writing to a String");
+        let open = format!("    <testcase classname=\"{rule}\" name=\"{path}\" file=\"{path}\" time=\"0\"");
+        opened.push((open, entries.clone()));
+    }
+    for (open, entries) in &opened {
+        if entries.is_empty() {
+            body.push_str(&format!("{open}/>\n"));
+            continue;
+        }
+        body.push_str(&format!("{open}>\n"));
         let gravest = entries.iter().min_by_key(|entry| entry.gravity);
         let Some(Entry { gravity, word, message, .. }) = gravest else { continue };
         let message = markup(&cut(message, TEXT));
@@ -63,12 +86,22 @@ pub fn render(report: &Report) -> String {
         .expect("writing to a String");
         body.push_str("    </testcase>\n");
     }
-    let tests = cases.len() + 1;
+    let tests = opened.len() + 1;
     let numbers = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"portcullis\" {numbers} time=\"0\">\n  \
          <testsuite name=\"portcullis\" {numbers} skipped=\"{skipped}\" time=\"0\">\n{body}  </testsuite>\n</testsuites>\n"
     )
+}
+
+/// Which of the expectations an entry stands against.
+fn expected(entry: &Entry<'_>, report: &Report) -> Option<usize> {
+    let place = match entry.what {
+        What::Finding(finding) => finding.policy_location.as_ref(),
+        What::Doubt(doubt) => doubt.policy_location.as_ref(),
+        What::Gap(_) => None,
+    };
+    report.expectations.iter().position(|expectation| expectation.holds(place))
 }
 
 /// Lines that are escaped one by one.

@@ -18,7 +18,7 @@ pub use yaml::{
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Names one source text of one side of a change. Opaque: there is no way from here to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,11 +50,13 @@ pub struct Place {
     pub end_column: u32,
 }
 
+/// Cheap to copy: the text is kept once.
+#[derive(Clone)]
 struct Source {
-    name: String,
-    bytes: Vec<u8>,
+    name: Arc<str>,
+    bytes: Arc<Vec<u8>>,
     executable: bool,
-    index: OnceLock<LineIndex>,
+    index: Arc<OnceLock<LineIndex>>,
 }
 
 /// Owns every source text of a run, and knows what names in it lead to which other texts.
@@ -85,7 +87,8 @@ impl SourceMap {
             return Err(bytes);
         }
         let id = u32::try_from(self.sources.len()).expect("fewer than 2^32 sources");
-        self.sources.push(Source { name: escape(name), bytes, executable: false, index: OnceLock::new() });
+        let (name, bytes, index) = (escape(name).into(), Arc::new(bytes), Arc::default());
+        self.sources.push(Source { name, bytes, executable: false, index });
         Ok(SourceId(id))
     }
 
@@ -116,6 +119,33 @@ impl SourceMap {
         let all = (main, Vec::new())..;
         let links = self.links.range(all).take_while(move |((of, _), _)| *of == main);
         links.flat_map(|(_, linked)| linked.texts.iter().copied())
+    }
+
+    /// The same texts, to which others can be added; what is hidden now is hidden there too.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { sources: self.sources.clone(), links: self.links.clone(), hidden: Mutex::new(hidden) }
+    }
+
+    /// Whether two texts are of the same name and say the same, and all that they include as well.
+    #[must_use]
+    pub fn same(&self, a: SourceId, b: SourceId) -> bool {
+        let one = |(a, b): (&SourceId, &SourceId)| {
+            let (a, b) = (self.source(*a), self.source(*b));
+            a.name == b.name && a.executable == b.executable && a.bytes == b.bytes
+        };
+        let links = |main: SourceId| {
+            let mine = self.links.range((main, Vec::new())..).take_while(move |((of, _), _)| *of == main);
+            mine.map(|((_, name), linked)| (name, linked))
+        };
+        let linked = |((name, a), (other, b)): ((&Vec<u8>, &Linked), (&Vec<u8>, &Linked))| {
+            name == other
+                && a.within == b.within
+                && a.texts.len() == b.texts.len()
+                && a.texts.iter().zip(&b.texts).all(one)
+        };
+        a == b || one((&a, &b)) && links(a).count() == links(b).count() && links(a).zip(links(b)).all(linked)
     }
 
     /// The whole text.
@@ -183,7 +213,7 @@ impl SourceMap {
         let index = source.index.get_or_init(|| LineIndex::new(&source.bytes));
         let (line, column) = index.position(&source.bytes, span.start);
         let (end_line, end_column) = index.position(&source.bytes, span.end);
-        Place { path: source.name.clone(), line, column, end_line, end_column }
+        Place { path: source.name.to_string(), line, column, end_line, end_column }
     }
 
     fn source(&self, id: SourceId) -> &Source {

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 /// `record` reads and writes files of its own, which no side of a change has: roots of trust, states, the audit log. Of a
 /// decision it knows the report, of which a record is a part, of facts the clock, and of `source` how a file is replaced whole.
 ///
+/// `mutants` makes texts with one mistake in them, for `simulate`; where, it knows from the model.
+///
 /// `decision` may import `net`, because a report has flows in the notation that is written there.
 const ROOMS: &[(&str, &[&str])] = &[
     ("text", &[]),
@@ -25,12 +27,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("record", &["text", "source", "facts", "decision"]),
     ("notify", &["text", "decision"]),
     ("report", &["text", "decision"]),
+    ("mutants", &["text", "net", "model"]),
     ("live", &["text", "net", "model", "source", "formats", "diff"]),
     (
         "cli",
         &[
             "text", "net", "model", "source", "formats", "diff", "policy", "facts", "checks", "decision", "record",
-            "notify", "report", "live",
+            "notify", "report", "live", "mutants",
         ],
     ),
 ];
@@ -193,8 +196,8 @@ fn snapshots_and_decisions_are_made_in_one_place() {
     assert_eq!(made("Snapshot {", "src/model/snapshot.rs"), Vec::<String>::new());
     assert_eq!(made(" Decision {\n", "src/decision/mod.rs"), Vec::<String>::new());
     let snapshot = fs::read_to_string("src/model/snapshot.rs").expect("text");
-    assert!(snapshot.contains("pub(crate) const fn new(configurations: Vec<Configuration>, gaps: Vec<Gap>)"));
-    assert!(snapshot.contains("\n    configurations: Vec<Configuration>,\n    gaps: Vec<Gap>,\n}"));
+    assert!(snapshot.contains("pub(crate) const fn new(configurations: Vec<Arc<Configuration>>, gaps: Vec<Gap>)"));
+    assert!(snapshot.contains("\n    configurations: Vec<Arc<Configuration>>,\n    gaps: Vec<Gap>,\n}"));
     assert!(fs::read_to_string("src/decision/mod.rs").expect("text").contains("\n    report: Report,\n}"));
 }
 

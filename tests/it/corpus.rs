@@ -68,7 +68,7 @@ fn real_iptables_files_are_read_as_the_real_program_reads_them() {
         let input = Input { name: "host".into(), format: formats::format("iptables-save"), files: vec![file] };
         let (snapshot, _, notes) = formats::read(&[input], &sources, &mut store, None);
         files += 1;
-        rules += snapshot.configurations().iter().map(portcullis::model::Configuration::rule_count).sum::<usize>();
+        rules += snapshot.configurations().iter().map(|configuration| configuration.rule_count()).sum::<usize>();
         gaps += snapshot.gaps().len();
         for note in notes {
             match note.disposition {

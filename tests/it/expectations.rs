@@ -80,3 +80,33 @@ fn expectations_of_a_tree_are_found_and_use_the_names_of_its_policy() {
     assert_eq!(portcullis(repo.folder.path(), &[], &["test", "--rev", "HEAD"]).code, 0);
     assert_eq!(portcullis(repo.folder.path(), &[], &["test", "fw/none.yaml"]).code, 3);
 }
+
+#[test]
+fn in_junit_each_expectation_is_a_case() {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("web.rules"), RULES).expect("written");
+    let flows = "version: 1\nexpectations:\n  - {name: ssh <within>, in: [\"**/input\"], allow: [\"tcp 10.0.0.0/8 -> any:22\"]}\n  \
+        - {in: [\"**/input\"], deny: [\"tcp 10.0.0.0/7 -> any:22\"]}\n";
+    fs::write(folder.path().join("my.yaml"), flows).expect("written");
+    let ran = portcullis(folder.path(), &[], &["test", "my.yaml", "--path", "web.rules", "--output", "junit"]);
+    let here = format!("{}/", folder.path().display());
+    let cases: Vec<String> =
+        ran.out.lines().filter(|line| line.contains("test")).map(|line| line.trim().replace(&here, "")).collect();
+    assert_eq!(
+        cases,
+        [
+            "<testsuites name=\"portcullis\" tests=\"3\" failures=\"2\" errors=\"0\" time=\"0\">",
+            "<testsuite name=\"portcullis\" tests=\"3\" failures=\"2\" errors=\"0\" skipped=\"0\" time=\"0\">",
+            "<testcase classname=\"portcullis\" name=\"decision\" time=\"0\">",
+            "</testcase>",
+            "<testcase classname=\"expected-flows\" name=\"ssh &lt;within&gt; (my.yaml:3)\" file=\"my.yaml\" line=\"3\" time=\"0\"/>",
+            "<testcase classname=\"expected-flows\" name=\"my.yaml:4\" file=\"my.yaml\" line=\"4\" time=\"0\">",
+            "</testcase>",
+            "</testsuite>",
+            "</testsuites>",
+        ],
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.code, 1);
+}

@@ -98,3 +98,38 @@ fn as_json_the_places_are_related() {
     assert_eq!(finding["flow"], "tcp 10.0.0.0/8 -> any:22");
     assert_eq!((&finding["related"][0]["what"], &finding["related"][0]["location"]["line"]), (&"by".into(), &5.into()));
 }
+
+#[test]
+fn only_what_base_does_not_have_is_told() {
+    let repo = Repo::new();
+    let items: [(&[u8], &str, &[u8]); 2] =
+        [(b"portcullis.yaml", "100644", POLICY.as_bytes()), (b"fw/web.rules", "100644", SHADOWED.as_bytes())];
+    repo.commit(&[], &items);
+    repo.checkout();
+    let lint = |arguments: &[&str]| portcullis(repo.folder.path(), &[], &[&["lint"], arguments].concat());
+    let findings = |out: &str| out.lines().filter(|line| line.starts_with("blocked  ")).count();
+    let (all, none) = (lint(&[]), lint(&["--only-new"]));
+    assert_eq!((all.code, none.code, findings(&none.out)), (1, 0, 0), "{}", none.out);
+    assert!(none.talk.contains(&format!("note: {} findings that base has too are not shown\n", findings(&all.out))));
+    // A line moves and a second one of the same kind comes: that one is new, the first is not.
+    let more = SHADOWED.replace(
+        "COMMIT",
+        "-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n-A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j DROP\nCOMMIT",
+    );
+    fs::write(repo.folder.path().join("fw/web.rules"), format!("# moved\n{more}")).expect("written");
+    let new = lint(&["--only-new", "--base", "HEAD", "--output", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&new.out).expect("JSON");
+    let shown: Vec<(&str, u64)> = report["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|finding| {
+            (finding["check"].as_str().expect("text"), finding["location"]["line"].as_u64().unwrap_or_default())
+        })
+        .collect();
+    assert_eq!((new.code, shown), (1, vec![("exposed-ports", 0)]), "{}", new.out);
+    // What is not understood is told again, whatever base has.
+    assert_eq!(lint(&["--only-new", "--base", "nothing"]).code, 3);
+    assert_eq!(lint(&["--only-new", "--path", "."]).code, 2);
+    assert_eq!(lint(&["--base", "HEAD"]).code, 2);
+}

@@ -62,6 +62,7 @@ mod record;
 mod report;
 mod schedule;
 mod signed;
+mod simulate;
 mod stable;
 mod start;
 mod terraform;

@@ -5,7 +5,7 @@
 
 use crate::corpus::{Real, real};
 use portcullis::formats::{self, Disposition, Input};
-use portcullis::model::{Configuration, Store};
+use portcullis::model::Store;
 use portcullis::text::SourceMap;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -72,7 +72,7 @@ impl Table {
         let (snapshot, _, notes) = formats::read(&[input], &sources, &mut store, None);
         self.figures.files += 1;
         self.figures.loaded += usize::from(loads);
-        self.rules += snapshot.configurations().iter().map(Configuration::rule_count).sum::<usize>();
+        self.rules += snapshot.configurations().iter().map(|configuration| configuration.rule_count()).sum::<usize>();
         self.whole += usize::from(snapshot.gaps().is_empty());
         for note in notes {
             match note.disposition {

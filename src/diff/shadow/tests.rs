@@ -126,7 +126,7 @@ fn world(plans: &[Vec<Plan>], accepts: [bool; 3]) -> World {
         filters: vec![filter("t/input", vec![stage(0), stage(1)]), filter("t/other", vec![stage(2)])],
         ..Configuration::default()
     };
-    World { store, snapshot: Snapshot::new(vec![configuration], Vec::new()), lines, accepts }
+    World { store, snapshot: Snapshot::new(vec![configuration.into()], Vec::new()), lines, accepts }
 }
 
 fn rule(

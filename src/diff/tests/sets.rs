@@ -39,7 +39,7 @@ fn snapshot(store: &mut Store, sources: Option<&Set>, destinations: &Set) -> Sna
         Filter { id: "t/input".into(), domain: vec![Region::all(Family::Ipv4)], stages: vec![stage], absent: true };
     let (tables, filters) = (vec![table], vec![filter]);
     let configuration = Configuration { name: "t".into(), format: "test", tables, filters, ..Configuration::default() };
-    Snapshot::new(vec![configuration], Vec::new())
+    Snapshot::new(vec![configuration.into()], Vec::new())
 }
 
 /// What a third rule for these sources decides.

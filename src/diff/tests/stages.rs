@@ -185,7 +185,7 @@ fn change(versions: &[Version; 2], share: bool) -> (Change, OpaqueId) {
             filters: vec![filter],
             ..Configuration::default()
         };
-        Snapshot::new(vec![configuration], Vec::new())
+        Snapshot::new(vec![configuration.into()], Vec::new())
     });
     (Change::new(base, head, store), opaque)
 }

@@ -53,6 +53,7 @@ impl Page<'_> {
             flushes,
             undefined,
             picks,
+            declarations: _,
             declares: _,
         } = configuration;
         self.line(format!("configuration {} ({format})", escape(name.as_bytes())));

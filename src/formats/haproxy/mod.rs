@@ -22,11 +22,13 @@ mod values;
 mod words;
 
 use super::account::Account;
-use super::{Disposition, Format, Include, Reading};
-use crate::model::Reference;
+use super::{Disposition, Format, Include, Reading, Texts, declared};
+use crate::model::{Configuration, Declaration, Reference};
 use crate::text::{Span, escape, lines};
+use regex::bytes::Regex;
 use sections::{Entry, Kind, Section};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 pub(super) static FORMAT: Haproxy = Haproxy;
 
@@ -43,6 +45,19 @@ impl Format for Haproxy {
 
     fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
         files::names(main, text)
+    }
+
+    fn declarations(&self, configuration: &Configuration, texts: &Texts<'_>) -> Vec<Declaration> {
+        static ACL: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(?m-u)^[ \t]*acl[ \t]+([^\s]+)[^\n]*").expect("it is well-formed"));
+        static BACKEND: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(?m-u)^[ \t]*backend[ \t]+([^\s]+)").expect("it is well-formed"));
+        let itself = |name: &str| vec![name.to_owned()];
+        let mut out = texts.words("acl", &ACL, itself);
+        if !declared::computes_backends(configuration) {
+            out.extend(texts.words("backend", &BACKEND, itself));
+        }
+        out
     }
 
     fn read(&self, reading: &mut Reading<'_>) {

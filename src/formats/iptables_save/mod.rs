@@ -19,7 +19,8 @@ mod values;
 mod words;
 mod written;
 
-use super::{Format, Reading};
+use super::{Format, Reading, Texts};
+use crate::model::{Configuration, Declaration};
 use read::Modes;
 use ruleset::TableKind;
 
@@ -39,6 +40,11 @@ impl Format for IptablesSave {
             let name = line.strip_prefix(b"*").map(|name| name.trim_ascii().split(u8::is_ascii_whitespace).next());
             name.flatten().is_some_and(|name| TableKind::find(name).is_some())
         })
+    }
+
+    fn declarations(&self, configuration: &Configuration, texts: &Texts<'_>) -> Vec<Declaration> {
+        let mentions = |name: &str| ["-j", "-g", "--jump", "--goto"].map(|word| format!("{word} {name}")).to_vec();
+        texts.objects(configuration, "chain", str::is_empty, mentions)
     }
 
     fn read(&self, reading: &mut Reading<'_>) {

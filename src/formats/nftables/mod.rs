@@ -18,12 +18,15 @@ mod syntax;
 mod types;
 
 use super::data::Json;
-use super::{Disposition, Format, Include, Reading};
+use super::{Disposition, Format, Include, Reading, Texts};
+use crate::model::{Configuration, Declaration};
 use crate::text::Span;
 use account::Account;
 use include::Includes;
+use regex::bytes::Regex;
 use ruleset::Ruleset;
 use runs::Shapes;
+use std::sync::LazyLock;
 
 pub(super) static FORMAT: Nftables = Nftables;
 
@@ -40,6 +43,20 @@ impl Format for Nftables {
 
     fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
         if recognise::is_json(text) { Vec::new() } else { include::names(main, text) }
+    }
+
+    fn declarations(&self, configuration: &Configuration, texts: &Texts<'_>) -> Vec<Declaration> {
+        static DEFINE: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"(?m-u)^[ \t]*define[ \t]+([A-Za-z_][A-Za-z0-9_/\\.]*)[ \t]*=").expect("it is well-formed")
+        });
+        let jumps = |name: &str| ["jump", "goto"].map(|word| format!("{word} {name}")).to_vec();
+        let elements = |name: &str| vec![format!("@{name}")];
+        let mut out = texts.objects(configuration, "chain", str::is_empty, jumps);
+        for kind in ["set", "map"] {
+            out.extend(texts.objects(configuration, kind, |_| true, elements));
+        }
+        out.extend(texts.words("define", &DEFINE, |name| vec![format!("${name}")]));
+        out
     }
 
     fn read(&self, reading: &mut Reading<'_>) {

@@ -18,9 +18,11 @@ mod variables;
 mod words;
 
 use super::account::Account;
-use super::{Disposition, Format, Include, Reading};
-use crate::model::Reference;
+use super::{Disposition, Format, Include, Reading, Texts, declared};
+use crate::model::{Configuration, Declaration, Reference};
 use crate::text::{SourceId, Span, escape};
+use regex::bytes::Regex;
+use std::sync::LazyLock;
 use syntax::Directive;
 
 pub(super) static FORMAT: Nginx = Nginx;
@@ -38,6 +40,15 @@ impl Format for Nginx {
 
     fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
         include::names(main, text)
+    }
+
+    fn declarations(&self, configuration: &Configuration, texts: &Texts<'_>) -> Vec<Declaration> {
+        static UPSTREAM: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(?m-u)^[ \t]*upstream[ \t]+([^\s{]+)").expect("it is well-formed"));
+        if declared::computes_backends(configuration) {
+            return Vec::new();
+        }
+        texts.words("upstream", &UPSTREAM, |name| vec![name.to_owned()])
     }
 
     fn read(&self, reading: &mut Reading<'_>) {

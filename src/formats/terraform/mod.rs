@@ -30,7 +30,10 @@ mod syntax;
 mod types;
 mod world;
 
-use super::{Format, Include, Reading};
+use super::{Format, Include, Reading, Texts};
+use crate::model::{Configuration, Declaration};
+use regex::bytes::Regex;
+use std::sync::LazyLock;
 
 pub(super) use plan::{is_plan, made_at};
 
@@ -49,6 +52,17 @@ impl Format for Terraform {
 
     fn includes(&self, _main: &str, file: &str, text: &[u8]) -> Vec<Include> {
         includes::of(file, text)
+    }
+
+    fn declarations(&self, _configuration: &Configuration, texts: &Texts<'_>) -> Vec<Declaration> {
+        static GROUP: LazyLock<Regex> = LazyLock::new(|| {
+            let text = r#"(?m-u)^[ \t]*resource[ \t]+"([a-z0-9_]+(?:_security_group|_secgroup_v2))"[ \t]+"([^"\s]+)""#;
+            Regex::new(text).expect("it is well-formed")
+        });
+        let mut groups = texts.words("security group", &GROUP, |name| vec![name.to_owned()]);
+        // That of a network is used by what names none.
+        groups.retain(|group| !group.name.contains("_default_"));
+        groups
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
