@@ -70,7 +70,7 @@ pub(super) fn alone(
                     if left == 1 { "is" } else { "are" }
                 ));
             }
-            decision.expecting(&read.expectations, &sources)
+            if read.expectations.is_empty() { decision } else { decision.expecting(&read.expectations, &sources) }
         }
         Err(doubts) => {
             let (change, difference, findings) =

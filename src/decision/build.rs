@@ -61,7 +61,7 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let Builder { change: _, names: _, sources: _, pairs: _, doubts, judging: _ } = builder;
     let (decision, findings, waivers) = (Outcome::Undecided, reports, waived.report());
     let pretended = pretended.map(|facts| facts.now.map_or_else(|| "another time".to_owned(), show_instant));
-    let expectations = Vec::new();
+    let expectations = None;
     Report {
         version: VERSION,
         decision,

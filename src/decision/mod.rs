@@ -119,7 +119,7 @@ impl Decision {
     /// The same, told of what was expected.
     #[must_use]
     pub fn expecting(mut self, expectations: &[Expectation], sources: &SourceMap) -> Self {
-        self.report.expectations = expectation::reports(expectations, &self.report, sources);
+        self.report.expectations = Some(expectation::reports(expectations, &self.report, sources));
         self
     }
 

@@ -47,8 +47,8 @@ pub struct Report {
     /// Why the gate could not answer, besides gaps.
     pub doubts: Vec<DoubtReport>,
     /// What was expected (`test`), and what came of it; left out where nothing was.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub expectations: Vec<ExpectationReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expectations: Option<Vec<ExpectationReport>>,
     /// How much was looked at.
     pub stats: Stats,
 }

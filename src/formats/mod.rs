@@ -421,20 +421,23 @@ fn read_side(
             notes: mut noted,
         } = reading;
         let configuration = Arc::new(configuration);
-        let whole = Whole {
-            format: format.map(Format::id),
-            aspect,
-            files: files.clone(),
-            configuration: Arc::clone(&configuration),
-            gaps: found.clone(),
-            notes: noted.clone(),
-        };
+        // Of the second side nobody reads a third one.
+        if earlier.is_none() {
+            let whole = Whole {
+                format: format.map(Format::id),
+                aspect,
+                files: files.clone(),
+                configuration: Arc::clone(&configuration),
+                gaps: found.clone(),
+                notes: noted.clone(),
+            };
+            memo.configurations.insert(name.clone(), whole);
+        }
         configurations.push(configuration);
         memo.lines.append(&mut left);
         for (name, kept) in kept {
             memo.kept.entry(name).or_default().extend(kept);
         }
-        memo.configurations.insert(name.clone(), whole);
         gaps.extend(found);
         append(&mut notes, &mut noted);
     }

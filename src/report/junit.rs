@@ -41,7 +41,7 @@ pub fn render(report: &Report) -> String {
     };
     written.expect("writing to a String");
     let mut opened: Vec<(String, Vec<&Entry<'_>>)> = Vec::new();
-    for (n, expectation) in report.expectations.iter().enumerate() {
+    for (n, expectation) in report.expectations.iter().flatten().enumerate() {
         let ExpectationReport { name, location, outcome: _ } = expectation;
         let path = plain(&location.path);
         let place = format!("{path}:{}", location.line);
@@ -101,7 +101,7 @@ fn expected(entry: &Entry<'_>, report: &Report) -> Option<usize> {
         What::Doubt(doubt) => doubt.policy_location.as_ref(),
         What::Gap(_) => None,
     };
-    report.expectations.iter().position(|expectation| expectation.holds(place))
+    report.expectations.iter().flatten().position(|expectation| expectation.holds(place))
 }
 
 /// Lines that are escaped one by one.

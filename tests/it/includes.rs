@@ -2,8 +2,12 @@
 
 use crate::cli::portcullis;
 use crate::git::{Item, Repo};
+use portcullis::formats::{self, Input};
+use portcullis::model::Store;
+use portcullis::text::{Linked, SourceMap};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 const MAIN: &str = "table inet t {\n chain input {\n  type filter hook input priority filter; policy drop;\n \
@@ -145,4 +149,30 @@ fn folders_are_compared_with_what_their_files_include() {
     let ran = portcullis(Path::new("."), &[], &["diff", &old, &new]);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.talk);
     assert_eq!(portcullis(Path::new("."), &[], &["diff", &old, &old]).code, 0);
+}
+
+/// Both sides of a main file and what it includes, read one after the other.
+fn both(included: [&str; 2], names: [&str; 2]) -> [portcullis::model::Snapshot; 2] {
+    let (mut sources, mut store) = (SourceMap::default(), Store::default());
+    let mut memo = None;
+    [0, 1].map(|side| {
+        let main = sources.add(names[side].as_bytes(), MAIN.as_bytes().to_vec()).expect("small");
+        let rules = sources.add(b"rules.d/a.nft", included[side].as_bytes().to_vec()).expect("small");
+        sources.link(main, b"./rules.d/*.nft", Linked { texts: vec![rules], within: true });
+        let input = Input { name: "fw".to_owned(), format: formats::format("nftables"), files: vec![main] };
+        let (snapshot, left, _) = formats::read(&[input], &sources, &mut store, memo.as_ref());
+        memo = Some(left);
+        snapshot
+    })
+}
+
+#[test]
+fn a_configuration_is_read_once_where_all_its_texts_are_the_same() {
+    let is_one = |[base, head]: [portcullis::model::Snapshot; 2]| {
+        Arc::ptr_eq(&base.configurations()[0], &head.configurations()[0])
+    };
+    let rule = "ip saddr 192.0.2.20 accept\n";
+    assert!(is_one(both([rule, rule], ["fw.nft"; 2])));
+    assert!(!is_one(both([rule, "ip saddr 192.0.2.21 accept\n"], ["fw.nft"; 2])), "what is included differs");
+    assert!(!is_one(both([rule, rule], ["old.nft", "new.nft"])), "places are told by the names of both");
 }

@@ -1,10 +1,12 @@
 //! `portcullis simulate`: mistakes that a policy would let through.
 
 mod advice;
+mod arguments;
 mod ground;
 mod show;
 
-use super::arguments::{Simulate, SimulateOutput};
+pub(in crate::cli) use arguments::Simulate;
+
 use super::judge;
 use super::output::Streams;
 use super::progress::Progress;
@@ -13,6 +15,7 @@ use crate::decision::{Cause, Doubt, Outcome};
 use crate::mutants::{self, Site};
 use crate::source::Side;
 use crate::text::SourceMap;
+use arguments::SimulateOutput;
 use ground::Ground;
 use show::{Fate, MutantReport, Simulation};
 use std::num::NonZero;
