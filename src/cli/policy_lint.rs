@@ -185,7 +185,7 @@ fn told(present: &Present, sources: &SourceMap) -> Vec<Told> {
             balancers: configuration.listeners.iter().map(|listener| escape(listener.name.as_bytes())).collect(),
         }
     };
-    all.map(one).collect()
+    all.map(|configuration| one(configuration)).collect()
 }
 
 /// The first names of many.

@@ -22,7 +22,7 @@ pub(super) fn compose(draft: &mut Draft, present: &Present, sources: &SourceMap)
     let context = present.context(sources);
     let configurations = present.change.head.configurations();
     let mut extend = |preset, note: &str, fits: fn(&Configuration) -> bool| {
-        if configurations.iter().any(fits) {
+        if configurations.iter().any(|configuration| fits(configuration)) {
             draft.extends.push((preset, note.to_owned()));
         }
     };

@@ -416,7 +416,7 @@ fn read_side(
             files: _,
             after: _,
             earlier: _,
-            memo: Memo { lines: mut left, kept },
+            memo: Memo { lines: mut left, kept, configurations: _ },
             gaps: found,
             notes: mut noted,
         } = reading;
