@@ -1,6 +1,6 @@
 use super::apply_arguments::{Apply, Confirm, DeadMan, Recover};
 use super::notice::Notice;
-use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log, Whom};
+use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log, RootsCommand, Whom};
 use super::simulate::Simulate;
 use super::start_arguments::{Init, Man, PolicyCommand};
 use crate::report::{self, Output};
@@ -52,6 +52,9 @@ pub(super) enum Command {
     /// Look after the log of what was decided
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Replace the roots of trust of a host by others that those whom it trusts have signed
+    #[command(subcommand)]
+    Roots(RootsCommand),
     Doctor(Doctor),
     Init(Init),
     /// Look after the policy itself

@@ -213,7 +213,7 @@ fn circumstances(
     })
 }
 
-fn signer(key: &Path, surroundings: &Surroundings) -> Result<Signer, (String, Option<String>)> {
+pub(super) fn signer(key: &Path, surroundings: &Surroundings) -> Result<Signer, (String, Option<String>)> {
     let text = std::fs::read_to_string(surroundings.folder.join(key))
         .map_err(|why| (format!("the key `{}` cannot be read: {why}", key.display()), None))?;
     Signer::read(&text).map_err(|why| {

@@ -35,6 +35,7 @@ mod progress;
 mod proposal;
 mod record_arguments;
 mod review;
+mod roots;
 mod sided;
 mod simulate;
 mod start_arguments;
@@ -81,6 +82,7 @@ pub fn run(
         Command::Recover(arguments) => apply::recover(&arguments, surroundings, &mut streams),
         Command::DeadMan(arguments) => apply::dead_man(&arguments, surroundings, &mut streams),
         Command::Audit(command) => audit::run(&command, surroundings, &mut streams),
+        Command::Roots(command) => roots::run(&command, surroundings, &mut streams),
         Command::Lint(lint) => lint::run(&lint, surroundings, &mut streams),
         Command::Test(test) => expect::run(&test, surroundings, &mut streams),
         Command::Simulate(simulate) => simulate::run(&simulate, surroundings, &mut streams),

@@ -177,6 +177,52 @@ pub(super) struct Log {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum RootsCommand {
+    Sign(RootsSign),
+    Accept(RootsAccept),
+}
+
+/// Sign roots of trust that are to take the place of others
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The envelope is made, or gets one signature more. People with keys of SSH sign it as they sign records.
+
+Examples:
+  portcullis roots sign --new roots.json --key alice.pem --envelope roots.signed.json
+  portcullis attest --signed-bytes roots.signed.json > roots.pae
+  ssh-keygen -Y sign -n portcullis -f ~/.ssh/id_ed25519 roots.pae
+  portcullis attest --add-signature roots.pae.sig --record roots.signed.json")]
+pub(super) struct RootsSign {
+    /// The new roots
+    #[arg(long, value_name = "FILE")]
+    pub(super) new: PathBuf,
+    /// The private key
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: PathBuf,
+    /// Where they are with their signatures
+    #[arg(long, value_name = "FILE")]
+    pub(super) envelope: PathBuf,
+}
+
+/// Let roots of trust take the place of those of this host
+#[derive(Debug, Args)]
+#[command(after_help = "\
+So many people as `threshold` says have to have signed with keys of the role `root`: of the present roots, and of the new ones.
+The serial has to be higher. Exits 0 when they have taken their place, 1 when they may not, 2 when the present ones are wrong, 3 when
+something cannot be read or written; but for 0, nothing has changed.
+
+Example:
+  portcullis roots accept --roots /etc/portcullis/roots.json --envelope roots.signed.json")]
+pub(super) struct RootsAccept {
+    /// The roots of this host
+    #[arg(long, value_name = "FILE")]
+    pub(super) roots: PathBuf,
+    /// The new ones with their signatures
+    #[arg(long, value_name = "FILE")]
+    pub(super) envelope: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     Verify(AuditVerify),
 }

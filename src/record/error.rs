@@ -324,3 +324,58 @@ pub enum RemovalsError {
         path: String,
     },
 }
+
+/// Roots of trust do not take the place of others. They stay as they are; exit code 1.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+pub enum SuccessionError {
+    /// The envelope is none, or of something else.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Envelope(Refusal),
+    /// The new roots are wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Roots(RootsError),
+    /// Nobody is trusted with it.
+    #[error("nobody is trusted to replace the roots: they have no `threshold`")]
+    #[diagnostic(
+        code(portcullis::record::no_threshold),
+        help("install roots with a `threshold` and keys of the role `root` by hand, on every host")
+    )]
+    NoThreshold,
+    /// Too few have signed.
+    #[error("{have} of {whose} has signed, and {needed} people have to")]
+    #[diagnostic(
+        code(portcullis::record::roots_signers),
+        help("have it signed by more of those with the role `root`: `portcullis roots sign`")
+    )]
+    Signers {
+        /// Of which roots.
+        whose: &'static str,
+        /// Who has.
+        have: String,
+        /// How many have to.
+        needed: usize,
+    },
+    /// They are not newer.
+    #[error("the new roots have the serial {found}, and the present ones {last}")]
+    #[diagnostic(code(portcullis::record::roots_older), help("give them a higher serial and have them signed again"))]
+    Older {
+        /// Theirs.
+        found: u64,
+        /// That of the present ones.
+        last: u64,
+    },
+    /// They are of something else.
+    #[error("the new roots are of `{found}`, and the present ones of `{wanted}`")]
+    #[diagnostic(
+        code(portcullis::record::roots_repository),
+        help("roots for another repository are installed by hand")
+    )]
+    Repository {
+        /// What they are of.
+        found: String,
+        /// What they have to be of.
+        wanted: String,
+    },
+}

@@ -15,12 +15,13 @@ mod removals;
 mod roots;
 mod state;
 mod statement;
+mod succession;
 
 pub use audit::{Audit, AuditEntry, AuditError, AuditEvent, Audited, Head, Torn, verify_log};
 pub use build::{Circumstances, word};
 pub use closure::{Closure, ClosureFile};
 pub use envelope::{Envelope, MAX_RECORD_BYTES, PAYLOAD_TYPE, Signature, pae};
-pub use error::{Refusal, RemovalsError, RootsError, StateError};
+pub use error::{Refusal, RemovalsError, RootsError, StateError, SuccessionError};
 pub use gate::{Admission, Opened, open};
 pub use keys::{KeyError, NAMESPACE, PublicKey, Signer};
 pub use removals::{Observed, observe};
@@ -30,3 +31,4 @@ pub use statement::{
     Artifact, BREAK_GLASS_LIMIT, BREAK_GLASS_TYPE, BreakGlass, DifferenceDigest, Feed, PolicyText, REVIEW_TYPE, Review,
     ReviewedFile, Tool, digest,
 };
+pub use succession::{ROOTS_TYPE, sign_roots, succeed};

@@ -18,6 +18,9 @@ pub struct Roots {
     pub target_ref: String,
     /// Whose signatures count.
     pub keys: Vec<RootsKey>,
+    /// How many people with the role `root` have to sign the roots that take their place; `None`: none do, and they are replaced by
+    /// hand alone.
+    pub threshold: Option<usize>,
     tiers: Vec<Tier>,
     environments: Vec<Environment>,
     revoked_keys: BTreeSet<String>,
@@ -45,6 +48,8 @@ pub enum Role {
     Reviewer,
     /// That it cannot wait for a review.
     BreakGlass,
+    /// That other roots of trust take the place of these.
+    Root,
 }
 
 impl Role {
@@ -55,6 +60,7 @@ impl Role {
             Self::Gate => "gate",
             Self::Reviewer => "reviewer",
             Self::BreakGlass => "break_glass",
+            Self::Root => "root",
         }
     }
 }
@@ -94,6 +100,8 @@ struct File {
     repository: String,
     target_ref: String,
     keys: Vec<KeyEntry>,
+    #[serde(default)]
+    threshold: Option<usize>,
     tiers: Vec<Tier>,
     environments: Vec<Environment>,
     revoked: Revoked,
@@ -115,14 +123,15 @@ struct Revoked {
 }
 
 impl Roots {
-    /// Reads the roots of trust. Every key of the file has to be there; none may be there twice, or be unknown.
+    /// Reads the roots of trust. Every key of the file but `threshold` has to be there; none may be there twice, or be unknown.
     ///
     /// # Errors
     /// What is wrong with them, or they have expired.
     pub fn read(bytes: &[u8], now: u64) -> Result<Self, RootsError> {
         let malformed = |why: String| RootsError::Malformed { why };
         let file: File = serde_json::from_slice(bytes).map_err(|why| malformed(why.to_string()))?;
-        let File { version, serial, expires, repository, target_ref, keys, tiers, environments, revoked } = file;
+        let File { version, serial, expires, repository, target_ref, keys, threshold, tiers, environments, revoked } =
+            file;
         if version != 1 {
             return Err(malformed(format!("they are of version {version}, and this program knows version 1")));
         }
@@ -145,6 +154,7 @@ impl Roots {
             repository,
             target_ref,
             keys,
+            threshold,
             tiers,
             environments,
             revoked_keys: revoked_keys.into_iter().collect(),
@@ -184,6 +194,16 @@ impl Roots {
                 ));
             }
         }
+        if let Some(threshold) = self.threshold {
+            let people: BTreeSet<&str> =
+                self.keys.iter().filter(|key| self.is_root(key)).map(|key| key.person.as_str()).collect();
+            if threshold == 0 || people.len() < threshold {
+                let have = people.len();
+                return Err(format!(
+                    "`threshold` is {threshold}, and {have} people have a key of the role `root` that holds"
+                ));
+            }
+        }
         if self.keys.is_empty() || self.environments.is_empty() {
             return Err("they name no key, or no environment".to_owned());
         }
@@ -219,6 +239,11 @@ impl Roots {
     #[must_use]
     pub fn is_revoked(&self, key: &RootsKey) -> bool {
         self.revoked_keys.contains(&key.key.id()) || self.is_revoked_person(&key.person)
+    }
+
+    /// Whether a key may say which roots take the place of these.
+    pub(super) fn is_root(&self, key: &RootsKey) -> bool {
+        key.role == Role::Root && !self.is_revoked(key)
     }
 
     /// Whether somebody is not trusted any more.

@@ -388,3 +388,33 @@ fn h06_rules_that_multiply_are_answered_or_undecided_but_end() {
     let ran = check(&[("portcullis.yaml", policy), ("main.nft", &text(0))], &[("main.nft", &text(1))], &[]);
     assert!([1, 3].contains(&ran.code), "{}", ran.out);
 }
+
+#[test]
+fn limits_for_programs_hold_where_one_had_a_hand_in_any_commit() {
+    let policy = "version: 1\nbots: [sync]\nconfigurations: {hosts: {files: [web.rules]}}\nchecks:\n  - {check: deletion-limit, \
+        kinds: [rule], count: 5, automation: {count: 1}}\n";
+    let rules = |count: usize| {
+        let rule = |n| format!("-A INPUT -s 10.0.{n}.0/24 -p tcp -m tcp --dport 443 -j ACCEPT\n");
+        format!("*filter\n:INPUT DROP [0:0]\n{}COMMIT\n", (0..count).map(rule).collect::<String>())
+    };
+    let folder = repository(&[("portcullis.yaml", policy), ("web.rules", &rules(9))]);
+    let place = folder.path();
+    let judged = |count: usize, commits: &[&[&str]]| {
+        git(place, &["checkout", "-q", "-B", "change", "main"]);
+        for (n, commit) in commits.iter().enumerate() {
+            write(place, &[("web.rules", &rules(count + commits.len() - 1 - n))]);
+            git(place, commit);
+        }
+        portcullis(place, &[], &["check", "--base", "main"]).code
+    };
+    let by_jo: &[&str] = &["commit", "-qam", "fewer"];
+    let of_sync: &[&str] = &["commit", "-qam", "fewer", "--author", "sync <sync@example.org>"];
+    let committed: &[&str] = &["-c", "user.name=sync", "commit", "-qam", "fewer", "--author", "Jo <jo@example.org>"];
+    assert_eq!(judged(6, &[by_jo]), 0, "three, by a person");
+    for by_sync in [of_sync, committed] {
+        assert_eq!(judged(6, &[by_sync]), 1, "three, with a program");
+        assert_eq!(judged(8, &[by_sync]), 0, "one, with a program");
+        assert_eq!(judged(6, &[by_sync, by_jo]), 1, "a person came later");
+        assert_eq!(judged(6, &[by_jo, by_sync]), 1, "a person came before");
+    }
+}

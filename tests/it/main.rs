@@ -65,6 +65,7 @@ mod signed;
 mod simulate;
 mod stable;
 mod start;
+mod succession;
 mod terraform;
 mod terraform_balancers;
 mod terraform_corpus;
