@@ -2,7 +2,7 @@
 
 use super::{Context, rules};
 use crate::diff::ConfigurationDifference;
-use crate::diff::balancers::ListenerChange;
+use crate::diff::balancers::{BackendChange, ListenerChange};
 use crate::model::{Configuration, LISTENERS};
 use crate::policy::words;
 use crate::text::{Span, escape};
@@ -160,19 +160,24 @@ fn parts<'c>(base: &'c Configuration, cx: &Context<'c>) -> Vec<Part<'c>> {
     let difference = cx.difference.configurations.iter().find(mine).map(|difference| &difference.balancers);
     let listeners = difference.map_or(&[][..], |difference| &difference.listeners);
     let backends = difference.map_or(&[][..], |difference| &difference.backends);
+    let backends: BTreeMap<&str, &BackendChange> =
+        backends.iter().map(|change| (change.name.as_str(), change)).collect();
+    let mut changes_of: BTreeMap<&str, Vec<&ListenerChange>> = BTreeMap::new();
+    for change in listeners {
+        changes_of.entry(change.base.as_ref().map_or("", |(name, _)| name)).or_default().push(change);
+    }
     let mut out = Vec::new();
     for listener in &base.listeners {
-        let at = |change: &&ListenerChange| change.base.as_ref().is_some_and(|(name, _)| *name == listener.name);
         // It is gone when all its endpoints are.
-        let mut changes = listeners.iter().filter(at);
-        let lost: usize = changes.clone().filter(|change| change.head.is_none()).map(|c| c.endpoints.len()).sum();
-        let gone = lost > 0 && changes.all(|change| change.head.is_none()) && lost >= listener.endpoints.len();
+        let changes = changes_of.get(listener.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let lost: usize = changes.iter().filter(|change| change.head.is_none()).map(|c| c.endpoints.len()).sum();
+        let gone = lost > 0 && changes.iter().all(|change| change.head.is_none()) && lost >= listener.endpoints.len();
         let owner = listener.owner.as_deref();
         let name = escape(listener.name.as_bytes());
         out.push(Part { kind: "listener", name, owner, gone, origin: listener.origin });
     }
     for backend in &base.backends {
-        let change = backends.iter().find(|change| change.name == backend.name);
+        let change = backends.get(backend.name.as_str()).copied();
         let owner = backend.owner.as_deref();
         let gone = change.is_some_and(|change| change.head.is_none());
         let name = escape(backend.name.as_bytes());

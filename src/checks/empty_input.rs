@@ -107,8 +107,9 @@ fn balancers(base: &Configuration, head: Option<&Configuration>) -> Vec<Collecti
             out.push(Collection { kind: "configuration", address, base: before, head: after, gone: None, at });
         }
     }
+    let twins = head.map_or_else(BTreeMap::new, Configuration::backends_by_name);
     for backend in base.backends.iter().filter(|backend| !backend.servers.is_empty() && backend.open.is_none()) {
-        let Some(twin) = head.and_then(|head| head.backend(&backend.name)) else { continue };
+        let Some(twin) = twins.get(backend.name.as_str()) else { continue };
         out.push(Collection {
             kind: "backend",
             address: format!("{}/{}", base.name, escape(backend.name.as_bytes())),

@@ -366,6 +366,22 @@ pub struct Server {
 }
 
 impl Server {
+    /// One that takes part with the usual weight, and says nothing more.
+    #[must_use]
+    pub const fn new(name: String, address: String, port: Option<u16>, origin: Span) -> Self {
+        Self {
+            name,
+            address,
+            port,
+            weight: Some(1),
+            enabled: Some(true),
+            backup: false,
+            check: None,
+            settings: String::new(),
+            origin,
+        }
+    }
+
     /// Whether it answers requests in ordinary times; `None`: it is not known.
     #[must_use]
     pub fn serves(&self) -> Option<bool> {
@@ -385,16 +401,17 @@ impl Server {
 
 impl Backend {
     /// Whether both send requests to the same servers in the same way, whatever those are called and in which order they
-    /// stand.
+    /// stand. Of servers that are not listed only the name of the backend tells which they are.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        let Self { name: _, servers, open, health_check, sources, settings, owner: _, origin: _ } = self;
+        let Self { name, servers, open, health_check, sources, settings, owner: _, origin: _ } = self;
         let sorted = |servers: &'_ [Server]| -> Vec<usize> {
             let mut order: Vec<usize> = (0..servers.len()).collect();
             order.sort_by(|a, b| servers[*a].content().cmp(&servers[*b].content()));
             order
         };
         open == &other.open
+            && (open.is_none() || name == &other.name)
             && health_check == &other.health_check
             && sources == &other.sources
             && settings == &other.settings

@@ -24,6 +24,14 @@ pub struct Object {
     pub uncomputed: Option<&'static str>,
 }
 
+impl Object {
+    /// One that holds nothing else and is nobody's.
+    #[must_use]
+    pub const fn new(kind: &'static str, address: Address, content: String, origin: Span) -> Self {
+        Self { kind, address, content, elements: None, members: None, owner: None, origin, uncomputed: None }
+    }
+}
+
 /// The address of an object, unique in its configuration and kind.
 pub type Address = String;
 

@@ -7,7 +7,7 @@ use super::store::Store;
 use crate::net::Region;
 use crate::text::Span;
 use foldhash::quality::RandomState;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// One side of a change: every configuration as the model states it, and what the model does not state.
@@ -189,10 +189,10 @@ impl Configuration {
         self.filters.iter().find(|filter| filter.id == id)
     }
 
-    /// The backend of that name.
+    /// Its backends by their names.
     #[must_use]
-    pub fn backend(&self, name: &str) -> Option<&Backend> {
-        self.backends.iter().find(|backend| backend.name == name)
+    pub fn backends_by_name(&self) -> BTreeMap<&str, &Backend> {
+        self.backends.iter().map(|backend| (backend.name.as_str(), backend)).collect()
     }
 
     /// How many rules its chains hold (lines, not alternatives). What listeners take is no rule, and one that stands in

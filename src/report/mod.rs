@@ -30,6 +30,23 @@ impl Style {
     pub const PLAIN: Self = Self { colour: false, width: 100 };
 }
 
+/// How many conditions of a witness are written out.
+const MOST_SUPPOSED: usize = 4;
+
+/// What is supposed for a witness, behind it: a few conditions, what has to hold before what must not, and how many more.
+fn supposing(assumed: &[String]) -> String {
+    if assumed.len() <= MOST_SUPPOSED {
+        return assumed
+            .iter()
+            .enumerate()
+            .map(|(n, one)| format!("{}{one}", if n == 0 { " " } else { ", " }))
+            .collect();
+    }
+    let (hold, fail): (Vec<&String>, Vec<&String>) = assumed.iter().partition(|one| one.starts_with("if "));
+    let first: Vec<&str> = hold.into_iter().chain(fail).take(MOST_SUPPOSED - 1).map(String::as_str).collect();
+    format!(" {}, and {} more conditions (--output json lists them)", first.join(", "), assumed.len() - first.len())
+}
+
 /// Writes one kind of answer.
 pub type Write<T> = fn(&T, &SourceMap, Style) -> String;
 
@@ -107,5 +124,25 @@ const fn word(decision: Outcome) -> &'static str {
         Outcome::Blocked => "BLOCKED",
         Outcome::Undecided => "UNDECIDED",
         Outcome::PolicyError => "POLICY ERROR",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::supposing;
+
+    #[test]
+    fn a_witness_with_many_conditions_stays_short() {
+        let all = |count: usize| -> Vec<String> {
+            let unless = (1..count).map(|n| format!("unless source is a member of lb{n}"));
+            unless.chain(["if source is a member of lb0".to_owned()]).collect()
+        };
+        assert_eq!(supposing(&[]), "");
+        assert_eq!(supposing(&all(2)), " unless source is a member of lb1, if source is a member of lb0");
+        assert_eq!(
+            supposing(&all(800)),
+            " if source is a member of lb0, unless source is a member of lb1, unless source is a member of lb2, \
+             and 797 more conditions (--output json lists them)"
+        );
     }
 }

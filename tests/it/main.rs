@@ -74,4 +74,5 @@ mod terraform_moved;
 mod threats;
 mod tools;
 mod truth_tables;
+mod unknown_servers;
 mod verify;

@@ -1,5 +1,5 @@
 use crate::model::{Backend, Configuration, Server};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A backend that both sides have and that differs, or that one side has.
 #[derive(Debug, Clone)]
@@ -80,18 +80,23 @@ pub(super) fn compare(base: Option<&Configuration>, head: Option<&Configuration>
     for backend in head.iter().flat_map(|c| &c.backends) {
         by_name.entry(&backend.name).or_default().1 = Some(backend);
     }
-    let mut new: Vec<&Backend> = by_name.values().filter(|pair| pair.0.is_none()).filter_map(|pair| pair.1).collect();
+    // Those that only head has, by their first server: only among alike ones one is searched for that is the same.
+    let mut new: BTreeMap<String, Vec<&Backend>> = BTreeMap::new();
+    for backend in by_name.values().filter(|pair| pair.0.is_none()).filter_map(|pair| pair.1) {
+        new.entry(likeness(backend)).or_default().push(backend);
+    }
     let mut out = Vec::new();
-    let mut renamed: Vec<&str> = Vec::new();
+    let mut renamed: BTreeSet<&str> = BTreeSet::new();
     for (old, now) in by_name.values() {
         if let (Some(old), None) = (old, now)
-            && let Some(at) = new.iter().position(|new| new.same(old))
+            && let Some(alike) = new.get_mut(&likeness(old))
+            && let Some(at) = alike.iter().position(|new| new.same(old))
         {
-            renamed.extend([old.name.as_str(), new.swap_remove(at).name.as_str()]);
+            renamed.extend([old.name.as_str(), alike.swap_remove(at).name.as_str()]);
         }
     }
     for (name, (old, new)) in by_name {
-        if renamed.contains(&name) || old.zip(new).is_some_and(|(old, new)| old.same(new)) {
+        if renamed.contains(name) || old.zip(new).is_some_and(|(old, new)| old.same(new)) {
             continue;
         }
         let servers = |backend: Option<&Backend>| backend.map_or_else(Vec::new, |backend| backend.servers.clone());
@@ -109,6 +114,12 @@ pub(super) fn compare(base: Option<&Configuration>, head: Option<&Configuration>
         out.push(BackendChange { name: name.to_owned(), base, head, removed, added, changed });
     }
     out
+}
+
+/// What backends have in common that are the same.
+fn likeness(backend: &Backend) -> String {
+    let first = backend.servers.iter().map(Server::content).min();
+    format!("{} {first:?} {:?} {}", backend.servers.len(), backend.health_check, backend.settings)
 }
 
 /// The servers of both sides with their counterparts: those that are alike, then those that are called alike at the same

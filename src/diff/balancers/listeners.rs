@@ -159,7 +159,13 @@ fn one(
 }
 
 fn show_endpoint(address: &str, (first, last): (u16, u16)) -> String {
-    let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+    let address = match address {
+        // As the programs write them that listen on all addresses of one family.
+        "any-ipv4" => "*".to_owned(),
+        "any-ipv6" => "[::]".to_owned(),
+        address if address.contains(':') => format!("[{address}]"),
+        address => address.to_owned(),
+    };
     match (first, last) {
         (0, 0) => address,
         (first, last) if first == last => format!("{address}:{first}"),

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::formats::data::value::Value;
-use crate::formats::data::{Kind, Node};
+use crate::formats::data::{Keys, Kind, Node};
 
 /// The number of the rule with the asterisk, which denies what no other rule decides.
 const ASTERISK: u64 = 32767;

@@ -2,7 +2,7 @@
 
 use super::{Reader, Referred};
 use crate::formats::data::value::{Entry as Named, Value};
-use crate::formats::data::{Node, Object};
+use crate::formats::data::{Keys, Node, Object};
 
 const KIND: &str = "aws_security_group";
 

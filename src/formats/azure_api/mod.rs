@@ -6,9 +6,9 @@
 use super::account::Account;
 use super::cloud::{self, Instance};
 use super::data::value::{Entry as Named, Value};
-use super::data::{Entry, Json, Kind, Node, Object, value_of};
+use super::data::{Json, Keys, Kind, Node, Object, value_of};
 use super::{Disposition, Format, Reading};
-use crate::text::{SourceId, Span, escape};
+use crate::text::{SourceId, Span};
 use std::collections::BTreeSet;
 
 pub(super) static FORMAT: AzureApi = AzureApi;
@@ -252,32 +252,14 @@ impl Reader<'_> {
         Named { name: name.into(), at: Span { end: at.start, ..at }, value }
     }
 
-    /// What is left of an object is not known.
-    fn close(&mut self, object: Object<'_>) {
-        for entry in object.close() {
-            self.gap(entry.key, format!("the key `{}` is not known here", escape(entry.name.as_bytes())));
-        }
+}
+
+impl Keys for Reader<'_> {
+    fn source(&self) -> SourceId {
+        self.source
     }
 
-    fn inert_keys(&mut self, object: &mut Object<'_>, keys: &[&str], why: &'static str) {
-        for key in keys {
-            if let Some(entry) = object.take_entry(key) {
-                self.inert(&entry, why);
-            }
-        }
-    }
-
-    fn inert(&mut self, entry: &Entry<'_>, why: &'static str) {
-        let (key, value) = (self.span(entry.key), self.span(entry.value));
-        self.account.claim(Span { end: value.end, ..key }, Disposition::Inert(why));
-    }
-
-    fn gap(&mut self, node: Node<'_>, reason: impl Into<String>) {
-        self.account.gap(self.span(node), reason);
-    }
-
-    fn span(&self, node: Node<'_>) -> Span {
-        let (start, end) = node.place();
-        Span { source: self.source, start, end }
+    fn account(&mut self) -> &mut Account {
+        self.account
     }
 }

@@ -21,11 +21,11 @@
 mod parts;
 
 use super::account::Account;
-use super::data::{Json, Kind, Node, Object};
+use super::data::{Json, Keys, Kind, Node, Object};
 use super::{Disposition, Format, Reading};
 use crate::model::{Object as Declared, Reference};
 use crate::text::{SourceId, Span, escape};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 pub(super) static FORMAT: BalancerInventory = BalancerInventory;
 
@@ -53,7 +53,10 @@ impl Format for BalancerInventory {
                     let span = Span { source: *file, start: at(refused.at.start), end: at(refused.at.end) };
                     account.gap(span, format!("not JSON: {}", refused.reason));
                 }
-                Ok(json) => Reader { source: *file, account: &mut account, reading }.document(json.root()),
+                Ok(json) => {
+                    let backends = reading.configuration.backends.iter().map(|backend| backend.name.clone()).collect();
+                    Reader { source: *file, account: &mut account, reading, backends }.document(json.root());
+                }
             }
         }
         let mut seen = BTreeSet::new();
@@ -74,6 +77,8 @@ struct Reader<'a, 'r> {
     source: SourceId,
     account: &'a mut Account,
     reading: &'a mut Reading<'r>,
+    /// The names of the backends so far.
+    backends: HashSet<String>,
 }
 
 impl Reader<'_, '_> {
@@ -187,20 +192,14 @@ impl Reader<'_, '_> {
             }
         }
     }
+}
 
-    fn close(&mut self, object: Object<'_>) {
-        for entry in object.close() {
-            self.gap(entry.key, format!("the key `{}` is not known here", escape(entry.name.as_bytes())));
-        }
+impl Keys for Reader<'_, '_> {
+    fn source(&self) -> SourceId {
+        self.source
     }
 
-    fn gap(&mut self, at: Node<'_>, reason: impl Into<String>) {
-        let span = self.span(at);
-        self.account.gap(span, reason);
-    }
-
-    fn span(&self, node: Node<'_>) -> Span {
-        let (start, end) = node.place();
-        Span { source: self.source, start, end }
+    fn account(&mut self) -> &mut Account {
+        self.account
     }
 }

@@ -1,7 +1,7 @@
 //! Balancers, their listeners and their backends.
 
 use super::super::balancers;
-use super::super::data::{Node, Object};
+use super::super::data::{Keys, Node, Object};
 use super::Reader;
 use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Protocol, Route, Server, Subject, Test, Tls};
 use crate::net::{Family, Pattern, Set, parse_addresses};
@@ -146,7 +146,7 @@ impl Reader<'_, '_> {
 
     fn backend_of(&mut self, node: Node<'_>, context: &Context<'_>) -> Outcome {
         let name = format!("{}/{}", context.id, self.text(node, "backend").unwrap_or_default());
-        if self.reading.configuration.backend(&name).is_none() {
+        if !self.backends.contains(&name) {
             self.undefined("backend", &name, node);
             return Outcome::Refused(format!("no backend {name}"));
         }
@@ -163,7 +163,7 @@ impl Reader<'_, '_> {
         let port = check.as_ref().map(|(_, port)| *port);
         let servers = servers.into_iter().filter_map(|node| self.server(node, port)).collect();
         let origin = self.span(node);
-        if self.reading.configuration.backend(&name).is_some() {
+        if !self.backends.insert(name.clone()) {
             self.gap(node, "another backend of that name is read already");
         }
         self.reading.configuration.backends.push(Backend {

@@ -6,7 +6,7 @@
 use super::account::Account;
 use super::cloud::{self, Instance};
 use super::data::value::{Entry, Value};
-use super::data::{Json, Kind, Node, value_of};
+use super::data::{Json, Keys, Kind, Node, value_of};
 use super::{Disposition, Format, Reading};
 use crate::text::{SourceId, Span};
 
@@ -142,9 +142,14 @@ impl Reader<'_> {
     fn instance(&self, name: &str, body: Value, origin: Span) -> Instance {
         Instance { kind: KIND.into(), address: name.into(), body, origin, existence: None }
     }
+}
 
-    fn span(&self, node: Node<'_>) -> Span {
-        let (start, end) = node.place();
-        Span { source: self.source, start, end }
+impl Keys for Reader<'_> {
+    fn source(&self) -> SourceId {
+        self.source
+    }
+
+    fn account(&mut self) -> &mut Account {
+        self.account
     }
 }

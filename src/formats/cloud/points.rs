@@ -177,16 +177,8 @@ pub(super) fn meaning(lines: &[Line]) -> String {
 
 /// Something that is declared.
 pub(super) fn object(kind: &'static str, instance: &Instance, content: String) -> Object {
-    Object {
-        kind,
-        address: escape(instance.address.as_bytes()),
-        content,
-        elements: None,
-        members: None,
-        owner: super::content::owner(&instance.body),
-        origin: instance.origin,
-        uncomputed: None,
-    }
+    let address = escape(instance.address.as_bytes());
+    Object { owner: super::content::owner(&instance.body), ..Object::new(kind, address, content, instance.origin) }
 }
 
 /// The condition that something is there at all.

@@ -4,6 +4,7 @@
 //! written, depth is limited. Knows nothing of what a tree means.
 
 mod json;
+mod keys;
 mod number;
 mod provenance;
 mod tree;
@@ -11,6 +12,7 @@ pub(super) mod value;
 pub(super) mod yaml;
 
 pub(super) use json::{Entry, Json, Kind, Node, Object, Values};
+pub(super) use keys::Keys;
 pub(super) use number::Number;
 pub(super) use provenance::Pick;
 pub(super) use tree::value_of;

@@ -53,7 +53,7 @@ impl<'v> Lowering<'v, '_> {
             (None, None) if open.is_none() => self.refused(cluster.at, "a cluster of this type has a `load_assignment`"),
             (None, None) => {}
         }
-        if self.reading.configuration.backends.iter().any(|known| known.name == *name) {
+        if !self.read.insert(name.to_string()) {
             self.refused(cluster.at, "another cluster is called so");
             return;
         }
@@ -148,17 +148,8 @@ impl<'v> Lowering<'v, '_> {
             Some(port) => format!("{}:{port}", place.address),
             None => place.address.clone(),
         };
-        Some(Server {
-            name,
-            address: place.address,
-            port: place.port,
-            weight: Some(1),
-            enabled: Some(true),
-            backup,
-            check: checked.then_some(None),
-            settings: String::new(),
-            origin: whole.at,
-        })
+        let check = checked.then_some(None);
+        Some(Server { backup, check, ..Server::new(name, place.address, place.port, whole.at) })
     }
 }
 

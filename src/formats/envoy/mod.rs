@@ -95,6 +95,7 @@ impl Format for Envoy {
             reading,
             account: &mut account,
             clusters: BTreeSet::new(),
+            read: BTreeSet::new(),
             secrets: BTreeSet::new(),
             routes: BTreeMap::new(),
             endpoints: BTreeMap::new(),
@@ -120,6 +121,8 @@ struct Lowering<'v, 'r> {
     account: &'v mut Account,
     /// The names of the clusters that there are.
     clusters: BTreeSet<String>,
+    /// Those of them that are read.
+    read: BTreeSet<String>,
     /// The names of the secrets that there are.
     secrets: BTreeSet<String>,
     /// Route configurations by name.
@@ -248,16 +251,7 @@ impl<'v> Lowering<'v, '_> {
     }
 
     fn declare(&mut self, kind: &'static str, name: &str, content: String, origin: Span) {
-        self.reading.configuration.objects.push(Object {
-            kind,
-            address: escape(name.as_bytes()),
-            content,
-            elements: None,
-            members: None,
-            owner: None,
-            origin,
-            uncomputed: None,
-        });
+        self.reading.configuration.objects.push(Object::new(kind, escape(name.as_bytes()), content, origin));
     }
 
     fn resources(&mut self, all: &Resources<'v>) {

@@ -64,16 +64,7 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
         account.gap(head.at, format!("another section `{kind} {name}` is there already"));
         return;
     }
-    objects.push(Object {
-        kind,
-        address,
-        content: content.join("; "),
-        elements: None,
-        members: None,
-        owner: None,
-        origin: head.at,
-        uncomputed: None,
-    });
+    objects.push(Object::new(kind, address, content.join("; "), head.at));
 }
 
 fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, String)> {

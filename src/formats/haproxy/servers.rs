@@ -128,17 +128,10 @@ pub(super) fn defaults(line: &Line, reader: &mut Reader<'_>) -> Result<(), Fault
 
 /// The server of `dispatch`.
 pub(super) fn dispatch(address: &Word) -> ServerLine {
-    let server = Server {
-        name: address.text.clone(),
-        address: address.text.rsplit_once(':').map_or(address.text.as_str(), |(host, _)| host).to_owned(),
-        port: address.text.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
-        weight: Some(1),
-        enabled: Some(true),
-        backup: false,
-        check: None,
-        settings: "dispatch".to_owned(),
-        origin: address.at,
-    };
+    let host = address.text.rsplit_once(':').map_or(address.text.as_str(), |(host, _)| host).to_owned();
+    let port = address.text.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let server =
+        Server { settings: "dispatch".to_owned(), ..Server::new(address.text.clone(), host, port, address.at) };
     ServerLine { servers: vec![server], open: None, source: None }
 }
 

@@ -107,7 +107,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
     let known = besides(ruleset);
     for tab in &ruleset.tabs {
         let table = &tab.model.name;
-        objects.push(object("table", table.clone(), String::new(), tab.at));
+        objects.push(Object::new("table", table.clone(), String::new(), tab.at));
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| tab.more[*chain].beside).collect();
         let leading = leading_to(tab, &holders);
         for (number, (chain, more)) in tab.model.chains.iter().zip(&tab.more).enumerate() {
@@ -118,7 +118,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
                 Some(_) => "policy ACCEPT",
                 None => "",
             };
-            let mut object = object("chain", [table, "/", &escape(name)].concat(), content.to_owned(), at);
+            let mut object = Object::new("chain", [table, "/", &escape(name)].concat(), content.to_owned(), at);
             // The order of such rules counts, and no filter shows it.
             if leading.binary_search(&number).is_ok() {
                 let text = rules_text(reading, &chain.origins, &known);
@@ -135,15 +135,12 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
     objects
 }
 
-const fn object(kind: &'static str, address: String, content: String, origin: Span) -> Object {
-    Object { kind, address, content, elements: None, members: None, owner: None, origin, uncomputed: None }
-}
 
 impl Ruleset<'_> {
     /// A set that a rule names. What is in it stands elsewhere.
     pub(super) fn set(&mut self, name: &str, at: Span) {
         if !self.objects.iter().any(|object| object.kind == "set" && object.address == name) {
-            self.objects.push(object("set", name.to_owned(), String::new(), at));
+            self.objects.push(Object::new("set", name.to_owned(), String::new(), at));
         }
     }
 }

@@ -454,16 +454,8 @@ impl<'t> Ruleset<'t> {
             None if hook == Some(Hook::Postrouting) || hook == Some(Hook::Input) => ("translation", None),
             None => ("translation", Some(TRANSLATED)),
         };
-        self.objects.push(Object {
-            kind: what,
-            address: [&place, gap, conditions, &nth].concat(),
-            content: rule.to_owned(),
-            elements: None,
-            members: None,
-            owner: None,
-            origin: at,
-            uncomputed,
-        });
+        let address = [&place, gap, conditions, &nth].concat();
+        self.objects.push(Object { uncomputed, ..Object::new(what, address, rule.to_owned(), at) });
     }
 
     /// Puts what was put in front of the chains there.

@@ -131,6 +131,17 @@ impl<'v> Fields<'v> {
         }
     }
 
+    /// The fields of `spec`, beside which nothing is left to be read; without it the resource is a gap.
+    pub(super) fn spec(mut self, at: Span, account: &mut Account) -> Option<Self> {
+        let spec = self.take("spec");
+        self.close(account);
+        let Some(spec) = spec else {
+            account.gap(at, "it has no `spec`");
+            return None;
+        };
+        Some(Self::of(spec, account))
+    }
+
     /// Says of all fields that are left that nobody knows them.
     pub(super) fn close(self, account: &mut Account) {
         for entry in self.left() {

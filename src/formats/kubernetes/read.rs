@@ -249,16 +249,7 @@ impl Reader {
     }
 
     pub(super) fn declare(&mut self, kind: &'static str, address: String, content: String, origin: Span) -> &mut Object {
-        self.objects.push(Object {
-            kind,
-            address,
-            content,
-            elements: None,
-            members: None,
-            owner: None,
-            origin,
-            uncomputed: None,
-        });
+        self.objects.push(Object::new(kind, address, content, origin));
         self.objects.last_mut().expect("one has just been added")
     }
 

@@ -8,6 +8,9 @@ use crate::formats::{Include, code};
 use crate::formats::places::{folder_of, is_pattern, joined, roots};
 use crate::text::SourceMap;
 
+/// What stands in every text that names a file: see `code::file`.
+const FILES: &[&[u8]] = &[b"include", b"js_import", b"perl_require", b"_by_lua_file", b"auth_basic_user_file", b"auth_jwt_key_file"];
+
 /// The names behind `include` in a text, and where they may lead from that main file. Of `nginx -T` nothing is included: it
 /// holds all files.
 pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
@@ -17,7 +20,9 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     let mut scratch = SourceMap::default();
     let Ok(source) = scratch.add(b"", Vec::new()) else { return Vec::new() };
     let mut found: Vec<Include> = Vec::new();
-    if let Ok((directives, _)) = parse(source, text, 0) {
+    // Most texts name no file: what they mean is read once, and not for this.
+    let names_files = FILES.iter().any(|word| memchr::memmem::find(text, word).is_some());
+    if names_files && let Ok((directives, _)) = parse(source, text, 0) {
         visit(&directives, &mut |name| {
             if found.iter().all(|known| known.name != name) {
                 found.push(Include {

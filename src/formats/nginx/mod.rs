@@ -22,6 +22,7 @@ use super::{Disposition, Format, Include, Reading, Texts, declared};
 use crate::model::{Configuration, Declaration, Reference};
 use crate::text::{SourceId, Span, escape};
 use regex::bytes::Regex;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 use syntax::Directive;
 
@@ -64,7 +65,7 @@ impl Format for Nginx {
             }
         }
         code::attach(reading, &mut account, &mut lists);
-        let mut lowering = Lowering { reading, account: &mut account };
+        let mut lowering = Lowering { reading, account: &mut account, backends: HashSet::new() };
         lowering.configuration(lists.iter().map(|(_, list)| list));
         reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         super::balancers::finish(reading);
@@ -260,6 +261,8 @@ impl Files<'_, '_> {
 struct Lowering<'a, 'r> {
     reading: &'a mut Reading<'r>,
     account: &'a mut Account,
+    /// The names of the backends so far.
+    backends: HashSet<String>,
 }
 
 impl Lowering<'_, '_> {

@@ -27,7 +27,7 @@ impl Lowering<'_, '_> {
         if servers.iter().any(|(_, resolves)| *resolves) {
             open = Some("names are looked up again and again".to_owned());
         }
-        if self.reading.configuration.backend(&name).is_some() {
+        if !self.backends.insert(name.clone()) {
             self.account.gap(directive.head, format!("nginx refuses it: duplicate upstream \"{name}\""));
             return;
         }
@@ -51,17 +51,8 @@ impl Lowering<'_, '_> {
     fn server_of_group(&mut self, directive: &Directive) -> Option<(Server, bool)> {
         let place = directive.words.first()?;
         let (address, port) = self.place(place, 80);
-        let mut server = Server {
-            name: escape(&place.text),
-            address,
-            port,
-            weight: Some(1),
-            enabled: Some(true),
-            backup: false,
-            check: Some(None),
-            settings: String::new(),
-            origin: directive.span,
-        };
+        let mut server =
+            Server { check: Some(None), ..Server::new(escape(&place.text), address, port, directive.span) };
         let (mut resolves, mut settings) = (false, Vec::new());
         for word in directive.words.iter().skip(1) {
             let text = escape(&word.text);
@@ -117,7 +108,7 @@ impl Lowering<'_, '_> {
 
     /// The backend that is asked by a name or a place: a group of that name, or one server of its own.
     pub(super) fn asked(&mut self, written: &str, span: Span, otherwise: u16) -> String {
-        if self.reading.configuration.backend(written).is_some() {
+        if self.backends.contains(written) {
             return written.to_owned();
         }
         let word = Word { text: written.as_bytes().to_vec(), span };
@@ -127,18 +118,8 @@ impl Lowering<'_, '_> {
             (true, Some(port)) => format!("[{address}]:{port}"),
             (false, Some(port)) => format!("{address}:{port}"),
         };
-        if self.reading.configuration.backend(&shown).is_none() {
-            let server = Server {
-                name: shown.clone(),
-                address,
-                port,
-                weight: Some(1),
-                enabled: Some(true),
-                backup: false,
-                check: None,
-                settings: String::new(),
-                origin: span,
-            };
+        if self.backends.insert(shown.clone()) {
+            let server = Server::new(shown.clone(), address, port, span);
             self.reading.configuration.backends.push(Backend {
                 name: shown.clone(),
                 servers: vec![server],

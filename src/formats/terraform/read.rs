@@ -521,16 +521,9 @@ impl Out {
             let context = Context { world, module: &module, scope: &Scope::NONE };
             let object = context.body(&block.body, false, None);
             let body = Value::new(What::Object(Arc::new(object)), block.at);
-            self.objects.push(Object {
-                kind: "data",
-                address: escape(address.as_bytes()),
-                content: escape(eval::show_all(&body).as_bytes()),
-                elements: None,
-                members: None,
-                owner: None,
-                origin: block.at,
-                uncomputed: Some("what a data source finds is not known"),
-            });
+            let (address, content) = (escape(address.as_bytes()), escape(eval::show_all(&body).as_bytes()));
+            let uncomputed = Some("what a data source finds is not known");
+            self.objects.push(Object { uncomputed, ..Object::new("data", address, content, block.at) });
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::decision::{
 };
 use crate::report::entries::{Entry, Gravity, Place, What};
 use crate::report::escaping::markup;
+use crate::report::supposing;
 use crate::report::text::chains;
 use crate::text::{SourceMap, Span};
 use std::collections::BTreeSet;
@@ -70,7 +71,7 @@ fn finding(out: &mut String, finding: &FindingReport, sources: &SourceMap, shown
         writeln!(out, "<p><b>flow</b> <code>{}</code></p>", markup(flow)).expect("writing to a String");
     }
     if let Some(WitnessReport { packet, assumed, base, head }) = witness {
-        let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
+        let assumed = supposing(assumed);
         let packet = markup(&format!("{packet}{assumed}"));
         writeln!(out, "<p><b>packet</b> <code>{packet}</code></p>\n<div class=\"sides\">")
             .expect("writing to a String");
@@ -113,7 +114,7 @@ fn answer(out: &mut String, side: &str, answer: &AnswerReport, sources: &SourceM
 
 fn request(out: &mut String, request: &RequestReport, sources: &SourceMap, shown: &mut BTreeSet<Span>) {
     let RequestReport { requests, kinds, effect: _, certainty: _, witness, assumed, base, head } = request;
-    let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
+    let assumed = supposing(assumed);
     writeln!(out, "<p><b>request</b> <code>{}</code></p>", markup(&format!("{witness}{assumed}")))
         .expect("writing to a String");
     let first: Vec<String> = requests.iter().take(6).map(|text| format!("<code>{}</code>", markup(text))).collect();

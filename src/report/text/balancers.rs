@@ -5,6 +5,7 @@ use super::reasons::more;
 use crate::decision::{
     BalancerPart, BalancerReport, Certainty, Location, PartChange, RequestEffect, RequestReport, RouteReport,
 };
+use crate::report::supposing;
 use crate::text::few;
 
 /// How many listeners and backends of one configuration are shown.
@@ -84,7 +85,7 @@ pub(super) fn request(page: &mut Page<'_>, indent: usize, request: &RequestRepor
     for what in requests.iter().take(SHOWN) {
         page.entry(indent + 2, (PLAIN, ""), indent + 2, what);
     }
-    let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
+    let assumed = supposing(assumed);
     page.entry(indent + 2, (CYAN, "request"), indent + 2 + COLUMN, &format!("{witness}{assumed}"));
     for (label, RouteReport { outcome, location }) in [(page.sides.base, base), (page.sides.head, head)] {
         let margin = indent + 2 + COLUMN;

@@ -6,6 +6,7 @@ use crate::decision::{
     Answer, AnswerReport, Approvals, Cause, Consequence, DoubtReport, FindingReport, GapReport, Location, LocationSide,
     NotCounted, RelatedReport, Report, WaiverReport, WaiverState, WitnessReport,
 };
+use crate::report::supposing;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many findings of one check, and how many gaps of one side, are written out.
@@ -200,7 +201,7 @@ pub(super) fn witness(page: &mut Page<'_>, indent: usize, witness: &WitnessRepor
 
 fn packet(page: &mut Page<'_>, indent: usize, witness: &WitnessReport) {
     let WitnessReport { packet, assumed, base: _, head: _ } = witness;
-    let assumed = if assumed.is_empty() { String::new() } else { format!(" {}", assumed.join(", ")) };
+    let assumed = supposing(assumed);
     page.entry(indent, (CYAN, "packet"), indent + page.sides.column(), &format!("{packet}{assumed}"));
 }
 

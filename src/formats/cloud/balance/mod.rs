@@ -382,16 +382,9 @@ impl<'i> Lowering<'_, 'i> {
 
     /// A part of something that is not in these files.
     fn apart(&mut self, address: String, kind: &'static str, content: String, origin: Span) {
-        self.objects.push(Object {
-            kind,
-            address: escape(address.as_bytes()),
-            content: escape(content.as_bytes()),
-            elements: None,
-            members: None,
-            owner: None,
-            origin,
-            uncomputed: Some("what it is a part of is not in these files"),
-        });
+        let (address, content) = (escape(address.as_bytes()), escape(content.as_bytes()));
+        let uncomputed = Some("what it is a part of is not in these files");
+        self.objects.push(Object { uncomputed, ..Object::new(kind, address, content, origin) });
     }
 
     /// Where a balancer is reached, which says so in an argument if it is known.
@@ -465,7 +458,7 @@ fn backend(name: String, owner: Option<String>, origin: Span) -> Backend {
 fn server(name: String, address: String, port: Option<u16>, existence: Option<&Arc<str>>, origin: Span) -> Server {
     let settings = existence.map_or_else(String::new, |name| format!("if {name}"));
     let enabled = existence.is_none().then_some(true);
-    Server { name, address, port, weight: Some(1), enabled, backup: false, check: None, settings, origin }
+    Server { enabled, settings, ..Server::new(name, address, port, origin) }
 }
 
 /// A text that is known, or what it is called.

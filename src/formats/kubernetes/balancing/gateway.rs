@@ -83,14 +83,8 @@ pub(super) struct Grant {
     pub(super) to: Vec<(String, String, Option<String>)>,
 }
 
-pub(super) fn gateway(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Gateway> {
-    let spec = fields.take("spec");
-    fields.close(account);
-    let Some(spec) = spec else {
-        account.gap(meta.at, "it has no `spec`");
-        return None;
-    };
-    let mut spec = Fields::of(spec, account);
+pub(super) fn gateway(fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Gateway> {
+    let mut spec = fields.spec(meta.at, account)?;
     let mut settings = annotations::settings(meta.annotations, account);
     let makers = ["cert-manager.io/cluster-issuer: ", "cert-manager.io/issuer: "];
     let makes_certificates = settings.iter().any(|text| makers.iter().any(|maker| text.starts_with(maker)));
@@ -235,17 +229,11 @@ fn allowed_routes(value: &Value, account: &mut Account) -> (Allowed, Option<Vec<
     (allowed, kinds)
 }
 
-pub(super) fn grant(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Grant> {
+pub(super) fn grant(fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Grant> {
     if let Some(value) = meta.annotations {
         account.claim(value.at, Disposition::Inert("metadata"));
     }
-    let spec = fields.take("spec");
-    fields.close(account);
-    let Some(spec) = spec else {
-        account.gap(meta.at, "it has no `spec`");
-        return None;
-    };
-    let mut spec = Fields::of(spec, account);
+    let mut spec = fields.spec(meta.at, account)?;
     let mut grant = Grant { namespace: Arc::clone(&meta.namespace), from: Vec::new(), to: Vec::new() };
     for value in spec.list("from", account).unwrap_or_default() {
         let mut from = Fields::of(value, account);

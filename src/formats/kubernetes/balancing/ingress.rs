@@ -84,14 +84,8 @@ pub(super) struct Class {
 /// The annotation that makes a class the one of Ingresses that name none.
 const IS_DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
-pub(super) fn class(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Class> {
-    let spec = fields.take("spec");
-    fields.close(account);
-    let Some(spec) = spec else {
-        account.gap(meta.at, "it has no `spec`");
-        return None;
-    };
-    let mut spec = Fields::of(spec, account);
+pub(super) fn class(fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Class> {
+    let mut spec = fields.spec(meta.at, account)?;
     let controller = spec.word("controller", account).unwrap_or_default().to_owned();
     let mut settings: Vec<String> = spec.setting("parameters", "", account).into_iter().collect();
     spec.close(account);
@@ -101,14 +95,8 @@ pub(super) fn class(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Accou
     Some(Class { name: meta.name.to_string(), controller, default, settings })
 }
 
-pub(super) fn read(mut fields: Fields<'_>, meta: &Meta<'_>, old: bool, account: &mut Account) -> Option<Ingress> {
-    let spec = fields.take("spec");
-    fields.close(account);
-    let Some(spec) = spec else {
-        account.gap(meta.at, "it has no `spec`");
-        return None;
-    };
-    let mut spec = Fields::of(spec, account);
+pub(super) fn read(fields: Fields<'_>, meta: &Meta<'_>, old: bool, account: &mut Account) -> Option<Ingress> {
+    let mut spec = fields.spec(meta.at, account)?;
     let class_at = spec.place("ingressClassName");
     let class = spec.word("ingressClassName", account).map(|class| (class.to_owned(), class_at));
     let default = spec.take(if old { "backend" } else { "defaultBackend" });

@@ -83,14 +83,8 @@ pub(super) struct Destination {
     pub(super) at: Span,
 }
 
-pub(super) fn read(kind: &'static str, mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Route> {
-    let spec = fields.take("spec");
-    fields.close(account);
-    let Some(spec) = spec else {
-        account.gap(meta.at, "it has no `spec`");
-        return None;
-    };
-    let mut spec = Fields::of(spec, account);
+pub(super) fn read(kind: &'static str, fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Route> {
+    let mut spec = fields.spec(meta.at, account)?;
     let settings = annotations::settings(meta.annotations, account);
     let mut parents = Vec::new();
     for value in spec.list("parentRefs", account).unwrap_or_default() {

@@ -85,14 +85,8 @@ impl Port {
     }
 }
 
-pub(super) fn read(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Service> {
-    let spec = fields.take("spec");
-    fields.close(account);
-    let Some(spec) = spec else {
-        account.gap(meta.at, "it has no `spec`");
-        return None;
-    };
-    let mut spec = Fields::of(spec, account);
+pub(super) fn read(fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Service> {
+    let mut spec = fields.spec(meta.at, account)?;
     let kind_at = spec.place("type");
     let kind = spec.word("type", account).unwrap_or("ClusterIP");
     let (mut inside, mut headless) = (Vec::new(), false);

@@ -70,16 +70,10 @@ impl<'c, 'a> Lowering<'c, 'a> {
         let Self { backends, mut listeners, undefined, opaques, certificates, .. } = self;
         listeners.sort_by(|a, b| a.name.cmp(&b.name));
         let configuration = &mut reading.configuration;
-        configuration.objects.extend(certificates.into_iter().map(|(address, origin)| Object {
-            kind: "certificate",
-            address: escape(address.as_bytes()),
-            content: String::new(),
-            elements: None,
-            members: None,
-            owner: None,
-            origin,
-            uncomputed: None,
-        }));
+        let certificate = |(address, origin): (String, Span)| {
+            Object::new("certificate", escape(address.as_bytes()), String::new(), origin)
+        };
+        configuration.objects.extend(certificates.into_iter().map(certificate));
         configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         configuration.listeners = listeners;
         configuration.backends = backends.into_values().collect();
@@ -294,16 +288,11 @@ impl<'c, 'a> Lowering<'c, 'a> {
             named = true;
             checks.extend(workload.ready.iter().map(String::as_str));
             let (namespace, name) = (&workload.namespace, &workload.name);
-            let server = |n: u32, enabled| Server {
-                name: if n == 0 { name.to_string() } else { format!("{name}-{n}") },
-                address: format!("pod of {}/{namespace}/{name}", workload.kind),
-                port: Some(number),
-                weight: Some(1),
-                enabled,
-                backup: false,
-                check: (!workload.ready.is_empty()).then_some(None),
-                settings: String::new(),
-                origin: workload.count.1,
+            let server = |n: u32, enabled| {
+                let called = if n == 0 { name.to_string() } else { format!("{name}-{n}") };
+                let address = format!("pod of {}/{namespace}/{name}", workload.kind);
+                let check = (!workload.ready.is_empty()).then_some(None);
+                Server { enabled, check, ..Server::new(called, address, Some(number), workload.count.1) }
             };
             let scaled = (workload.kind.to_owned(), Arc::clone(namespace), Arc::clone(name));
             let count = match (self.cluster.autoscalers.get(&scaled), workload.count.0) {
@@ -343,16 +332,9 @@ fn listed(written: &[Endpoints], port: &Port) -> Vec<Server> {
     for Endpoints { addresses, ports } in written {
         let Some((_, number)) = ports.iter().find(|(of, _)| of == name) else { continue };
         out.extend(addresses.iter().map(|(address, ready, origin)| Server {
-            name: address.clone(),
-            address: address.clone(),
-            port: Some(*number),
-            weight: Some(1),
             // "A nil value should be interpreted as true."
             enabled: Some(*ready != Some(false)),
-            backup: false,
-            check: None,
-            settings: String::new(),
-            origin: *origin,
+            ..Server::new(address.clone(), address.clone(), Some(*number), *origin)
         }));
     }
     out
@@ -360,17 +342,7 @@ fn listed(written: &[Endpoints], port: &Port) -> Vec<Server> {
 
 /// Where a Service leads that stands for another name.
 fn alias(service: &Service, called: &str, host: &str, port: Option<u16>) -> Backend {
-    let server = Server {
-        name: host.to_owned(),
-        address: host.to_owned(),
-        port,
-        weight: Some(1),
-        enabled: Some(true),
-        backup: false,
-        check: None,
-        settings: String::new(),
-        origin: service.at,
-    };
+    let server = Server::new(host.to_owned(), host.to_owned(), port, service.at);
     Backend { servers: vec![server], owner: service.owner.clone(), ..nothing(called, service.at) }
 }
 

@@ -12,7 +12,6 @@ use crate::formats::nftables::syntax::{
 use crate::formats::nftables::types::Type;
 use crate::model::{Action, Members, Object};
 use crate::net::Set;
-use crate::text::Span;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -31,7 +30,7 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
         let mut flags: Vec<&str> = table.head.flags.iter().map(|flag| flag.keyword()).collect();
         flags.retain(|flag| *flag == TableFlag::Dormant.keyword());
         flags.dedup();
-        objects.push(object("table", name.clone(), flags.join(" "), table.at));
+        objects.push(Object::new("table", name.clone(), flags.join(" "), table.at));
         chains(lowering, number, table, &mut objects);
         for set in &table.sets {
             if let Some(contents) = sets[number].get(&*set.head.path.name.text) {
@@ -53,23 +52,19 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
             if flowtable.offload {
                 content.push_str(" flags offload");
             }
-            let mut object = object("flowtable", address, content, flowtable.at);
+            let mut object = Object::new("flowtable", address, content, flowtable.at);
             object.elements = Some(devices.len());
             object.uncomputed = Some(OFFLOADED);
             objects.push(object);
         }
         for of in &table.objects {
             let address = names::in_table(table, &of.path.name.text);
-            objects.push(object(kind_of(&of.data), address, data_text(&of.data), of.at));
+            objects.push(Object::new(kind_of(&of.data), address, data_text(&of.data), of.at));
         }
     }
     besides(lowering, &mut objects);
     objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
     objects
-}
-
-const fn object(kind: &'static str, address: String, content: String, origin: Span) -> Object {
-    Object { kind, address, content, elements: None, members: None, owner: None, origin, uncomputed: None }
 }
 
 fn chains(lowering: &Lowering<'_, '_, '_>, number: usize, table: &Table<'_>, objects: &mut Vec<Object>) {
@@ -82,7 +77,7 @@ fn chains(lowering: &Lowering<'_, '_, '_>, number: usize, table: &Table<'_>, obj
     let linked = lowering.survey.reached_from(table, number, &links);
     for (index, chain) in table.chains.iter().enumerate() {
         let address = names::in_table(table, &chain.name.text);
-        let mut made = object("chain", address, base_text(table, chain), chain.at);
+        let mut made = Object::new("chain", address, base_text(table, chain), chain.at);
         let rules = || {
             let rules = 0..chain.rules.len();
             rules.map(|rule| lowering.text(number, index, rule)).collect::<Vec<_>>().join("\n")
@@ -213,7 +208,7 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
         write!(content, " {{ {shown} }}").expect("writing to a String");
     }
     let kind = if head.map { "map" } else { "set" };
-    let mut object = object(kind, names::in_table(table, &head.path.name.text), content, head.at);
+    let mut object = Object::new(kind, names::in_table(table, &head.path.name.text), content, head.at);
     object.elements = Some(contents.count);
     object.members = Some(members(head.flags.contains(&SetFlag::Interval), contents));
     object
@@ -310,7 +305,7 @@ fn besides(lowering: &Lowering<'_, '_, '_>, objects: &mut Vec<Object>) {
             Beside::Tracking => ("tracking", Some(TRACKED)),
             Beside::Offload => ("offload", Some(OFFLOADED)),
         };
-        let mut made = object(kind, format!("{address}{nth}"), text.clone(), *at);
+        let mut made = Object::new(kind, format!("{address}{nth}"), text.clone(), *at);
         made.uncomputed = uncomputed;
         objects.push(made);
     }

@@ -12,7 +12,7 @@ mod state;
 use crate::formats::account::Account;
 use crate::formats::cloud::{self, Instance};
 use crate::formats::data::value::Value;
-use crate::formats::data::{Entry, Json, Kind, Node, Object};
+use crate::formats::data::{Entry, Json, Keys, Kind, Node, Object};
 use crate::formats::{Aspect, Disposition, Reading, end_of};
 use crate::text::{SourceId, Span, escape};
 use beside::Beside;
@@ -349,22 +349,14 @@ impl<'j> Reader<'j, '_> {
             Kind::Null | Kind::Number | Kind::Text => self.hidden.push(self.span(value)),
         }
     }
+}
 
-    fn unknown_key(&mut self, entry: &Entry<'j>) {
-        self.gap(entry.key, format!("the key `{}` is not known here", escape(entry.name.as_bytes())));
+impl Keys for Reader<'_, '_> {
+    fn source(&self) -> SourceId {
+        self.source
     }
 
-    fn inert(&mut self, entry: &Entry<'j>, why: &'static str) {
-        let (key, value) = (self.span(entry.key), self.span(entry.value));
-        self.account.claim(Span { end: value.end, ..key }, Disposition::Inert(why));
-    }
-
-    fn gap(&mut self, node: Node<'j>, reason: impl Into<String>) {
-        self.account.gap(self.span(node), reason);
-    }
-
-    fn span(&self, node: Node<'_>) -> Span {
-        let (start, end) = node.place();
-        Span { source: self.source, start, end }
+    fn account(&mut self) -> &mut Account {
+        self.account
     }
 }

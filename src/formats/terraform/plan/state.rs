@@ -1,7 +1,7 @@
 //! The resources of a state: "a `values` representation" with modules in one another.
 
 use super::Reader;
-use crate::formats::data::{Kind, Node};
+use crate::formats::data::{Keys, Kind, Node};
 
 /// A managed resource of a state.
 pub(super) struct Resource<'j> {
