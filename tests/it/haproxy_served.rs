@@ -79,7 +79,7 @@ impl std::fmt::Display for Totals {
 }
 
 /// A tiny server that says which backend it is of; its port.
-fn server(number: usize) -> u16 {
+pub(crate) fn server(number: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
     std::thread::spawn(move || {
@@ -101,21 +101,21 @@ fn server(number: usize) -> u16 {
 }
 
 /// Numbers that look random and are the same for a seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, most: usize) -> usize {
+    pub(crate) fn below(&mut self, most: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 11).expect("64 bits") % most
     }
 
-    fn of<'t>(&mut self, all: &[&'t str]) -> &'t str {
+    pub(crate) fn of<'t>(&mut self, all: &[&'t str]) -> &'t str {
         all[self.below(all.len())]
     }
 
-    fn chance(&mut self, one_in: usize) -> bool {
+    pub(crate) fn chance(&mut self, one_in: usize) -> bool {
         self.below(one_in) == 0
     }
 }
@@ -469,10 +469,10 @@ impl Case {
 }
 
 /// HAProxy with a configuration, until it is dropped.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(config: &std::path::Path, port: u16) -> Option<Self> {
+    pub(crate) fn start(config: &std::path::Path, port: u16) -> Option<Self> {
         let mut command = Command::new("haproxy");
         command.arg("-db").arg("-f").arg(config).stdout(Stdio::null()).stderr(Stdio::null());
         let mut running = Self(command.spawn().expect("haproxy starts"));
@@ -498,7 +498,7 @@ impl Drop for Running {
 }
 
 /// A port that nobody listens on, and from which no connection goes out by itself.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 10_000).expect("below 10,000");
     loop {

@@ -28,6 +28,7 @@ mod git;
 #[cfg(feature = "github")]
 mod github;
 mod haproxy;
+mod haproxy_more;
 mod haproxy_served;
 mod incidents;
 mod includes;
