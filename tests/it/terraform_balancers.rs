@@ -54,6 +54,22 @@ fn a_configuration_and_its_plan_are_the_same_balancers() {
     }
 }
 
+/// A plan that Terraform 1.11.4 has made with version 5.100.0 of the provider: in its sets the order is another one, blocks that
+/// nobody wrote are empty lists, and what the provider fills in is not known.
+#[test]
+fn a_real_plan_leads_to_the_servers_of_its_configuration() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans/aws_balancers");
+    let read = |name: &str, as_: &str| {
+        let (lines, gaps) = model(as_, std::fs::read(folder.join(name)).expect("a file"));
+        assert_eq!(gaps, Vec::<String>::new(), "{name}");
+        let told = ["listener ", "backend ", "  server ", "    accept "];
+        lines.into_iter().filter(|line| told.iter().any(|word| line.starts_with(word))).collect::<Vec<_>>()
+    };
+    let (mine, its) = (read("main.tf", "input.tf"), read("plan.json", "input.json"));
+    assert!(mine.iter().any(|line| line.contains("weight 90")), "{mine:#?}");
+    assert_eq!(mine, its);
+}
+
 /// Whatever is missing, of another kind or not known in a configuration or plan, it is read, and told where it is not right.
 #[test]
 fn damaged_balancers_are_read() {

@@ -69,8 +69,7 @@ fn one(lowering: &mut Lowering<'_, '_>, instance: &Instance, value: &Value, done
             "fixed-response" => lowering.block(&mut action, "fixed_response").and_then(|block| fixed(lowering, block)),
             "authenticate-cognito" | "authenticate-oidc" | "jwt-validation" => {
                 gate(lowering, &mut action, kind, done);
-                action.close(lowering.account);
-                return;
+                return close(lowering, action);
             }
             other => {
                 let reason = format!("there is no action `{}` here", escape(other.as_bytes()));
@@ -99,8 +98,12 @@ fn one(lowering: &mut Lowering<'_, '_>, instance: &Instance, value: &Value, done
         let reason = "the action does not say what becomes of requests, or it is not understood";
         lowering.account.gap(action.at, reason);
     }
+    close(lowering, action);
+}
+
+/// Nothing is left of an action but blocks of other ones, which are empty then, as plans have it.
+fn close(lowering: &mut Lowering<'_, '_>, mut action: Attributes<'_>) {
     for name in BLOCKS {
-        // Of another action, and then empty, as plans have it.
         if action.value(name).is_some_and(|value| Items::of(value).is_empty()) {
             action.take(name);
         }

@@ -72,7 +72,7 @@ impl<'j> Merge<'_, 'j> {
                 let mut marks = sensitive.and_then(Node::list);
                 let mut items = Vec::new();
                 for (n, item) in value.list().into_iter().flatten().enumerate() {
-                    path.push(Step::Item(n));
+                    path.push(Step::Item(n, Some(item)));
                     let next =
                         |list: &mut Option<crate::formats::data::Values<'j>>| list.as_mut().and_then(Iterator::next);
                     let mark = if is_true(sensitive) { sensitive } else { next(&mut marks) };
@@ -80,7 +80,7 @@ impl<'j> Merge<'_, 'j> {
                     path.pop();
                 }
                 for (n, left) in unknowns.into_iter().flatten().enumerate().filter(|(_, left)| is_true(Some(*left))) {
-                    path.push(Step::Item(items.len() + n));
+                    path.push(Step::Item(items.len() + n, None));
                     items.push(Value::unknown(&self.names.name(self.address, path), self.span(left)));
                     path.pop();
                 }
@@ -123,12 +123,12 @@ impl<'j> Merge<'_, 'j> {
 pub(super) const RULES: [&str; 3] = ["ingress", "egress", "security_rule"];
 
 /// A step into a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'j> {
     /// The value of a key.
     Key(&'j str),
-    /// An item of a list.
-    Item(usize),
+    /// An item of a list, and what is known of it.
+    Item(usize, Option<Node<'j>>),
 }
 
 fn open(node: Option<Node<'_>>) -> Option<Opened<'_>> {

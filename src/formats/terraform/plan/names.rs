@@ -2,7 +2,7 @@
 //! has the name that it has where the configuration itself is read.
 
 use super::merge::Step;
-use crate::formats::data::{Node, Object};
+use crate::formats::data::{Kind, Node, Object};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -74,18 +74,18 @@ impl<'j> Names<'j> {
     }
 
     /// Whether the configuration gives an argument a value.
-    pub(super) fn writes(&self, address: &str, path: &[Step<'_>]) -> bool {
+    pub(super) fn writes(&self, address: &str, path: &[Step<'j>]) -> bool {
         self.expression(address, path).is_some()
     }
 
     /// The name of an unknown argument.
-    pub(super) fn name(&self, address: &str, path: &[Step<'_>]) -> String {
+    pub(super) fn name(&self, address: &str, path: &[Step<'j>]) -> String {
         let own = || {
             let mut name = address.to_owned();
             for step in path {
                 match step {
                     Step::Key(key) => write!(name, ".{key}"),
-                    Step::Item(n) => write!(name, "[{n}]"),
+                    Step::Item(n, _) => write!(name, "[{n}]"),
                 }
                 .expect("writing to a String");
             }
@@ -132,7 +132,7 @@ impl<'j> Names<'j> {
     }
 
     /// The expression of an argument, which may be one in blocks.
-    fn expression(&self, address: &str, path: &[Step<'_>]) -> Option<Node<'j>> {
+    fn expression(&self, address: &str, path: &[Step<'j>]) -> Option<Node<'j>> {
         let mut node = *self.resources.get(&plain(address))?;
         for step in path {
             let is_expression = node.object().is_some_and(|mut object| {
@@ -143,14 +143,35 @@ impl<'j> Names<'j> {
             }
             node = match step {
                 Step::Key(key) => node.object()?.take(key)?,
-                Step::Item(n) => match node.list() {
-                    Some(mut list) => list.nth(*n)?,
+                Step::Item(n, item) => match node.list() {
+                    Some(list) => block_of(&list.collect::<Vec<_>>(), *n, *item)?,
                     None => node,
                 },
             };
         }
         Some(node)
     }
+}
+
+/// The block of a configuration that an item was made of. Those of a set stand in another order than in the configuration: the one
+/// that says what is known of the item is it, if only one does; otherwise the one at its place.
+fn block_of<'j>(blocks: &[Node<'j>], n: usize, item: Option<Node<'_>>) -> Option<Node<'j>> {
+    let mut fitting = blocks.iter().filter(|block| item.is_some_and(|item| fits(**block, item)));
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Some(*only),
+        (_, _) => blocks.get(n).copied(),
+    }
+}
+
+/// Whether an item has all values that a block writes out.
+fn fits(block: Node<'_>, item: Node<'_>) -> bool {
+    let (Some(block), Some(mut item)) = (block.object(), item.object()) else { return false };
+    let plain = |node: Node<'_>| node.text().map_or_else(|| node.written().to_owned(), ToOwned::to_owned);
+    block.close().into_iter().all(|entry| {
+        let written = entry.value.object().and_then(|mut expression| expression.take("constant_value"));
+        let written = written.filter(|node| !matches!(node.kind(), Kind::List | Kind::Object | Kind::Null));
+        written.is_none_or(|written| item.take(entry.name).is_some_and(|known| plain(known) == plain(written)))
+    })
 }
 
 /// The references of an expression, without those that only say where another one leads to.
