@@ -174,7 +174,7 @@ fn rules(configuration: &Configuration, store: &Store, sources: &SourceMap, site
                 sites.insert(Site { kind: Kind::DeletedRule, at: *at, with: With::Alone });
                 prefixes(*at, sources, Most::All, sites);
             }
-            for [(first, mine), (second, others)] in lines.array_windows() {
+            for ((first, mine), (second, others)) in lines.iter().zip(lines.iter().skip(1)) {
                 let decide = |rules: &std::ops::Range<usize>, action| {
                     chain
                         .rules
@@ -192,7 +192,7 @@ fn rules(configuration: &Configuration, store: &Store, sources: &SourceMap, site
                 }
             }
             let places: Vec<Span> = lines.iter().map(|(at, _)| *at).collect();
-            let apart = places.array_windows().all(|[a, b]| a.source == b.source && a.end <= b.start);
+            let apart = places.is_sorted_by(|a, b| a.source == b.source && a.end <= b.start);
             if let ([first, _, ..], true) = (places.as_slice(), apart) {
                 let second_half = places.iter().skip(places.len().div_ceil(2)).copied().collect();
                 sites.insert(Site { kind: Kind::EmptiedList, at: *first, with: With::Entries(places.clone()) });

@@ -139,13 +139,13 @@ impl SourceMap {
             let mine = self.links.range((main, Vec::new())..).take_while(move |((of, _), _)| *of == main);
             mine.map(|((_, name), linked)| (name, linked))
         };
-        let linked = |((name, a), (other, b)): ((&Vec<u8>, &Linked), (&Vec<u8>, &Linked))| {
-            name == other
-                && a.within == b.within
-                && a.texts.len() == b.texts.len()
-                && a.texts.iter().zip(&b.texts).all(one)
+        let linked = |(a, b): (&Linked, &Linked)| {
+            a.within == b.within && a.texts.len() == b.texts.len() && a.texts.iter().zip(&b.texts).all(one)
         };
-        a == b || one((&a, &b)) && links(a).count() == links(b).count() && links(a).zip(links(b)).all(linked)
+        a == b
+            || one((&a, &b))
+                && (links(a).count() == links(b).count()
+                    && links(a).zip(links(b)).all(|((name, a), (other, b))| name == other && linked((a, b))))
     }
 
     /// The whole text.
