@@ -122,7 +122,7 @@ fn one<'w>(words: &'w [&'w str], allowed: &[String]) -> (bool, &'w [&'w str]) {
         }
         // Exceptions only add permissions.
         [name, "WITH", _, rest @ ..] | [name, rest @ ..] => (allowed.iter().any(|known| known == name), rest),
-        [] => panic!("the expression ends early"),
+        [] => unreachable!("the expression ends early"),
     }
 }
 

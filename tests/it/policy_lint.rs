@@ -26,7 +26,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 fn lint(policy: &str) -> (u8, Value) {
     let folder = folder(&[("portcullis.yaml", policy), ("hosts/web1.rules", RULES)]);
     let ran = portcullis(folder.path(), &[], &["policy", "lint", "--path", ".", "--output", "json"]);
-    let report = serde_json::from_str(&ran.out).unwrap_or_else(|why| panic!("{why}: {}{}", ran.out, ran.talk));
+    let report = serde_json::from_str(&ran.out).expect(&ran.talk);
     (ran.code, report)
 }
 
@@ -256,7 +256,7 @@ fn the_past_is_judged_step_by_step() {
     repo.write("portcullis.yaml", POLICY);
     let run = |more: &[&str]| portcullis(repo.folder.path(), &[], &[&["policy", "try"], more].concat());
     let ran = run(&["--output", "json"]);
-    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|why| panic!("{why}: {}", ran.talk));
+    let report: Value = serde_json::from_str(&ran.out).expect(&ran.talk);
     let steps = report["steps"].as_array().expect("steps").iter();
     let steps: Vec<&str> = steps.map(|step| step["decision"].as_str().expect("a decision")).collect();
     // The newest comes first; the first commit of all has nothing before it.

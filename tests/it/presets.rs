@@ -39,7 +39,7 @@ fn write(path: &Path, text: &str) {
 
 fn report(folder: &TempDir) -> Value {
     let ran = portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--output", "json"]);
-    serde_json::from_str(&ran.out).unwrap_or_else(|why| panic!("{why}: {}{}", ran.out, ran.talk))
+    serde_json::from_str(&ran.out).expect(&ran.talk)
 }
 
 /// The checks that stop it, by what they ask for.

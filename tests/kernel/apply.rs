@@ -135,10 +135,10 @@ impl Site {
 
     /// The old state, and nothing of a change before.
     fn reset(&self) -> Result<(), String> {
-        self.sh(&format!(
+        self.sh(
             "rm -rf journal root/etc; mkdir -p root/etc\nprintf 'flush ruleset\\n' | cat - old.nft > root/etc/nftables.conf\n\
-             nft -f root/etc/nftables.conf"
-        ))
+             nft -f root/etc/nftables.conf",
+        )
     }
 
     fn sh(&self, script: &str) -> Result<(), String> {
