@@ -255,8 +255,34 @@ impl Feeds {
             return Err((message, "take the present list; an older one lacks what was added since".to_owned()));
         }
         // What is in force and cannot be read is what this change may be about to mend.
-        Ok(Selected { base: side(base, keys).unwrap_or_else(|_| proposed.clone()), head: proposed, known_as })
+        let present = side(base, keys).unwrap_or_else(|_| proposed.clone());
+        if keys.sha256.is_none()
+            && let Some(lost) = cut_short(&present, &proposed, matches!(list, Ok(List::Lines(_))))
+        {
+            let of = present.len();
+            let message = format!(
+                "the feed `{path}` lacks {lost} of the {of} prefixes that the one in force has: it may be cut short"
+            );
+            let help = "fetch it again and compare the two; if the publisher has withdrawn them, pin the new list's \
+                        `sha256` in the policy, in a change before this one";
+            return Err((message, help.to_owned()));
+        }
+        Ok(Selected { base: present, head: proposed, known_as })
     }
+}
+
+/// How many prefixes a list has lost, if it is probably cut short: it lost more than a third of them, or it is the beginning
+/// of the one before, in a form that does not tell where it ends.
+fn cut_short(base: &[Range], head: &[Range], endless: bool) -> Option<usize> {
+    let gone = Family::ALL.map(|family| of_family(base, family).difference(&of_family(head, family)));
+    let is_lost = |(family, first, last): &&Range| {
+        let [ipv4, ipv6] = &gone;
+        let gone = if *family == Family::Ipv4 { ipv4 } else { ipv6 };
+        gone.overlaps(&Set::range(*first, *last))
+    };
+    let lost = base.iter().filter(is_lost).count();
+    let beginning = endless && base.starts_with(head);
+    (lost > 0 && (beginning || lost * 3 > base.len())).then_some(lost)
 }
 
 /// What is wanted of a file.

@@ -74,6 +74,50 @@ fn an_older_list_judges_nobody() {
 }
 
 #[test]
+fn a_list_that_lost_its_end_judges_nobody() {
+    let lines = |names: &[&str]| names.join("\n");
+    let run = |base: &str, head: &str, pinned: bool| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let digest = portcullis::text::hex(&<sha2::Sha256 as sha2::Digest>::digest(head));
+        let pin = if pinned { format!(", sha256: {digest}") } else { String::new() };
+        for (side, feed) in [("old", base), ("new", head)] {
+            let root = folder.path().join(side);
+            std::fs::create_dir_all(&root).expect("a folder");
+            let policy = format!(
+                "version: 1\nconfigurations: {{asg: {{files: [asg.json]}}}}\nnetworks: {{store: {{feed: store.txt{pin}}}}}\n\
+                 checks:\n  - {{check: required-coverage, direction: egress, networks: store}}\n"
+            );
+            std::fs::write(root.join("portcullis.yaml"), policy).expect("a file");
+            std::fs::write(root.join("asg.json"), r#"[{"protocol": "all", "destination": "10.0.0.0/8"}]"#)
+                .expect("a file");
+            std::fs::write(root.join("store.txt"), feed).expect("a file");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let out =
+            command.current_dir(&folder).args(["check", "--old", "old", "--new", "new"]).output().expect("it runs");
+        let text = String::from_utf8(out.stdout).expect("text");
+        (out.status.code().expect("a code"), text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let all = ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16"];
+    let why = |lost: usize| format!("lacks {lost} of the 5 prefixes that the one in force has: it may be cut short");
+    // The beginning of the list, and lists that lost more than a third of it.
+    for (head, lost) in [(&all[..4], 1), (&all[2..], 2), (&["10.1.0.0/16", "10.9.0.0/16"], 4)] {
+        let (code, text) = run(&lines(&all), &lines(head), false);
+        assert!(code == 3 && text.contains(&why(lost)), "{text}");
+        // Somebody has looked at it.
+        let (code, text) = run(&lines(&all), &lines(head), true);
+        assert!(code == 0, "{text}");
+    }
+    // One withdrawn, one written in two halves, and one more.
+    for head in
+        [&all[1..], &["10.0.0.0/14", "10.4.0.0/15"], &["10.1.0.0/16", "10.2.0.0/15", "10.4.0.0/15", "10.9.0.0/16"]]
+    {
+        let (code, text) = run(&lines(&all), &lines(head), false);
+        assert!(code == 0, "{text}");
+    }
+}
+
+#[test]
 fn lists_that_really_broke_judge_nobody() {
     let folder = "ip-feed-broken/joetek+aws-ip-ranges-json";
     let Some(base) = corpus(MARCH_2021) else { return };
