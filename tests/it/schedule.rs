@@ -9,7 +9,6 @@ use std::process::Command;
 
 const WORKFLOW: &str = "examples/github/portcullis-feeds.yml";
 const SERVICE: &str = "examples/systemd/portcullis-feeds.service";
-const TIMER: &str = "examples/systemd/portcullis-feeds.timer";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -40,7 +39,7 @@ fn calls() -> [String; 2] {
         line.unwrap_or_else(|| unreachable!("no line begins with `{start}`")).to_owned()
     };
     let workflow = line(text(WORKFLOW), "run: '\"$RUNNER_TEMP/portcullis/bin/portcullis\"");
-    [format!("{workflow} --path ."), line(text(SERVICE), "ExecStart=/usr/local/bin/portcullis ")]
+    [format!("{workflow} --path ."), line(text(SERVICE), "ExecStart=/usr/bin/portcullis ")]
 }
 
 #[test]
@@ -91,17 +90,24 @@ fn the_scheduled_workflow_is_clean_to_actionlint_and_zizmor() {
 fn the_units_are_clean_to_systemd() {
     let Some(analyze) = program("systemd-analyze") else { return };
     let folder = tempfile::TempDir::new().expect("a folder");
-    // Programs have to be there for it.
-    let service = text(SERVICE).replace("/usr/local/bin/portcullis", env!("CARGO_BIN_EXE_portcullis"));
-    let curl = program("curl").or_else(|| program("true")).expect("a program");
-    let service = service.replace("/usr/bin/curl", &curl.display().to_string());
-    let service = service.replace("Documentation=man:portcullis(1)\n", "");
-    fs::write(folder.path().join("portcullis-feeds.service"), service).expect("written");
-    fs::write(folder.path().join("portcullis-feeds.timer"), text(TIMER)).expect("written");
+    let there = program("true").expect("a program").display().to_string();
+    let mut units = Vec::new();
+    for unit in fs::read_dir(root().join("examples/systemd")).expect("units") {
+        let unit = unit.expect("a unit");
+        let name = unit.file_name().into_string().expect("text");
+        // Programs have to be there for it.
+        let mut text = fs::read_to_string(unit.path()).expect("text").replace("Documentation=man:portcullis(1)\n", "");
+        for program in ["/usr/bin/portcullis", "/usr/bin/curl", "/usr/bin/logger"] {
+            text = text.replace(program, &there);
+        }
+        fs::write(folder.path().join(&name), text).expect("written");
+        units.push(name.replace("@.", "@x."));
+    }
+    assert!(units.len() >= 6, "{units:?}");
     let mut verify = Command::new(analyze);
-    verify.args(["verify", "--man=no", "portcullis-feeds.service", "portcullis-feeds.timer"]);
+    verify.args(["verify", "--man=no"]).args(&units);
     let output = verify.current_dir(folder.path()).output().expect("it runs");
     let says = String::from_utf8_lossy(&output.stderr);
-    let ours: Vec<&str> = says.lines().filter(|line| line.contains("portcullis-feeds")).collect();
+    let ours: Vec<&str> = says.lines().filter(|line| line.contains("portcullis")).collect();
     assert!(ours.is_empty(), "{}", said(&output));
 }

@@ -26,7 +26,7 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
     if share.first == 0 {
         // A program that flushes and says that it did not opens the host until that is seen and taken back.
         let stream = Stream::start()?;
-        Site::new()?.liars(tally)?;
+        Site::new()?.e13_e20_liars(tally)?;
         let Flowed { sent, lost, leaked } = stream.end()?;
         tally.add("apply/packets that had to pass while programs lied", sent);
         tally.add("apply/of them lost until that was seen and taken back", lost);
@@ -42,9 +42,9 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
     if share.first == 0 {
         site.usual(tally)?;
         site.faults(tally)?;
-        site.writers(tally)?;
+        site.e11_writers(tally)?;
     }
-    site.killed(share, tally)?;
+    site.e21_killed(share, tally)?;
     let Flowed { sent, lost, leaked } = stream.end()?;
     tally.add("apply/packets that had to pass", sent);
     tally.add("apply/of them lost", lost);
@@ -299,7 +299,7 @@ impl Site {
     }
 
     /// Programs that answer anything.
-    fn liars(&self, tally: &mut Tally) -> Result<(), String> {
+    fn e13_e20_liars(&self, tally: &mut Tally) -> Result<(), String> {
         for (what, body) in [
             ("nft answers success and does nothing", "[ \"$here$way\" = yesforth ] && exit 0"),
             (
@@ -351,7 +351,7 @@ impl Site {
     }
 
     /// Somebody else writes before each call of `nft`.
-    fn writers(&self, tally: &mut Tally) -> Result<(), String> {
+    fn e11_writers(&self, tally: &mut Tally) -> Result<(), String> {
         let count = self.fake("echo x >> $D/calls")?;
         self.sh("rm -f calls")?;
         self.apply(&count, "")?;
@@ -378,7 +378,7 @@ impl Site {
     }
 
     /// Killed at every call that changes something.
-    fn killed(&self, share: &Share, tally: &mut Tally) -> Result<(), String> {
+    fn e21_killed(&self, share: &Share, tally: &mut Tally) -> Result<(), String> {
         if run("strace", &["-o", "/dev/null", "true"], "").is_err() {
             println!("apply IS NOT KILLED: there is no strace that may trace");
             tally.add("skipped", 1);
