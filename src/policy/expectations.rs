@@ -4,7 +4,7 @@
 use super::error::PolicyError;
 use super::file::{COMMON_KEYS, Entry};
 use super::node::{Kind, Node, Spanned};
-use super::reader::{Object, Reader};
+use super::reader::{Object, Read, Reader};
 use super::{Names, Parsed, sorted, version};
 
 /// The check that an expectation is.
@@ -22,21 +22,9 @@ const OWN: [&str; 2] = ["name", "in"];
 /// # Errors
 /// Everything that is wrong with it, but for the settings of the check, which the check reads.
 pub fn expectations(parsed: Parsed, names: &Names) -> Result<Vec<Entry>, Vec<PolicyError>> {
-    let Parsed { source: _, root, mut problems } = parsed;
-    let Some(root) = root else { return Err(sorted(problems)) };
-    if version(&root, &mut problems).is_none() {
-        return Err(sorted(problems));
-    }
-    let mut reader = Reader::new(names);
-    let entries = Object::open(&root, &mut reader).and_then(|mut object| {
-        object.node("version");
-        let items: Option<Vec<Node>> = object.take("expectations", &mut reader);
-        object.close(&mut reader);
-        items
-    });
-    let entries: Vec<Entry> = entries.iter().flatten().filter_map(|item| entry(item, &mut reader)).collect();
-    problems.append(&mut reader.problems);
-    if problems.is_empty() { Ok(entries) } else { Err(sorted(problems)) }
+    listed(parsed, names, "expectations", |items: Vec<Node>, reader| {
+        items.iter().filter_map(|item| entry(item, reader)).collect()
+    })
 }
 
 /// Reads entries of `checks` that stand in a file of their own, each of which may use the names of a policy.
@@ -44,20 +32,31 @@ pub fn expectations(parsed: Parsed, names: &Names) -> Result<Vec<Entry>, Vec<Pol
 /// # Errors
 /// Everything that is wrong with it, but for the settings of the checks, which they read.
 pub fn more_checks(parsed: Parsed, names: &Names) -> Result<Vec<Entry>, Vec<PolicyError>> {
+    listed(parsed, names, "checks", |entries: Vec<Entry>, _| entries)
+}
+
+/// Reads a file that is its version and one list.
+fn listed<T: Read>(
+    parsed: Parsed,
+    names: &Names,
+    key: &'static str,
+    read: impl FnOnce(T, &mut Reader<'_>) -> Vec<Entry>,
+) -> Result<Vec<Entry>, Vec<PolicyError>> {
     let Parsed { source: _, root, mut problems } = parsed;
     let Some(root) = root else { return Err(sorted(problems)) };
     if version(&root, &mut problems).is_none() {
         return Err(sorted(problems));
     }
     let mut reader = Reader::new(names);
-    let entries = Object::open(&root, &mut reader).and_then(|mut object| {
+    let items = Object::open(&root, &mut reader).and_then(|mut object| {
         object.node("version");
-        let items: Option<Vec<Entry>> = object.take("checks", &mut reader);
+        let items: Option<T> = object.take(key, &mut reader);
         object.close(&mut reader);
         items
     });
+    let entries = items.map(|items| read(items, &mut reader)).unwrap_or_default();
     problems.append(&mut reader.problems);
-    if problems.is_empty() { Ok(entries.unwrap_or_default()) } else { Err(sorted(problems)) }
+    if problems.is_empty() { Ok(entries) } else { Err(sorted(problems)) }
 }
 
 fn entry(item: &Node, reader: &mut Reader<'_>) -> Option<Entry> {

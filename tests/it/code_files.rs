@@ -1,21 +1,11 @@
 //! Files that decide and are not read: code, users, raw answers. When only such a file changes, that is a difference.
 
 use crate::cli::portcullis;
-use std::fs;
+use crate::folder::folder;
 use std::path::Path;
 use tempfile::TempDir;
 
 type Files<'a> = &'a [(&'a str, &'a str)];
-
-fn folder(files: Files<'_>) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("written");
-    }
-    folder
-}
 
 /// The exit code of `diff`, and what it says, of a main file with others beside it.
 fn compared(main: (&str, &str), old: Files<'_>, new: Files<'_>) -> (u8, String) {

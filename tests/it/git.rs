@@ -30,6 +30,16 @@ impl Repo {
         Self { folder, git }
     }
 
+    /// One whose only commit, checked out, has those files.
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
+        let repo = Self::new();
+        let items: Vec<Item<'_>> =
+            files.iter().map(|(path, text)| (path.as_bytes(), "100644", text.as_bytes())).collect();
+        repo.commit(&[], &items);
+        repo.checkout();
+        repo
+    }
+
     pub(crate) fn place(&self) -> Place {
         Place { folder: self.folder.path().to_owned(), index_file: None }
     }

@@ -1,11 +1,11 @@
 //! What a main file of nftables includes, through the commands: from git, from folders and from a single path.
 
 use crate::cli::portcullis;
-use crate::git::{Item, Repo};
+use crate::folder::{folder, write};
+use crate::git::Repo;
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
 use portcullis::text::{Linked, SourceMap};
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -13,28 +13,6 @@ use tempfile::TempDir;
 const MAIN: &str = "table inet t {\n chain input {\n  type filter hook input priority filter; policy drop;\n \
     include \"./rules.d/*.nft\"\n }\n}\n";
 const POLICY: &str = "version: 1\nconfigurations: {fw: {files: [\"fw/main.nft\"]}}\nchecks:\n  - {check: exposed-ports, services: ssh}\n";
-
-fn write(folder: &Path, files: &[(&str, &str)]) {
-    for (name, text) in files {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("written");
-    }
-}
-
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    write(folder.path(), files);
-    folder
-}
-
-fn repository(files: &[(&str, &str)]) -> Repo {
-    let repo = Repo::new();
-    let items: Vec<Item<'_>> = files.iter().map(|(path, text)| (path.as_bytes(), "100644", text.as_bytes())).collect();
-    repo.commit(&[], &items);
-    repo.checkout();
-    repo
-}
 
 /// Exit code and the rules of the chain, or the gaps, that `parse` finds.
 fn parsed(folder: &Path, file: &str) -> (u8, Vec<String>) {
@@ -117,7 +95,7 @@ fn h08_includes_go_sixteen_files_deep() {
 #[test]
 fn a_revision_and_a_path_are_compared_with_what_each_includes() {
     let old = ("fw/rules.d/ssh.nft", "ip saddr 198.51.100.0/24 tcp dport 22 accept\n");
-    let repo = repository(&[("portcullis.yaml", POLICY), ("fw/main.nft", MAIN), old]);
+    let repo = Repo::of(&[("portcullis.yaml", POLICY), ("fw/main.nft", MAIN), old]);
     let place = repo.folder.path();
     assert_eq!(portcullis(place, &[], &["diff", "HEAD:fw/main.nft", "fw/main.nft"]).code, 0);
     assert_eq!(parsed(place, "HEAD:fw/main.nft").0, 0);

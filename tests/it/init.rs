@@ -1,25 +1,15 @@
 //! `portcullis init`: the policy that it writes passes on what is there, whatever that is.
 
 use crate::cli::{Ran, portcullis};
+use crate::folder::folder;
 use crate::git::{Item, Repo};
 use std::fs;
 use std::path::Path;
-use tempfile::TempDir;
 
 const SHUT: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n\
     -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
     -A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport 22 -j ACCEPT\n\
     -A INPUT -p tcp -m tcp --dport 443 -j ACCEPT\nCOMMIT\n";
-
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("written");
-    }
-    folder
-}
 
 fn init(folder: &Path, more: &[&str]) -> Ran {
     portcullis(folder, &[], &[&["init", "--path", "."], more].concat())

@@ -1,9 +1,9 @@
 //! `portcullis lint`: one side, with and without a policy.
 
 use crate::cli::portcullis;
+use crate::folder::folder;
 use crate::git::Repo;
 use std::fs;
-use tempfile::TempDir;
 
 const SHADOWED: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n\
     -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j DROP\nCOMMIT\n";
@@ -11,16 +11,6 @@ const CLEAN: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT AC
     -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n";
 const POLICY: &str = "version: 1\nconfigurations: {web: {files: [\"fw/*.rules\"]}}\nchecks:\n  \
     - {check: exposed-ports, services: ssh}\n  - {check: deletion-limit}\n  - {check: shadowed-rules, level: off}\n";
-
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("written");
-    }
-    folder
-}
 
 #[test]
 fn a_file_needs_no_policy_and_warnings_do_not_fail() {

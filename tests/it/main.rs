@@ -24,6 +24,7 @@ mod evasions;
 mod expectations;
 mod feeds;
 mod flow;
+mod folder;
 mod git;
 #[cfg(feature = "github")]
 mod github;

@@ -2,9 +2,9 @@
 //! nobody judges.
 
 use crate::cli::portcullis;
+use crate::folder::folder;
 use crate::git::Repo;
 use serde_json::Value;
-use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -12,16 +12,6 @@ const RULES: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT AC
     -A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n";
 const POLICY: &str =
     "version: 1\nextends: [baseline]\nconfigurations:\n  hosts: {files: [\"hosts/*.rules\"], each: true}\n";
-
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("written");
-    }
-    folder
-}
 
 fn lint(policy: &str) -> (u8, Value) {
     let folder = folder(&[("portcullis.yaml", policy), ("hosts/web1.rules", RULES)]);

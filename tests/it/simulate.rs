@@ -2,7 +2,7 @@
 
 use crate::blessed;
 use crate::cli::{Ran, portcullis};
-use crate::git::{Item, Repo};
+use crate::git::Repo;
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
 use portcullis::mutants::{Edit, Kind, Site, attempts, chosen, sites};
@@ -74,14 +74,6 @@ const FILES: [(&str, &str); 6] = [
     ("lb/haproxy.cfg", BALANCER),
 ];
 
-fn repository(files: &[(&str, &str)]) -> Repo {
-    let repo = Repo::new();
-    let items: Vec<Item<'_>> = files.iter().map(|(path, text)| (path.as_bytes(), "100644", text.as_bytes())).collect();
-    repo.commit(&[], &items);
-    repo.checkout();
-    repo
-}
-
 fn simulated(repo: &Repo, arguments: &[&str]) -> (u8, Value) {
     let all = [&["simulate", "--output", "json"], arguments].concat();
     let Ran { code, out, talk } = portcullis(repo.folder.path(), &[], &all);
@@ -94,7 +86,7 @@ fn mutants(report: &Value) -> &Vec<Value> {
 
 #[test]
 fn mistakes_are_made_judged_and_told_with_what_would_stop_them() {
-    let repo = repository(&FILES);
+    let repo = Repo::of(&FILES);
     let text = portcullis(repo.folder.path(), &[], &["simulate"]);
     blessed::compare(Path::new("tests/it/reports/simulation.txt"), &text.out);
     assert_eq!((text.code, text.talk.as_str()), (1, ""));
@@ -105,13 +97,13 @@ fn mistakes_are_made_judged_and_told_with_what_would_stop_them() {
 
 #[test]
 fn the_suggested_checks_stop_what_they_are_suggested_for() {
-    let (_, before) = simulated(&repository(&FILES), &[]);
+    let (_, before) = simulated(&Repo::of(&FILES), &[]);
     let checks =
         before["suggestions"].as_array().expect("a list").iter().map(|one| one["check"].as_str().expect("text"));
     let policy = checks.fold(POLICY.to_owned(), |policy, check| format!("{policy}  - {check}\n"));
     let mut files = FILES;
     files[0].1 = &policy;
-    let (_, after) = simulated(&repository(&files), &[]);
+    let (_, after) = simulated(&Repo::of(&files), &[]);
     let survivors = |report: &Value, advised: bool| -> BTreeSet<String> {
         let passed = mutants(report).iter().filter(|mutant| mutant["result"] == "passed");
         let mine = passed.filter(|mutant| !advised || !mutant["suggestion"].is_null());
@@ -125,7 +117,7 @@ fn the_suggested_checks_stop_what_they_are_suggested_for() {
 
 #[test]
 fn a_mistake_is_judged_as_check_judges_it() {
-    let repo = repository(&FILES);
+    let repo = Repo::of(&FILES);
     let (_, report) = simulated(&repo, &[]);
     let mut compared = 0;
     for path in ["fw/web.rules", "fw/edge.nft", "fw/partners.nft", "lb/haproxy.cfg", "feeds/partners.txt"] {
@@ -169,7 +161,7 @@ fn a_mistake_is_judged_as_check_judges_it() {
 
 #[test]
 fn of_many_places_each_kind_has_its_share_and_the_cut_is_said() {
-    let repo = repository(&FILES);
+    let repo = Repo::of(&FILES);
     let (_, all) = simulated(&repo, &[]);
     let (_, some) = simulated(&repo, &["--limit", "12"]);
     assert_eq!((&some["places"], &some["judged"]), (&all["places"], &12.into()));
@@ -206,7 +198,7 @@ fn survivors_fail_unless_they_are_allowed_and_approvals_can_be_taken_as_given() 
         ),
         ("fw/web.rules", WEB),
     ];
-    let repo = repository(&files);
+    let repo = Repo::of(&files);
     let (code, report) = simulated(&repo, &[]);
     assert_eq!((code, &report["passed"]), (0, &0.into()), "{report:#}");
     let (code, report) = simulated(&repo, &["--approved"]);
@@ -221,13 +213,13 @@ fn nothing_is_learnt_where_the_tree_does_not_pass_or_cannot_be_read() {
     let gap = WEB.replace("-j DROP", "-j NOWHERE");
     let mut files = FILES;
     files[2].1 = &gap;
-    let repo = repository(&files);
+    let repo = Repo::of(&files);
     let ran = portcullis(repo.folder.path(), &[], &["simulate"]);
     assert_eq!(ran.code, 3);
     assert!(ran.talk.contains("what is there does not pass its own policy"), "{}", ran.talk);
     let policy = POLICY.replace("exposed-ports", "no-such-check");
     files[0].1 = &policy;
-    assert_eq!(portcullis(repository(&files).folder.path(), &[], &["simulate"]).code, 2);
+    assert_eq!(portcullis(Repo::of(&files).folder.path(), &[], &["simulate"]).code, 2);
     assert_eq!(portcullis(repo.folder.path(), &[], &["simulate", "--kind", "deletd-rule"]).code, 2);
     assert_eq!(portcullis(repo.folder.path(), &[], &["simulate", "--rev", "nothing"]).code, 3);
 }

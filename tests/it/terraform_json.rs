@@ -359,11 +359,7 @@ fn checked(base: &[(&str, &str)], head: &[(&str, &str)]) -> (u8, String) {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("portcullis.yaml"), POLICY).expect("written");
     for (side, files) in [("old", base), ("new", head)] {
-        for (name, text) in files {
-            let path = folder.path().join(side).join("stack").join(name);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(path, text).expect("written");
-        }
+        crate::folder::write(&folder.path().join(side).join("stack"), files);
     }
     let ran = portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "portcullis.yaml"]);
     (ran.code, ran.out)
