@@ -319,7 +319,7 @@ pub(super) fn confirm(arguments: &Confirm, surroundings: &Surroundings, streams:
         let waiting = folder.journal()?.filter(|journal| journal.phase == live::Phase::Waiting);
         let Journal { id, note, .. } = waiting.ok_or(NotApplied::NothingToConfirm)?;
         folder.set_confirmed(&id)?;
-        let note: Note = serde_json::from_str(&note).unwrap_or_default();
+        let note = noted(&note, streams);
         let until = std::time::Instant::now() + CONFIRMED;
         loop {
             match folder.last()?.filter(|last| last.id == id) {
@@ -355,7 +355,7 @@ pub(super) fn recover(arguments: &Recover, surroundings: &Surroundings, streams:
     match recovered {
         Ok(None) => streams.data("there is nothing to take back\n", 0),
         Ok(Some((ended, note))) => {
-            let note: Note = serde_json::from_str(&note).unwrap_or_default();
+            let note = noted(&note, streams);
             tell("recover", &ended, &note, "", surroundings, streams)
         }
         Err(why) => gate::stopped(&diagnosed(why, 3), &SourceMap::default(), streams),
@@ -374,11 +374,20 @@ pub(super) fn dead_man(arguments: &DeadMan, surroundings: &Surroundings, streams
     match watched {
         Ok(None) => 0,
         Ok(Some((ended, note))) => {
-            let note: Note = serde_json::from_str(&note).unwrap_or_default();
+            let note = noted(&note, streams);
             tell("dead-man", &ended, &note, "", surroundings, streams)
         }
         Err(why) => gate::stopped(&diagnosed(why, 3), &SourceMap::default(), streams),
     }
+}
+
+/// What the journal says of whom to tell. The change comes to its end even where that cannot be read.
+fn noted(note: &str, streams: &mut Streams<'_>) -> Note {
+    serde_json::from_str(note).unwrap_or_else(|why| {
+        let told = "neither an audit log nor a webhook is told";
+        streams.say(&format!("note: the journal does not say whom to tell how it ends, so {told}: {why}"));
+        Note::default()
+    })
 }
 
 /// Clears away after a change that is in force.

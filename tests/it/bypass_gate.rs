@@ -2,8 +2,8 @@
 
 use crate::audit::{lines, log, shows};
 use crate::signed::{
-    HOLDERS, NOW, POLICY, REPOSITORY, SHUT, Site, admit, closure, gate, record, refusal, review, roots, roots_json,
-    signed_payload, signer, state, step,
+    HOLDERS, NOW, POLICY, SHUT, Site, admit, closure, gate, record, refusal, review, roots, roots_json, signed_payload,
+    signer, state, step,
 };
 use base64ct::{Base64, Encoding as _};
 use portcullis::facts::show_instant;
@@ -23,23 +23,7 @@ fn a13_a_commit_that_was_reverted_later_was_never_reviewed() {
         &[bad],
         &[(b"portcullis.yaml", "100644", POLICY.as_bytes()), (b"fw/web.rules", "100644", SHUT.as_bytes())],
     );
-    let ran = site.run(&[
-        "attest",
-        "--base",
-        "HEAD~2",
-        "--repository",
-        REPOSITORY,
-        "--target-ref",
-        "refs/heads/main",
-        "--environment",
-        "production",
-        "--key",
-        "@1.pem",
-        "--record",
-        "@record.json",
-        "--sequence",
-        "1",
-    ]);
+    let ran = site.sign(&["attest", "--base", "HEAD~2"], "@1.pem", "1", &[]);
     assert_eq!(ran.code, 0, "{}", ran.out);
     // The work tree is still the bad commit's.
     let ran = site.gate(&["--new-state"]);
@@ -233,20 +217,7 @@ fn e05_a_record_for_staging_is_refused_in_production() {
     assert_eq!(step(gate(&record(&other, &[1, 2]))), "repository");
     let site = Site::usual();
     assert_eq!(site.attest("1", &[]).code, 0);
-    let ran = site.run(&[
-        "gate",
-        "--record",
-        "@record.json",
-        "--roots",
-        "@roots.json",
-        "--state",
-        "@state.json",
-        "--new-state",
-        "--tree",
-        ".",
-        "--environment",
-        "staging",
-    ]);
+    let ran = site.gate_to("staging", &["--tree", ".", "--new-state"]);
     assert_eq!((ran.code, refusal(&ran.out)), (1, "REFUSED portcullis::record::environment"));
 }
 
@@ -334,42 +305,9 @@ fn e09_another_plan_than_the_reviewed_one_is_refused() {
     site.write("p.yaml", POLICY.as_bytes());
     site.write("plan.json", plan("2026-11-20T08:00:00Z").as_bytes());
     site.write("other.json", plan("2026-11-20T09:00:00Z").as_bytes());
-    let ran = site.run(&[
-        "attest",
-        "--plan",
-        "@plan.json",
-        "--policy",
-        "@p.yaml",
-        "--repository",
-        REPOSITORY,
-        "--target-ref",
-        "refs/heads/main",
-        "--environment",
-        "production",
-        "--key",
-        "@1.pem",
-        "--record",
-        "@record.json",
-        "--sequence",
-        "1",
-    ]);
+    let ran = site.sign(&["attest", "--plan", "@plan.json", "--policy", "@p.yaml"], "@1.pem", "1", &[]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.talk);
-    let gate = |plan: &str| {
-        site.run(&[
-            "gate",
-            "--record",
-            "@record.json",
-            "--roots",
-            "@roots.json",
-            "--state",
-            "@state.json",
-            "--environment",
-            "production",
-            "--new-state",
-            "--plan",
-            plan,
-        ])
-    };
+    let gate = |plan: &str| site.gate_to("production", &["--new-state", "--plan", plan]);
     let ran = gate("@other.json");
     let differs =
         "REFUSED portcullis::record::closure: these are not the files that were reviewed: plan.json differs\n";
@@ -442,26 +380,8 @@ fn e23_glass_is_broken_on_the_command_line_and_reviewed_afterwards() {
         &[("portcullis.yaml", POLICY), ("fw/web.rules", &open)],
     );
     let glass = |more: &[&str]| {
-        let usual = [
-            "break-glass",
-            "--base",
-            "HEAD~1",
-            "--repository",
-            REPOSITORY,
-            "--target-ref",
-            "refs/heads/main",
-            "--environment",
-            "production",
-            "--key",
-            "@4.pem",
-            "--record",
-            "@record.json",
-            "--sequence",
-            "1",
-            "--incident",
-            "INC-1",
-        ];
-        site.run(&[&usual, more].concat())
+        let command = ["break-glass", "--base", "HEAD~1", "--incident", "INC-1"];
+        site.sign(&command, "@4.pem", "1", more)
     };
     assert_eq!(glass(&["--reason", "because"]).code, 2);
     assert_eq!(glass(&["--reason", "customers cannot reach the API", "--expires", "5h"]).code, 2);

@@ -1,6 +1,6 @@
 //! A change on its way: judged, recorded, and put into force where it was reviewed for, by the command line.
 
-use crate::signed::{HOLDERS, POLICY, REPOSITORY, SHUT, Site, refusal, roots_json};
+use crate::signed::{HOLDERS, POLICY, SHUT, Site, refusal, roots_json};
 use portcullis::record::{Envelope, State};
 use serde_json::json;
 use std::fs;
@@ -34,20 +34,7 @@ fn a_review_passes_once_and_only_for_the_bytes_that_it_is_of() {
         "REFUSED portcullis::record::closure: these are not the files that were reviewed: fw/web.rules differs\n";
     assert_eq!((ran.code, ran.out.as_str()), (1, differs));
     // What was committed is what was reviewed.
-    let ran = site.run(&[
-        "gate",
-        "--record",
-        "@record.json",
-        "--roots",
-        "@roots.json",
-        "--state",
-        "@state.json",
-        "--environment",
-        "production",
-        "--tree",
-        "HEAD",
-        "--dry-run",
-    ]);
+    let ran = site.gate_to("production", &["--tree", "HEAD", "--dry-run"]);
     assert_eq!((ran.code, ran.out.ends_with("nothing was used up (--dry-run)\n")), (0, true), "{}", ran.out);
     site.repo.write("fw/web.rules", &text);
     assert_eq!(site.gate(&[]).code, 0);
@@ -133,25 +120,7 @@ fn a_merge_that_nobody_has_made_yet_is_recorded_by_its_tree() {
         index.write_tree_to(&site.repo.git).expect("a tree")
     };
     let (ours, theirs) = (ours.to_string(), theirs.id());
-    let ran = site.run(&[
-        "attest",
-        "--base",
-        &ours,
-        "--head",
-        &theirs.to_string(),
-        "--repository",
-        REPOSITORY,
-        "--target-ref",
-        "refs/heads/main",
-        "--environment",
-        "production",
-        "--key",
-        "@1.pem",
-        "--record",
-        "@record.json",
-        "--sequence",
-        "1",
-    ]);
+    let ran = site.sign(&["attest", "--base", &ours, "--head", &theirs.to_string()], "@1.pem", "1", &[]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.talk);
     let predicate = &statement(&site)["predicate"];
     assert_eq!(predicate["mergeTree"].as_str(), Some(merged.to_string().as_str()));

@@ -192,10 +192,12 @@ impl Site {
 
     /// Attests the change with the number `n` into `record.json`.
     pub(crate) fn attest(&self, n: &str, more: &[&str]) -> Ran {
+        self.sign(&["attest", "--base", "HEAD~1"], "@1.pem", n, more)
+    }
+
+    /// Signs with a key what a command names, with the number `n`, into `record.json`.
+    pub(crate) fn sign(&self, command: &[&str], key: &str, n: &str, more: &[&str]) -> Ran {
         let usual = [
-            "attest",
-            "--base",
-            "HEAD~1",
             "--repository",
             REPOSITORY,
             "--target-ref",
@@ -203,17 +205,22 @@ impl Site {
             "--environment",
             "production",
             "--key",
-            "@1.pem",
+            key,
             "--record",
             "@record.json",
             "--sequence",
             n,
         ];
-        self.run(&[&usual, more].concat())
+        self.run(&[command, &usual, more].concat())
     }
 
     /// Puts `record.json` through the gate, with the work tree.
     pub(crate) fn gate(&self, more: &[&str]) -> Ran {
+        self.gate_to("production", &[&["--tree", "."], more].concat())
+    }
+
+    /// Puts `record.json` through the gate of an environment.
+    pub(crate) fn gate_to(&self, environment: &str, more: &[&str]) -> Ran {
         let usual = [
             "gate",
             "--record",
@@ -223,9 +230,7 @@ impl Site {
             "--state",
             "@state.json",
             "--environment",
-            "production",
-            "--tree",
-            ".",
+            environment,
         ];
         self.run(&[&usual, more].concat())
     }
