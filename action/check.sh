@@ -12,13 +12,33 @@ case "${INPUT_FAIL_ON:-}" in
   *) echo "error: fail-on is neither block nor never" >&2 && exit 2 ;;
 esac
 
+[[ -z ${INPUT_SHARD:-} || -z ${INPUT_REPORTS:-} ]] || {
+  echo "error: shard judges a part, and reports joins all of them: give one of both" >&2
+  exit 2
+}
+
 folder=$(mktemp -d "${RUNNER_TEMP:?}/portcullis.XXXXXX")
-arguments=(check --output text "--output=json=$folder/report.json" "--output=sarif=$folder/report.sarif"
+command=(check)
+if [[ -n ${INPUT_REPORTS:-} ]]; then
+  # No report at all is for `merge` to refuse.
+  shopt -s nullglob
+  command=(merge)
+  [[ $INPUT_REPORTS != -* ]] || INPUT_REPORTS=./$INPUT_REPORTS
+  command+=("$INPUT_REPORTS"/*.json)
+elif [[ -n ${INPUT_SHARD:-} ]]; then
+  command+=("--shard=$INPUT_SHARD")
+  # What is found is shown once, by who joins the parts.
+  INPUT_SUMMARY=false INPUT_ANNOTATIONS=false
+fi
+arguments=("${command[@]}" --output text "--output=json=$folder/report.json" "--output=sarif=$folder/report.sarif"
   "--output=markdown=$folder/report.md" "--output=html=$folder/report.html")
 [[ ${INPUT_ANNOTATIONS:-} == false ]] || arguments+=(--output github)
-[[ -z ${INPUT_POLICY:-} ]] || arguments+=("--policy=$INPUT_POLICY")
-[[ -z ${INPUT_BASE:-} ]] || arguments+=("--base=$INPUT_BASE")
-[[ -z ${INPUT_HEAD:-} ]] || arguments+=("--head=$INPUT_HEAD")
+[[ -z ${INPUT_FULL_REPORT:-} ]] || arguments+=("--full-output=html=$INPUT_FULL_REPORT")
+if [[ -z ${INPUT_REPORTS:-} ]]; then
+  [[ -z ${INPUT_POLICY:-} ]] || arguments+=("--policy=$INPUT_POLICY")
+  [[ -z ${INPUT_BASE:-} ]] || arguments+=("--base=$INPUT_BASE")
+  [[ -z ${INPUT_HEAD:-} ]] || arguments+=("--head=$INPUT_HEAD")
+fi
 
 code=0
 "${BINARY:?}" "${arguments[@]}" || code=$?

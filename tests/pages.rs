@@ -214,6 +214,8 @@ impl Example<'_> {
             }),
             names: &policy,
             judging: Some((&policy, &facts)),
+            proposed: None,
+            spanning: &[],
         };
         let decision = decision::decide(case, &sources);
         Ok((decision.exit_code(), text::render(decision.report(), &sources, Style::PLAIN)))

@@ -6,7 +6,10 @@
 #   check.sh PLAN POLICY    PLAN is $SHOWFILE; POLICY stands on the server, not in the pull request
 set -uo pipefail
 
-report=$(mktemp)
+# Without a place for the report nothing passes.
+folder=$(mktemp -d) || exit 3
+trap 'rm -rf "$folder"' EXIT
+report=$folder/report
 portcullis --quiet check --plan "$1" --policy "$2" --max-age 1h --output "json=$report" --output "markdown=$report.md" \
   >/dev/null 2>"$report.log"
 code=$?

@@ -21,7 +21,9 @@ impl Check for AnyAnyRules {
         let store = &cx.change.store;
         for (head, lines) in news::written(cx, report, all) {
             for line in lines {
-                let Some(family) = line.rules.iter().find_map(|rule| lets_everything_in(*rule, store)) else { continue };
+                let Some(family) = line.rules.iter().find_map(|rule| lets_everything_in(*rule, store)) else {
+                    continue;
+                };
                 let chain = rules::address(head, &line, store);
                 let message = format!("a rule of `{chain}` lets every new connection over {family} pass");
                 let help = "say from where, to where or to which service; a rule for one interface says enough";

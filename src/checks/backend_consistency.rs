@@ -1,10 +1,10 @@
 use super::questions::{ask, in_states, opening};
-use super::{Check, Context, Report, Undecided, declare_check};
+use super::{Check, Context, Report, Spans, Undecided, declare_check};
 use crate::diff::{FilterPair, Question, Side};
 use crate::facts::MissingFact;
 use crate::model::{Backend, Configuration, Outcome, Protocol, Server};
 use crate::net::{Family, Field, Region, Set, State, parse_address};
-use crate::policy::{Networks, Pattern, Spanned, keys};
+use crate::policy::{Networks, Pattern, Policy, Spanned, keys};
 use crate::text::{Span, escape};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,10 @@ keys! {
 type Group = (usize, Family, Set, u128, u16);
 
 impl Check for BackendConsistency {
+    fn spans(&self, _: &Policy) -> Spans {
+        Spans::Configurations
+    }
+
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let pairs = cx.change.filters();
         let mut groups: BTreeMap<Group, Vec<(u128, &Server)>> = BTreeMap::new();
@@ -41,7 +45,11 @@ impl Check for BackendConsistency {
         let heads: Vec<&Configuration> = all.map(|c| &**c).filter(|c| wanted(c)).collect();
         if heads.is_empty() {
             let message = "there is no configuration with backends on head";
-            report.undecided(Undecided::MatchesNothing, message, "name the balancers' configuration, or remove the entry");
+            report.undecided(
+                Undecided::MatchesNothing,
+                message,
+                "name the balancers' configuration, or remove the entry",
+            );
         }
         for head in heads {
             for backend in &head.backends {
@@ -55,11 +63,13 @@ impl Check for BackendConsistency {
                         if named || pattern.value.contains("{address}") && sign(&server.address) {
                             let name = escape(server.name.as_bytes());
                             let message = format!("`{name}` is no name that could stand in a pattern of filters");
-                            let finding = report.undecided(Undecided::Unreadable, message, "call the server by a plain name");
+                            let finding =
+                                report.undecided(Undecided::Unreadable, message, "call the server by a plain name");
                             finding.location = Some((Side::Head, server.origin));
                             continue;
                         }
-                        let text = pattern.value.replace("{server}", &server.name).replace("{address}", &server.address);
+                        let text =
+                            pattern.value.replace("{server}", &server.name).replace("{address}", &server.address);
                         let number = *known.entry(text.clone()).or_insert_with(|| {
                             filters.push(in_front(report, &pairs, &text, pattern.span));
                             filters.len() - 1

@@ -1,8 +1,8 @@
-use super::{Check, Context, Report, Undecided, balancers, declare_check};
+use super::{Check, Context, Report, Spans, Undecided, balancers, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
 use crate::model::Snapshot;
-use crate::policy::{Pattern, keys};
+use crate::policy::{Pattern, Policy, keys};
 use crate::text::escape;
 use std::collections::BTreeSet;
 
@@ -25,6 +25,13 @@ fn certificates(snapshot: &Snapshot) -> BTreeSet<&str> {
 }
 
 impl Check for CertificateReferences {
+    fn spans(&self, _: &Policy) -> Spans {
+        match self.inventory {
+            Some(_) => Spans::Nothing,
+            None => Spans::Configurations,
+        }
+    }
+
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self { listeners, inventory } = self;
         balancers::report_idle(listeners.as_deref(), "listener", balancers::listeners, cx, report);
@@ -58,10 +65,12 @@ impl Check for CertificateReferences {
                             let message = format!("whether the certificate `{known}` of `{name}` exists is not known");
                             let help = "name the certificates that there are under `inventory`";
                             let finding = report.undecided(Undecided::MissingFact, message, help);
+                            finding.configuration = Some(head.name.clone());
                             finding.location = Some((Side::Head, *at));
                             continue;
                         }
-                        let message = format!("`{name}` names the certificate `{known}`, which is not in the inventory");
+                        let message =
+                            format!("`{name}` names the certificate `{known}`, which is not in the inventory");
                         let help = "put the certificate into the store first, or correct its name";
                         let finding = report.finding(message, help);
                         finding.configuration = Some(head.name.clone());

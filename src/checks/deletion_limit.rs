@@ -1,14 +1,14 @@
 use super::deletions::{self, Count, Group, Grouping};
 use super::scope::Scope;
 use super::stable::Stable;
-use super::{Check, Context, Report, Watched, declare_check};
+use super::{Check, Context, Report, Spans, Watched, declare_check};
 use crate::diff::Side;
-use crate::facts::MissingFact;
-use crate::policy::{Spanned, keys};
+use crate::facts::{Maker, MissingFact};
+use crate::policy::{Policy, Spanned, keys};
 use crate::text::{escape, few};
 use std::collections::BTreeMap;
 
-declare_check! { id: "deletion-limit", since: "0.1.0", level: Block, settings: DeletionLimit }
+declare_check! { id: "deletion-limit", since: "0.1.0", level: Block, settings: DeletionLimit, counted: true }
 
 keys! {
     struct DeletionLimit {
@@ -24,8 +24,8 @@ keys! {
         /// Only these kinds: `rule`, `chain`, `set`, `translation`, `listener`, `backend`, `server`, `configuration` …
         /// Default: all.
         kinds: Option<Vec<Spanned<String>>>,
-        /// Stricter limits for changes that a program made, or may have made: the author is one of `bots`, or is not
-        /// known.
+        /// Stricter limits for changes that a program made, or may have made: who opened or pushed the pull request or has
+        /// a commit in it is one of `bots` or no person, or is not known.
         automation: Option<Automation>,
         /// What a program removes, or may have removed, counts only when it was seen so often without having changed:
         /// `{observations: 3, over: 10m}`, with `above: 5` only where more than so many objects go. What was seen before
@@ -47,9 +47,15 @@ keys! {
 const SHARE_FROM: usize = 10;
 
 impl Check for DeletionLimit {
+    fn spans(&self, _: &Policy) -> Spans {
+        // Whatever is counted together, it says how much goes in all.
+        Spans::Configurations
+    }
+
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self { count, percent, per: _, kinds, automation, stable } = self;
-        let by_program = cx.facts.automated(&cx.policy.roster().bots);
+        let maker = cx.facts.maker(cx.policy.roster());
+        let by_program = maker != Maker::Person;
         let automated = automation.as_ref().filter(|_| by_program);
         let (count, percent) = match (automated, count, percent) {
             (Some(Automation { count: a, percent: b }), count, percent) => {
@@ -70,13 +76,15 @@ impl Check for DeletionLimit {
             }
         }
         groups.retain(|(_, kind), _| self.is_about(kind));
-        bereft(&groups, report);
+        let total: usize = groups.values().map(Count::removed).sum();
+        bereft(&groups, total, report);
         let watched = stable.as_ref().filter(|_| by_program).and_then(|stable| Some((stable, stable.watch(&groups)?)));
         for ((group, kind), count_of) in &groups {
             let (base, removed) = (count_of.base, count_of.removed());
             let bereft = matches!(group, Group::Owner(_)) && removed == base;
             let over_count = !bereft && count.is_some_and(|count| removed > count);
-            let over_share = !bereft && base >= SHARE_FROM && percent.is_some_and(|percent| removed * 100 > percent * base);
+            let over_share =
+                !bereft && base >= SHARE_FROM && percent.is_some_and(|percent| removed * 100 > percent * base);
             if !over_count && !over_share {
                 continue;
             }
@@ -86,25 +94,30 @@ impl Check for DeletionLimit {
                 (None, Some(percent)) => format!("{percent} %"),
                 (None, None) => continue,
             };
-            let who = match (automated, &cx.facts.authors) {
-                (None, _) => "",
-                (Some(_), Some(_)) => " by automation",
-                (Some(_), None) => " where it is not known that a person made the change",
+            let who = match (automated, maker) {
+                (None, _) | (Some(_), Maker::Person) => "",
+                (Some(_), Maker::Program) => " by automation",
+                (Some(_), Maker::Unknown) => " where it is not known that a person made the change",
             };
+            let all = if total == removed { String::new() } else { format!(", and {total} of all kinds") };
             let message = format!(
-                "the change removes {removed} of {base} objects of the kind `{kind}` in {group}; at most {limit} may go{who}"
+                "the change removes {removed} of {base} objects of the kind `{kind}` in {group}{all}; at most {limit} may go{who}"
             );
-            let finding = report.finding(
-                message,
-                "check that its input was complete; split an intended removal, or have the limit raised first",
-            );
+            let finding = report.finding(message, help(total));
+            finding.removes = Some(total);
             finding.location = count_of.first.map(|span| (Side::Base, span));
         }
         watched.map_or(Ok(()), |(stable, watched)| stable.judge(&watched, &groups, cx, report))
     }
 
+    fn depends_on_maker(&self, cx: &Context<'_>, scope: &Scope) -> bool {
+        let Self { count: _, percent: _, per: _, kinds: _, automation, stable } = self;
+        let gone = |((_, kind), count): (&(Group, &'static str), &Count)| self.is_about(kind) && count.removed() > 0;
+        (automation.is_some() || stable.is_some()) && self.groups(cx, scope).iter().any(gone)
+    }
+
     fn watched(&self, cx: &Context<'_>, scope: &Scope) -> Option<Watched> {
-        let stable = self.stable.as_ref().filter(|_| cx.facts.automated(&cx.policy.roster().bots))?;
+        let stable = self.stable.as_ref().filter(|_| cx.facts.maker(cx.policy.roster()) != Maker::Person)?;
         let mut groups = self.groups(cx, scope);
         groups.retain(|(_, kind), _| self.is_about(kind));
         stable.watch(&groups)
@@ -123,7 +136,7 @@ impl DeletionLimit {
 }
 
 /// Reports owners who lose everything that they have of a kind, however little it is.
-fn bereft(groups: &BTreeMap<(Group, &'static str), Count>, report: &mut Report<'_>) {
+fn bereft(groups: &BTreeMap<(Group, &'static str), Count>, total: usize, report: &mut Report<'_>) {
     let mut kinds: BTreeMap<&str, Vec<(&str, &Count)>> = BTreeMap::new();
     for ((group, kind), count) in groups {
         if let Group::Owner(owner) = group
@@ -145,8 +158,16 @@ fn bereft(groups: &BTreeMap<(Group, &'static str), Count>, report: &mut Report<'
         };
         let help = "ask each of them, or whoever answers for them, before all that they have is taken away";
         let finding = report.finding(message, help);
+        finding.removes = Some(total);
         finding.location = owners.first().and_then(|(_, count)| count.first).map(|span| (Side::Base, span));
     }
+}
+
+fn help(total: usize) -> String {
+    format!(
+        "check that its input was complete; split an intended removal, or have a waiver say how many go \
+         (`expect_deletions: {total}`)"
+    )
 }
 
 /// How many owners a sentence names.

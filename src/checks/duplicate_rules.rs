@@ -22,9 +22,8 @@ impl Check for DuplicateRules {
         for (head, lines) in news::written(cx, report, all) {
             // Where each meaning stands first in its chain.
             let mut first: HashMap<_, Span> = HashMap::new();
-            let key = |line: &rules::Line<'_>| {
-                (line.table.to_owned(), line.chain.name, rules::meaning_of(line.rules, store))
-            };
+            let key =
+                |line: &rules::Line<'_>| (line.table.to_owned(), line.chain.name, rules::meaning_of(line.rules, store));
             for line in rules::lines(head) {
                 first.entry(key(&line)).or_insert(line.origin);
             }

@@ -17,8 +17,6 @@ use std::collections::BTreeSet;
 pub(super) struct Effects<'c> {
     pub(super) packets: Vec<Packets<'c>>,
     pub(super) others: Vec<Other>,
-    /// One thing that goes: rules that go are no effect by themselves.
-    pub(super) gone: Option<Evidence>,
     /// What cannot be: errors of the program.
     pub(super) broken: Vec<String>,
 }
@@ -79,6 +77,12 @@ impl Evidence {
         Self { what, configuration: Some(configuration.to_owned()), location, ..Self::default() }
     }
 
+    /// That so many rules and objects go, the first of them there.
+    pub(super) fn removal(gone: usize, first: Option<Span>) -> Self {
+        let what = format!("removes {gone} rules and objects");
+        Self { what, location: first.map(|at| (Side::Base, at)), ..Self::default() }
+    }
+
     /// Adds where it is and what it is about.
     pub(super) fn fill<'f>(&self, finding: &'f mut Finding) -> &'f mut Finding {
         let Self { what: _, configuration, filter, flow, witness, request, location } = self.clone();
@@ -94,7 +98,7 @@ impl Evidence {
 
 impl<'c> Effects<'c> {
     pub(super) fn of(cx: &Context<'c>, report: &Report<'_>) -> Self {
-        let mut effects = Self { packets: Vec::new(), others: Vec::new(), gone: None, broken: Vec::new() };
+        let mut effects = Self { packets: Vec::new(), others: Vec::new(), broken: Vec::new() };
         let scope = Mine::of(cx, report);
         let pairs = cx.change.filters();
         for difference in &cx.difference.configurations {
@@ -137,9 +141,6 @@ impl<'c> Effects<'c> {
         let ConfigurationDifference { name, format: _, change, filters, balancers, objects } = difference;
         let mut add = |kind, names: &[&str], what: String, location| {
             let evidence = Evidence::new(what, name, location);
-            if matches!(kind, Kind::Gone | Kind::RequestGone) && self.gone.is_none() {
-                self.gone = Some(evidence.clone());
-            }
             let called = |it: &&str| [(*it).to_owned(), format!("{name}/{it}")];
             self.others.push(Other { kind, names: names.iter().flat_map(called).collect(), clients: None, evidence });
         };

@@ -98,8 +98,18 @@ fn balancers(base: &Configuration, head: Option<&Configuration>) -> Vec<Collecti
     let first = base.objects.iter().find(|object| object.kind == "balancer").map(|object| object.origin);
     for (kind, before, after, at) in [
         ("balancers", inventory(base), head.map_or(0, inventory), first),
-        ("listeners", base.listeners.len(), head.map_or(0, |c| c.listeners.len()), base.listeners.first().map(|l| l.origin)),
-        ("backends", base.backends.len(), head.map_or(0, |c| c.backends.len()), base.backends.first().map(|b| b.origin)),
+        (
+            "listeners",
+            base.listeners.len(),
+            head.map_or(0, |c| c.listeners.len()),
+            base.listeners.first().map(|l| l.origin),
+        ),
+        (
+            "backends",
+            base.backends.len(),
+            head.map_or(0, |c| c.backends.len()),
+            base.backends.first().map(|b| b.origin),
+        ),
     ] {
         if before > 0 {
             let at = at.map(|at| (Side::Base, at));

@@ -1,11 +1,11 @@
 use super::questions::{REACHING, ask, connections, in_states};
-use super::{Check, Context, Report, declare_check};
+use super::{Check, Context, Report, Spans, declare_check};
 use crate::diff::balancers::{RouteTrace, meeting, route};
 use crate::diff::{FilterPair, Question, Side};
 use crate::facts::MissingFact;
 use crate::model::{Configuration, Listener, Outcome};
 use crate::net::{Field, Region, Request, RequestError, parse_request};
-use crate::policy::{Flow, Kind, Node, Read, Reader, keys};
+use crate::policy::{Flow, Kind, Node, Policy, Read, Reader, keys};
 use crate::text::{Span, escape};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -47,6 +47,10 @@ enum Fate {
 }
 
 impl Check for ExpectedFlows {
+    fn spans(&self, _: &Policy) -> Spans {
+        Spans::Configurations
+    }
+
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self(Keys { allow, deny, requests }) = self;
         let pairs = report.scope().filters(cx);
@@ -118,7 +122,8 @@ fn must_reach(expected: &Expected, cx: &Context<'_>, report: &mut Report<'_>) {
         let all: Vec<_> = others.chain([(&answer.outcome, answer.by)]).collect();
         let Some((outcome, by)) = all.iter().find(|(outcome, _)| !fate.is(outcome)) else { continue };
         let verb = if all.iter().all(|(outcome, _)| !fate.is(outcome)) { "" } else { "may be so: " };
-        let message = format!("expected to {}, and {verb}{}: `{request}`", fate.say(), escape(outcome.to_string().as_bytes()));
+        let message =
+            format!("expected to {}, and {verb}{}: `{request}`", fate.say(), escape(outcome.to_string().as_bytes()));
         let help = "correct the routes, or the expectation; `portcullis trace` shows the way of a request";
         let finding = report.finding(message, help);
         finding.configuration = Some(configuration.name.clone());

@@ -29,7 +29,8 @@ impl Check for FamilyGap {
             let [ipv4, ipv6] = Family::ALL.map(|family| open(cx, &pair, &flows, family));
             let (Some(ipv4), Some(ipv6)) = (ipv4, ipv6) else {
                 let message = format!("which services `{}` has open could not be computed within its budget", pair.id);
-                report.undecided(Undecided::TooHard, message, "ask about fewer `services`");
+                let finding = report.undecided(Undecided::TooHard, message, "ask about fewer `services`");
+                finding.configuration = Some(pair.configuration.to_owned());
                 continue;
             };
             for (family, other, more) in
@@ -41,7 +42,8 @@ impl Check for FamilyGap {
                         .with(Field::DestinationPort, &ports);
                     let flow = show_region(&region, cx.policy);
                     let message = format!("`{}` has open over {family} and closed over {other}: {flow}", pair.id);
-                    let help = "write the rule for both families, or remove it from the one that is not meant to have it";
+                    let help =
+                        "write the rule for both families, or remove it from the one that is not meant to have it";
                     let finding = report.finding(message, help);
                     finding.configuration = Some(pair.configuration.to_owned());
                     finding.filter = Some(pair.id.to_owned());

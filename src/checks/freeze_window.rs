@@ -1,6 +1,6 @@
-use super::{Check, Context, Report, declare_check};
+use super::{Check, Context, Report, Spans, declare_check};
 use crate::facts::MissingFact;
-use crate::policy::{Freeze, FreezeWindow as Window, keys};
+use crate::policy::{Freeze, FreezeWindow as Window, Policy, keys};
 use crate::text::Span;
 
 declare_check! { id: "freeze-window", since: "0.1.0", level: Block, settings: FreezeWindow, always: true, waivable: false }
@@ -10,6 +10,10 @@ keys! {
 }
 
 impl Check for FreezeWindow {
+    fn spans(&self, _: &Policy) -> Spans {
+        Spans::Files
+    }
+
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self {} = self;
         let changed: Vec<&str> = cx
@@ -36,12 +40,7 @@ impl Check for FreezeWindow {
 }
 
 /// Reports those of the configurations that change and that a window holds for.
-fn windowed(
-    window: &Window,
-    changed: &[&str],
-    now: Option<u64>,
-    report: &mut Report<'_>,
-) -> Result<(), MissingFact> {
+fn windowed(window: &Window, changed: &[&str], now: Option<u64>, report: &mut Report<'_>) -> Result<(), MissingFact> {
     let mine: Vec<&str> = changed.iter().copied().filter(|name| window.covers(name)).collect();
     if mine.is_empty() {
         return Ok(());

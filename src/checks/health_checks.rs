@@ -30,7 +30,8 @@ impl Check for HealthChecks {
                     let Some(first) = without.next() else { continue };
                     let (count, of) = (without.count() + 1, backend.servers.len());
                     let name = escape(backend.name.as_bytes());
-                    let message = format!("the health of {count} of {of} servers of the backend `{name}` is not checked");
+                    let message =
+                        format!("the health of {count} of {of} servers of the backend `{name}` is not checked");
                     let finding = report.finding(message, help);
                     finding.configuration = Some(head.name.clone());
                     finding.location = Some((Side::Head, first.origin));

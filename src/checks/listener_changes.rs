@@ -23,9 +23,8 @@ impl Check for ListenerChanges {
         for (configuration, difference) in balancers::differences(cx, report) {
             for change in &difference.listeners {
                 let names = [&change.base, &change.head].into_iter().flatten();
-                let is_wanted = |(name, _): &(String, _)| {
-                    balancers::wanted(listeners.as_deref(), &configuration.name, name)
-                };
+                let is_wanted =
+                    |(name, _): &(String, _)| balancers::wanted(listeners.as_deref(), &configuration.name, name);
                 if !names.into_iter().any(is_wanted) {
                     continue;
                 }
@@ -84,4 +83,3 @@ fn said(change: &ListenerChange, added: bool) -> Vec<(String, &'static str)> {
         }
     }
 }
-

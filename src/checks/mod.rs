@@ -14,14 +14,16 @@ mod remarks;
 mod rules;
 mod schema;
 mod scope;
+mod spans;
 mod stable;
 mod things;
 
 pub use crate::policy::Level;
-pub use open::{Opened, Reached, closed, opened, reached};
+pub use open::{Opened, Reached, closed, left_beside, opened, reached};
 pub use remarks::{Described, Remark, described, remarks, watchers};
 pub use schema::{schema, settings};
 pub use scope::Scope;
+pub use spans::{Spans, spans};
 
 use crate::diff::balancers::RequestDelta;
 use crate::diff::{Change, Difference, Side, Witness};
@@ -30,7 +32,7 @@ use crate::model::Literal;
 use crate::net::Region;
 use crate::policy::{
     ApprovalKeys, COMMON_KEYS, Entry, FeedDoubt, Feeds, Node, Parsed, Plan, Policy, PolicyError, Proposal, Reader,
-    Waiver, sorted,
+    Waiver, WaiverScope, sorted,
 };
 use crate::text::{SourceMap, Span};
 use std::time::Duration;
@@ -79,13 +81,14 @@ checks! {
 
 /// Declares one check: its id is the file's name, its page is `policies/<id>.md`.
 macro_rules! declare_check {
-    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(, alone: $alone:ident)? $(, sees: $sees:ident)? $(, waivable: $waivable:literal)? $(,)?) => {
+    (id: $id:literal, since: $since:literal, level: $level:ident, settings: $settings:ty $(, always: $always:literal)? $(, alone: $alone:ident)? $(, sees: $sees:ident)? $(, waivable: $waivable:literal)? $(, counted: $counted:literal)? $(,)?) => {
         pub(super) static DECLARATION: $crate::checks::Declaration = $crate::checks::Declaration {
             id: $id,
             since: $since,
             level: $crate::checks::Level::$level,
             always: false $(|| $always)?,
             waivable: true $(&& $waivable)?,
+            counted: false $(|| $counted)?,
             alone: [$($crate::checks::Alone::$alone,)? $crate::checks::Alone::Never][0],
             sees: [$($crate::checks::Sees::$sees,)? $crate::checks::Sees::Anything][0],
             page: include_str!(concat!("../../policies/", $id, ".md")),
@@ -113,6 +116,8 @@ pub struct Declaration {
     pub always: bool,
     /// Whether a waiver can accept its findings.
     pub waivable: bool,
+    /// Whether its findings say how many objects go, so that a waiver has to say it as well.
+    pub counted: bool,
     /// Whether it can be asked about one side.
     pub alone: Alone,
     /// What it looks at.
@@ -163,9 +168,19 @@ pub trait Check: std::fmt::Debug + Send + Sync {
     /// A fact is needed that is not known.
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact>;
 
+    /// Whether what it says of one configuration depends on nothing but that configuration.
+    fn spans(&self, _: &Policy) -> Spans {
+        Spans::Nothing
+    }
+
     /// What of the change, in that scope, has to be seen several times before it counts.
     fn watched(&self, _: &Context<'_>, _: &Scope) -> Option<Watched> {
         None
+    }
+
+    /// Whether it makes a difference to it, in that scope, who made the change.
+    fn depends_on_maker(&self, _: &Context<'_>, _: &Scope) -> bool {
+        false
     }
 }
 
@@ -200,6 +215,8 @@ pub struct Context<'c> {
 /// Something a check has to say.
 #[derive(Debug, Clone)]
 pub struct Finding {
+    /// Which of the configured checks it is of, from 0.
+    pub entry: usize,
     /// The check's id.
     pub check: &'static str,
     /// The name of this instance in the policy.
@@ -225,6 +242,8 @@ pub struct Finding {
     pub witness: Option<Witness>,
     /// How many more flows it is about that are not shown.
     pub unlisted: usize,
+    /// How many objects go, of all that the check counts, where a waiver has to say that.
+    pub removes: Option<usize>,
     /// The requests.
     pub request: Option<RequestDelta>,
     /// Where it is to be seen.
@@ -235,6 +254,15 @@ pub struct Finding {
     pub policy: Option<Span>,
     /// The approvals that it needs at level [`Level::Approve`], all of them; none: what the policy asks for by default.
     pub approvals: Vec<ApprovalKeys>,
+}
+
+impl Finding {
+    /// Whether it says of all configurations that none is what a setting is about: so it holds only where it is said of
+    /// every part of them.
+    #[must_use]
+    pub fn everywhere(&self) -> bool {
+        self.idle || self.undecided == Some(Undecided::MatchesNothing)
+    }
 }
 
 /// Why a check could not find out what it has to.
@@ -361,7 +389,7 @@ pub fn deny_warnings(configured: &mut [Configured]) {
 
 /// Waivers are of checks that exist and whose findings somebody can answer for.
 fn waivers(policy: &Policy, reader: &mut Reader<'_>) {
-    for Waiver { id, check, name, .. } in &policy.waivers.list {
+    for Waiver { id, check, name, scope, .. } in &policy.waivers.list {
         match find(&check.value) {
             None => {
                 let known: Vec<&str> = CHECKS.iter().map(|declaration| declaration.id).collect();
@@ -374,6 +402,19 @@ fn waivers(policy: &Policy, reader: &mut Reader<'_>) {
                     message,
                     "what it stands for is not a matter of one finding: correct the change",
                 );
+            }
+            Some(declaration) if declaration.counted != matches!(scope, WaiverScope::Deletions(_)) => {
+                let (message, help) = if declaration.counted {
+                    (
+                        format!("`{}` does not say how many objects may go", id.value),
+                        "write `expect_deletions: 12` alone: the number that the report gives, and that whoever approves it \
+                         has seen",
+                    )
+                } else {
+                    let message = format!("findings of `{}` do not count what goes (`{}`)", check.value, id.value);
+                    (message, "write one of `flow`, `object` and `fingerprint`: what exactly is accepted")
+                };
+                reader.refuse(check.span, message, help);
             }
             Some(_) => {}
         }
@@ -435,23 +476,48 @@ pub fn watched(checks: &[Configured], cx: &Context<'_>) -> Vec<Watched> {
     on.filter_map(|configured| configured.check.watched(cx, &configured.within)).collect()
 }
 
+/// Whether it makes a difference who made the change: what [`Facts::maker`] has to be known for.
+#[must_use]
+pub fn depend_on_maker(checks: &[Configured], cx: &Context<'_>) -> bool {
+    let mut on = checks.iter().filter(|configured| configured.level != Level::Off);
+    on.any(|configured| configured.check.depends_on_maker(cx, &configured.within))
+}
+
 /// Runs the checks. A check that needs a fact which is not known reports that it could not find out.
 #[must_use]
 pub fn run(checks: &[Configured], cx: &Context<'_>) -> Vec<Finding> {
+    run_those(checks, cx, |_| true)
+}
+
+/// Runs those of the checks that span so much.
+#[must_use]
+pub fn run_those(checks: &[Configured], cx: &Context<'_>, wanted: impl Fn(Spans) -> bool) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let spans = spans(checks, cx.policy).into_iter();
+    let on = checks.iter().zip(spans).enumerate().filter(|(_, (configured, _))| configured.level != Level::Off);
+    for (entry, (configured, spans)) in on.filter(|(_, (_, spans))| wanted(*spans)) {
+        let mut findings = one_of(configured, entry, cx);
+        if spans == Spans::Nothing {
+            findings.sort_by(|a, b| a.configuration.cmp(&b.configuration));
+        }
+        all.append(&mut findings);
+    }
+    all
+}
+
+/// What one check finds.
+fn one_of(configured: &Configured, entry: usize, cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for configured in checks.iter().filter(|configured| configured.level != Level::Off) {
-        let mut report = Report { configured, focus: None, findings: &mut findings };
-        configured.within.report_idle(cx, &mut report);
-        for FeedDoubt { message, help, at } in &configured.doubts {
-            report.undecided(Undecided::MissingFact, message, help).policy = Some(*at);
-        }
-        if !configured.doubts.is_empty() {
-            continue;
-        }
-        if let Err(missing) = configured.check.run(cx, &mut report) {
-            let message = format!("it cannot be checked: {missing}");
-            report.undecided(Undecided::MissingFact, message, missing.help);
-        }
+    let mut report = Report { configured, entry, focus: None, findings: &mut findings };
+    configured.within.report_idle(cx, &mut report);
+    for FeedDoubt { message, help, at } in &configured.doubts {
+        report.undecided(Undecided::MissingFact, message, help).policy = Some(*at);
+    }
+    if configured.doubts.is_empty()
+        && let Err(missing) = configured.check.run(cx, &mut report)
+    {
+        let message = format!("it cannot be checked: {missing}");
+        report.undecided(Undecided::MissingFact, message, missing.help);
     }
     findings
 }
@@ -459,6 +525,7 @@ pub fn run(checks: &[Configured], cx: &Context<'_>) -> Vec<Finding> {
 /// Where a check puts what it has to say.
 pub struct Report<'r> {
     configured: &'r Configured,
+    entry: usize,
     focus: Option<Span>,
     findings: &'r mut Vec<Finding>,
 }
@@ -483,6 +550,7 @@ impl Report<'_> {
     pub(crate) fn finding(&mut self, message: impl Into<String>, help: impl Into<String>) -> &mut Finding {
         let Configured { declaration, check: _, level, name, within: _, approvals, doubts: _, at } = self.configured;
         self.findings.push(Finding {
+            entry: self.entry,
             check: declaration.id,
             name: name.clone(),
             level: *level,
@@ -495,6 +563,7 @@ impl Report<'_> {
             flow: None,
             witness: None,
             unlisted: 0,
+            removes: None,
             request: None,
             location: None,
             related: Vec::new(),

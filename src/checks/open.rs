@@ -41,7 +41,7 @@ pub fn reached(cx: &Context<'_>) -> Vec<Reached> {
                 if let Some(sources) = sources(cx, &pair, ports) {
                     let anywhere =
                         [None, Some(sources)].into_iter().find(|from| passes(cx, &pair, ports, from.as_ref()));
-                    let ranges = |sources: [Set; 2]| sources.map(|set| set.ranges().to_vec());
+                    let ranges = |sources: [Set; 2]| sources.map(|set| set.ranges().iter().collect::<Vec<_>>());
                     out.extend(anywhere.map(|from| Reached {
                         service,
                         from: from.map(ranges),
@@ -97,16 +97,9 @@ fn sources(cx: &Context<'_>, pair: &FilterPair<'_>, (protocol, first, last): (u1
 }
 
 /// Whether all connections of a service pass, from these sources or from anywhere.
-fn passes(
-    cx: &Context<'_>,
-    pair: &FilterPair<'_>,
-    (protocol, first, last): (u128, u128, u128),
-    from: Option<&[Set; 2]>,
-) -> bool {
+fn passes(cx: &Context<'_>, pair: &FilterPair<'_>, term: (u128, u128, u128), from: Option<&[Set; 2]>) -> bool {
     let region = |(n, family): (usize, Family)| {
-        let region = Region::all(family)
-            .with(Field::Protocol, &Set::point(protocol))
-            .with(Field::DestinationPort, &Set::range(first, last));
+        let region = to_ports(family, term);
         match from.and_then(|from| from.get(n)) {
             Some(sources) => region.with(Field::Source, sources),
             None => region,
@@ -119,6 +112,13 @@ fn passes(
         let found = ask(cx.change, pair, part, Question::Denied(Side::Head));
         found.complete && found.deltas.is_empty()
     })
+}
+
+/// All packets of a protocol to a range of ports.
+fn to_ports(family: Family, (protocol, first, last): (u128, u128, u128)) -> Region {
+    Region::all(family)
+        .with(Field::Protocol, &Set::point(protocol))
+        .with(Field::DestinationPort, &Set::range(first, last))
 }
 
 /// The filters that deny whatever no rule decides.
@@ -134,8 +134,8 @@ pub fn closed(cx: &Context<'_>) -> Vec<String> {
 pub enum Opened {
     /// From everywhere, to these services.
     Services(Vec<&'static str>),
-    /// From some addresses: the flow.
-    Flow(String),
+    /// From some addresses: the flow, as a policy writes it.
+    Flow(String, Region),
 }
 
 /// What passes according to a finding.
@@ -146,7 +146,7 @@ pub fn opened(finding: &Finding) -> Opened {
     if region.get(Field::Source).is_some_and(|set| *set != Field::Source.all(region.family())) {
         let plain = [Field::State, Field::TcpFlags, Field::LaterFragment, Field::Input, Field::Output];
         let flow = plain.into_iter().fold(region.clone(), Region::without);
-        return Opened::Flow(show_region(&flow, &NoNames));
+        return Opened::Flow(show_region(&flow, &NoNames), flow);
     }
     let touched = |terms: &[(u8, u16, u16)]| {
         terms.iter().any(|(protocol, first, last)| {
@@ -156,4 +156,18 @@ pub fn opened(finding: &Finding) -> Opened {
         })
     };
     Opened::Services(WELL_KNOWN.iter().filter(|(_, terms)| touched(terms)).map(|(name, _)| *name).collect())
+}
+
+/// Whether something of some well-known services is left beside what passes already.
+#[must_use]
+pub fn left_beside<'r>(services: &[String], flows: impl Iterator<Item = &'r Region>) -> bool {
+    let terms = WELL_KNOWN.iter().filter(|(name, _)| services.iter().any(|known| known == name));
+    let terms: Vec<_> = terms.flat_map(|(_, terms)| *terms).collect();
+    let of = |family| {
+        terms
+            .iter()
+            .map(move |(protocol, first, last)| to_ports(family, ((*protocol).into(), (*first).into(), (*last).into())))
+    };
+    let all: Vec<Region> = Family::ALL.into_iter().flat_map(of).collect();
+    !flows.fold(all, |left, hole| left.iter().flat_map(|region| region.minus(hole)).collect()).is_empty()
 }

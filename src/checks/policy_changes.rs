@@ -1,7 +1,7 @@
-use super::{Check, Context, Report, declare_check};
+use super::{Check, Context, Report, Spans, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
-use crate::policy::{ApprovalKeys, Attributes, KeyChange, Policy, PolicyError, Proposal, changes, keys};
+use crate::policy::{Attributes, KeyChange, Policy, PolicyError, Proposal, changes, keys};
 use crate::text::{SourceId, Span, beginning, lines};
 use miette::Diagnostic;
 use std::collections::BTreeSet;
@@ -13,6 +13,10 @@ keys! {
 }
 
 impl Check for PolicyChanges {
+    fn spans(&self, _: &Policy) -> Spans {
+        Spans::Files
+    }
+
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self {} = self;
         match cx.proposal {
@@ -116,8 +120,8 @@ fn describe(change: &KeyChange, cx: &Context<'_>, report: &mut Report<'_>) {
         None => message,
     };
     let help = if path.starts_with("waivers") {
-        "have somebody look who answers for the policy; a waiver counts from the next change on, never for the one that \
-         brings it"
+        "have somebody look who answers for the policy (`policy_owners`): without that a waiver counts from the next change \
+         on, not for the one that brings it"
     } else {
         "have somebody look who answers for the policy; it judges from the next change on"
     };
@@ -133,15 +137,14 @@ fn describe(change: &KeyChange, cx: &Context<'_>, report: &mut Report<'_>) {
 
 /// What those have to approve who answer for the policy, if it says who they are, besides what the entry asks for.
 fn owned(finding: &mut super::Finding, cx: &Context<'_>) {
-    if !cx.policy.policy_owners.is_empty() {
-        let from = Some(cx.policy.policy_owners.clone());
-        finding.approvals.push(ApprovalKeys { count: 1, from, distinct_teams: None });
-    }
+    finding.approvals.extend(cx.policy.owned());
 }
 
 /// Keys that let more happen than without them: waivers, people who may approve, limits that are not there at all.
 fn is_grant(path: &str) -> bool {
-    ["waivers", "people", "teams", "max_waiver_days"].iter().any(|key| *path == **key || path.starts_with(&format!("{key}.")))
+    ["waivers", "people", "teams", "max_waiver_days"]
+        .iter()
+        .any(|key| *path == **key || path.starts_with(&format!("{key}.")))
         || path.ends_with(".none")
 }
 

@@ -60,7 +60,7 @@ impl Check for PoolCapacity {
                 };
                 let gone = change.removed.iter().map(|server| ("without", Side::Base, server.origin));
                 let weaker = change.changed.iter().filter(|(old, new)| old.serves() != new.serves());
-                let weaker = weaker.map(|(_, new)| ("weakened", Side::Head, new.origin));
+                let weaker = weaker.map(|(_, new)| ("weaker", Side::Head, new.origin));
                 finding.related = gone.chain(weaker).collect();
             }
         }

@@ -367,7 +367,7 @@ fn objects(selector: &Selector, base: &Configuration, head: Option<&Configuratio
         let twin = there.get(&(object.kind, object.address.as_str()));
         let (what, location) = match twin {
             None => ("is gone", (Side::Base, object.origin)),
-            Some(twin) if twin.content != object.content => ("says something else", (Side::Head, twin.origin)),
+            Some(twin) if !twin.says_the_same(object) => ("says something else", (Side::Head, twin.origin)),
             Some(_) => continue,
         };
         let message = format!("the protected {} `{}` {what}", object.kind, object.address);

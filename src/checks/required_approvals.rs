@@ -1,11 +1,11 @@
 use super::deletions::{self, Grouping};
 use super::effects::{Effects, Evidence, Kind, Other};
 use super::things::{Requests, Things};
-use super::{Check, Context, Level, Report, Undecided, declare_check};
-use crate::diff::Found;
+use super::{Check, Context, Level, Report, Spans, Undecided, declare_check};
+use crate::diff::{ChangeKind, Found};
 use crate::facts::MissingFact;
 use crate::net::{Family, Region};
-use crate::policy::{ApprovalKeys, Flows, Networks, Node, Pattern, Read, Reader, Services, Spanned, keys};
+use crate::policy::{ApprovalKeys, Flows, Networks, Node, Pattern, Policy, Read, Reader, Services, Spanned, keys};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 
@@ -126,7 +126,11 @@ impl Read for Rule {
             (Some(count), None) => ApprovalKeys::new(count, from, distinct_teams, name.span, reader).map(Some),
             (None, Some(Nothing { because })) if from.is_none() && distinct_teams.is_none() => {
                 if because.trim().chars().count() < 10 {
-                    reader.refuse(name.span, "that is no reason to ask for nothing", "say in `because` why that is safe");
+                    reader.refuse(
+                        name.span,
+                        "that is no reason to ask for nothing",
+                        "say in `because` why that is safe",
+                    );
                 }
                 Some(None)
             }
@@ -211,7 +215,9 @@ impl Rule {
 
     /// What it matches of the change.
     fn matches(&self, effects: &Effects<'_>, cx: &Context<'_>, report: &Report<'_>) -> Vec<Evidence> {
-        let mut out = Vec::new();
+        // Rules that go are no effect of their own, so that so many do is told first, and how many.
+        let many = self.many(cx, report);
+        let mut out: Vec<Evidence> = many.clone().into_iter().collect();
         for packets in &effects.packets {
             if !self.holds_in(packets.pair.configuration, packets.pair.id, cx) {
                 continue;
@@ -222,12 +228,8 @@ impl Rule {
                 out.push(packets.unknown());
             }
         }
-        let many = self.many(cx, report);
-        let others = effects.others.iter().filter(|other| self.covers_other(other, many, cx));
+        let others = effects.others.iter().filter(|other| self.covers_other(other, many.is_some(), cx));
         out.extend(others.map(|other| other.evidence.clone()));
-        if many && out.is_empty() {
-            out.extend(effects.gone.clone());
-        }
         out
     }
 
@@ -240,18 +242,30 @@ impl Rule {
         there && self.when.names(other, many)
     }
 
-    /// Whether more goes than it says, in what it is about.
-    fn many(&self, cx: &Context<'_>, report: &Report<'_>) -> bool {
-        let Some(most) = self.when.deletes_more_than else { return false };
+    /// That more goes than it says, in what it is about; what is proved to do the same is no loss.
+    fn many(&self, cx: &Context<'_>, report: &Report<'_>) -> Option<Evidence> {
+        let most = self.when.deletes_more_than?;
+        let differs = |configuration: &str| {
+            let mut all = cx.difference.configurations.iter().filter(|difference| difference.name == configuration);
+            all.any(|difference| !matches!(difference.change, ChangeKind::Unchanged | ChangeKind::Equivalent))
+        };
         let here = |configuration: &str| {
-            report.scope().touches(configuration, cx) && self.holds_in(configuration, configuration, cx)
+            differs(configuration)
+                && report.scope().touches(configuration, cx)
+                && self.holds_in(configuration, configuration, cx)
         };
         let groups = deletions::count(cx, here, Grouping::Kind);
-        groups.values().map(deletions::Count::removed).sum::<usize>() > most
+        let gone: usize = groups.values().map(deletions::Count::removed).sum();
+        (gone > most).then(|| Evidence::removal(gone, groups.values().find_map(|count| count.first)))
     }
 }
 
 impl Check for RequiredApprovals {
+    fn spans(&self, policy: &Policy) -> Spans {
+        let named = policy.entries.iter().any(|entry| entry.check.value == "required-approvals");
+        if named || policy.approvals.is_some() { Spans::Configurations } else { Spans::Nothing }
+    }
+
     fn run(&self, cx: &Context<'_>, report: &mut Report<'_>) -> Result<(), MissingFact> {
         let Self { rules } = self;
         let rules = rules.as_deref().unwrap_or_default();
@@ -261,7 +275,8 @@ impl Check for RequiredApprovals {
         }
         let effects = Effects::of(cx, report);
         for effect in &effects.broken {
-            let finding = report.undecided(Undecided::Internal, effect, "this is an error of the program: please report it");
+            let finding =
+                report.undecided(Undecided::Internal, effect, "this is an error of the program: please report it");
             finding.level = Level::Block;
         }
         for rule in rules {
@@ -294,7 +309,7 @@ impl RequiredApprovals {
                 left.push(packets.unknown());
             }
         }
-        let many: Vec<bool> = rules.iter().map(|rule| rule.many(cx, report)).collect();
+        let many: Vec<bool> = rules.iter().map(|rule| rule.many(cx, report).is_some()).collect();
         for other in &effects.others {
             if !rules.iter().zip(&many).any(|(rule, many)| rule.covers_other(other, *many, cx)) {
                 // The default is about changes with an effect.

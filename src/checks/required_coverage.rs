@@ -224,6 +224,6 @@ impl RequiredCoverage {
 
 /// The fewest prefixes of a set.
 fn prefixes(family: Family, set: &Set) -> Vec<String> {
-    let each = set.ranges().iter().flat_map(|(first, last)| blocks(family, *first, *last));
+    let each = set.ranges().iter().flat_map(|(first, last)| blocks(family, first, last));
     each.map(|(at, length)| format!("{}/{length}", format_address(family, at))).collect()
 }

@@ -50,7 +50,8 @@ impl Check for RouteChanges {
                 }
                 if !change.complete {
                     let message = format!("not all requests to `{name}` could be compared within the budget");
-                    report.undecided(Undecided::TooHard, message, "split the change into smaller ones");
+                    let finding = report.undecided(Undecided::TooHard, message, "split the change into smaller ones");
+                    finding.configuration = Some(configuration.name.clone());
                 }
             }
         }
@@ -69,11 +70,14 @@ impl RouteChanges {
                 let name = escape(listener.name.as_bytes());
                 let Some(deciding) = deciding(&cx.change.store, listener) else {
                     let message = format!("which routes of `{name}` decide could not be found out within the budget");
-                    report.undecided(Undecided::TooHard, message, "split the listener; nothing is said of its routes");
+                    let help = "split the listener; nothing is said of its routes";
+                    let finding = report.undecided(Undecided::TooHard, message, help);
+                    finding.configuration = Some(head.name.clone());
                     continue;
                 };
                 for (_, route) in listener.routes.iter().enumerate().filter(|(n, _)| !deciding.contains(n)) {
-                    let message = format!("no request to `{name}` comes to this route: those before it decide all of them");
+                    let message =
+                        format!("no request to `{name}` comes to this route: those before it decide all of them");
                     let help = "move it before them, or remove it";
                     let finding = report.finding(message, help);
                     finding.configuration = Some(head.name.clone());

@@ -34,7 +34,10 @@ impl Scope {
 
     /// Whether a configuration of that name is one of them, or may hold one.
     pub(crate) fn touches(&self, configuration: &str, cx: &Context<'_>) -> bool {
-        self.covers(configuration) || self.filters(cx).iter().any(|pair| pair.configuration == configuration)
+        let sides = [&cx.change.base, &cx.change.head];
+        let mut known =
+            sides.into_iter().flat_map(|side| side.configurations()).filter(|own| own.name == configuration);
+        self.covers(configuration) || known.any(|own| own.filters.iter().any(|filter| self.covers(&filter.id)))
     }
 
     /// The filters of either side that are among them.
@@ -44,8 +47,10 @@ impl Scope {
 
     /// Reports each pattern that names nothing on either side.
     pub(super) fn report_idle(&self, cx: &Context<'_>, report: &mut Report<'_>) {
-        for pattern in self.0.iter().flatten() {
-            let filter = cx.change.filters().iter().any(|pair| pattern.covers(pair.id));
+        let Some(patterns) = &self.0 else { return };
+        let filters = cx.change.filters();
+        for pattern in patterns {
+            let filter = filters.iter().any(|pair| pattern.covers(pair.id));
             let configuration = cx.plan.configurations.iter().any(|planned| pattern.covers(&planned.name));
             if !filter && !configuration {
                 let message = format!("`{}` names no configuration and no filter of either side", pattern.text);

@@ -74,9 +74,9 @@ fn uncomputed(base: &Configuration, head: &Configuration, report: &mut Report<'_
     let sides = [(Side::Base, base, &objects.1), (Side::Head, head, &objects.0)];
     for (side, mine, other) in sides {
         for object in &mine.objects {
-            let Some(effect) = object.uncomputed else { continue };
             let twin = other.get(&(object.kind, object.address.as_str()));
-            let differs = twin.is_none_or(|twin| twin.content != object.content);
+            let Some(effect) = object.untold(side == Side::Base && twin.is_none()) else { continue };
+            let differs = twin.is_none_or(|twin| !twin.says_the_same(object));
             // What is on both sides is reported once, where it stands on head.
             if !differs || (side == Side::Base && twin.is_some()) {
                 continue;

@@ -12,7 +12,7 @@ use crate::decision::{HostReport, Origin, Outcome, Sameness};
 use crate::facts::now;
 use crate::formats;
 use crate::live::{
-    self, Boot, Ended, Expected, Folder, Journal, Lock, NotApplied, Place, Prepared, Ruleset, Scope, Target,
+    self, Boot, Ended, Expected, Folder, Journal, Lock, Named, NotApplied, Place, Prepared, Ruleset, Scope, Target,
     Transaction,
 };
 use crate::notify::Message;
@@ -137,9 +137,13 @@ impl Job<'_> {
     fn ready(&self, folder: &Folder, lock: &Lock, trail: &mut Trail, sources: &mut SourceMap) -> Result<Ready, Early> {
         let arguments = self.arguments;
         let stop = |why: NotApplied| Early::Stop(diagnosed(why, 3));
-        let target = match arguments.live.as_deref().map(Target::named) {
+        let target = match arguments.live.as_deref().map(Named::of) {
             None => None,
-            Some(Some(Ok(target))) => Some(target),
+            Some(Some(Ok(Named::Rules(target)))) => Some(target),
+            Some(Some(Ok(Named::Haproxy(_)))) => {
+                let why = "a configuration of HAProxy is put into force by commands: name --read, --test and --write";
+                return Err(Early::Stop(Stop::Message(why.to_owned())));
+            }
             Some(Some(Err(why))) => return Err(Early::Stop(Stop::Diagnosed(Box::new(why), 2))),
             Some(None) => {
                 let why = "--live names what is replaced: live:nft or live:iptables".to_owned();
@@ -241,7 +245,7 @@ impl Job<'_> {
         held(&expected, &loaded, &scope, sources).map_err(|why| {
             stop(NotApplied::Rehearsal { what: "what the kernel makes of it is not what is proposed", why })
         })?;
-        let Ruleset { files, beside: _ } = loaded;
+        let Ruleset { files, .. } = loaded;
         live::prepare(place, folder, files, &same(Some(place.target.format()))).map_err(stop)
     }
 
@@ -317,7 +321,10 @@ impl Job<'_> {
 pub(super) fn confirm(arguments: &Confirm, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let confirmed = folder(&arguments.journal, surroundings).and_then(|folder| {
         let waiting = folder.journal()?.filter(|journal| journal.phase == live::Phase::Waiting);
-        let Journal { id, note, .. } = waiting.ok_or(NotApplied::NothingToConfirm)?;
+        let Journal { id, note, connection, .. } = waiting.ok_or(NotApplied::NothingToConfirm)?;
+        if connection.is_some() && connection == live::connection() {
+            return Err(NotApplied::SameConnection);
+        }
         folder.set_confirmed(&id)?;
         let note = noted(&note, streams);
         let until = std::time::Instant::now() + CONFIRMED;

@@ -103,8 +103,9 @@ pub(super) struct Apply {
 /// Say from a new connection that what `apply --confirm` put into force lets you in
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Log in anew first: that is what it shows. It waits for the change to come to its end; if the connection of `apply` was cut,
-it finishes the change itself. Exits 0 when what was proposed is in force, 3 when nothing waits, 4 and 5 as apply.
+Log in anew first: that is what it shows, and over the connection from which `apply` was called it is refused. It waits for the change to come to its end; if the connection of `apply` was cut,
+it finishes the change itself. Exits 0 when what was proposed is in force, 3 when nothing waits or the connection
+is that of apply, 4 and 5 as apply.
 
 Example:
   ssh web1 portcullis confirm")]

@@ -1,6 +1,8 @@
 use super::apply_arguments::{Apply, Confirm, DeadMan, Recover};
+use super::merge::Merge;
 use super::notice::Notice;
 use super::record_arguments::{Attest, AuditCommand, BreakGlassArguments, Gate, Log, RootsCommand, Whom};
+use super::shard::{Shard, shard};
 use super::simulate::Simulate;
 use super::start_arguments::{Init, Man, PolicyCommand};
 use crate::report::{self, Output};
@@ -34,6 +36,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Check(Check),
+    Merge(Merge),
     Lint(Lint),
     Test(Test),
     Simulate(Simulate),
@@ -110,6 +113,7 @@ Examples:
   portcullis check --base v1 --head v2               two commits
   portcullis check --old before/ --new after/        two folders, with before/portcullis.yaml
   portcullis check --plan plan.json                  a Terraform plan (`terraform show -json`), which has both sides
+  portcullis check --base origin/main --shard 2/8 --output json=2.json   the second of eight parts, see merge
   portcullis check --output text --output json=report.json")]
 pub(super) struct Check {
     #[command(flatten)]
@@ -121,12 +125,16 @@ pub(super) struct Check {
     /// where it could open a gate: in continuous integration, with --pull-request, --state or --audit
     #[arg(long, value_name = "TIME", value_parser = instant, conflicts_with_all = ["pull_request", "state", "audit"])]
     pub(super) now: Option<u64>,
+    /// Judge only this part of the configurations, such as 2/8, for `portcullis merge` to join. What it says is no pass: the
+    /// exit code is 3, or 1 where something blocks
+    #[arg(long, value_name = "K/N", value_parser = shard, conflicts_with_all = ["plan", "state", "approvals_later"])]
+    pub(super) shard: Option<Shard>,
     #[command(flatten)]
     pub(super) log: Log,
     #[command(flatten)]
     pub(super) notice: Notice,
     #[command(flatten)]
-    pub(super) outputs: Outputs,
+    pub(super) reporting: Reporting,
 }
 
 /// What is judged, and by what.
@@ -246,7 +254,7 @@ pub(super) struct Lint {
     #[arg(long, value_name = "REV", requires = "only_new")]
     pub(super) base: Option<String>,
     #[command(flatten)]
-    pub(super) outputs: Outputs,
+    pub(super) reporting: Reporting,
 }
 
 /// One side to look at.
@@ -297,7 +305,7 @@ pub(super) struct Test {
     #[command(flatten)]
     pub(super) subject: Subject,
     #[command(flatten)]
-    pub(super) outputs: Outputs,
+    pub(super) reporting: Reporting,
 }
 
 /// Show exactly what differs between two configurations, in packets
@@ -346,6 +354,7 @@ Examples:
   portcullis verify --record review.json --tree /srv/network --expected hosts/web1.nft --live live:nft --persisted
   portcullis verify --expected /etc/nftables.conf --live live:nft --foreign-first 'ip docker*'
   portcullis verify --expected rules.v4 --expected rules.v6 --live live:iptables --foreign-first '*/DOCKER*'
+  portcullis verify --expected HEAD:lb/haproxy.cfg --live live:haproxy:/run/haproxy/admin.sock
   portcullis verify --expected hosts/web1.rules --live web1.dump --max-age 10m
   portcullis verify --expected hosts/ --fleet dumps/ --inventory hosts.txt --output json")]
 pub(super) struct Verify {
@@ -361,9 +370,12 @@ pub(super) struct Verify {
     pub(super) tree: Option<String>,
     #[command(flatten)]
     pub(super) whom: Whom,
-    /// What is in force: live:nft, live:iptables, or a dump of one host
-    #[arg(long, value_name = "live:nft|live:iptables|PATH", conflicts_with = "fleet")]
+    /// What is in force: live:nft, live:iptables, live:haproxy:SOCKET, or a dump of one host
+    #[arg(long, value_name = "live:nft|live:iptables|live:haproxy:SOCKET|PATH", conflicts_with = "fleet")]
     pub(super) live: Option<String>,
+    /// The file that HAProxy was started with, where the process cannot say it or the file was written since; repeatable
+    #[arg(long, value_name = "FILE", requires = "live")]
+    pub(super) started_with: Vec<PathBuf>,
     /// A folder with one dump a host: HOST, HOST.nft, HOST.rules, or a folder HOST. In a folder, what is expected of each
     /// is called likewise
     #[arg(long, value_name = "DIR", requires = "inventory")]
@@ -518,6 +530,17 @@ pub(super) struct Outputs {
     pub(super) outputs: Vec<Target>,
 }
 
+/// How a report is written.
+#[derive(Debug, Args)]
+pub(super) struct Reporting {
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+    /// Write everything to a file that only its owner may read, also where the outputs leave out what strangers must not
+    /// see (`report: {visibility}` of the policy); repeatable
+    #[arg(long = "full-output", value_name = "FORMAT=FILE", value_parser = output_in_file)]
+    pub(super) full: Vec<Target>,
+}
+
 /// One way to answer, and where it goes.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
@@ -554,6 +577,14 @@ fn output_named(text: &str) -> Result<Target, String> {
         None => unknown.to_string(),
     })?;
     Ok(Target { output, file })
+}
+
+fn output_in_file(text: &str) -> Result<Target, String> {
+    let target = output_named(text)?;
+    match target.file {
+        Some(_) => Ok(target),
+        None => Err(format!("a file is missing: write {text}=FILE")),
+    }
 }
 
 fn format_named(text: &str) -> Result<FormatId, String> {

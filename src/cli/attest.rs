@@ -1,4 +1,5 @@
-use super::arguments::{Judging, Outputs};
+use super::arguments::{Judging, Reporting};
+use super::audience;
 use super::audit;
 use super::check;
 use super::closure;
@@ -24,7 +25,7 @@ struct Recording<'a> {
     judging: &'a Judging,
     about: &'a About,
     record: &'a Path,
-    outputs: &'a Outputs,
+    reporting: &'a Reporting,
     expires: Duration,
     settles: &'a [String],
     break_glass: Option<BreakGlass>,
@@ -62,13 +63,13 @@ impl<'a> MadeFor<'a> {
 }
 
 pub(super) fn run(attest: &Attest, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
-    let Attest { judging, about, record, expires, settles, add_signature, signed_bytes, outputs } = attest;
+    let Attest { judging, about, record, expires, settles, add_signature, signed_bytes, reporting } = attest;
     match (signed_bytes, record, add_signature) {
         (Some(record), _, _) => signed(record, surroundings, streams),
         (None, Some(record), Some(signature)) => add(record, signature, surroundings, streams),
         (None, Some(record), None) => {
             let (expires, break_glass) = (*expires, None);
-            make(&Recording { judging, about, record, outputs, expires, settles, break_glass }, surroundings, streams)
+            make(&Recording { judging, about, record, reporting, expires, settles, break_glass }, surroundings, streams)
         }
         (None, None, _) => streams.error("it is not said where the record goes", Some("add --record FILE"), 2),
     }
@@ -79,18 +80,18 @@ pub(super) fn break_glass(
     surroundings: &Surroundings,
     streams: &mut Streams<'_>,
 ) -> u8 {
-    let BreakGlassArguments { judging, about, record, incident, reason, expires, outputs } = arguments;
+    let BreakGlassArguments { judging, about, record, incident, reason, expires, reporting } = arguments;
     if expires.as_secs() > BREAK_GLASS_LIMIT {
         return streams.error("glass is broken for 4 hours at most", Some("give less to --expires"), 2);
     }
     let break_glass = Some(BreakGlass { incident: incident.clone(), reason: reason.clone() });
     let (expires, settles) = (*expires, &[][..]);
-    make(&Recording { judging, about, record, outputs, expires, settles, break_glass }, surroundings, streams)
+    make(&Recording { judging, about, record, reporting, expires, settles, break_glass }, surroundings, streams)
 }
 
 /// Judges, and writes a record if it may.
 fn make(recording: &Recording<'_>, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
-    let Recording { judging, about, record, outputs, expires: _, settles: _, break_glass } = recording;
+    let Recording { judging, about, record, reporting, expires: _, settles: _, break_glass } = recording;
     let (signer, made_for) = match MadeFor::of(about).and_then(|made| Ok((signer(made.key, surroundings)?, made))) {
         Ok(both) => both,
         Err((message, help)) => return streams.error(&message, help.as_deref(), 2),
@@ -99,10 +100,10 @@ fn make(recording: &Recording<'_>, surroundings: &Surroundings, streams: &mut St
         Ok(webhook) => webhook,
         Err(code) => return code,
     };
-    let Judged { decision, sources, subject } = check::judged(judging, None, surroundings, streams);
+    let Judged { decision, sources, subject, visibility } = check::judged(judging, None, true, surroundings, streams);
     let report = decision.report();
     let code = decision.exit_code();
-    let answered = streams.answer(outputs, code, &|output, style| (output.report)(report, &sources, style));
+    let answered = audience::answer(reporting, code, report, &sources, visibility, surroundings, streams);
     let name = if break_glass.is_some() { "break-glass" } else { "attest" };
     let message = match break_glass {
         None => Message::of(name, report),
@@ -170,7 +171,7 @@ fn circumstances(
     audit_head: Option<String>,
     sources: &SourceMap,
 ) -> Result<Circumstances, (String, String)> {
-    let Recording { judging: _, about: _, record: _, outputs: _, expires, settles, break_glass } = recording;
+    let Recording { judging: _, about: _, record: _, reporting: _, expires, settles, break_glass } = recording;
     let MadeFor { key: _, repository, target_ref, environment, sequence } = made_for;
     let Subject { policy, epoch, tree, artifact, opened, is_file } = subject;
     if artifact == Artifact::Tree && is_file {

@@ -1,4 +1,5 @@
 use super::arguments::{Check, Judging};
+use super::audience;
 use super::audit;
 use super::judge::{self, Judged, Outside, PolicyPath};
 use super::notice;
@@ -6,11 +7,14 @@ use super::output::Streams;
 use super::planned::PlanFile;
 use super::progress::Progress;
 use super::review::Inquiry;
+use super::shard::{self, Shard};
 use super::surroundings::Surroundings;
-use crate::decision::Outcome;
+use crate::decision::{Decision, Outcome};
 use crate::notify::Message;
+use crate::policy::Visibility;
 use crate::record::AuditEvent;
 use crate::source::{Side, Sides, SourceError};
+use crate::text::SourceMap;
 
 /// The name of the policy file at the root of a side.
 pub(super) const POLICY: &str = "portcullis.yaml";
@@ -28,7 +32,17 @@ pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Stre
         Ok(webhook) => webhook,
         Err(code) => return code,
     };
-    let Judged { decision, sources, subject: _ } = judged(&check.judging, check.now, surroundings, streams);
+    let webhook = webhook.filter(|_| check.shard.is_none());
+    // At a terminal the names in commits are those of whoever asks; a gate cannot know who wrote them.
+    let hearsay = surroundings.job().is_some();
+    let (decision, sources, visibility) = match check.shard {
+        Some(shard) => judged_part(check, shard, hearsay, surroundings, streams),
+        None => {
+            let Judged { decision, sources, subject: _, visibility } =
+                judged(&check.judging, check.now, hearsay, surroundings, streams);
+            (decision, sources, visibility)
+        }
+    };
     let report = decision.report();
     let code = match decision.outcome() {
         Outcome::NeedsApproval if check.approvals_later => 0,
@@ -36,17 +50,49 @@ pub(super) fn run(check: &Check, surroundings: &Surroundings, streams: &mut Stre
             decision.exit_code()
         }
     };
-    let code = streams.answer(&check.outputs, code, &|output, style| (output.report)(report, &sources, style));
+    let code = audience::answer(&check.reporting, code, report, &sources, visibility, surroundings, streams);
     let event = AuditEvent { event: "check".to_owned(), ..audit::of_report(report) };
     let code = audit::note(&check.log, event, code, surroundings, streams);
     notice::tell(webhook.as_ref(), Message::of("check", report), streams);
     code
 }
 
-/// Judges what the command line names.
+/// Judges a part of what the command line names.
+fn judged_part(
+    Check { judging, now, .. }: &Check,
+    shard: Shard,
+    hearsay: bool,
+    surroundings: &Surroundings,
+    streams: &Streams<'_>,
+) -> (Decision, SourceMap, Option<Visibility>) {
+    let progress = Progress::new(streams.stderr_is_terminal && !streams.quiet);
+    match sides(judging, surroundings) {
+        Ok(sides) => {
+            let outside = outside(judging, *now, hearsay, surroundings);
+            shard::judge(&sides, &policy(judging, surroundings), shard, &outside, &progress)
+        }
+        Err(why) => {
+            let Judged { decision, sources, subject: _, visibility } = judge::refuse(&why);
+            (decision, sources, visibility)
+        }
+    }
+}
+
+fn outside(judging: &Judging, pretended: Option<u64>, hearsay: bool, surroundings: &Surroundings) -> Outside {
+    Outside {
+        inquiry: Inquiry::new(judging.pull_request, &judging.forge, surroundings),
+        now: pretended.unwrap_or_else(|| surroundings.now()),
+        pretended: pretended.is_some(),
+        hearsay,
+        state: judging.state.as_ref().map(|path| surroundings.folder.join(path)),
+    }
+}
+
+/// Judges what the command line names. `hearsay`: the names in commits are no proof of who made them.
 pub(super) fn judged(
     judging: &Judging,
     pretended: Option<u64>,
+    hearsay: bool,
     surroundings: &Surroundings,
     streams: &Streams<'_>,
 ) -> Judged {
@@ -58,12 +104,7 @@ pub(super) fn judged(
                 configuration: judging.configuration.clone(),
                 max_age: judging.max_age,
             });
-            let outside = Outside {
-                inquiry: Inquiry::new(judging.pull_request, &judging.forge, surroundings),
-                now: pretended.unwrap_or_else(|| surroundings.now()),
-                pretended: pretended.is_some(),
-                state: judging.state.as_ref().map(|path| surroundings.folder.join(path)),
-            };
+            let outside = outside(judging, pretended, hearsay, surroundings);
             judge::judge(&sides, &policy(judging, surroundings), plan.as_ref(), &outside, &progress)
         }
         Err(why) => judge::refuse(&why),

@@ -28,7 +28,8 @@ pub(super) fn of_side(side: &Side, inputs: &mut Vec<Input>, sources: &mut Source
         Some((around, path)) => (around, Some(escape(path))),
         None => (side, None),
     };
-    let mut closure = Closure { side, sources, known: HashMap::new(), path };
+    let mains = inputs.iter().flat_map(|input| input.files.iter().copied()).collect();
+    let mut closure = Closure { side, sources, known: HashMap::new(), mains, fetched: HashMap::new(), path };
     for file in inputs.iter().flat_map(|input| &input.files) {
         closure.known.insert(closure.path(*file), *file);
     }
@@ -82,6 +83,10 @@ struct Closure<'a> {
     sources: &'a mut SourceMap,
     /// The files that were read, by their paths as they are shown.
     known: HashMap<String, SourceId>,
+    /// The main files of all configurations.
+    mains: BTreeSet<SourceId>,
+    /// What was fetched, by places and whether they are patterns.
+    fetched: HashMap<(Vec<Vec<u8>>, bool), Vec<SourceId>>,
     /// Where the main file is in the side, if it is a single one.
     path: Option<String>,
 }
@@ -100,7 +105,7 @@ impl Closure<'_> {
                 if self.sources.linked(main, &include.name).is_some() {
                     continue;
                 }
-                let texts = self.fetch(&include)?;
+                let texts = if include.beside { self.beside(&include)? } else { self.fetch(&include)? };
                 pending.extend(&texts);
                 let within = !texts.is_empty() || !include.name.starts_with(b"/") && !include.places.is_empty();
                 self.sources.link(main, &include.name, Linked { texts, within });
@@ -109,8 +114,23 @@ impl Closure<'_> {
         Ok(())
     }
 
+    /// The files that belong to one because of its folder.
+    fn beside(&mut self, include: &Include) -> Result<Vec<SourceId>, Vec<Doubt>> {
+        // Whoever names a single file means it.
+        if self.path.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.fetch(include)?;
+        found.retain(|file| !self.mains.contains(file));
+        Ok(found)
+    }
+
     /// The files that a name leads to, in the order in which they are included.
     fn fetch(&mut self, include: &Include) -> Result<Vec<SourceId>, Vec<Doubt>> {
+        let place = (include.places.clone(), include.pattern);
+        if let Some(fetched) = self.fetched.get(&place) {
+            return Ok(fetched.clone());
+        }
         let files = self.side.files(&Named(include)).map_err(judge::source_doubts)?;
         let mut found: Vec<_> =
             files.into_iter().filter_map(|file| Some((include.place_of(&file.path)?, file))).collect();
@@ -128,6 +148,7 @@ impl Closure<'_> {
             self.known.insert(shown, id);
             texts.push(id);
         }
+        self.fetched.insert(place, texts.clone());
         Ok(texts)
     }
 }

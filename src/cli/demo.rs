@@ -3,7 +3,7 @@ use super::output::Streams;
 use super::progress::Progress;
 use super::verify;
 use crate::decision::{HostReport, Origin, Outcome, Report, Sameness, Verification};
-use crate::live::{Expected, Ruleset, Scope};
+use crate::live::{Expected, NotRead, Ruleset, Scope, Scratch, Target};
 use crate::report::{self, Output, Style};
 use crate::source::{File, Side, Sides};
 use crate::text::SourceMap;
@@ -115,6 +115,10 @@ pub struct Drift {
     pub expected: (&'static str, &'static str),
     /// What was in force then, as the host showed it.
     pub live: (&'static str, &'static str),
+    /// What the agent does, as a script of `sh` for a host that has `nft`, and what is expected there.
+    pub agent: &'static str,
+    /// The same as `expected`, for `nft`.
+    pub expected_there: (&'static str, &'static str),
 }
 
 macro_rules! recorded {
@@ -132,46 +136,96 @@ pub static DRIFTS: &[Drift] = &[Drift {
     answer: include_str!("../../tests/incidents/wayscloud/agent/answer.json"),
     expected: recorded!("wayscloud", "expected/redis.rules"),
     live: recorded!("wayscloud", "live/redis.dump"),
+    agent: include_str!("../../tests/incidents/wayscloud/agent/agent-nft.sh"),
+    expected_there: recorded!("wayscloud", "expected/redis.nft"),
 }];
 
 impl Drift {
     /// What `verify` says of it, as text and as JSON, and whether it says that this is not what is expected.
     #[must_use]
     pub fn replay(&self, style: Style) -> Replay {
-        let mut sources = SourceMap::default();
-        let origin = |(name, _): (&str, &str)| Origin { source: "files".to_owned(), revision: Some(name.to_owned()) };
-        let (expected, live) = (origin(self.expected), origin(self.live));
-        let file = |(name, text): (&str, &str)| File {
-            path: name.into(),
-            name: name.into(),
-            bytes: text.into(),
-            executable: false,
+        let ruleset = Ruleset { files: vec![file(self.live)], ..Ruleset::default() };
+        let live = Origin { source: "files".to_owned(), revision: Some(self.live.0.to_owned()) };
+        let (replay, outcome) = self.held(self.expected, &ruleset, live, style);
+        Replay { stopped: outcome == Sameness::Differs, ..replay }
+    }
+
+    /// The same, live in a network namespace of its own, that is gone afterwards: what the agent answers there, what `verify`
+    /// says then, and what it says once the rules are really loaded.
+    ///
+    /// # Errors
+    /// There can be none: that takes root, `unshare` and `nft`.
+    pub fn replay_live(&self, style: Style) -> Result<(String, Replay, Replay), NotRead> {
+        let scratch = Scratch::new()?;
+        let look = || -> Result<(Replay, Sameness), NotRead> {
+            let target = Target::Nftables;
+            let live = Origin { source: "live".to_owned(), revision: Some(target.name().to_owned()) };
+            Ok(self.held(self.expected_there, &scratch.host().read(target)?, live, style))
         };
-        let ruleset = Ruleset { files: vec![file(self.live)], beside: Vec::new() };
+        let answer = scratch.run(self.agent)?;
+        let (before, differs) = look()?;
+        let (_, expected) = self.expected_there;
+        scratch.run(&format!("nft -f - <<'END'\nflush ruleset\n{expected}\nEND\n"))?;
+        let (after, same) = look()?;
+        let stopped = differs == Sameness::Differs && same == Sameness::Equal && answer == self.answer;
+        Ok((answer, Replay { stopped, ..before }, Replay { stopped, ..after }))
+    }
+
+    fn held(&self, expected: (&str, &str), ruleset: &Ruleset, live: Origin, style: Style) -> (Replay, Sameness) {
+        let mut sources = SourceMap::default();
+        let origin = Origin { source: "files".to_owned(), revision: Some(expected.0.to_owned()) };
         let host = self.name.to_owned();
-        let files = judge::add(&mut sources, file(self.expected)).map(|id| vec![id]);
+        let files = judge::add(&mut sources, file(expected)).map(|id| vec![id]);
         let held = files.and_then(|files| {
             let wanted = Expected { files, format: None };
-            verify::hold(self.name, &wanted, expected.clone(), &ruleset, live.clone(), &Scope::default(), &mut sources)
+            verify::hold(self.name, &wanted, origin.clone(), ruleset, live.clone(), &Scope::default(), &mut sources)
         });
         let report = match held {
             Ok(held) => HostReport::of(host, held),
-            Err(doubts) => verify::not_verified(host, &doubts, expected, live),
+            Err(doubts) => verify::not_verified(host, &doubts, origin, live),
         };
         let verification = Verification::new(vec![report]);
-        Replay {
+        let replay = Replay {
             text: report::text::render_verification(&verification, &sources, style),
             json: report::json::render_verification(&verification),
-            stopped: verification.outcome == Sameness::Differs,
-        }
+            stopped: false,
+        };
+        (replay, verification.outcome)
     }
+
+    /// What happened, and what is said to it: live where that is possible, otherwise a recorded run; and whether it is stopped.
+    fn told(&self, style: Style) -> (String, bool) {
+        let live = self.replay_live(style);
+        let (answer, how) = match &live {
+            Ok((answer, ..)) => {
+                (answer.as_str(), "live in a network namespace of its own, which is gone afterwards".to_owned())
+            }
+            Err(why) => (self.answer, format!("a recorded run (nothing is touched here: {why})")),
+        };
+        let mut out = format!("What the agent answers, {how}: {}\n\n", answer.trim());
+        let (replay, after) = match live {
+            Ok((_, before, after)) => (before, Some(after)),
+            Err(_) => (self.replay(style), None),
+        };
+        writeln!(out, "What `portcullis verify` says to it:\n\n{}", replay.text.trim_end())
+            .expect("writing to a String");
+        if let Some(after) = after {
+            let text = after.text.trim_end();
+            writeln!(out, "\nAnd once the rules are really loaded there:\n\n{text}").expect("writing to a String");
+        }
+        (out, replay.stopped)
+    }
+}
+
+fn file((name, text): (&str, &str)) -> File {
+    File { path: name.into(), name: name.into(), bytes: text.into(), executable: false }
 }
 
 impl Incident {
     /// What its author would have seen, as text and as JSON, and whether it was stopped, by the checks that must.
     #[must_use]
     pub fn replay(&self, style: Style) -> Replay {
-        let Judged { decision, sources, subject: _ } = self.judged();
+        let Judged { decision, sources, subject: _, visibility: _ } = self.judged();
         let report = decision.report();
         Replay {
             text: report::text::render(report, &sources, style),
@@ -183,20 +237,12 @@ impl Incident {
     /// What its author would have seen in that output.
     #[must_use]
     pub fn written(&self, output: &Output, style: Style) -> String {
-        let Judged { decision, sources, subject: _ } = self.judged();
+        let Judged { decision, sources, subject: _, visibility: _ } = self.judged();
         (output.report)(decision.report(), &sources, style)
     }
 
     fn judged(&self) -> Judged {
-        let side = |files: &[(&str, &str)]| {
-            let file = |(path, text): &(&str, &str)| File {
-                path: (*path).into(),
-                name: (*path).into(),
-                bytes: (*text).into(),
-                executable: false,
-            };
-            Side::given(files.iter().map(file).collect())
-        };
+        let side = |files: &[(&str, &str)]| Side::given(files.iter().copied().map(file).collect());
         let authors = Some(self.authors.iter().map(|author| (*author).to_owned()).collect());
         let sides = Sides { base: side(self.base), head: side(self.head), authors };
         let path = PolicyPath::InBase(super::check::POLICY.to_owned());
@@ -246,23 +292,15 @@ pub(super) fn run(streams: &mut Streams<'_>) -> u8 {
         stopped += usize::from(replay.stopped);
     }
     for drift in DRIFTS {
-        let replay = drift.replay(streams.style);
+        let (told, is_stopped) = drift.told(streams.style);
         let line = "─".repeat(streams.style.width.min(100));
         number += 1;
-        let Drift { name, incident, notation, story, answer, .. } = drift;
-        writeln!(out, "{line}\n{bold}Incident {number}: {incident}, as {notation}{end}\n")
+        let Drift { name, incident, notation, story, .. } = drift;
+        writeln!(out, "{line}\n{bold}Incident {number}: {incident}, as {notation}{end}\n\n{story}\n{told}")
             .expect("writing to a String");
-        writeln!(
-            out,
-            "{story}\nWhat the agent answered, a recorded run (nothing is touched here): {}\n",
-            answer.trim()
-        )
-        .expect("writing to a String");
-        writeln!(out, "What `portcullis verify` says to it:\n\n{}", replay.text.trim_end())
-            .expect("writing to a String");
-        let word = if replay.stopped { "stopped" } else { "NOT STOPPED as it must be" };
-        writeln!(out, "\n{bold}{name}: {word}{end}\n").expect("writing to a String");
-        stopped += usize::from(replay.stopped);
+        let word = if is_stopped { "stopped" } else { "NOT STOPPED as it must be" };
+        writeln!(out, "{bold}{name}: {word}{end}\n").expect("writing to a String");
+        stopped += usize::from(is_stopped);
     }
     let all = INCIDENTS.len() + DRIFTS.len();
     writeln!(out, "{stopped} of {all} replays of {} incidents stopped.", names.len()).expect("writing to a String");

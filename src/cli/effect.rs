@@ -81,6 +81,8 @@ pub(super) fn judge(tree: &Tree, replaced: &Replaced<'_>, sources: &mut SourceMa
             policy: Some(judge::policy_origin(&tree.file, &tree.side, &path)),
             names: &policy,
             judging: Some((&policy, &facts)),
+            spanning: &[],
+            proposed: None,
         },
         sources,
     ))

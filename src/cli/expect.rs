@@ -15,8 +15,8 @@ use std::path::Path;
 const EXPECTATIONS: &str = "flows.yaml";
 
 pub(super) fn run(arguments: &Test, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
-    let Test { files: _, subject, outputs } = arguments;
-    alone(subject, None, outputs, surroundings, streams, &|read, side, sources, talk| {
+    let Test { files: _, subject, reporting } = arguments;
+    alone(subject, None, reporting, surroundings, streams, &|read, side, sources, talk| {
         let files = files(arguments, surroundings, side)?;
         expected(read, files, sources, talk)
     })
@@ -46,7 +46,7 @@ fn expected(
 
 /// The files that are named, or all of the side.
 fn files(arguments: &Test, surroundings: &Surroundings, side: &Side) -> Result<Vec<File>, Vec<Doubt>> {
-    let Test { files, subject, outputs: _ } = arguments;
+    let Test { files, subject, reporting: _ } = arguments;
     let missing = |message: String| {
         let help = format!("write what is expected into a file called {EXPECTATIONS}; see `portcullis test --help`");
         vec![Doubt { cause: Cause::MatchesNothing, message, help, at: None }]

@@ -227,6 +227,8 @@ fn coverage(
         policy: None,
         names: &read.policy,
         judging: None,
+        spanning: &[],
+        proposed: None,
     };
     let decision = decide(case, sources);
     let report = decision.report();

@@ -14,7 +14,7 @@ use crate::record::{
     self, Admission, Artifact, AuditEvent, Closure, Environment, Held, Opened, Refusal, Review, Roots, RootsError,
     State,
 };
-use crate::source::{File, Side};
+use crate::source::{File, Side, read_at_most};
 use crate::text::{SourceId, SourceMap, escape};
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -207,7 +207,7 @@ pub(super) fn reviewed(
 }
 
 fn roots(whom: &Whom, surroundings: &Surroundings) -> Result<Roots, Stop> {
-    let roots = read_limited(&surroundings.folder.join(&whom.roots)).map_err(|why| {
+    let roots = read_at_most(&surroundings.folder.join(&whom.roots), record::MAX_RECORD_BYTES).map_err(|why| {
         let why = format!("`{}` cannot be read: {why}", whom.roots.display());
         diagnosed(RootsError::Malformed { why }, 2)
     })?;
@@ -215,7 +215,7 @@ fn roots(whom: &Whom, surroundings: &Surroundings) -> Result<Roots, Stop> {
 }
 
 fn bytes(record: &Path, surroundings: &Surroundings) -> Result<Vec<u8>, Stop> {
-    read_limited(&surroundings.folder.join(record))
+    read_at_most(&surroundings.folder.join(record), record::MAX_RECORD_BYTES)
         .map_err(|why| Stop::Message(format!("the record `{}` cannot be read: {why}", record.display())))
 }
 
@@ -347,12 +347,4 @@ pub(super) fn stopped(stop: &Stop, sources: &SourceMap, streams: &mut Streams<'_
 
 fn diagnosed(why: impl Diagnostic + 'static, code: u8) -> Stop {
     Stop::Diagnosed(Box::new(why), code)
-}
-
-/// A file, as far as one that is larger than any record is of interest.
-fn read_limited(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(record::MAX_RECORD_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -14,7 +14,7 @@ use super::start_arguments::Init;
 use super::surroundings::Surroundings;
 use super::wanted::{Everything, Known};
 use crate::checks::{Finding, Level};
-use crate::decision::{Cause, Doubt, Outcome};
+use crate::decision::{Cause, Consequence, Doubt, Outcome};
 use crate::facts;
 use crate::formats::{self, Group};
 use crate::policy::{Draft, DraftConfiguration};
@@ -146,10 +146,13 @@ fn proposed(side: &Side, progress: &Progress) -> Result<Proposal, Vec<Doubt>> {
     let (configurations, mut left) = understood(groups, &state)?;
     left.sort();
     if configurations.is_empty() {
-        let mut doubts = vec![doubt(
-            "there is nothing to judge: no file is in a known format and understood".to_owned(),
-            "keep the rules of your hosts, or what your cloud is made of, in the repository; then ask again",
-        )];
+        let help = if tracked.is_some() {
+            "only files that git knows count: `git add` the rules of your hosts, or what your cloud is made of, and ask again"
+        } else {
+            "put the rules of your hosts, or what your cloud is made of, into the folder, and ask again"
+        };
+        let message = "there is nothing to judge: no file is in a known format and understood";
+        let mut doubts = vec![doubt(message.to_owned(), help)];
         doubts.extend(
             left.iter()
                 .map(|(path, why)| doubt(format!("{path}: {why}"), "correct it, or see `portcullis parse FILE`")),
@@ -269,9 +272,11 @@ impl State {
             doubts.extend(
                 report.doubts.iter().map(|found| doubt(format!("`check` would say: {}", found.message), &found.help)),
             );
-            doubts.extend(
-                report.findings.iter().map(|found| doubt(format!("`check` would say: {}", found.message), &found.help)),
-            );
+            let against = report.findings.iter().filter(|found| match found.outcome {
+                Consequence::Blocked | Consequence::NeedsApproval => true,
+                Consequence::Warned | Consequence::Waived | Consequence::Approved => false,
+            });
+            doubts.extend(against.map(|found| doubt(format!("`check` would say: {}", found.message), &found.help)));
         }
         let names = present.plan.configurations.iter().map(|planned| planned.name.clone()).collect();
         let all = present.change.head.configurations().iter().flat_map(|known| &known.filters);

@@ -4,7 +4,7 @@ use super::planned::{self, PlanFile};
 use super::progress::Progress;
 use super::review::Inquiry;
 use super::wanted::{Everything, Policed};
-use crate::checks::{self, Configured, Context, Level, Watched};
+use crate::checks::{self, Configured, Context, Finding, Level, Watched};
 use crate::decision::{
     Case, Cause, Decision, Doubt, FeedOrigin, LocationSide, Origin, PolicyOrigin, PublicationReport, decide,
 };
@@ -13,7 +13,7 @@ use crate::facts::{Facts, MissingFact, Reviewed, Seen};
 use crate::formats::{self, Aspect, FORMATS, Input};
 use crate::model::{Snapshot, Store};
 use crate::net::NoNames;
-use crate::policy::{self, FeedFile, Feeds, Parsed, Plan, Policy, PolicyError, Proposal, Publication};
+use crate::policy::{self, FeedFile, Feeds, Parsed, Plan, Policy, PolicyError, Proposal, Publication, Visibility};
 use crate::record::{self, Artifact, Observed};
 use crate::source::{File, Files, Problem, Side, Sides, SourceError};
 use crate::text::{SourceId, SourceMap, escape, hex};
@@ -40,11 +40,26 @@ pub(super) struct Outside {
     pub(super) now: u64,
     /// Whether that was only given.
     pub(super) pretended: bool,
+    /// Whether somebody else than who asks may have written the names in commits.
+    pub(super) hearsay: bool,
     /// The file in which it is kept how often removals were seen.
     pub(super) state: Option<PathBuf>,
 }
 
 impl Outside {
+    /// What is known of a change without asking anybody.
+    pub(super) fn facts(&self, sides: &Sides) -> Facts {
+        let Self { inquiry: _, now, pretended, hearsay, state: _ } = self;
+        Facts {
+            authors: sides.authors.clone(),
+            hearsay: *hearsay,
+            reviewed: Reviewed::Unasked,
+            now: Some(*now),
+            pretended: *pretended,
+            seen: Seen::Unasked,
+        }
+    }
+
     /// Notes what is seen now, and tells how often it was.
     fn seen(&self, watched: Vec<Watched>) -> Seen {
         let Some(path) = &self.state else { return Seen::Unasked };
@@ -65,6 +80,8 @@ pub(super) struct Judged {
     pub(super) sources: SourceMap,
     /// What was judged; `None`: it could not be read.
     pub(super) subject: Option<Subject>,
+    /// How much the policy wants to be told; `None`: it does not say, or could not be read.
+    pub(super) visibility: Option<Visibility>,
 }
 
 /// What was judged: what a record of it is bound to.
@@ -113,7 +130,8 @@ pub(super) struct Asked<'a> {
 ///
 /// With a Terraform plan, that is what is judged: both sides are in it, and `sides` are where the policy comes from.
 ///
-/// A forge is asked who reviewed the change only if `inquiry` says whom to ask, and if a finding asks for an approval.
+/// A forge is asked who made and reviewed the change only if `inquiry` says whom to ask, and if that makes a difference:
+/// to limits for programs, or to a finding that asks for an approval.
 pub(super) fn judge(
     sides: &Sides,
     path: &PolicyPath,
@@ -121,37 +139,30 @@ pub(super) fn judge(
     outside: &Outside,
     progress: &Progress,
 ) -> Judged {
-    let Outside { inquiry, now, pretended, state: _ } = outside;
     let mut sources = SourceMap::default();
     let (base, head) = match plan {
         None => (origin(&sides.base), origin(&sides.head)),
         Some(_) => (planned::origin(), planned::origin()),
     };
-    let mut used = None;
+    let (mut used, mut visibility) = (None, None);
     let (artifact, tree) = match plan {
         None => (Artifact::Tree, sides.head.tree()),
         Some(_) => (Artifact::Plan, None),
     };
     let is_file = sides.head.is_file();
     let mut subject = None;
-    let decision = match read(sides, path, plan, &mut sources, &mut used) {
+    let decision = match read(sides, path, plan, &mut sources, &mut used, &mut visibility) {
         Ok(read) => {
             let (policy, opened) = (&read.policy, read.opened.clone());
             subject = Some(Subject { policy: policy.source, epoch: policy.epoch, tree, artifact, opened, is_file });
             progress.stage("comparing");
             let difference = diff::compare(&read.change);
             progress.stage("checking");
-            let facts = Facts {
-                authors: sides.authors.clone(),
-                reviewed: Reviewed::Unasked,
-                now: Some(*now),
-                pretended: *pretended,
-                seen: Seen::Unasked,
-            };
+            let facts = outside.facts(sides);
             let asked = Asked {
                 seen: &|watched| outside.seen(watched),
                 reviewed: &|| {
-                    let inquiry = inquiry.as_ref()?;
+                    let inquiry = outside.inquiry.as_ref()?;
                     progress.stage("asking who approved it");
                     Some(inquiry.ask(sides, policy, path, &read.feeds))
                 },
@@ -161,7 +172,7 @@ pub(super) fn judge(
         }
         Err(doubts) => undecided(doubts, base, head, used, &sources),
     };
-    Judged { decision, sources, subject }
+    Judged { decision, sources, subject, visibility }
 }
 
 /// Asks the checks and decides.
@@ -173,19 +184,47 @@ pub(super) fn conclude(
     sources: &SourceMap,
 ) -> Decision {
     let Read { policy, feeds: _, checks: _, proposal, plan, change, opened: _ } = read;
-    let Matter { difference, base, head, used, facts: unseen } = matter;
+    let Matter { difference, base, head, used, facts: mut unseen } = matter;
+    let depends = checks::depend_on_maker(
+        checks,
+        &Context { change, difference, policy, proposal, plan, facts: &unseen, sources },
+    );
+    if depends && let Some(reviewed) = (asked.reviewed)() {
+        unseen.reviewed = reviewed;
+    }
     let context = Context { change, difference, policy, proposal, plan, facts: &unseen, sources };
     let seen = (asked.seen)(checks::watched(checks, &context));
     let mut facts = Facts { seen, ..unseen.clone() };
     let findings = checks::run(checks, &Context { facts: &facts, ..context });
-    if findings.iter().any(|finding| finding.level == Level::Approve)
+    if awaits_review(&findings, proposal, &facts)
         && let Some(reviewed) = (asked.reviewed)()
     {
         facts.reviewed = reviewed;
     }
     let (doubts, judging) = (Vec::new(), Some((policy, &facts)));
-    let case = Case { change, difference, findings, doubts, base, head, policy: used, names: policy, judging };
+    let proposed = proposal.policy();
+    let case = Case {
+        change,
+        difference,
+        findings,
+        doubts,
+        base,
+        head,
+        policy: used,
+        names: policy,
+        judging,
+        proposed,
+        spanning: &[],
+    };
     decide(case, sources)
+}
+
+/// Whether it makes a difference who reviewed the change, and nobody was asked yet: a finding asks for an approval, or the
+/// change brings waivers, which count once owners of the policy have approved them.
+pub(super) fn awaits_review(findings: &[Finding], proposal: &Proposal, facts: &Facts) -> bool {
+    let brings_waivers = || proposal.policy().is_some_and(|policy| !policy.waivers.list.is_empty());
+    matches!(facts.reviewed, Reviewed::Unasked)
+        && (findings.iter().any(|finding| finding.level == Level::Approve) || brings_waivers())
 }
 
 /// There are no sides to judge.
@@ -193,7 +232,7 @@ pub(super) fn refuse(why: &SourceError) -> Judged {
     let sources = SourceMap::default();
     let doubt = doubt(Cause::Source, why);
     let decision = undecided(vec![doubt], Origin::default(), Origin::default(), None, &sources);
-    Judged { decision, sources, subject: None }
+    Judged { decision, sources, subject: None, visibility: None }
 }
 
 pub(super) fn undecided(
@@ -203,11 +242,38 @@ pub(super) fn undecided(
     policy: Option<PolicyOrigin>,
     sources: &SourceMap,
 ) -> Decision {
-    let (change, difference) = (&Change::default(), &Difference::default());
-    decide(
-        Case { change, difference, findings: Vec::new(), doubts, base, head, policy, names: &NoNames, judging: None },
-        sources,
-    )
+    decide(unread(&Change::default(), &Difference::default(), doubts, (base, head), policy), sources)
+}
+
+/// A case of which nothing was compared.
+pub(super) fn unread<'c>(
+    change: &'c Change,
+    difference: &'c Difference,
+    doubts: Vec<Doubt>,
+    (base, head): (Origin, Origin),
+    policy: Option<PolicyOrigin>,
+) -> Case<'c> {
+    Case {
+        change,
+        difference,
+        findings: Vec::new(),
+        doubts,
+        base,
+        head,
+        policy,
+        names: &NoNames,
+        judging: None,
+        proposed: None,
+        spanning: &[],
+    }
+}
+
+/// The policy, and what the change does to it.
+pub(super) struct Demands {
+    pub(super) policy: Policy,
+    pub(super) feeds: Feeds,
+    pub(super) checks: Vec<Configured>,
+    pub(super) proposal: Proposal,
 }
 
 fn read(
@@ -216,7 +282,40 @@ fn read(
     plan: Option<&PlanFile>,
     sources: &mut SourceMap,
     used: &mut Option<PolicyOrigin>,
+    visibility: &mut Option<Visibility>,
 ) -> Result<Read, Vec<Doubt>> {
+    let Demands { policy, feeds, checks, proposal } = demands(sides, path, sources, used, visibility)?;
+    if let Some(plan) = plan {
+        let (judged, plan, change) = plan.read(&policy, sides, sources)?;
+        return Ok(Read { policy, feeds, checks, proposal, plan, change, opened: vec![judged] });
+    }
+    let (plan, inputs) = planned_inputs(&policy, sides, sources)?;
+    let change = both(&inputs, sources);
+    let opened = closure::opened(&inputs.1, sources);
+    Ok(Read { policy, feeds, checks, proposal, plan, change, opened })
+}
+
+/// The configurations of both sides, and what is to be read of each, with all that they include.
+pub(super) fn planned_inputs(
+    policy: &Policy,
+    sides: &Sides,
+    sources: &mut SourceMap,
+) -> Result<(Plan, Inputs), Vec<Doubt>> {
+    let Files { base, head } = sides.files(&Policed(policy)).map_err(source_doubts)?;
+    let plan = self::plan(policy, base, head, sources)?;
+    let mut inputs = inputs(&plan);
+    closure::of_sides(sides, &mut inputs, sources)?;
+    Ok((plan, inputs))
+}
+
+/// Reads the policy.
+pub(super) fn demands(
+    sides: &Sides,
+    path: &PolicyPath,
+    sources: &mut SourceMap,
+    used: &mut Option<PolicyOrigin>,
+    visibility: &mut Option<Visibility>,
+) -> Result<Demands, Vec<Doubt>> {
     let file = policy_file(&sides.base, path)?;
     *used = Some(policy_origin(&file, &sides.base, path));
     let id = add(sources, file)?;
@@ -238,21 +337,12 @@ fn read(
         used.feeds = published(&feeds);
     }
     let (policy, checks) = checks::load(parsed, sources, &format_ids(), &feeds).map_err(policy_doubts)?;
+    *visibility = policy.visibility;
     let proposal = match proposed {
         None => Proposal::Outside,
         Some(head) => Proposal::read(&policy, head, sources, &format_ids(), &feeds),
     };
-    if let Some(plan) = plan {
-        let (judged, plan, change) = plan.read(&policy, sides, sources)?;
-        return Ok(Read { policy, feeds, checks, proposal, plan, change, opened: vec![judged] });
-    }
-    let Files { base, head } = sides.files(&Policed(&policy)).map_err(source_doubts)?;
-    let plan = self::plan(&policy, base, head, sources)?;
-    let mut inputs = inputs(&plan);
-    closure::of_sides(sides, &mut inputs, sources)?;
-    let change = both(&inputs, sources);
-    let opened = closure::opened(&inputs.1, sources);
-    Ok(Read { policy, feeds, checks, proposal, plan, change, opened })
+    Ok(Demands { policy, feeds, checks, proposal })
 }
 
 /// The files that policies refer to as feeds.
@@ -361,9 +451,10 @@ pub(super) fn policy_file(base: &Side, path: &PolicyPath) -> Result<File, Vec<Do
     match path {
         PolicyPath::InBase(path) => base.file(path).map_err(source_doubts)?.ok_or_else(|| {
             let message = format!("there is no policy: base has no file `{path}` ({})", base.describe());
-            let help = "the policy is read from what is in force, never from the change that it judges: commit it \
-                        first, in a change of its own; if it is called otherwise, name it with --policy"
-                .to_owned();
+            let help =
+                "`portcullis init` writes a first one; commit it in a change of its own, because what is in force \
+                        judges what is proposed; if it is called otherwise, name it with --policy"
+                    .to_owned();
             vec![Doubt { cause: Cause::Policy, message, help, at: None }]
         }),
         PolicyPath::File(path) => {

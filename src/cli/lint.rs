@@ -1,4 +1,5 @@
-use super::arguments::{Lint, Outputs, Subject};
+use super::arguments::{Lint, Reporting, Subject};
+use super::audience;
 use super::check::POLICY;
 use super::closure;
 use super::judge;
@@ -20,9 +21,9 @@ use crate::text::SourceMap;
 use std::collections::BTreeMap;
 
 pub(super) fn run(arguments: &Lint, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
-    let Lint { subject, deny_warnings, only_new, base, outputs } = arguments;
+    let Lint { subject, deny_warnings, only_new, base, reporting } = arguments;
     let known = only_new.then(|| base.as_deref().unwrap_or("HEAD"));
-    alone(subject, known, outputs, surroundings, streams, &|read, _, _, talk| {
+    alone(subject, known, reporting, surroundings, streams, &|read, _, _, talk| {
         let (mut checks, left) = checks::alone(std::mem::take(&mut read.checks), &read.policy);
         if *deny_warnings {
             checks::deny_warnings(&mut checks);
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Lint, surroundings: &Surroundings, streams: &mut S
 pub(super) fn alone(
     subject: &Subject,
     known: Option<&str>,
-    outputs: &Outputs,
+    reporting: &Reporting,
     surroundings: &Surroundings,
     streams: &mut Streams<'_>,
     checks: &Checks<'_>,
@@ -49,9 +50,10 @@ pub(super) fn alone(
     let side = side(subject, surroundings).map_err(|why| vec![judge::doubt(Cause::Source, &why)]);
     let head = side.as_ref().map_or_else(|_| Origin::default(), judge::origin);
     let mut talk = Vec::new();
-    let mut used = None;
+    let (mut used, mut visibility) = (None, None);
     let read = side.and_then(|side| {
         let mut read = read(subject, surroundings, &side, &mut sources, &mut used, &mut talk)?;
+        visibility = read.policy.visibility;
         let checks = checks(&mut read, &side, &mut sources, &mut talk)?;
         let known = match known {
             Some(revision) => Some(fingerprints(&read, &checks, revision, surroundings, &mut sources)?),
@@ -86,6 +88,8 @@ pub(super) fn alone(
                 policy: used,
                 names: &policy,
                 judging: None,
+                spanning: &[],
+                proposed: None,
             };
             decide(case, &sources)
         }
@@ -95,7 +99,7 @@ pub(super) fn alone(
         streams.say(&note);
     }
     let report = decision.report();
-    streams.answer(outputs, decision.exit_code(), &|output, style| (output.report)(report, &sources, style))
+    audience::answer(reporting, decision.exit_code(), report, &sources, visibility, surroundings, streams)
 }
 
 /// Everything that is read before anything is asked.
@@ -258,7 +262,18 @@ fn judged(
     let left = all - findings.len();
     let (base, doubts) = (Origin::none(), Vec::new());
     let judging = Some((policy, &facts));
-    let case =
-        Case { change, difference: &difference, findings, doubts, base, head, policy: used, names: policy, judging };
+    let case = Case {
+        change,
+        difference: &difference,
+        findings,
+        doubts,
+        base,
+        head,
+        policy: used,
+        names: policy,
+        judging,
+        spanning: &[],
+        proposed: None,
+    };
     (decide(case, sources), left)
 }

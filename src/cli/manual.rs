@@ -10,24 +10,22 @@ pub(super) fn run(
     surroundings: &Surroundings,
     streams: &mut Streams<'_>,
 ) -> u8 {
-    let done = match folder {
-        Some(folder) => written(command, &surroundings.folder.join(folder)).map(|()| Vec::new()),
-        None => page(command),
+    let Some(folder) = folder else {
+        return streams.bytes(&page(command), 0);
     };
-    match done {
-        Ok(page) if page.is_empty() => 0,
-        Ok(page) => streams.bytes(&page, 0),
-        Err(why) => streams.error(&format!("the pages cannot be written: {why}"), None, 3),
+    match written(command, &surroundings.folder.join(folder)) {
+        Ok(()) => 0,
+        Err(why) => streams.error(&format!("the pages cannot be written to {}: {why}", folder.display()), None, 3),
     }
 }
 
-fn page(command: Command) -> std::io::Result<Vec<u8>> {
+fn page(command: Command) -> Vec<u8> {
     let mut page = Vec::new();
     // `help` has no page of its own.
     let mut command = command.disable_help_subcommand(true);
     command.build();
-    clap_mangen::Man::new(command).render(&mut page)?;
-    Ok(page)
+    clap_mangen::Man::new(command).render(&mut page).expect("memory can be written");
+    page
 }
 
 fn written(command: Command, folder: &Path) -> std::io::Result<()> {

@@ -7,6 +7,7 @@ mod apply;
 mod apply_arguments;
 mod arguments;
 mod attest;
+mod audience;
 mod audit;
 mod check;
 mod closure;
@@ -24,6 +25,7 @@ mod init;
 mod judge;
 mod lint;
 mod manual;
+mod merge;
 mod notice;
 mod output;
 mod parse;
@@ -36,6 +38,7 @@ mod proposal;
 mod record_arguments;
 mod review;
 mod roots;
+mod shard;
 mod sided;
 mod simulate;
 mod start_arguments;
@@ -74,6 +77,7 @@ pub fn run(
     streams.quiet = quiet;
     match command {
         Command::Check(check) => check::run(&check, surroundings, &mut streams),
+        Command::Merge(merge) => merge::run(&merge, surroundings, &mut streams),
         Command::Attest(attest) => attest::run(&attest, surroundings, &mut streams),
         Command::BreakGlass(attest) => attest::break_glass(&attest, surroundings, &mut streams),
         Command::Gate(gate) => gate::run(&gate, surroundings, &mut streams),

@@ -66,6 +66,21 @@ impl<'s> Streams<'s> {
         })
     }
 
+    /// Writes a file that only its owner may read.
+    pub(super) fn private(&mut self, file: &Path, text: &str, code: u8) -> u8 {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(self.folder.join(file)).and_then(|mut file| {
+            // One that was there before keeps the permissions that it had.
+            #[cfg(unix)]
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            file.write_all(text.as_bytes())
+        });
+        self.written(written.map_err(|why| (file.display().to_string(), why)), code)
+    }
+
     /// Says which of the outputs that were asked for have no form for such an answer. Nothing is read then.
     pub(super) fn refused(
         &mut self,

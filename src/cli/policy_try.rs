@@ -6,7 +6,7 @@ use super::output::Streams;
 use super::progress::Progress;
 use super::start_arguments::{PolicyOutput, PolicyTry};
 use super::surroundings::Surroundings;
-use crate::decision::{Cause, Consequence, Doubt, Outcome};
+use crate::decision::{Cause, Consequence, Doubt, GapReport, LocationSide, Outcome};
 use crate::facts;
 use crate::source::{CommitText, History, Side, Sides, SourceError};
 use crate::text::{SourceMap, escape};
@@ -62,7 +62,7 @@ fn all(tried: &PolicyTry, surroundings: &Surroundings) -> Result<Vec<Tried>, Ref
         let parent = parents.first().map_or(id.as_str(), String::as_str);
         let sides = Sides::revisions(&place, parent, &id)?;
         let outside = Outside { now: facts::now(), ..Outside::default() };
-        let Judged { decision, sources, subject: _ } =
+        let Judged { decision, sources, subject: _, visibility: _ } =
             judge::judge(&sides, &path, None, &outside, &Progress::new(false));
         let report = decision.report();
         if decision.outcome() == Outcome::PolicyError {
@@ -88,10 +88,20 @@ fn all(tried: &PolicyTry, surroundings: &Surroundings) -> Result<Vec<Tried>, Ref
             .map(|(check, count)| if count == 1 { check } else { format!("{check} ({count})") })
             .collect();
         by.extend(report.doubts.first().map(|doubt| doubt.message.clone()));
+        by.extend(not_understood(&report.gaps));
         let subject = message.lines().next().unwrap_or_default().to_owned();
         out.push(Tried { id, subject, outcome: decision.outcome(), by });
     }
     Ok(out)
+}
+
+/// What of the proposed side is not understood, in a line.
+fn not_understood(gaps: &[GapReport]) -> Option<String> {
+    let mut gaps = gaps.iter().filter(|gap| gap.side == LocationSide::Head);
+    let GapReport { configuration: _, side: _, location, text: _, reason } = gaps.next()?;
+    let more = gaps.count();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Some(format!("{}:{}: {reason}{more}", location.path, location.line))
 }
 
 const fn word(outcome: Outcome) -> &'static str {

@@ -95,6 +95,8 @@ impl Present {
             policy: None,
             names: &self.policy,
             judging: Some((&self.policy, &self.facts)),
+            spanning: &[],
+            proposed: None,
         };
         Ok((decide(case, sources), findings))
     }

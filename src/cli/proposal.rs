@@ -3,7 +3,7 @@
 use super::present::Present;
 use crate::checks::{self, Finding, Opened, Reached};
 use crate::model::Configuration;
-use crate::net::{Family, show_addresses};
+use crate::net::{Family, Region, show_addresses};
 use crate::policy::{Draft, DraftCheck, DraftConfiguration, DraftNetwork, PRESETS};
 use crate::text::SourceMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +69,11 @@ fn critical(draft: &mut Draft, reached: Vec<Reached>, all: &[String]) {
                     let stem = if administers { "management".to_owned() } else { format!("clients-of-{first}") };
                     let name = free(&stem, |name| names.values().any(|taken| taken == name));
                     let [four, six] = &from;
-                    let addresses = [show_addresses(Family::Ipv4, four), show_addresses(Family::Ipv6, six)].concat();
+                    let addresses = [
+                        show_addresses(Family::Ipv4, four.iter().copied()),
+                        show_addresses(Family::Ipv6, six.iter().copied()),
+                    ]
+                    .concat();
                     let note = format!("From where {} is let in now.", services.join(", "));
                     draft.networks.push(DraftNetwork { name: name.clone(), addresses, note });
                     names.insert(from, name.clone());
@@ -134,7 +138,8 @@ pub(super) fn adapt(draft: &mut Draft, findings: &[Finding], filters: &[String],
             expose(draft, &findings, filters);
         } else if draft.extends.iter().any(|(preset, _)| brings(preset, check)) {
             draft.extends.retain(|(preset, _)| !brings(preset, check));
-        } else if draft.checks.iter().any(|entry| entry.check == check) {
+        } else if check == "unreadable" || draft.checks.iter().any(|entry| entry.check == check) {
+            // What cannot be read is never passed over.
             return false;
         } else {
             let dirty: BTreeSet<&String> =
@@ -184,13 +189,15 @@ fn expose(draft: &mut Draft, findings: &[&Finding], filters: &[String]) {
     draft.checks.splice(0..0, first);
     let guarded = guarded();
     let mut open: BTreeMap<&str, Now> = BTreeMap::new();
+    let mut regions: BTreeMap<String, Region> = BTreeMap::new();
     for finding in findings {
         if let Some(filter) = &finding.filter {
             let now = open.entry(filter).or_default();
             match checks::opened(finding) {
                 Opened::Services(services) => now.services.extend(services),
-                Opened::Flow(flow) => {
-                    now.flows.insert(flow);
+                Opened::Flow(flow, region) => {
+                    now.flows.insert(flow.clone());
+                    regions.insert(flow, region);
                 }
             }
         }
@@ -205,7 +212,8 @@ fn expose(draft: &mut Draft, findings: &[&Finding], filters: &[String]) {
     for (Now { services, flows }, mine) in alike {
         let rest: Vec<String> = guarded.iter().filter(|name| !services.contains(name.as_str())).cloned().collect();
         let within = shortened(draft, &mine, filters);
-        if rest.is_empty() || within.is_empty() {
+        let excepted = flows.iter().filter_map(|flow| regions.get(flow));
+        if within.is_empty() || !checks::left_beside(&rest, excepted) {
             unheld.extend(within);
             continue;
         }

@@ -1,4 +1,4 @@
-use super::arguments::{Judging, Outputs};
+use super::arguments::{Judging, Reporting};
 use super::notice::Notice;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(super) struct Attest {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "record"])]
     pub(super) signed_bytes: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) outputs: Outputs,
+    pub(super) reporting: Reporting,
 }
 
 /// What a record is about, and by whom. All of it has to be given where one is made.
@@ -95,7 +95,7 @@ pub(super) struct BreakGlassArguments {
     #[arg(long, value_name = "AGE", default_value = "1h", value_parser = crate::policy::parse_age)]
     pub(super) expires: Duration,
     #[command(flatten)]
-    pub(super) outputs: Outputs,
+    pub(super) reporting: Reporting,
 }
 
 /// Let through what was reviewed, and nothing else: where it is put into force, without a network

@@ -3,9 +3,9 @@ use super::output::Streams;
 use super::record_arguments::{RootsAccept, RootsCommand, RootsSign};
 use super::surroundings::Surroundings;
 use crate::record::{Envelope, MAX_RECORD_BYTES, Roots, sign_roots, succeed};
-use crate::source::write_atomically;
+use crate::source::{read_at_most, write_atomically};
 use miette::Diagnostic;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 pub(super) fn run(command: &RootsCommand, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
@@ -22,7 +22,7 @@ fn sign(arguments: &RootsSign, surroundings: &Surroundings, streams: &mut Stream
         Ok(signer) => signer,
         Err((message, help)) => return streams.error(&message, help.as_deref(), 2),
     };
-    let roots = match read(&at(new)) {
+    let roots = match read_at_most(&at(new), MAX_RECORD_BYTES) {
         Ok(bytes) => bytes,
         Err(why) => return unreadable(new, &why, streams),
     };
@@ -30,7 +30,7 @@ fn sign(arguments: &RootsSign, surroundings: &Surroundings, streams: &mut Stream
     if let Err(why) = Roots::read(&roots, surroundings.now()) {
         return refused(&why, 2, streams);
     }
-    let before = match read(&at(path)) {
+    let before = match read_at_most(&at(path), MAX_RECORD_BYTES) {
         Ok(bytes) => match Envelope::read(&bytes) {
             Ok(envelope) => Some(envelope),
             Err(why) => return refused(&why, 1, streams),
@@ -54,15 +54,15 @@ fn sign(arguments: &RootsSign, surroundings: &Surroundings, streams: &mut Stream
 fn accept(arguments: &RootsAccept, surroundings: &Surroundings, streams: &mut Streams<'_>) -> u8 {
     let RootsAccept { roots: path, envelope } = arguments;
     let at = |path: &Path| surroundings.folder.join(path);
-    let present = match read(&at(path)) {
+    let present = match read_at_most(&at(path), MAX_RECORD_BYTES) {
         Ok(bytes) => bytes,
         Err(why) => return unreadable(path, &why, streams),
     };
-    let present = match Roots::read(&present, surroundings.now()) {
+    let present = match Roots::to_be_replaced(&present) {
         Ok(roots) => roots,
         Err(why) => return refused(&why, 2, streams),
     };
-    let signed = match read(&at(envelope)) {
+    let signed = match read_at_most(&at(envelope), MAX_RECORD_BYTES) {
         Ok(bytes) => bytes,
         Err(why) => return unreadable(envelope, &why, streams),
     };
@@ -77,13 +77,6 @@ fn accept(arguments: &RootsAccept, surroundings: &Surroundings, streams: &mut St
         ),
         Err(why) => streams.error(&format!("`{}` cannot be written: {why}", path.display()), None, 3),
     }
-}
-
-/// A file, as far as one that is larger than any record is of interest.
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_RECORD_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn unreadable(path: &Path, why: &std::io::Error, streams: &mut Streams<'_>) -> u8 {

@@ -8,7 +8,7 @@ use super::surroundings::Surroundings;
 use super::wanted::Everything;
 use crate::decision::{self, Cause, Doubt, ForeignReport, Held, HostReport, Origin, Verification};
 use crate::formats::{self, FORMATS, Input};
-use crate::live::{self, Boot, Expected, Foreign, Host, Live, NotSplit, Ruleset, Scope, Scratch, Target};
+use crate::live::{self, Boot, Expected, Foreign, Live, Named, NotSplit, Ruleset, Scope, Scratch};
 use crate::net::NoNames;
 use crate::policy::ForeignTable;
 use crate::report::{json, text};
@@ -111,9 +111,9 @@ impl Job<'_> {
         let (name, unit) = ("after a reboot", "unit");
         let expected = Origin { source: "files".to_owned(), revision: Some(self.arguments.expected.join(", ")) };
         let files = Origin { source: "files".to_owned(), revision: Some(root.display().to_string()) };
-        let target = match Target::named(live) {
-            Some(Ok(target)) => target,
-            Some(Err(_)) | None => {
+        let target = match Named::of(live) {
+            Some(Ok(Named::Rules(target))) => target,
+            Some(Ok(Named::Haproxy(_)) | Err(_)) | None => {
                 let message = format!("what is kept for the next boot of `{live}` is not known");
                 let help = "use --persisted with --live live:nft or --live live:iptables".to_owned();
                 let none = |name: &str| {
@@ -205,11 +205,12 @@ impl Job<'_> {
     /// Reads what is in force.
     fn live(&self, text: &str) -> Result<Read, Vec<Doubt>> {
         let one = |why: &dyn miette::Diagnostic| vec![judge::doubt(Cause::Source, why)];
-        if let Some(target) = Target::named(text) {
-            let target = target.map_err(|why| one(&why))?;
-            let host = Host::here(self.arguments.netns.as_deref()).map_err(|why| one(&why))?;
-            let ruleset = host.read(target).map_err(|why| one(&why))?;
-            let origin = Origin { source: "live".to_owned(), revision: Some(target.name().to_owned()) };
+        if let Some(named) = Named::of(text) {
+            let folder = &self.surroundings.folder;
+            let started_with: Vec<PathBuf> = self.arguments.started_with.iter().map(|path| folder.join(path)).collect();
+            let read = named.and_then(|named| named.read(self.arguments.netns.as_deref(), &started_with));
+            let ruleset = read.map_err(|why| one(&why))?;
+            let origin = Origin { source: "live".to_owned(), revision: Some(text.to_owned()) };
             return Ok(Read { origin, ruleset });
         }
         let side = Side::named(&self.surroundings.place(), text).map_err(|why| one(&why))?;
@@ -225,7 +226,7 @@ impl Job<'_> {
                         is no rule";
             return Err(vec![Doubt { cause: Cause::Source, message, help: help.to_owned(), at: None }]);
         }
-        Ok(Read { origin: judge::origin(&side), ruleset: Ruleset { files, beside: Vec::new() } })
+        Ok(Read { origin: judge::origin(&side), ruleset: Ruleset { files, ..Ruleset::default() } })
     }
 }
 
@@ -234,17 +235,20 @@ pub(super) fn hold(
     name: &str,
     expected: &Expected,
     base: Origin,
-    Ruleset { files, beside }: &Ruleset,
+    Ruleset { files, beside, included, unseen, rest_as_expected }: &Ruleset,
     head: Origin,
     scope: &Scope,
     sources: &mut SourceMap,
 ) -> Result<Held, Vec<Doubt>> {
-    let verified = live::verify(name, expected, Live { files, beside }, scope, sources).map_err(|why| {
+    let live = Live { files, beside, included, rest_as_expected: *rest_as_expected };
+    let verified = live::verify(name, expected, live, scope, sources).map_err(|why| {
         let message = format!("whose tables are whose cannot be told: {why}");
         let help = "take the dump with `nft -s list ruleset`, `nft -j list ruleset` or `iptables-save`".to_owned();
         vec![Doubt { cause: Cause::Source, message, help, at: None }]
     })?;
-    let live::Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, foreign } = verified;
+    let live::Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, unexpected, foreign } =
+        verified;
+    let unseen = unseen.iter().cloned().chain(unexpected).collect();
     let without = |tables: &str| Origin { source: "live".to_owned(), revision: Some(format!("without {tables}")) };
     let foreign = foreign.into_iter().map(|foreign| {
         let Foreign { tables, may_decide_first, decides_first, unread, change, difference } = foreign;
@@ -254,7 +258,7 @@ pub(super) fn hold(
     });
     let foreign = foreign.collect();
     let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
-    Ok(Held { comparison, expected_rules, live_rules, nothing, elsewhere, foreign })
+    Ok(Held { comparison, expected_rules, live_rules, nothing, elsewhere, unseen, foreign })
 }
 
 /// What is said of a host of which something could not be read.

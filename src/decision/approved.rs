@@ -16,7 +16,7 @@ impl Builder<'_> {
         let nobody = (Roster::default(), Reviewed::Unasked);
         let (roster, reviewed, default) = match self.judging {
             Some((policy, facts)) => {
-                let Facts { authors: _, reviewed, now: _, pretended: _, seen: _ } = facts;
+                let Facts { authors: _, hearsay: _, reviewed, now: _, pretended: _, seen: _ } = facts;
                 let policy: &Policy = policy;
                 (policy.roster(), reviewed, policy.approvals.as_ref().unwrap_or(&ONE))
             }
@@ -60,15 +60,16 @@ impl Builder<'_> {
     /// What is not known of the approvals is told once.
     fn unknown(&mut self, check: &str, what: String, help: String) {
         let message = format!("whether it is approved cannot be said: {what}");
-        if self.doubts.iter().all(|doubt| doubt.message != message) {
-            self.doubts.push(DoubtReport {
+        if self.doubts.iter().all(|(_, doubt)| doubt.message != message) {
+            let doubt = DoubtReport {
                 cause: Cause::MissingFact,
                 check: Some(check.to_owned()),
                 message,
                 help,
                 location: None,
                 policy_location: None,
-            });
+            };
+            self.doubts.push((self.order.clone(), doubt));
         }
     }
 }

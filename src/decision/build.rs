@@ -1,8 +1,10 @@
+use super::join::Piece;
 use super::report::{
     Answer, AnswerReport, Approvals, Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, Consequence,
     DoubtReport, ElementsReport, FilterReport, FindingReport, GapReport, Level, Location, LocationSide, ObjectReport,
     ObjectsReport, Origin, Outcome, RelatedReport, Report, Stats, VERSION, WitnessReport,
 };
+use super::shard::{Matter, Order};
 use super::waived::Waived;
 use super::{Case, Cause, Doubt, flows};
 use crate::checks::{self, Finding};
@@ -21,11 +23,11 @@ const RELATED: usize = 20;
 /// How many characters of a gap are quoted.
 const QUOTED: usize = 200;
 
-/// The report of a case; its decision is still to be set.
-pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
-    let Case { change, difference, findings, doubts, base, head, policy, names, judging } = case;
-    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new(), judging };
-    let mut waived = Waived::of(judging);
+/// The report of a case; its decision is still to be set, and its findings are in the order of the checks.
+pub(super) fn piece(case: Case<'_>, sources: &SourceMap) -> Piece {
+    let Case { change, difference, findings, doubts, base, head, policy, names, judging, spanning, proposed } = case;
+    let mut builder = Builder::new(change, names, sources, judging);
+    let mut waived = Waived::of(judging, proposed);
     if policy.is_none() && doubts.is_empty() && !change.is_alone() {
         builder.doubt(Doubt {
             cause: Cause::Policy,
@@ -49,23 +51,31 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
     let configurations = builder.configurations(difference);
     let mut reports = Vec::new();
     for finding in findings {
+        let own = !spanning.contains(&finding.entry);
+        builder.order = Order {
+            of: Matter::Check,
+            entry: Some(finding.entry),
+            configuration: finding.configuration.clone().filter(|_| own),
+            everywhere: own && finding.everywhere(),
+        };
         match finding.undecided {
             Some(why) => builder.unanswered(why, finding),
-            None => reports.push(builder.finding(finding, &mut waived)),
+            None => reports.push((builder.order.clone(), builder.finding(finding, &mut waived))),
         }
     }
-    reports.sort_by_key(|finding| std::cmp::Reverse(finding.outcome));
     builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let Builder { change: _, names: _, sources: _, pairs: _, doubts, judging: _ } = builder;
-    let (decision, findings, waivers) = (Outcome::Undecided, reports, waived.report());
+    let (findings_order, findings) = reports.into_iter().unzip();
+    let (doubts_order, doubts) = builder.doubts.into_iter().unzip();
+    let (decision, waivers) = (Outcome::Undecided, waived.report());
     let pretended = pretended.map(|facts| facts.now.map_or_else(|| "another time".to_owned(), show_instant));
-    let expectations = None;
-    Report {
+    let (expectations, shard) = (None, None);
+    let report = Report {
         version: VERSION,
         decision,
         pretended,
+        withheld: None,
         base,
         head,
         policy,
@@ -76,7 +86,9 @@ pub(super) fn report(case: Case<'_>, sources: &SourceMap) -> Report {
         doubts,
         expectations,
         stats,
-    }
+        shard,
+    };
+    Piece { report, findings: findings_order, doubts: doubts_order }
 }
 
 pub(super) fn comparison(
@@ -88,7 +100,7 @@ pub(super) fn comparison(
     doubts: Vec<Doubt>,
     sources: &SourceMap,
 ) -> Comparison {
-    let mut builder = Builder { change, names, sources, pairs: change.filters(), doubts: Vec::new(), judging: None };
+    let mut builder = Builder::new(change, names, sources, None);
     for doubt in doubts {
         builder.doubt(doubt);
     }
@@ -96,7 +108,7 @@ pub(super) fn comparison(
     builder.uncomputed(difference);
     let gaps = builder.gaps();
     let stats = builder.stats(&configurations);
-    let Builder { change: _, names: _, sources: _, pairs: _, doubts, judging: _ } = builder;
+    let doubts = builder.doubts.into_iter().map(|(_, doubt)| doubt).collect();
     Comparison { version: VERSION, base, head, configurations, gaps, doubts, stats }
 }
 
@@ -106,17 +118,30 @@ pub(super) struct Builder<'c> {
     sources: &'c SourceMap,
     /// Sorted by configuration and id.
     pairs: Vec<FilterPair<'c>>,
-    pub(super) doubts: Vec<DoubtReport>,
+    /// Each with where it belongs.
+    pub(super) doubts: Vec<(Order, DoubtReport)>,
+    /// Where a doubt belongs that is added now.
+    pub(super) order: Order,
     pub(super) judging: Option<(&'c Policy, &'c Facts)>,
 }
 
 impl<'c> Builder<'c> {
+    fn new(
+        change: &'c Change,
+        names: &'c dyn Naming,
+        sources: &'c SourceMap,
+        judging: Option<(&'c Policy, &'c Facts)>,
+    ) -> Self {
+        Self { change, names, sources, pairs: change.filters(), doubts: Vec::new(), order: Order::RUN, judging }
+    }
+
     fn configurations(&mut self, difference: &Difference) -> Vec<ConfigurationReport> {
         difference.configurations.iter().map(|configuration| self.configuration(configuration)).collect()
     }
 
     fn configuration(&mut self, configuration: &diff::ConfigurationDifference) -> ConfigurationReport {
         let diff::ConfigurationDifference { name, format, change, filters, balancers, objects } = configuration;
+        self.order = Order::of(Matter::Difference, name);
         let change = match change {
             diff::ChangeKind::Unchanged => ChangeKind::Unchanged,
             diff::ChangeKind::Equivalent => ChangeKind::Equivalent,
@@ -135,6 +160,7 @@ impl<'c> Builder<'c> {
             filters,
             balancers,
             objects: ObjectsReport { added: list(added), removed: list(removed), modified: list(modified) },
+            withheld: None,
         }
     }
 
@@ -241,6 +267,7 @@ impl<'c> Builder<'c> {
             }
         };
         let Finding {
+            entry: _,
             check,
             name,
             level,
@@ -253,6 +280,7 @@ impl<'c> Builder<'c> {
             flow,
             witness,
             unlisted: _,
+            removes: _,
             request,
             location,
             related,
@@ -337,7 +365,8 @@ impl<'c> Builder<'c> {
     pub(super) fn doubt(&mut self, doubt: Doubt) {
         let Doubt { cause, message, help, at } = doubt;
         let location = at.map(|(side, span)| self.location(side, span));
-        self.doubts.push(DoubtReport { cause, check: None, message, help, location, policy_location: None });
+        let doubt = DoubtReport { cause, check: None, message, help, location, policy_location: None };
+        self.doubts.push((self.order.clone(), doubt));
     }
 
     /// What a check could not find out, whatever its level.
@@ -349,26 +378,29 @@ impl<'c> Builder<'c> {
             checks::Undecided::Unreadable => Cause::Source,
             checks::Undecided::Internal => Cause::Internal,
         };
-        self.doubts.push(DoubtReport {
+        let doubt = DoubtReport {
             cause,
             check: Some(finding.check.to_owned()),
             location: finding.location.map(|(side, span)| self.location(self::side(side), span)),
             policy_location: finding.policy.map(|span| self.location(LocationSide::Policy, span)),
             message: finding.message,
             help: finding.help,
-        });
+        };
+        self.doubts.push((self.order.clone(), doubt));
     }
 
     /// Objects that differ with an effect that is not computed, unless a check has said so already.
     fn uncomputed(&mut self, difference: &Difference) {
         for configuration in &difference.configurations {
+            self.order = Order::of(Matter::Uncomputed, &configuration.name);
             let diff::ObjectsDifference { added, removed, modified } = &configuration.objects;
             for object in added.iter().chain(removed).chain(modified) {
                 let Some(effect) = object.uncomputed else { continue };
                 let places = [(LocationSide::Head, object.head), (LocationSide::Base, object.base)];
                 let at = places.into_iter().find_map(|(side, span)| span.map(|span| (side, span)));
-                let known =
-                    |doubt: &DoubtReport| doubt.location.as_ref().and_then(|l| l.span) == at.map(|(_, span)| span);
+                let known = |(_, doubt): &(Order, DoubtReport)| {
+                    doubt.location.as_ref().and_then(|l| l.span) == at.map(|(_, span)| span)
+                };
                 if at.is_some() && self.doubts.iter().any(known) {
                     continue;
                 }

@@ -4,10 +4,10 @@ use super::build;
 use super::report::{Location, LocationSide, Report};
 use crate::text::{SourceMap, Span};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One expectation that was held against a side, for `test`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectationReport {
     /// Its name, if it has one.
     pub name: Option<String>,
@@ -18,7 +18,7 @@ pub struct ExpectationReport {
 }
 
 /// What came of an expectation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExpectationOutcome {
     /// Nothing stands against it.
@@ -42,8 +42,12 @@ impl ExpectationReport {
     /// Whether a place is in the text of the expectation.
     #[must_use]
     pub fn holds(&self, place: Option<&Location>) -> bool {
-        let (Some(outer), Some(inner)) = (self.location.span, place.and_then(|place| place.span)) else { return false };
-        outer.source == inner.source && outer.start <= inner.start && inner.end <= outer.end
+        let outer = &self.location;
+        place.is_some_and(|inner| {
+            inner.path == outer.path
+                && (outer.line, outer.column) <= (inner.line, inner.column)
+                && (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
+        })
     }
 }
 

@@ -8,8 +8,10 @@ mod balancers;
 mod build;
 mod expectation;
 mod flows;
+mod join;
 mod links;
 mod report;
+mod shard;
 mod verification;
 mod waived;
 mod walk;
@@ -21,9 +23,10 @@ pub use report::{
     ConfigurationReport, Consequence, DoubtReport, ElementsReport, FeedOrigin, FilterReport, FindingReport, GapReport,
     Level, LinkChange, LinkReport, Location, LocationSide, NotCounted, ObjectReport, ObjectsReport, Origin, Outcome,
     PartChange, PolicyOrigin, PublicationReport, RelatedReport, Report, RequestEffect, RequestReport, RouteReport,
-    Stats, SummaryLine, VERSION, WaiverReport, WaiverState, WitnessReport,
+    Stats, SummaryLine, VERSION, WaiverReport, WaiverState, WithheldReport, WitnessReport,
 };
 
+pub use shard::{Joined, LineReport, Matter, Order, Part, PartText, ShardReport, SpanReport, TextReport, merge};
 pub use verification::{ForeignReport, Held, HostReport, Sameness, Verification};
 pub use walk::{HopReport, Walk, WalkedSide, walk, walk_request};
 
@@ -34,7 +37,7 @@ use crate::net::{Naming, NoNames};
 use crate::policy::Policy;
 use crate::text::{SourceMap, Span};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a check reports, in a sentence; `None`: there is no such check.
 #[must_use]
@@ -62,6 +65,11 @@ pub struct Case<'c> {
     pub names: &'c dyn Naming,
     /// The policy itself and the facts: what is approved or waived follows from them. `None`: nothing is.
     pub judging: Option<(&'c Policy, &'c Facts)>,
+    /// The policy that the change brings, if it brings another: its waivers count once the owners of the policy approved it.
+    pub proposed: Option<&'c Policy>,
+    /// The checks, by their numbers, that see all configurations at once ([`checks::Spans`]); of no meaning, and empty, where
+    /// all are judged together.
+    pub spanning: &'c [usize],
 }
 
 /// Why the gate cannot answer.
@@ -78,7 +86,7 @@ pub struct Doubt {
 }
 
 /// The kind of a [`Doubt`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The policy is in error: nothing can be held against it.
@@ -95,6 +103,8 @@ pub enum Cause {
     NotComputed,
     /// Two computations of the same disagree: a bug of this program.
     Internal,
+    /// Only a part of the configurations was judged, or parts do not make a whole.
+    Incomplete,
 }
 
 /// The answer to a change. Only [`decide`] makes one.
@@ -139,7 +149,17 @@ impl Decision {
 /// needed, pass; the report lists all of them.
 #[must_use]
 pub fn decide(case: Case<'_>, sources: &SourceMap) -> Decision {
-    let mut report = build::report(case, sources);
+    made(join::report(build::piece(case, sources)))
+}
+
+/// Decides a part of the configurations. `cases` are of them, and of what has to see all of them; whatever they come to, it
+/// is no pass.
+#[must_use]
+pub fn decide_part(cases: Vec<Case<'_>>, part: Part, sources: &SourceMap) -> Decision {
+    made(shard::report(cases.into_iter().map(|case| build::piece(case, sources)).collect(), part, sources))
+}
+
+fn made(mut report: Report) -> Decision {
     report.decision = outcome(&report);
     Decision { report }
 }
@@ -177,7 +197,9 @@ impl Comparison {
 }
 
 fn outcome(report: &Report) -> Outcome {
-    let says = |consequence| report.findings.iter().any(|f| f.outcome == consequence);
+    // What one part says of all configurations, the others may know better.
+    let stands = |n: usize| report.shard.as_ref().is_none_or(|shard| !shard.is_everywhere(n));
+    let says = |consequence| report.findings.iter().enumerate().any(|(n, f)| f.outcome == consequence && stands(n));
     if report.doubts.iter().any(|doubt| doubt.cause == Cause::Policy) {
         Outcome::PolicyError
     } else if says(Consequence::Blocked) {

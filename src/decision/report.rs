@@ -8,19 +8,20 @@ mod effect;
 pub use effect::{
     BalancerPart, BalancerReport, Causes, Certainty, ChangeKind, ConfigurationReport, ElementsReport, FilterReport,
     LinkChange, LinkReport, ObjectReport, ObjectsReport, PartChange, RequestEffect, RequestReport, RouteReport,
-    SummaryLine,
+    SummaryLine, WithheldReport,
 };
 
 use super::expectation::ExpectationReport;
+use super::shard::ShardReport;
 use crate::text::Span;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The version of the report's shape.
 pub const VERSION: u32 = 1;
 
 /// What the gate has to say of one change.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The version of this shape: 1. Fields are only ever added to it.
     pub version: u32,
@@ -30,6 +31,10 @@ pub struct Report {
     /// nothing. Missing where the clock of the machine was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretended: Option<String>,
+    /// Why packets, addresses, names and texts are left out of this report: it is a minimal one. Missing where it tells
+    /// everything. The decision is the same in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
     /// The side that is in force.
     pub base: Origin,
     /// The side that is proposed.
@@ -51,10 +56,14 @@ pub struct Report {
     pub expectations: Option<Vec<ExpectationReport>>,
     /// How much was looked at.
     pub stats: Stats,
+    /// Where only a part of the configurations was judged (`check --shard`): which part, and what `merge` needs to join it to
+    /// the others. Such a report never passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Box<ShardReport>>,
 }
 
 /// What a change does, without a policy: the answer of `diff`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// The version of this shape: 1. Fields are only ever added to it.
     pub version: u32,
@@ -74,7 +83,7 @@ pub struct Comparison {
 
 /// The decision on a change. When several hold it is the first of: policy-error, blocked, undecided,
 /// needs-approval, pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Nothing stands against the change. Exit code 0.
@@ -90,7 +99,7 @@ pub enum Outcome {
 }
 
 /// Where one side was read from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// The kind of source: `git` (a commit), `merge` (a commit merged into base), `index`, `work-tree`, `files` or `live`;
     /// `none`: there is no such side, because head was looked at for itself (`lint`).
@@ -114,7 +123,7 @@ impl Origin {
 }
 
 /// Which policy was used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyOrigin {
     /// Its path in the repository, or as it was given.
     pub path: String,
@@ -127,7 +136,7 @@ pub struct PolicyOrigin {
 }
 
 /// A published list of addresses that the policy refers to: a file of the sides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeedOrigin {
     /// Its path, relative to the root of the sides.
     pub path: String,
@@ -138,7 +147,7 @@ pub struct FeedOrigin {
 }
 
 /// A published list as one side has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublicationReport {
     /// The SHA-256 of the file, in hexadecimal.
     pub sha256: String,
@@ -147,7 +156,7 @@ pub struct PublicationReport {
 }
 
 /// What a check found.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct FindingReport {
     /// The check's id.
     pub check: String,
@@ -187,7 +196,7 @@ pub struct FindingReport {
 }
 
 /// A place that has to do with a finding.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RelatedReport {
     /// What it is to it: `by` (takes its packets), `instead` (decides them as well), `besides` …
     pub what: String,
@@ -196,7 +205,7 @@ pub struct RelatedReport {
 }
 
 /// How much a check weighs in the policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// It blocks.
@@ -210,7 +219,7 @@ pub enum Level {
 }
 
 /// What a finding does to the decision, the lightest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Consequence {
     /// A waiver accepts it.
@@ -226,7 +235,7 @@ pub enum Consequence {
 }
 
 /// Approvals of a finding.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Approvals {
     /// What is needed, e.g. `2 of netsec`.
     pub needed: Vec<String>,
@@ -239,7 +248,7 @@ pub struct Approvals {
 }
 
 /// An approval that does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotCounted {
     /// Whose.
     pub who: String,
@@ -248,7 +257,7 @@ pub struct NotCounted {
 }
 
 /// A waiver of the policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaiverReport {
     /// Its id.
     pub id: String,
@@ -271,7 +280,7 @@ pub struct WaiverReport {
 }
 
 /// What became of a waiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaiverState {
     /// It accepted findings.
@@ -284,12 +293,14 @@ pub enum WaiverState {
     Early,
     /// It would hold longer than the policy lets a waiver hold, and accepted nothing.
     TooLong,
+    /// The change brings it, the owners of the policy have not approved it, and it accepted nothing.
+    Proposed,
     /// Whether it holds, or what it covers, is not known, and it accepted nothing.
     Unknown,
 }
 
 /// One packet and what both sides do with it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct WitnessReport {
     /// The packet, a flow of one packet.
     pub packet: String,
@@ -302,7 +313,7 @@ pub struct WitnessReport {
 }
 
 /// What one side does with a packet.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AnswerReport {
     /// Whether it passes.
     pub answer: Answer,
@@ -320,7 +331,7 @@ pub struct AnswerReport {
 }
 
 /// What becomes of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// It passes.
@@ -330,7 +341,7 @@ pub enum Answer {
 }
 
 /// A place in a file. Lines and columns count from 1, columns in characters; the end is exclusive.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Location {
     /// Of which side the file is.
     pub side: LocationSide,
@@ -350,7 +361,7 @@ pub struct Location {
 }
 
 /// Of which side a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LocationSide {
     /// What is in force.
@@ -362,7 +373,7 @@ pub enum LocationSide {
 }
 
 /// Input that the model does not state.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct GapReport {
     /// The configuration it is in.
     pub configuration: String,
@@ -377,7 +388,7 @@ pub struct GapReport {
 }
 
 /// Why the gate could not answer.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DoubtReport {
     /// What kind of reason it is.
     pub cause: super::Cause,
@@ -394,7 +405,7 @@ pub struct DoubtReport {
 }
 
 /// How much was looked at.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Configurations of either side.
     pub configurations: usize,

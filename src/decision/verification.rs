@@ -81,6 +81,8 @@ pub struct Held {
     pub nothing: bool,
     /// What the listing only names and is kept elsewhere.
     pub elsewhere: Vec<&'static str>,
+    /// What of it cannot be seen, in sentences.
+    pub unseen: Vec<String>,
     /// What the tables of others do.
     pub foreign: Vec<ForeignReport>,
 }
@@ -108,7 +110,7 @@ impl HostReport {
     /// What is said of a host of which both sides were read.
     #[must_use]
     pub fn of(host: String, held: Held) -> Self {
-        let Held { comparison, expected_rules, live_rules, nothing, elsewhere, foreign } = held;
+        let Held { comparison, expected_rules, live_rules, nothing, elsewhere, unseen, foreign } = held;
         let differs = !comparison.configurations.iter().all(same);
         // An object that differs is a difference whether or not its effect is computed.
         let open = |doubt: &DoubtReport| doubt.cause != Cause::NotComputed;
@@ -141,6 +143,9 @@ impl HostReport {
                 format!("the listing only names conditions that are kept elsewhere: {}", elsewhere.join(", "));
             let help = "of `xt` only `--live live:iptables` shows all; what sets of ipset hold is not read yet: compare `ipset save`";
             (Sameness::NotVerified, message, help)
+        } else if !unseen.is_empty() {
+            let help = "what can be seen is what is expected; of the rest nobody knows until it can be seen";
+            (Sameness::NotVerified, unseen.join("; "), help)
         } else if !unknown.is_empty() {
             let help = "if it may do whatever it does, declare it with --foreign-first";
             (Sameness::NotVerified, format!("what tables of others do is not all understood: {unknown}"), help)

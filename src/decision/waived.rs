@@ -2,7 +2,7 @@
 
 use super::report::{WaiverReport, WaiverState};
 use crate::checks::{self, Finding};
-use crate::facts::Facts;
+use crate::facts::{Facts, Verdict, judge};
 use crate::net::Region;
 use crate::policy::{Policy, Validity, Waiver, WaiverScope};
 
@@ -22,17 +22,25 @@ struct Applied<'c> {
     findings: usize,
     /// Findings of which it covers a part only.
     parts: usize,
+    /// How many objects go in a finding that it does not accept, because it expects another number.
+    other: Option<usize>,
     /// The waiver that accepts all that this one does.
     twin: Option<&'c str>,
-    alone: usize,
 }
 
 impl<'c> Waived<'c> {
-    pub(super) fn of(judging: Option<(&'c Policy, &'c Facts)>) -> Self {
+    /// Those of the policy in force, and those that the change brings, which count if the owners of the policy approved it.
+    pub(super) fn of(judging: Option<(&'c Policy, &'c Facts)>, proposed: Option<&'c Policy>) -> Self {
         let Some((policy, facts)) = judging else { return Self { waivers: Vec::new() } };
-        let most_days = policy.waivers.most_days;
-        let apply = |waiver: &'c Waiver| {
+        let (list, most_days) = (&policy.waivers.list, policy.waivers.most_days);
+        let of_now = |waiver: &Waiver| list.iter().any(|known| known.id.value == waiver.id.value);
+        let brought = proposed.into_iter().flat_map(|proposed| &proposed.waivers.list).filter(|waiver| !of_now(waiver));
+        let accepted = policy.owned().is_some_and(|demand| {
+            matches!(judge(&demand, &facts.reviewed, policy.roster()).verdict, Verdict::Satisfied)
+        });
+        let apply = |waiver: &'c Waiver, counts: bool| {
             let (state, left) = match facts.now.map(|now| waiver.validity(now, most_days)) {
+                _ if !counts => (WaiverState::Proposed, 0),
                 _ if waiver.doubtful => (WaiverState::Unknown, 0),
                 None => (WaiverState::Unknown, 0),
                 Some(Validity::Holds(left)) => (WaiverState::Unused, left),
@@ -40,9 +48,11 @@ impl<'c> Waived<'c> {
                 Some(Validity::Early) => (WaiverState::Early, 0),
                 Some(Validity::TooLong) => (WaiverState::TooLong, 0),
             };
-            Applied { waiver, state, left, findings: 0, parts: 0, twin: None, alone: 0 }
+            Applied { waiver, state, left, findings: 0, parts: 0, other: None, twin: None }
         };
-        Self { waivers: policy.waivers.list.iter().map(apply).collect() }
+        let waivers =
+            list.iter().map(|waiver| apply(waiver, true)).chain(brought.map(|waiver| apply(waiver, accepted)));
+        Self { waivers: waivers.collect() }
     }
 
     /// The waivers that accept a finding together, by id; none: it stands.
@@ -54,14 +64,18 @@ impl<'c> Waived<'c> {
             return None;
         }
         let mut left: Option<Vec<Region>> = None;
-        let mut used: Vec<usize> = Vec::new();
-        let mut whole: Option<usize> = None;
+        // Those that cover a part of it, or all of it.
+        let (mut parts, mut wholes): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
         for (n, applied) in self.waivers.iter_mut().enumerate() {
             let Waiver { check, name, scope, .. } = applied.waiver;
             let named = name.as_ref().is_none_or(|name| finding.name.as_ref() == Some(&name.value));
             let holds = match applied.state {
                 WaiverState::Used | WaiverState::Unused => true,
-                WaiverState::Expired | WaiverState::Early | WaiverState::TooLong | WaiverState::Unknown => false,
+                WaiverState::Expired
+                | WaiverState::Early
+                | WaiverState::TooLong
+                | WaiverState::Proposed
+                | WaiverState::Unknown => false,
             };
             if check.value != finding.check || !named || !holds {
                 continue;
@@ -69,32 +83,31 @@ impl<'c> Waived<'c> {
             let covers = match scope {
                 WaiverScope::Fingerprint(print) => print == fingerprint,
                 WaiverScope::Object(object) => is_about(finding, object),
+                WaiverScope::Deletions(number) => {
+                    applied.other = finding.removes.filter(|removed| removed != number);
+                    finding.removes == Some(*number)
+                }
                 WaiverScope::Packets(regions) => match packets(finding) {
                     None => false,
                     Some(packets) => {
-                        let minus = |from: Vec<Region>| without(from, regions);
                         let before = left.take().unwrap_or_else(|| vec![packets.clone()]);
-                        let rest = minus(before.clone());
+                        let rest = without(before.clone(), regions);
                         if rest != before {
-                            used.push(n);
-                            applied.parts += 1;
+                            parts.push(n);
                         }
                         left = Some(rest);
-                        minus(vec![packets.clone()]).is_empty()
+                        without(vec![packets.clone()], regions).is_empty()
                     }
                 },
             };
             if covers {
-                match whole {
-                    None => whole = Some(n),
-                    Some(first) => applied.alone += usize::from(first != n),
-                }
+                wholes.push(n);
             }
         }
-        let used = match whole {
-            Some(one) => vec![one],
-            None if left.is_some_and(|left| left.is_empty()) => used,
-            None => return None,
+        let used = match wholes.first() {
+            Some(one) => vec![*one],
+            None if left.is_some_and(|left| left.is_empty()) => parts.clone(),
+            None => Vec::new(),
         };
         let first = used.first().and_then(|n| self.waivers.get(*n)).map(|applied| applied.waiver.id.value.as_str());
         let mut ids = Vec::new();
@@ -102,21 +115,21 @@ impl<'c> Waived<'c> {
             if used.contains(&n) {
                 applied.state = WaiverState::Used;
                 applied.findings += 1;
-                applied.parts = applied.parts.saturating_sub(1);
                 ids.push(applied.waiver.id.value.clone());
-            } else if applied.alone > 0 {
-                applied.alone = 0;
-                applied.parts = applied.parts.saturating_sub(1);
-                applied.twin = first;
+            } else if wholes.contains(&n) {
+                // The one that is called first by name, whichever finding comes first.
+                applied.twin = applied.twin.into_iter().chain(first).min();
+            } else if parts.contains(&n) {
+                applied.parts += 1;
             }
         }
-        Some(ids.join(", "))
+        (!ids.is_empty()).then(|| ids.join(", "))
     }
 
     /// What became of each waiver.
     pub(super) fn report(self) -> Vec<WaiverReport> {
-        let one = |Applied { waiver, state, left, findings, parts, twin, alone: _ }| {
-            let Waiver { id, check, owner, reason, ticket, expires, .. } = waiver;
+        let one = |Applied { waiver, state, left, findings, parts, other, twin }| {
+            let Waiver { id, check, scope, owner, reason, ticket, expires, .. } = waiver;
             let mut notes = Vec::new();
             let days = left / 86400;
             if matches!(state, WaiverState::Used | WaiverState::Unused) && days < SOON {
@@ -126,9 +139,12 @@ impl<'c> Waived<'c> {
                     days => format!("it ends in {days} days"),
                 });
             }
-            notes.extend(twin.map(|twin| format!("what it accepts `{twin}` accepts as well")));
+            notes.extend(twin.map(|twin| format!("{TWIN}{twin}` accepts as well")));
+            if let (WaiverScope::Deletions(expected), Some(found)) = (scope, other) {
+                notes.push(format!("{EXPECTS}{expected} objects to go, and {found} do"));
+            }
             if parts > 0 {
-                notes.push("it covers only a part of a finding, which stands".to_owned());
+                notes.push(PARTS.to_owned());
             }
             WaiverReport {
                 id: id.value.clone(),
@@ -145,6 +161,42 @@ impl<'c> Waived<'c> {
         self.waivers.into_iter().map(one).collect()
     }
 }
+
+/// Adds what other findings made of the same waivers.
+pub(super) fn join(waivers: &mut [WaiverReport], others: Vec<WaiverReport>) {
+    for (mine, other) in waivers.iter_mut().zip(others) {
+        mine.findings += other.findings;
+        mine.state = match (mine.state, other.state) {
+            // One that holds for some does for all, unless it ended meanwhile, which those know who looked later.
+            (WaiverState::Used | WaiverState::Unused, state @ (WaiverState::Used | WaiverState::Unused)) => {
+                if mine.state == WaiverState::Used { mine.state } else { state }
+            }
+            (WaiverState::Used | WaiverState::Unused, state) | (state, _) => state,
+        };
+        for note in other.notes {
+            // Of several that say the same of other findings, the first counts.
+            match mine.notes.iter_mut().find(|known| kind(known) == kind(&note)) {
+                Some(known) => *known = note.min(std::mem::take(known)),
+                None => mine.notes.push(note),
+            }
+        }
+        mine.notes.sort_by_key(|note| kind(note));
+    }
+}
+
+/// What a note is about: the end of the waiver, its twin, what it expects, or parts of findings.
+fn kind(note: &str) -> u8 {
+    match note {
+        note if note.starts_with(TWIN) => 1,
+        note if note.starts_with(EXPECTS) => 2,
+        PARTS => 3,
+        _ => 0,
+    }
+}
+
+const EXPECTS: &str = "it expects ";
+const TWIN: &str = "what it accepts `";
+const PARTS: &str = "it covers only a part of a finding, which stands";
 
 /// The packets of a finding, if it says of all of them what they are.
 fn packets(finding: &Finding) -> Option<&Region> {

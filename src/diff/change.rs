@@ -1,7 +1,7 @@
 use super::shadow::{Worth, worth};
 use super::slice::Place;
 use super::windows::{Window, windows};
-use crate::model::{Action, Chain, Configuration, Filter, Snapshot, Store, Symbol, TableId};
+use crate::model::{Action, Chain, Configuration, Filter, Snapshot, Store, TableId};
 use foldhash::quality::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -235,11 +235,12 @@ pub(super) fn is_one(base: Option<&Configuration>, head: Option<&Configuration>)
 
 fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Configuration>) -> Vec<ChainPair> {
     let same = is_one(base, head);
-    let mut pairs: BTreeMap<(&str, Symbol), Both<Place>> = BTreeMap::new();
+    // By the names themselves: numbers of names depend on what else was read.
+    let mut pairs: BTreeMap<(&str, &[u8]), Both<Place>> = BTreeMap::new();
     for (side, configuration) in [(Side::Base, base), (Side::Head, head)] {
         for (table, n) in configuration.iter().flat_map(|c| &c.tables).zip(0..) {
             for (chain, m) in table.chains.iter().zip(0..) {
-                let pair = pairs.entry((&table.name, chain.name)).or_default();
+                let pair = pairs.entry((&table.name, store.name(chain.name))).or_default();
                 let place = Some((TableId(n), crate::model::ChainId(m)));
                 match side {
                     Side::Base => pair.0 = place,

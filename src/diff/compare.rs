@@ -182,13 +182,13 @@ fn objects(base: Option<&Configuration>, head: Option<&Configuration>) -> Object
             address: object.address.clone(),
             base: old.map(|object| object.origin),
             head: new.map(|object| object.origin),
-            uncomputed: object.uncomputed,
+            uncomputed: object.untold(new.is_none()),
             elements: old.zip(new).and_then(|(old, new)| elements(old, new)),
         };
         match (old, new) {
             (None, _) => out.added.push(entry),
             (_, None) => out.removed.push(entry),
-            (Some(old), Some(new)) if old.content != new.content || old.elements != new.elements => {
+            (Some(old), Some(new)) if !old.says_the_same(new) || old.elements != new.elements => {
                 out.modified.push(entry)
             }
             (Some(_), Some(_)) => {}

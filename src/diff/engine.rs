@@ -8,7 +8,7 @@ use super::regions::{Changed, changed_regions};
 use super::slice::{self, Place, Slice};
 use super::stream::{self, Few};
 use super::{Change, Delta, Found, Sided};
-use crate::model::{Action, Families, Literal, Probe, Ranges, RuleId, Stage, Store};
+use crate::model::{Action, Families, Literal, Probe, RuleId, Stage, Store};
 use crate::net::{Family, Field, Region};
 use std::cmp::Reverse;
 
@@ -322,11 +322,7 @@ impl Problem<'_> {
     /// How many intervals the large sets of rules have: a diagram has an edge for each.
     fn intervals(&self, rules: &[RuleId]) -> usize {
         let ranges = rules.iter().flat_map(|rule| self.store.ranges(*rule, self.region.family()));
-        let large = ranges.filter_map(|(_, ranges)| match ranges {
-            Ranges::Many(all) if all.len() > 64 => Some(all.len()),
-            Ranges::Many(_) | Ranges::One(..) => None,
-        });
-        large.sum()
+        ranges.map(|(_, ranges)| ranges.len()).filter(|count| *count > 64).sum()
     }
 
     /// By cover search; `None` if it is too hard.

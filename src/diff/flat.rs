@@ -51,10 +51,12 @@ impl Frame {
         rules: impl Iterator<Item = RuleId> + Clone,
         order: &[Field],
     ) -> Self {
-        let side = |field: Field| match region.get(field).map(Set::ranges) {
+        let side = |field: Field| match region.get(field) {
             None => Some((0, u32::try_from(field.max(region.family())).unwrap_or(u32::MAX))),
-            Some([(first, last)]) => Some((u32::try_from(*first).ok()?, u32::try_from(*last).ok()?)),
-            Some(_) => None,
+            Some(set) => {
+                let (first, last) = set.ranges().single()?;
+                Some((u32::try_from(first).ok()?, u32::try_from(last).ok()?))
+            }
         };
         let whole: Option<Vec<_>> = PLAIN.into_iter().map(side).collect();
         match whole {

@@ -2,10 +2,9 @@
 
 use super::fdd::Ranks;
 use super::products::Products;
-use crate::model::{Literal, OpaqueId, Ranges, RuleId, Store};
-use crate::net::{Field, Region, Set};
+use crate::model::{Literal, OpaqueId, RuleId, Store};
+use crate::net::{Field, Ranges, Region, Set};
 use foldhash::quality::RandomState;
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A level of a diagram: a field with its values in ranks, or an opaque condition (0 false, 1 true).
@@ -50,8 +49,8 @@ impl Levels {
         for rule in rules {
             for (field, ranges) in store.ranges(rule, family) {
                 let cuts = &mut cuts[field.index()];
-                for (first, last) in meeting(ranges, region.get(field)).iter() {
-                    cuts.push(*first);
+                for (first, last) in meeting(ranges, region.get(field)).into_iter().flatten() {
+                    cuts.push(first);
                     cuts.extend(last.checked_add(1));
                 }
             }
@@ -68,15 +67,15 @@ impl Levels {
             // Large sets are sorted already: a stable sort merges them.
             let values = region.get(*field).cloned().unwrap_or_else(|| field.all(family));
             for (first, last) in values.ranges() {
-                cuts.push(*first);
+                cuts.push(first);
                 cuts.extend(last.checked_add(1));
             }
             cuts.sort();
             cuts.dedup();
             let mut inside = values.ranges().iter().peekable();
             cuts.retain(|cut| {
-                while inside.next_if(|(_, last)| last < cut).is_some() {}
-                inside.peek().is_some_and(|(first, _)| first <= cut)
+                while inside.next_if(|(_, last)| *last < *cut).is_some() {}
+                inside.peek().is_some_and(|(first, _)| *first <= *cut)
             });
             if cuts.len() > 1 {
                 out.of_field[field.index()] = Some(narrow(out.levels.len()));
@@ -131,9 +130,9 @@ impl Levels {
             let Level::Field { starts, values, .. } = &self.levels[level as usize] else { continue };
             let mut ranks: Ranks = Vec::new();
             let mut to = 0;
-            for (first, last) in meeting(ranges, Some(values)).iter() {
-                let from = seek(starts, to, |start| start < first);
-                to = seek(starts, from, |start| start <= last);
+            for (first, last) in meeting(ranges, Some(values)).into_iter().flatten() {
+                let from = seek(starts, to, |start| *start < first);
+                to = seek(starts, from, |start| *start <= last);
                 if from < to {
                     match ranks.last_mut() {
                         Some(previous) if previous.1 + 1 == narrow(from) => previous.1 = narrow(to - 1),
@@ -188,22 +187,18 @@ impl Levels {
 }
 
 /// The intervals of `ranges` that could share a value with `values`; all of them, unless that saves much.
-fn meeting<'r>(ranges: Ranges<'r>, values: Option<&Set>) -> Cow<'r, [(u128, u128)]> {
-    let all = match ranges {
-        Ranges::One(first, last) => return Cow::Owned(vec![(first, last)]),
-        Ranges::Many(all) => all,
-    };
+fn meeting<'r>(all: Ranges<'r>, values: Option<&Set>) -> Vec<Ranges<'r>> {
     let Some(values) = values.filter(|values| values.ranges().len() * 16 < all.len()) else {
-        return Cow::Borrowed(all);
+        return vec![all];
     };
     let mut out = Vec::new();
     let mut next = 0;
     for (first, last) in values.ranges() {
-        let from = next + all[next..].partition_point(|(_, end)| end < first);
-        next = from + all[from..].partition_point(|(start, _)| start <= last);
-        out.extend_from_slice(&all[from..next]);
+        let from = next + all.slice(next, all.len()).partition_point(|(_, end)| end < first);
+        next = from + all.slice(from, all.len()).partition_point(|(start, _)| start <= last);
+        out.push(all.slice(from, next));
     }
-    Cow::Owned(out)
+    out
 }
 
 /// The first position from `from` on that is not `before` what is looked for; near ones are found at once.

@@ -6,8 +6,8 @@ use super::fdd::{self, GAINED, LOST, OTHER, Op};
 use super::slice::{Place, Slice};
 use super::windows::Window;
 use super::{Change, Sided};
-use crate::model::{Action, Chain, Families, Probe, Ranges, RuleId, Store, TableId};
-use crate::net::{Field, Region, Set, in_one_only};
+use crate::model::{Action, Chain, Families, Probe, RuleId, Store, TableId};
+use crate::net::{Field, Ranges, Region, Set, in_one_only};
 use foldhash::quality::RandomState;
 use std::collections::HashSet;
 
@@ -236,11 +236,9 @@ fn one_field_regions(store: &Store, part: &Part<'_>, window: &Window, pieces: &[
                     }
                     (mine, theirs) if differing.is_none() => {
                         let all = field.all(piece.family());
-                        let [mine, theirs] = [mine, theirs].map(|ranges| ranges.unwrap_or(Ranges::Many(all.ranges())));
-                        differing = Some((field, difference(mine, theirs)));
-                        large |= [mine, theirs]
-                            .iter()
-                            .any(|ranges| matches!(ranges, Ranges::Many(all) if all.len() > LARGE));
+                        let [mine, theirs] = [mine, theirs].map(|ranges| ranges.unwrap_or(all.ranges()));
+                        differing = Some((field, in_one_only(mine, theirs)));
+                        large |= mine.len().max(theirs.len()) > LARGE;
                     }
                     (Some(_) | None, Some(_) | None) => return None,
                 }
@@ -260,22 +258,10 @@ const LARGE: usize = 1000;
 fn same(a: Ranges<'_>, b: Ranges<'_>) -> bool {
     match (a, b) {
         // Sets of the store are the same memory if they are equal.
-        (Ranges::Many(a), Ranges::Many(b)) => std::ptr::eq(a, b),
-        (Ranges::One(..) | Ranges::Many(_), Ranges::One(..) | Ranges::Many(_)) => a == b,
+        (Ranges::Narrow(a), Ranges::Narrow(b)) => std::ptr::eq(a, b),
+        (Ranges::Wide(a), Ranges::Wide(b)) => std::ptr::eq(a, b),
+        (_, _) => a.single().is_some() && a.single() == b.single(),
     }
-}
-
-fn difference(a: Ranges<'_>, b: Ranges<'_>) -> Set {
-    let one = |ranges| match ranges {
-        Ranges::One(first, last) => [(first, last)],
-        Ranges::Many(_) => [(0, 0)],
-    };
-    let (x, y) = (one(a), one(b));
-    let list = |ranges, one| match ranges {
-        Ranges::One(..) => one,
-        Ranges::Many(all) => all,
-    };
-    in_one_only(list(a, &x[..]), list(b, &y[..]))
 }
 
 /// The regions in which a window does something else; `None` if that is too much to compute.

@@ -2,7 +2,7 @@
 
 use super::ranks::narrow;
 use super::{Sided, windows::Window};
-use crate::model::{Action, ChainId, Probe, Ranges, RuleId, Store, TableId};
+use crate::model::{Action, ChainId, Probe, RuleId, Store, TableId};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
@@ -243,10 +243,7 @@ impl Index {
         let mut rows: [Option<(&[u64], &[u64])>; 2] = [None, None];
         for (field, ranges) in store.ranges(rule, first.region().family()) {
             if let Some(n) = self.fields.iter().position(|axis| axis.field == field) {
-                let hull = match ranges {
-                    Ranges::One(first, last) => (first, last),
-                    Ranges::Many(all) => (all.first().map_or(u128::MAX, |r| r.0), all.last().map_or(0, |r| r.1)),
-                };
+                let hull = ranges.hull().unwrap_or((u128::MAX, 0));
                 rows[n] = Some(self.fields[n].rows(hull, self.words));
             }
         }
@@ -271,8 +268,7 @@ impl Axis {
         let hull = |probe: &Probe| {
             let family = probe.region().family();
             let all = field.all(family);
-            let ranges = probe.region().get(field).unwrap_or(&all).ranges();
-            (ranges.first().map_or(0, |r| r.0), ranges.last().map_or(0, |r| r.1))
+            probe.region().get(field).unwrap_or(&all).ranges().hull().unwrap_or((0, 0))
         };
         let mut by_start: Vec<(u128, usize)> = probes.iter().map(|p| hull(p).0).zip(0..).collect();
         let mut by_end: Vec<(u128, usize)> = probes.iter().map(|p| hull(p).1).zip(0..).collect();

@@ -141,10 +141,9 @@ fn between(rules: &[RuleId], (from, to): (u32, u32)) -> impl Iterator<Item = Rul
 fn plain_box(piece: &Region) -> Option<PlainBox> {
     let mut whole = [(0, u32::MAX); 5];
     for (side, field) in whole.iter_mut().zip(PLAIN) {
-        let range = match piece.get(field).map(Set::ranges) {
+        let range = match piece.get(field) {
             None => (0, field.max(piece.family())),
-            Some([range]) => *range,
-            Some(_) => return None,
+            Some(set) => set.ranges().single()?,
         };
         *side = (u32::try_from(range.0).ok()?, u32::try_from(range.1).ok()?);
     }

@@ -1,6 +1,6 @@
 use super::{Answer, Hop, Sided, Trace};
-use crate::model::{Action, ChainId, Literal, RuleId, Stage, Store, TableId};
-use crate::net::Packet;
+use crate::model::{Action, ChainId, Literal, PLAIN, RuleId, Stage, Store, TableId};
+use crate::net::{Family, Packet};
 use crate::text::{Span, escape};
 use foldhash::quality::RandomState;
 use std::collections::HashSet;
@@ -12,7 +12,8 @@ use std::collections::HashSet;
 /// reader has reported either as a gap).
 #[must_use]
 pub fn trace(store: &Store, sided: Sided<'_>, packet: &Packet, assumed: &[Literal]) -> Trace {
-    let mut walk = Walk { store, sided, packet, assumed, trace: Trace::default() };
+    let plain = (packet.family == Family::Ipv4).then(|| PLAIN.map(|field| packet.get(field)));
+    let mut walk = Walk { store, sided, packet, plain, assumed, trace: Trace::default() };
     walk.trace.answer.allowed = true;
     for stage in &sided.filter.stages {
         if stage.families.contains(packet.family) && !walk.stage(stage) {
@@ -41,6 +42,8 @@ struct Walk<'w> {
     store: &'w Store,
     sided: Sided<'w>,
     packet: &'w Packet,
+    /// Its values of the fields of [`PLAIN`], if it is an IPv4 packet.
+    plain: Option<[u128; PLAIN.len()]>,
     assumed: &'w [Literal],
     trace: Trace,
 }
@@ -60,22 +63,23 @@ impl Walk<'_> {
         let mut undecided: HashSet<ChainId, RandomState> = HashSet::default();
         while let Some(frame) = stack.last_mut() {
             let chain = table.get(frame.chain);
-            let Some((rule, at)) = chain.rules.get(frame.next).zip(chain.origins.get(frame.next)) else {
+            let Some(rule) = chain.rules.get(frame.next) else {
                 undecided.insert(frame.chain);
                 stack.pop();
                 continue;
             };
-            frame.next += 1;
             let here = frame.chain;
+            frame.next += 1;
             if !self.matches(*rule) {
                 continue;
             }
+            let at = chain.origins.get(frame.next - 1);
             let action = self.store.get(*rule).action();
-            self.hop(stage.table, here, stack.len() - 1, Some(at), action);
+            self.hop(stage.table, here, stack.len() - 1, at, action);
             match action {
                 Action::Accept | Action::Deny => {
                     let path = stack.iter().map(|frame| self.name(stage.table, frame.chain)).collect();
-                    self.trace.answer = Answer { allowed: action == Action::Accept, by: Some(at), path };
+                    self.trace.answer = Answer { allowed: action == Action::Accept, by: at, path };
                     return action == Action::Accept;
                 }
                 Action::Continue => {}
@@ -110,6 +114,15 @@ impl Walk<'_> {
     fn matches(&mut self, rule: RuleId) -> bool {
         if !self.store.get(rule).families().contains(self.packet.family) {
             return false;
+        }
+        if let Some(plain) = &self.plain {
+            // Most rules are about other packets, which shows at once.
+            let (hull, _) = self.store.plain_hull(rule);
+            let within =
+                |((first, last), value): ((u32, u32), &u128)| u128::from(first) <= *value && *value <= last.into();
+            if !hull.into_iter().zip(plain).all(within) {
+                return false;
+            }
         }
         let mut ranges = self.store.ranges(rule, self.packet.family);
         if !ranges.all(|(field, ranges)| ranges.contains(self.packet.get(field))) {

@@ -1,7 +1,8 @@
 //! What a forge knows of a change that is proposed: who made it, and who said what of it. Plain facts, as they were
 //! told: nothing here decides who counts.
 
-use super::MissingFact;
+use super::{Maker, MissingFact};
+use crate::policy::Roster;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of the review of a change.
@@ -47,6 +48,30 @@ pub struct PullRequest {
     pub roles: BTreeMap<u64, Result<Role, MissingFact>>,
     /// Which of those are active members of each team that the policy names, by `organisation/team`: numbers of accounts.
     pub teams: BTreeMap<String, Result<BTreeSet<u64>, MissingFact>>,
+}
+
+impl PullRequest {
+    /// Who made it: whoever opened it, pushed it, or has a commit in it.
+    pub(super) fn maker(&self, roster: &Roster) -> Maker {
+        let Self { author, last_pusher, commits, .. } = self;
+        let of = |account: &Option<Account>| account.as_ref().map_or(Maker::Unknown, |account| account.maker(roster));
+        let pushed = last_pusher.as_ref().map_or(Maker::Unknown, |account| account.maker(roster));
+        let made = commits.iter().flat_map(|Commit { id: _, author, committer, co_authors }| {
+            [of(author), of(committer)].into_iter().chain(co_authors.iter().map(|co| of(&co.account)))
+        });
+        let made = made.max().unwrap_or(Maker::Unknown);
+        author.maker(roster).max(pushed).max(made)
+    }
+}
+
+impl Account {
+    fn maker(&self, roster: &Roster) -> Maker {
+        match self.kind {
+            AccountKind::User if !roster.is_bot(&self.login) => Maker::Person,
+            AccountKind::User | AccountKind::Bot => Maker::Program,
+            AccountKind::Other => Maker::Unknown,
+        }
+    }
 }
 
 /// An account at a forge. The number is who it is: names change hands.

@@ -37,7 +37,7 @@ pub(super) fn named(main: &str, name: &[u8], beside: &[&[u8]]) -> Include {
             places.push(place);
         }
     }
-    Include { name: name.to_vec(), places, pattern: false }
+    Include { name: name.to_vec(), places, pattern: false, beside: false }
 }
 
 /// The code that a text of Lua or JavaScript loads by name. Where programs look for it is part of how they are built, so
@@ -91,6 +91,7 @@ pub(super) fn attach(
             owner: None,
             origin: at,
             uncomputed: None,
+            stays: None,
         });
     }
     Some(content)
@@ -173,7 +174,7 @@ impl Module {
                 places.extend(paths);
             }
         }
-        Include { name: self.name(), places, pattern: true }
+        Include { name: self.name(), places, pattern: true, beside: false }
     }
 }
 

@@ -32,7 +32,10 @@ pub fn layout(all: &[(&str, &[u8])]) -> Vec<Group> {
     let included = included(&known);
     let mains: Vec<(&str, &'static str)> = known
         .iter()
-        .filter(|(path, format, _)| !included.contains(path) && (*format != "terraform" || path.ends_with(".tf")))
+        .filter(|(path, format, _)| {
+            !included.contains(path)
+                && (*format != "terraform" || [".tf", ".tofu"].iter().any(|end| path.ends_with(end)))
+        })
         .map(|(path, format, _)| (*path, *format))
         .collect();
     let mut groups = Vec::new();
@@ -61,7 +64,8 @@ pub fn layout(all: &[(&str, &[u8])]) -> Vec<Group> {
 fn included<'f>(known: &[(&'f str, &'static str, &'f [u8])]) -> BTreeSet<&'f str> {
     let mut out = BTreeSet::new();
     for (path, id, text) in known {
-        for include in super::format(id).iter().flat_map(|format| format.includes(path, path, text)) {
+        let includes = super::format(id).map(|format| format.includes(path, path, text)).unwrap_or_default();
+        for include in includes.iter().filter(|include| !include.beside) {
             let others = known.iter().filter(|(other, ..)| other != path);
             out.extend(
                 others.filter(|(other, ..)| include.place_of(other.as_bytes()).is_some()).map(|(other, ..)| *other),
@@ -151,10 +155,13 @@ fn pattern(group: &Group, paths: &BTreeSet<&str>, included: &BTreeSet<&str>) -> 
     let below = |folder: &str, rest: &str| if folder.is_empty() { rest.to_owned() } else { format!("{folder}/{rest}") };
     let above = at.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
     let top = at.split('/').next().unwrap_or_default();
+    // Where nothing tells them from other files, all files are meant.
+    let ended = if end.is_empty() { "*".to_owned() } else { format!("*.{end}") };
+    let ends = |path: &str, end: &str| end.is_empty() || extension(path) == end;
     let fits: [(String, Fits); 3] = [
-        (below(&at, &format!("*.{end}")), {
+        (below(&at, &ended), {
             let (at, end) = (at.clone(), end.to_owned());
-            Box::new(move |path| folder(path) == at && extension(path) == end)
+            Box::new(move |path| folder(path) == at && ends(path, &end))
         }),
         (below(&above, &format!("*/{}", file_name(first))), {
             let (above, name) = (above.clone(), file_name(first).to_owned());
@@ -164,9 +171,9 @@ fn pattern(group: &Group, paths: &BTreeSet<&str>, included: &BTreeSet<&str>) -> 
                     && !folder(path).is_empty()
             })
         }),
-        (below(top, &format!("**/*.{end}")), {
+        (below(top, &format!("**/{ended}")), {
             let (top, end) = (format!("{top}/"), end.to_owned());
-            Box::new(move |path| extension(path) == end && (top == "/" || path.starts_with(&top)))
+            Box::new(move |path| ends(path, &end) && (top == "/" || path.starts_with(&top)))
         }),
     ];
     let named = |fits: &dyn Fn(&str) -> bool| -> Vec<&str> {

@@ -90,6 +90,9 @@ pub struct Include {
     pub places: Vec<Vec<u8>>,
     /// Whether they are patterns: then the files of all places count, otherwise the first that exists.
     pub pattern: bool,
+    /// Whether nothing in the text says so: files of one folder belong together. One that is a main file itself, of
+    /// whichever configuration, stays that, and a file that somebody names alone has none beside it.
+    pub beside: bool,
 }
 
 impl Include {
@@ -210,7 +213,7 @@ impl<'a> Reading<'a> {
     /// the one, whatever it is called.
     #[must_use]
     pub fn earlier(&self, file: SourceId) -> Option<Earlier<'a>> {
-        let left = &self.earlier?.lines;
+        let left = self.earlier?.lines.get(&self.configuration.name)?;
         let only = || left.values().next().filter(|_| left.len() == 1 && self.files.len() == 1);
         let Left { source, lines, ends, marked, notes } = left.get(self.sources.name(file)).or_else(only)?;
         Some(Earlier { text: self.sources.bytes(*source), lines, ends, marked, notes })
@@ -233,11 +236,25 @@ impl<'a> Reading<'a> {
         self.memo.kept.entry(self.sources.name(file).to_owned()).or_default().push((file, kept));
     }
 
+    /// What reading the side before has told of this configuration; `None`: nothing of that kind, as it may be in another
+    /// format there.
+    #[must_use]
+    pub fn told<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let told = Arc::clone(self.earlier?.told.get(&self.configuration.name)?);
+        told.downcast().ok()
+    }
+
+    /// Tells something to whoever reads this configuration of the side after.
+    pub fn tell<T: Any + Send + Sync>(&mut self, told: Arc<T>) {
+        self.memo.told.insert(self.configuration.name.clone(), told);
+    }
+
     /// Leaves behind which rules the lines of a file are, for reading the other side.
     pub fn remember(&mut self, ledger: &Ledger<'a>, taken: Taken) {
         let (source, notes) = (ledger.source(), ledger.notes().to_vec());
         let Taken { lines, ends, marked } = taken;
-        self.memo.lines.insert(self.sources.name(source).to_owned(), Left { source, lines, ends, marked, notes });
+        let mine = self.memo.lines.entry(self.configuration.name.clone()).or_default();
+        mine.insert(self.sources.name(source).to_owned(), Left { source, lines, ends, marked, notes });
     }
 }
 
@@ -291,10 +308,12 @@ type Kept = Arc<dyn Any + Send + Sync>;
 /// What reading one side leaves behind for reading the other.
 #[derive(Debug, Default)]
 pub struct Memo {
-    /// By the names of the files.
-    lines: BTreeMap<String, Left>,
+    /// By the names of the configurations, and of their files: rules are those of one configuration.
+    lines: BTreeMap<String, BTreeMap<String, Left>>,
     /// By the names of the files.
     kept: BTreeMap<String, Vec<(SourceId, Kept)>>,
+    /// By the names of the configurations.
+    told: BTreeMap<String, Kept>,
     /// By their names.
     configurations: BTreeMap<String, Whole>,
 }
@@ -376,6 +395,7 @@ fn read_side(
             notes.extend(whole.notes.iter().cloned());
             continue;
         }
+        store.begin(name);
         let configuration = Configuration { name: name.clone(), ..Configuration::default() };
         let mut reading = Reading {
             store,
@@ -416,7 +436,7 @@ fn read_side(
             files: _,
             after: _,
             earlier: _,
-            memo: Memo { lines: mut left, kept, configurations: _ },
+            memo: Memo { lines: mut left, kept, mut told, configurations: _ },
             gaps: found,
             notes: mut noted,
         } = reading;
@@ -438,6 +458,7 @@ fn read_side(
         for (name, kept) in kept {
             memo.kept.entry(name).or_default().extend(kept);
         }
+        memo.told.append(&mut told);
         gaps.extend(found);
         append(&mut notes, &mut noted);
     }

@@ -64,6 +64,18 @@ pub enum NotRead {
         /// What it says.
         says: String,
     },
+    /// Nobody is there to be asked.
+    #[error("nobody answers at `{path}`: {why}")]
+    #[diagnostic(
+        code(portcullis::live::no_answer),
+        help("HAProxy has to run, with `stats socket PATH mode 600 level admin` in its section `global`")
+    )]
+    NoAnswer {
+        /// The socket.
+        path: String,
+        /// Why not.
+        why: String,
+    },
     /// A program does not come to an end.
     #[error("`{tool}` has not answered within {seconds} seconds")]
     #[diagnostic(code(portcullis::live::timed_out), help("run it by hand as root and see what it waits for"))]

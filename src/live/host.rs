@@ -1,6 +1,7 @@
 //! Reads the rulesets that are in force.
 
 use super::error::NotRead;
+use super::haproxy;
 use super::pieces;
 use super::tool::{self, Around};
 use crate::source::File;
@@ -22,24 +23,60 @@ pub enum Target {
 /// What stands before the name of a target.
 const PREFIX: &str = "live:";
 
-impl Target {
-    /// The target of that name (`live:nft`); `None`: the text names something else than a host.
+/// What a text names that is in force on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// Its rules.
+    Rules(Target),
+    /// What the HAProxy does that listens at that socket.
+    Haproxy(PathBuf),
+}
+
+impl Named {
+    /// What has that name (`live:nft`); `None`: the text names something else than a host.
     ///
     /// # Errors
     /// There is none of that name.
-    pub fn named(text: &str) -> Option<Result<Self, NotRead>> {
+    pub fn of(text: &str) -> Option<Result<Self, NotRead>> {
         let name = text.strip_prefix(PREFIX)?;
-        let help = match name.split_once(':').map_or(name, |(first, _)| first) {
-            "nft" if name == "nft" => return Some(Ok(Self::Nftables)),
-            "iptables" if name == "iptables" => return Some(Ok(Self::Iptables)),
-            "haproxy" => "the state of a running HAProxy is not read yet; compare the configuration that it was \
-                          started with, by its path"
-                .to_owned(),
-            _ => suggest(text, &["live:nft", "live:iptables"]),
-        };
-        Some(Err(NotRead::Target { text: text.to_owned(), help }))
+        Some(match name.split_once(':') {
+            None if name == "nft" => Ok(Self::Rules(Target::Nftables)),
+            None if name == "iptables" => Ok(Self::Rules(Target::Iptables)),
+            Some(("haproxy", socket)) if socket.starts_with('/') => Ok(Self::Haproxy(socket.into())),
+            None | Some(_) => {
+                let help = if name.starts_with("haproxy") {
+                    "name the socket by its whole path: live:haproxy:/run/haproxy/admin.sock".to_owned()
+                } else {
+                    suggest(text, &["live:nft", "live:iptables", "live:haproxy:/path/to/socket"])
+                };
+                Err(NotRead::Target { text: text.to_owned(), help })
+            }
+        })
     }
 
+    /// The id of the format that it is read in.
+    #[must_use]
+    pub const fn format(&self) -> &'static str {
+        match self {
+            Self::Rules(target) => target.format(),
+            Self::Haproxy(_) => haproxy::FORMAT,
+        }
+    }
+
+    /// Reads what is in force. `netns`: of rules, the network namespace; `started_with`: of HAProxy, the files that it was
+    /// started with, where it cannot be believed to know.
+    ///
+    /// # Errors
+    /// Anything that leaves it open what is in force.
+    pub fn read(&self, netns: Option<&Path>, started_with: &[PathBuf]) -> Result<Ruleset, NotRead> {
+        match self {
+            Self::Rules(target) => Host::here(netns)?.read(*target),
+            Self::Haproxy(socket) => haproxy::read(socket, started_with),
+        }
+    }
+}
+
+impl Target {
     /// How it is named.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -72,13 +109,19 @@ impl Target {
     }
 }
 
-/// A ruleset that is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A ruleset, or a configuration, that is in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ruleset {
     /// As it was asked for. Empty: there is no table.
     pub files: Vec<File>,
     /// What else decides packets there, and is not shown in `files`.
     pub beside: Vec<Beside>,
+    /// What the files include, by the names by which they do.
+    pub included: Vec<(Vec<u8>, File)>,
+    /// What of it cannot be seen, in sentences: with any, nobody knows that it is what is expected.
+    pub unseen: Vec<String>,
+    /// The files lie over others that could not be read: only what they say themselves can be found to differ.
+    pub rest_as_expected: bool,
 }
 
 /// A ruleset that another tool shows.
@@ -158,7 +201,7 @@ impl Host {
             Target::Nftables => {
                 let listing = self.tables()?;
                 let files = Vec::from_iter((!listing.trim_ascii().is_empty()).then(|| file("live:nft", listing)));
-                Ok(Ruleset { files, beside: self.older()?.into_iter().collect() })
+                Ok(Ruleset { files, beside: self.older()?.into_iter().collect(), ..Ruleset::default() })
             }
             Target::Iptables => self.iptables(),
         }
@@ -190,7 +233,7 @@ impl Host {
         if pieces::has_tables(&listing) {
             beside.push(Beside { name: "nftables", files: vec![file("nft list ruleset", listing)] });
         }
-        Ok(Ruleset { files, beside })
+        Ok(Ruleset { files, beside, ..Ruleset::default() })
     }
 
     /// Rules of the older kernel interface, which `nft` does not show.
@@ -241,7 +284,7 @@ impl Host {
     }
 
     /// What a program answers in the namespace of this host.
-    fn answer(&self, program: &str, arguments: &[&str], help: &str) -> Result<Vec<u8>, NotRead> {
+    pub(super) fn answer(&self, program: &str, arguments: &[&str], help: &str) -> Result<Vec<u8>, NotRead> {
         self.answer_around(program, arguments, help, Around::default())
     }
 

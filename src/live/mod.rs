@@ -5,8 +5,10 @@
 
 mod apply;
 mod error;
+mod haproxy;
 mod host;
 mod pieces;
+mod process;
 mod scope;
 mod scratch;
 mod stamp;
@@ -16,10 +18,10 @@ mod verify;
 
 pub use apply::{
     Ended, Folder, Journal, Last, Lock, NotApplied, Phase, Place, Prepared, Same, Transaction, commands, confirm,
-    loaded, prepare, probe, recover, watch,
+    connection, loaded, prepare, probe, recover, watch,
 };
 pub use error::NotRead;
-pub use host::{Beside, Host, Ruleset, Target};
+pub use host::{Beside, Host, Named, Ruleset, Target};
 pub use pieces::NotSplit;
 pub use scope::Scope;
 pub use scratch::Scratch;

@@ -76,6 +76,15 @@ impl Scratch {
         &self.host
     }
 
+    /// Runs a script of `sh` there; what it prints.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn run(&self, script: &str) -> Result<String, NotRead> {
+        let printed = self.host.answer("sh", &["-c", script], "it is part of every system")?;
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    }
+
     /// Loads the files that a target keeps below `root`, as its unit does at boot.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::diff::{self, Change, Difference, FilterDifference};
 use crate::formats::{self, Disposition, Format, Input};
 use crate::model::{Action, Configuration, Snapshot, Stage, Store};
 use crate::source::File;
-use crate::text::{SourceId, SourceMap};
+use crate::text::{Linked, SourceId, SourceMap, escape};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -30,6 +30,10 @@ pub struct Live<'l> {
     pub files: &'l [File],
     /// What else decides packets there.
     pub beside: &'l [Beside],
+    /// What the files include, by the names by which they do.
+    pub included: &'l [(Vec<u8>, File)],
+    /// The files lie over those that are expected.
+    pub rest_as_expected: bool,
 }
 
 /// What is in force, held against what is expected.
@@ -47,6 +51,8 @@ pub struct Verified {
     pub nothing: bool,
     /// What the listing only names and is kept elsewhere, such as `set`.
     pub elsewhere: Vec<&'static str>,
+    /// Which of the files in force there are not what is expected, in sentences, whether or not anything depends on them.
+    pub unexpected: Vec<String>,
     /// What the tables of others do.
     pub foreign: Vec<Foreign>,
 }
@@ -94,12 +100,12 @@ pub fn verify(
     scope: &Scope,
     sources: &mut SourceMap,
 ) -> Result<Verified, NotSplit> {
-    let Live { files, beside } = live;
+    let Live { files, beside, included, rest_as_expected } = live;
     let expected = &awake(expected, sources)?;
     let known = expected_names(expected, scope, sources)?;
-    let mut groups = vec![(name.to_owned(), texts(files, scope, &known, sources)?)];
+    let mut groups = vec![(name.to_owned(), texts(&settled(files, expected, sources), scope, &known, sources)?)];
     for Beside { name: what, files } in beside {
-        groups.push((format!("{name} ({what})"), texts(files, scope, &known, sources)?));
+        groups.push((format!("{name} ({what})"), texts(&settled(files, expected, sources), scope, &known, sources)?));
     }
     let side = |of: fn(&Text) -> Option<SourceId>| -> Vec<Input> {
         let inputs = groups.iter().map(|(name, texts)| Input {
@@ -116,8 +122,12 @@ pub fn verify(
     let (ours, with_first, whole) =
         (side(|text| text.ours), side(|text| text.with_first), side(|text| Some(text.whole)));
     let base = Input { name: name.to_owned(), format: expected.format, files: expected.files.clone() };
+    let unexpected = link(&groups, expected, included, sources)?;
     let (mut ours, mut with_first, mut whole) = (ours, with_first, whole);
     for input in [&mut ours, &mut with_first, &mut whole].into_iter().flat_map(|side| side.first_mut()) {
+        if rest_as_expected {
+            input.files.splice(0..0, expected.files.iter().copied());
+        }
         if input.files.is_empty() {
             // Where there is nothing, it is nothing of what is expected.
             input.format = formats::format_of(&base, sources);
@@ -156,7 +166,47 @@ pub fn verify(
     let (expected_rules, live_rules) = (rules(&change.base), rules(&change.head));
     let nothing = nothing && live_rules == 0 && change.head.gaps().is_empty();
     let elsewhere = named.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    Ok(Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, foreign })
+    Ok(Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, unexpected, foreign })
+}
+
+/// The files of a host without what packets have put into sets, unless it is named anywhere in what is expected.
+fn settled(files: &[File], expected: &Expected, sources: &SourceMap) -> Vec<File> {
+    let mains = expected.files.iter().flat_map(|main| sources.included(*main).chain([*main]));
+    let texts: Vec<&[u8]> = mains.map(|text| sources.bytes(text)).collect();
+    let named = |key: &[u8]| texts.iter().any(|text| memchr::memmem::find(text, key).is_some());
+    files.iter().map(|file| File { bytes: pieces::settled(&file.bytes, named), ..file.clone() }).collect()
+}
+
+/// Lets the files of the host include what those do that are expected; what else is in force there.
+fn link(
+    groups: &[(String, Vec<Text>)],
+    expected: &Expected,
+    included: &[(Vec<u8>, File)],
+    sources: &mut SourceMap,
+) -> Result<Vec<String>, NotSplit> {
+    let mut unexpected = Vec::new();
+    for (name, file) in included {
+        let known = expected.files.iter().filter_map(|main| sources.linked(*main, name));
+        let Some(known) = known.flat_map(|linked| &linked.texts).next() else {
+            unexpected.push(format!("`{}` is in force, and in no file that is expected", escape(name)));
+            continue;
+        };
+        // Not every file decides where requests go.
+        if entries(sources.bytes(*known)) != entries(&file.bytes) {
+            unexpected.push(format!("`{}` does not say what is expected of it", escape(name)));
+        }
+        let text = sources.add(&file.name, file.bytes.clone()).map_err(|_| NotSplit::too_large())?;
+        for main in groups.iter().flat_map(|(_, texts)| texts).map(|text| text.whole) {
+            sources.link(main, name, Linked { texts: vec![text], within: true });
+        }
+    }
+    Ok(unexpected)
+}
+
+/// The lines of a list, without those that say nothing.
+fn entries(text: &[u8]) -> Vec<&[u8]> {
+    let lines = crate::text::lines(text).map(|(_, line)| line.trim_ascii());
+    lines.filter(|line| !line.is_empty() && line.first() != Some(&b'#')).collect()
 }
 
 /// What is expected, without tables of iptables that do nothing.

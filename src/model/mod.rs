@@ -22,4 +22,4 @@ pub use probe::{PLAIN, PlainBox, Probe};
 pub use reference::{Declaration, Flush, Pick, Reference, Refill};
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};
 pub use snapshot::{Chain, ChainId, Configuration, Filter, Gap, Snapshot, Stage, Table, TableId};
-pub use store::{Other, Ranges, Store};
+pub use store::{Other, Store};

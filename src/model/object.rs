@@ -9,7 +9,7 @@ pub struct Object {
     pub kind: &'static str,
     /// Its name within the configuration, the same on both sides: `filter/LOG_DROP`.
     pub address: Address,
-    /// Everything it says, normalised; equal exactly when nothing about it changed.
+    /// Everything it says beside the numbers among its members, normalised.
     pub content: String,
     /// How many elements it holds, for objects that are collections.
     pub elements: Option<usize>,
@@ -22,13 +22,41 @@ pub struct Object {
     /// Set when a change of the object has an effect that is not computed: what to say then
     /// ("translated packets meet later filters with other addresses").
     pub uncomputed: Option<&'static str>,
+    /// Set when it stays in force though it is declared no more: what to say then.
+    pub stays: Option<&'static str>,
 }
 
 impl Object {
     /// One that holds nothing else and is nobody's.
     #[must_use]
     pub const fn new(kind: &'static str, address: Address, content: String, origin: Span) -> Self {
-        Self { kind, address, content, elements: None, members: None, owner: None, origin, uncomputed: None }
+        Self {
+            kind,
+            address,
+            content,
+            elements: None,
+            members: None,
+            owner: None,
+            origin,
+            uncomputed: None,
+            stays: None,
+        }
+    }
+
+    /// Whether another says the same.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.content == other.content && self.numbers() == other.numbers()
+    }
+
+    fn numbers(&self) -> Option<(&Set, &Set)> {
+        self.members.as_ref().map(|members| (&*members.certain, &*members.passing))
+    }
+
+    /// What of a change of it is not computed; `goes`: it is there on the side before only.
+    #[must_use]
+    pub fn untold(&self, goes: bool) -> Option<&'static str> {
+        self.stays.filter(|_| goes).or(self.uncomputed)
     }
 }
 
@@ -62,7 +90,7 @@ impl Members {
             for (from, to) in more.ranges() {
                 let values = if *single { (to - from).saturating_add(1) } else { 1 };
                 for n in 0..values.min((most - first.len().min(most)) as u128) {
-                    let (from, to) = if *single { (from + n, from + n) } else { (*from, *to) };
+                    let (from, to) = if *single { (from + n, from + n) } else { (from, to) };
                     first.push(format!("{}{note}", show(*family, from, to)));
                 }
                 count = count.saturating_add(usize::try_from(values).unwrap_or(usize::MAX));

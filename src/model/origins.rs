@@ -131,6 +131,13 @@ impl Origins {
         })
     }
 
+    /// How many lines that is: neighbours that stand at one place are one.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        let same = |n: usize| self.ends[n] == self.ends[n - 1] && self.get(n) == self.get(n - 1);
+        (0..self.len()).filter(|n| *n == 0 || !same(*n)).count()
+    }
+
     /// The lines, and the rules that each is: neighbours that stand at one place.
     pub fn lines(&self) -> impl Iterator<Item = (Span, Range<usize>)> + Clone + '_ {
         let mut origins = self.iter().enumerate().peekable();
@@ -188,6 +195,7 @@ mod tests {
             prop_assert_eq!(origins.last_ends(plain.len() - at).collect::<Vec<_>>(), ends);
             prop_assert_eq!(origins.iter().collect::<Vec<_>>(), plain.clone());
             prop_assert_eq!(origins.len(), plain.len());
+            prop_assert_eq!(origins.line_count(), origins.lines().count());
             let lines: Vec<_> = origins.lines().map(|(origin, rules)| vec![origin; rules.len()]).collect();
             let plain_lines: Vec<_> = plain.chunk_by(|a, b| a == b).map(<[Span]>::to_vec).collect();
             prop_assert_eq!(lines, plain_lines);

@@ -1,6 +1,6 @@
 use super::rule::{Families, RuleId};
-use super::store::{Ranges, Store};
-use crate::net::{Family, Field, Region, Set, State};
+use super::store::Store;
+use crate::net::{Family, Field, Ranges, Region, Set, State};
 
 /// A region prepared for asking many rules whether they can match a packet of it.
 #[derive(Debug, Clone)]
@@ -24,8 +24,7 @@ impl Probe {
     pub fn new(region: &Region) -> Self {
         let family = region.family();
         let hull = |field: Field| match region.get(field).map(Set::ranges) {
-            Some([(first, _), .., (_, last)] | [(first, last)]) => (*first, *last),
-            Some([]) => (1, 0),
+            Some(ranges) => ranges.hull().unwrap_or((1, 0)),
             None => (0, field.max(family)),
         };
         let convex = |field: Field| region.get(field).is_none_or(|set| set.ranges().len() < 2);
@@ -115,24 +114,20 @@ impl Store {
     fn overlaps_field_by_field(&self, id: RuleId, probe: &Probe) -> bool {
         self.ranges(id, probe.region.family()).all(|(field, ranges)| {
             let Some(set) = probe.region.get(field) else { return true };
-            match ranges {
-                Ranges::One(first, last) => {
-                    let n = set.ranges().partition_point(|(_, end)| *end < first);
-                    set.ranges().get(n).is_some_and(|(start, _)| *start <= last)
-                }
-                Ranges::Many(many) => {
-                    let (few, many) =
-                        if set.ranges().len() < many.len() { (set.ranges(), many) } else { (many, set.ranges()) };
-                    let mut rest = many;
-                    few.iter().any(|(first, last)| {
-                        // Near ones are found at once, far ones in a large set without looking at all between.
-                        let near = rest.iter().take(8).position(|(_, end)| end >= first);
-                        let next = near.unwrap_or_else(|| rest.partition_point(|(_, end)| end < first));
-                        rest = &rest[next..];
-                        rest.first().is_some_and(|(start, _)| start <= last)
-                    })
-                }
+            if let Ranges::One(first, last) = ranges {
+                let n = set.ranges().partition_point(|(_, end)| end < first);
+                return set.ranges().get(n).is_some_and(|(start, _)| start <= last);
             }
+            let (few, many) =
+                if set.ranges().len() < ranges.len() { (set.ranges(), ranges) } else { (ranges, set.ranges()) };
+            let mut rest = many;
+            few.iter().any(|(first, last)| {
+                // Near ones are found at once, far ones in a large set without looking at all between.
+                let near = rest.iter().take(8).position(|(_, end)| end >= first);
+                let next = near.unwrap_or_else(|| rest.partition_point(|(_, end)| end < first));
+                rest = rest.slice(next, rest.len());
+                rest.first().is_some_and(|(start, _)| start <= last)
+            })
         })
     }
 }

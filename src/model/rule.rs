@@ -261,22 +261,22 @@ impl Draft {
     }
 
     fn narrow(&mut self, field: Field, set: &Set, shared: impl FnOnce() -> Arc<Set>) {
-        let range = match set.ranges() {
-            [] => return self.never(),
-            [range] => Some(*range),
-            [_, ..] => None,
-        };
+        if set.is_empty() {
+            return self.never();
+        }
+        let range = set.ranges().single();
         match (field, range) {
             (Field::State, _) => self.states(State::ALL.into_iter().filter(|s| set.contains(s.value()))),
             (Field::Protocol | Field::SourcePort | Field::DestinationPort, _)
                 if !self.has_set(field) && (range.is_some() || self.inline(field).is_some()) =>
             {
                 let within = self.inline(field).map(|(first, last)| set.intersection(&Set::range(first, last)));
-                match (field, within.as_ref().unwrap_or(set).ranges()) {
-                    (_, []) => self.never(),
-                    (Field::Protocol, [(a, b)]) => self.protocol(clamp(*a), clamp(*b)),
-                    (Field::SourcePort, [(a, b)]) => self.source_port(clamp(*a), clamp(*b)),
-                    (Field::DestinationPort, [(a, b)]) => self.destination_port(clamp(*a), clamp(*b)),
+                let ranges = within.as_ref().unwrap_or(set).ranges();
+                match (field, ranges.single()) {
+                    (_, None) if ranges.is_empty() => self.never(),
+                    (Field::Protocol, Some((a, b))) => self.protocol(clamp(a), clamp(b)),
+                    (Field::SourcePort, Some((a, b))) => self.source_port(clamp(a), clamp(b)),
+                    (Field::DestinationPort, Some((a, b))) => self.destination_port(clamp(a), clamp(b)),
                     (_, _) => self.sets.push((field, within.map_or_else(shared, Arc::new))),
                 }
             }
@@ -331,11 +331,11 @@ impl Draft {
 
     fn narrow_addresses(&mut self, field: Field, family: Family, set: &Set, shared: impl FnOnce() -> Arc<Set>) {
         self.families_only(Families::only(family));
-        match (family, field, set.ranges()) {
-            (Family::Ipv4, Field::Source, [(a, b)]) => self.ipv4_source(clamp(*a), clamp(*b)),
-            (Family::Ipv4, Field::Destination, [(a, b)]) => self.ipv4_destination(clamp(*a), clamp(*b)),
-            (Family::Ipv6, Field::Source, [(a, b)]) if !self.has_set(field) => self.ipv6_source(*a, *b),
-            (Family::Ipv6, Field::Destination, [(a, b)]) if !self.has_set(field) => self.ipv6_destination(*a, *b),
+        match (family, field, set.ranges().single()) {
+            (Family::Ipv4, Field::Source, Some((a, b))) => self.ipv4_source(clamp(a), clamp(b)),
+            (Family::Ipv4, Field::Destination, Some((a, b))) => self.ipv4_destination(clamp(a), clamp(b)),
+            (Family::Ipv6, Field::Source, Some((a, b))) if !self.has_set(field) => self.ipv6_source(a, b),
+            (Family::Ipv6, Field::Destination, Some((a, b))) if !self.has_set(field) => self.ipv6_destination(a, b),
             _ => self.narrow(field, set, shared),
         }
     }

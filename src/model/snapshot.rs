@@ -201,11 +201,9 @@ impl Configuration {
     pub fn rule_count(&self) -> usize {
         let tables = self.tables.iter().filter(|table| table.name != LISTENERS);
         let (shared, own): (Vec<&Table>, Vec<&Table>) = tables.partition(|table| table.shared);
-        let lines = |tables: Vec<&Table>| -> Vec<Span> {
-            let chains = tables.into_iter().flat_map(|table| &table.chains);
-            chains.flat_map(|chain| chain.origins.lines().map(|(origin, _)| origin)).collect()
-        };
-        lines(own).len() + lines(shared).into_iter().collect::<BTreeSet<Span>>().len()
+        let own = own.iter().flat_map(|table| &table.chains).map(|chain| chain.origins.line_count());
+        let shared = shared.iter().flat_map(|table| &table.chains).flat_map(|chain| chain.origins.lines());
+        own.sum::<usize>() + shared.map(|(origin, _)| origin).collect::<BTreeSet<Span>>().len()
     }
 
     /// The name of a chain, safe to print.

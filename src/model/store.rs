@@ -1,7 +1,7 @@
 use super::balancer::{Test, TestId};
 use super::probe::meet;
 use super::rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, SetId, Symbol, Wide};
-use crate::net::{Family, Field, Set, State};
+use crate::net::{Family, Field, Ranges, Set, State};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -17,9 +17,20 @@ pub struct Store {
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
     tests: Interner<Test>,
+    /// The numbers of conditions and questions that other configurations have, by their names.
+    elsewhere: HashMap<String, Own, RandomState>,
+    /// The configuration that is read.
+    reading: String,
     /// How conditions are shown whose text is not for people.
     shown: HashMap<u32, String, RandomState>,
     hasher: RandomState,
+}
+
+/// The numbers that conditions and questions have in one configuration.
+#[derive(Debug, Clone, Default)]
+struct Own {
+    opaques: HashMap<String, u32, RandomState>,
+    tests: HashMap<Test, u32, RandomState>,
 }
 
 /// What few rules ask for.
@@ -53,6 +64,8 @@ impl Default for Store {
             symbols: Interner::default(),
             opaques: Interner::default(),
             tests: Interner::default(),
+            elsewhere: HashMap::default(),
+            reading: String::new(),
             shown: HashMap::default(),
             hasher: RandomState::default(),
         }
@@ -74,39 +87,24 @@ pub enum Other {
     Comment(Symbol),
 }
 
-/// The intervals of one field of a rule: one that stands inline, or a set of the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ranges<'s> {
-    /// One closed interval.
-    One(u128, u128),
-    /// A canonical list of closed intervals.
-    Many(&'s [(u128, u128)]),
-}
-
-impl Ranges<'_> {
-    /// The intervals.
-    pub fn iter(&self) -> impl Iterator<Item = (u128, u128)> {
-        let (one, many) = match *self {
-            Self::One(first, last) => (Some((first, last)), &[][..]),
-            Self::Many(ranges) => (None, ranges),
-        };
-        one.into_iter().chain(many.iter().copied())
-    }
-
-    /// Whether `value` is in one of them.
-    #[must_use]
-    pub fn contains(&self, value: u128) -> bool {
-        match *self {
-            Self::One(first, last) => first <= value && value <= last,
-            Self::Many(ranges) => {
-                let after = ranges.partition_point(|(first, _)| *first <= value);
-                after > 0 && ranges[after - 1].1 >= value
-            }
-        }
-    }
-}
-
 impl Store {
+    /// From now on a configuration of that name is read, on either side.
+    ///
+    /// Conditions and questions are numbered for each configuration by itself: what is said of one, and in which order,
+    /// does not depend on which others are read beside it.
+    pub fn begin(&mut self, configuration: &str) {
+        if self.reading == configuration {
+            return;
+        }
+        let Own { opaques, tests } = self.elsewhere.remove(configuration).unwrap_or_default();
+        let own = Own {
+            opaques: std::mem::replace(&mut self.opaques.numbers, opaques),
+            tests: std::mem::replace(&mut self.tests.numbers, tests),
+        };
+        let before = std::mem::replace(&mut self.reading, configuration.to_owned());
+        self.elsewhere.insert(before, own);
+    }
+
     /// Makes room for so many more rules, which may come.
     pub fn reserve(&mut self, rules: usize) {
         self.rules.reserve(rules);
@@ -272,7 +270,7 @@ impl Store {
         };
         let port = |field, (a, b): (u16, u16)| one(field, wide((a.into(), b.into()), u16::MAX.into()));
         let states =
-            (rule.states + 1 != 1 << State::ALL.len()).then(|| (Field::State, Ranges::Many(state_ranges(rule.states))));
+            (rule.states + 1 != 1 << State::ALL.len()).then(|| (Field::State, Ranges::Wide(state_ranges(rule.states))));
         [
             address(Field::Source, rule.source, long.source),
             address(Field::Destination, rule.destination, long.destination),
@@ -283,7 +281,7 @@ impl Store {
         ]
         .into_iter()
         .flatten()
-        .chain(self.rare(rule).sets.iter().map(|(field, id)| (*field, Ranges::Many(self.sets.get(id.0).ranges()))))
+        .chain(self.rare(rule).sets.iter().map(|(field, id)| (*field, self.sets.get(id.0).ranges())))
     }
 
     /// Whether the inline conditions of two rules leave room for a packet that both match. `false` is certain.

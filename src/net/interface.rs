@@ -43,7 +43,7 @@ impl Interface {
         const USUAL: [&str; 8] = ["eth0", "eth1", "lan0", "wan0", "if0", "net7", "port3", "x0"];
         let usual = USUAL.iter().filter_map(|name| Self::named(name.as_bytes()));
         usual
-            .chain(set.ranges().iter().flat_map(|(first, last)| Self::within(*first, *last)))
+            .chain(set.ranges().iter().flat_map(|(first, last)| Self::within(first, last)))
             .find(|interface| set.contains(interface.0))
     }
 

@@ -45,9 +45,9 @@ impl Region {
     pub fn restrict(&mut self, field: Field, set: &Set) {
         let max = field.max(self.family);
         match (set.ranges(), self.sets.binary_search_by_key(&field, |(f, _)| *f)) {
-            ([(0, last)], _) if *last == max => {}
+            (ranges, _) if ranges.single() == Some((0, max)) => {}
             (_, Ok(n)) => self.sets[n].1 = self.sets[n].1.intersection(set),
-            ([.., (_, last)], Err(n)) if *last > max => {
+            (ranges, Err(n)) if ranges.last().is_some_and(|(_, last)| last > max) => {
                 self.sets.insert(n, (field, set.intersection(&field.all(self.family))));
             }
             (_, Err(n)) => self.sets.insert(n, (field, set.clone())),
@@ -79,9 +79,9 @@ impl Region {
             let ranges = |set: &Set| set.ranges().len().min(set.complement(max).ranges().len());
             let others = known.get(*field).map(|all| all.complement(max)).unwrap_or_default();
             // What does not touch the set cannot make it simpler.
-            let touches = |(first, last): &(u128, u128)| {
-                let next = set.ranges().partition_point(|(_, end)| *end < first.saturating_sub(1));
-                set.ranges().get(next).is_some_and(|(start, _)| *start <= last.saturating_add(1))
+            let touches = |(first, last): (u128, u128)| {
+                let next = set.ranges().partition_point(|(_, end)| end < first.saturating_sub(1));
+                set.ranges().get(next).is_some_and(|(start, _)| start <= last.saturating_add(1))
             };
             if !others.ranges().iter().any(touches) {
                 sets.push((*field, set.clone()));
@@ -221,7 +221,7 @@ fn address(set: &Set, family: Family, end: u128) -> Option<u128> {
     };
     let near = |(first, last): (u128, u128)| if first < last { first + 1 + end.min(last - first - 1) } else { first };
     let found = usual.iter().map(|a| a + end).find(|a| set.contains(*a));
-    found.or_else(|| set.ranges().first().copied().map(near))
+    found.or_else(|| set.ranges().first().map(near))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use super::ranges::Ranges;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -7,8 +9,23 @@ use std::sync::Arc;
 /// Every field's values are unsigned numbers of at most 128 bits ([`super::Field`] says how), so one type
 /// serves addresses, ports, protocols and interface names. Copies share their intervals: a difference repeats few sets
 /// many times.
-#[derive(Clone, PartialEq, Eq, Default, PartialOrd, Ord)]
-pub struct Set(Arc<Vec<(u128, u128)>>);
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Set(Arc<Intervals>);
+
+/// Lists may have a million intervals, so those of small numbers take a quarter of the room.
+#[derive(Clone, PartialEq, Eq)]
+enum Intervals {
+    /// No value is larger than 32 bits; so it is with every list of which this holds.
+    Narrow(Vec<(u32, u32)>),
+    /// The last value is.
+    Wide(Vec<(u128, u128)>),
+}
+
+impl Default for Intervals {
+    fn default() -> Self {
+        Self::Narrow(Vec::new())
+    }
+}
 
 impl Set {
     /// The set without a value.
@@ -20,13 +37,13 @@ impl Set {
     /// All values from `first` to `last`, both included; empty when `first > last`.
     #[must_use]
     pub fn range(first: u128, last: u128) -> Self {
-        if first <= last { Self(Arc::new(vec![(first, last)])) } else { Self::empty() }
+        Self::from_sorted((first <= last).then_some((first, last)))
     }
 
     /// One value.
     #[must_use]
     pub fn point(value: u128) -> Self {
-        Self(Arc::new(vec![(value, value)]))
+        Self::range(value, value)
     }
 
     /// The union of intervals in any order; those with `first > last` are empty and add nothing.
@@ -36,84 +53,90 @@ impl Set {
         if !ranges.is_sorted() {
             ranges.sort_unstable();
         }
-        let mut out: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
-        for (first, last) in ranges {
-            match out.last_mut() {
-                Some(previous) if first <= previous.1.saturating_add(1) => previous.1 = previous.1.max(last),
-                Some(_) | None => out.push((first, last)),
-            }
-        }
-        Self(Arc::new(out))
+        Self::from_sorted(ranges)
     }
 
     /// The same for intervals that come sorted by where they begin, none of them empty; in one pass.
     #[must_use]
     pub fn from_sorted(ranges: impl IntoIterator<Item = (u128, u128)>) -> Self {
         let ranges = ranges.into_iter();
-        let mut out: Vec<(u128, u128)> = Vec::with_capacity(ranges.size_hint().0);
+        let mut out = Builder::with_capacity(ranges.size_hint().0);
         for (first, last) in ranges {
-            debug_assert!(first <= last && out.last().is_none_or(|before| before.0 <= first), "sorted");
-            match out.last_mut() {
-                Some(previous) if first <= previous.1.saturating_add(1) => previous.1 = previous.1.max(last),
-                Some(_) | None => out.push((first, last)),
-            }
+            out.put(first, last);
         }
-        Self(Arc::new(out))
+        out.finish()
+    }
+
+    /// The set of intervals that come as [`Self::ranges`] gives them.
+    #[must_use]
+    pub fn from_disjoint(ranges: Vec<(u32, u32)>) -> Self {
+        debug_assert!(ranges.iter().all(|(first, last)| first <= last), "not empty");
+        debug_assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0 && pair[0].1 + 1 < pair[1].0), "apart");
+        Self(Arc::new(Intervals::Narrow(ranges)))
     }
 
     /// The intervals, sorted, disjoint, with at least one missing value between two of them.
     #[must_use]
-    pub fn ranges(&self) -> &[(u128, u128)] {
-        &self.0
+    pub fn ranges(&self) -> Ranges<'_> {
+        match &*self.0 {
+            Intervals::Narrow(list) => Ranges::Narrow(list),
+            Intervals::Wide(list) => Ranges::Wide(list),
+        }
     }
 
     /// Whether no value is in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ranges().is_empty()
     }
 
     /// The smallest value.
     #[must_use]
     pub fn first(&self) -> Option<u128> {
-        self.0.first().map(|range| range.0)
+        self.ranges().first().map(|range| range.0)
     }
 
     /// The number of values; saturates at `u128::MAX` (the full 128-bit range has one more).
     #[must_use]
     pub fn len(&self) -> u128 {
-        self.0.iter().fold(0, |sum: u128, (first, last)| sum.saturating_add((last - first).saturating_add(1)))
+        self.ranges().iter().fold(0, |sum: u128, (first, last)| sum.saturating_add((last - first).saturating_add(1)))
     }
 
     /// Whether `value` is in the set.
     #[must_use]
     pub fn contains(&self, value: u128) -> bool {
-        let after = self.0.partition_point(|(first, _)| *first <= value);
-        after > 0 && self.0[after - 1].1 >= value
+        self.ranges().contains(value)
     }
 
     /// Whether every value of `other` is in this set.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
-        let mut mine = self.0.iter().peekable();
-        other.0.iter().all(|(first, last)| {
-            while mine.next_if(|(_, end)| end < first).is_some() {}
-            mine.peek().is_some_and(|(start, end)| start <= first && last <= end)
+        let (mine, its) = (self.ranges(), other.ranges());
+        if its.len() * 8 < mine.len() {
+            return its.iter().all(|(first, last)| {
+                let next = mine.partition_point(|(_, end)| end < first);
+                mine.get(next).is_some_and(|(start, end)| start <= first && last <= end)
+            });
+        }
+        let mut mine = mine.iter().peekable();
+        its.iter().all(|(first, last)| {
+            while mine.next_if(|(_, end)| *end < first).is_some() {}
+            mine.peek().is_some_and(|(start, end)| *start <= first && last <= *end)
         })
     }
 
     /// Whether a value is in both.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        let (few, many) = if self.0.len() < other.0.len() { (self, other) } else { (other, self) };
-        if few.0.len() * 8 < many.0.len() {
-            return few.0.iter().any(|(first, last)| {
-                let next = many.0.partition_point(|(_, end)| end < first);
-                many.0.get(next).is_some_and(|(start, _)| start <= last)
+        let (few, many) = by_length(self.ranges(), other.ranges());
+        if few.len() * 8 < many.len() {
+            return few.iter().any(|(first, last)| {
+                let next = many.partition_point(|(_, end)| end < first);
+                many.get(next).is_some_and(|(start, _)| start <= last)
             });
         }
         let (mut i, mut j) = (0, 0);
-        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
+        while let (Some(a), Some(b)) = (few.get(i), many.get(j)) {
             if a.1 < b.0 {
                 i += 1;
             } else if b.1 < a.0 {
@@ -128,21 +151,21 @@ impl Set {
     /// The values in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        let mut out = Vec::new();
-        let (few, many) = if self.0.len() < other.0.len() { (self, other) } else { (other, self) };
-        if few.0.len() * 8 < many.0.len() {
-            for (first, last) in few.0.iter() {
-                let next = many.0.partition_point(|(_, end)| end < first);
-                let met = many.0[next..].iter().take_while(|(start, _)| start <= last);
-                out.extend(met.map(|(start, end)| (*start.max(first), *end.min(last))));
+        let mut out = Builder::default();
+        let (few, many) = by_length(self.ranges(), other.ranges());
+        if few.len() * 8 < many.len() {
+            for (first, last) in few.iter() {
+                let next = many.partition_point(|(_, end)| end < first);
+                let met = (next..).map_while(|n| many.get(n)).take_while(|(start, _)| *start <= last);
+                met.for_each(|(start, end)| out.put(start.max(first), end.min(last)));
             }
-            return Self(Arc::new(out));
+            return out.finish();
         }
         let (mut i, mut j) = (0, 0);
-        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
+        while let (Some(a), Some(b)) = (few.get(i), many.get(j)) {
             let (first, last) = (a.0.max(b.0), a.1.min(b.1));
             if first <= last {
-                out.push((first, last));
+                out.put(first, last);
             }
             if a.1 < b.1 {
                 i += 1;
@@ -150,87 +173,169 @@ impl Set {
                 j += 1;
             }
         }
-        Self(Arc::new(out))
+        out.finish()
     }
 
     /// The values in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self::from_ranges(self.0.iter().chain(other.0.iter()).copied())
+        Self::from_ranges(self.ranges().iter().chain(other.ranges().iter()))
     }
 
     /// The values from 0 to `max` that are not in the set.
     #[must_use]
     pub fn complement(&self, max: u128) -> Self {
-        let mut out = Vec::with_capacity(self.0.len() + 1);
+        let mut out = Builder::with_capacity(self.ranges().len() + 1);
         let mut next = Some(0);
-        for (first, last) in self.0.iter() {
-            if let Some(start) = next.filter(|start| start < first) {
-                out.push((start, first - 1));
+        for (first, last) in self.ranges().iter().take_while(|(first, _)| *first <= max) {
+            if let Some(start) = next.filter(|start| *start < first) {
+                out.put(start, first - 1);
             }
             next = last.checked_add(1);
         }
         if let Some(start) = next.filter(|start| *start <= max) {
-            out.push((start, max));
+            out.put(start, max);
         }
-        let mut out = Self(Arc::new(out));
-        if out.0.last().is_some_and(|(_, last)| *last > max) {
-            out = out.intersection(&Self::range(0, max));
-        }
-        out
+        out.finish()
     }
 
     /// The values of this set that are not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        self.intersection(&in_one_only(&self.0, &other.0))
+        self.intersection(&in_one_only(self.ranges(), other.ranges()))
     }
 }
 
-/// So many intervals are compared at once where two lists agree.
-const MANY: usize = 32;
+/// By the intervals, as of lists.
+impl Ord for Set {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.ranges().iter().cmp(other.ranges().iter())
+    }
+}
 
-/// The values that are in one of two canonical lists of closed intervals only: one pass over both.
+impl PartialOrd for Set {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Makes a set of intervals that come sorted.
+struct Builder {
+    list: Intervals,
+    /// So many will come.
+    capacity: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
+}
+
+impl Builder {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { list: Intervals::Narrow(Vec::with_capacity(capacity)), capacity }
+    }
+
+    /// Adds an interval that is not empty and begins nowhere before the last.
+    fn put(&mut self, first: u128, last: u128) {
+        debug_assert!(first <= last, "sorted");
+        match &mut self.list {
+            Intervals::Narrow(list) => {
+                if let (Ok(first), Ok(last)) = (u32::try_from(first), u32::try_from(last)) {
+                    return append(list, first, last, first.saturating_sub(1));
+                }
+                let mut wide = Vec::with_capacity(self.capacity.max(list.len() + 1));
+                wide.extend(list.iter().map(|(first, last)| (u128::from(*first), u128::from(*last))));
+                append(&mut wide, first, last, first.saturating_sub(1));
+                self.list = Intervals::Wide(wide);
+            }
+            Intervals::Wide(list) => append(list, first, last, first.saturating_sub(1)),
+        }
+    }
+
+    /// Adds intervals of a set, of which the first begins nowhere before the last.
+    fn extend(&mut self, ranges: Ranges<'_>) {
+        match (&mut self.list, ranges) {
+            (Intervals::Narrow(list), Ranges::Narrow([first, rest @ ..])) => {
+                append(list, first.0, first.1, first.0.saturating_sub(1));
+                list.extend_from_slice(rest);
+            }
+            (_, ranges) => ranges.iter().for_each(|(first, last)| self.put(first, last)),
+        }
+    }
+
+    fn finish(self) -> Set {
+        Set(Arc::new(self.list))
+    }
+}
+
+/// Adds an interval to those before it; `before` is the value before its first, if there is one.
+fn append<N: Copy + Ord>(list: &mut Vec<(N, N)>, first: N, last: N, before: N) {
+    match list.last_mut() {
+        Some(previous) if before <= previous.1 => previous.1 = previous.1.max(last),
+        Some(_) | None => list.push((first, last)),
+    }
+}
+
+fn by_length<'s>(a: Ranges<'s>, b: Ranges<'s>) -> (Ranges<'s>, Ranges<'s>) {
+    if a.len() < b.len() { (a, b) } else { (b, a) }
+}
+
+/// The values that are in one of two lists only: one pass over both.
 #[must_use]
-pub fn in_one_only(a: &[(u128, u128)], b: &[(u128, u128)]) -> Set {
-    let mut out: Vec<(u128, u128)> = Vec::new();
-    let mut put = |first: u128, last: u128| match out.last_mut() {
-        Some(previous) if previous.1 + 1 == first => previous.1 = last,
-        Some(_) | None => out.push((first, last)),
-    };
-    let (mut a, mut b) = (a.iter(), b.iter());
-    let (mut mine, mut theirs) = (a.next().copied(), b.next().copied());
+pub fn in_one_only(a: Ranges<'_>, b: Ranges<'_>) -> Set {
+    let mut out = Builder::default();
+    let (mut i, mut j) = (0, 0);
+    let (mut mine, mut theirs) = (a.get(0), b.get(0));
     loop {
         match (mine, theirs) {
-            (None, None) => return Set(Arc::new(out)),
+            (None, None) => return out.finish(),
             (Some(x), Some(y)) if x == y => {
-                while let (Some((many, rest)), Some((same, others))) =
-                    (a.as_slice().split_first_chunk::<MANY>(), b.as_slice().split_first_chunk())
-                    && many == same
-                {
-                    (a, b) = (rest.iter(), others.iter());
-                }
-                (mine, theirs) = (a.next().copied(), b.next().copied());
+                let same = a.same_as(i + 1, b, j + 1) + 1;
+                (i, j) = (i + same, j + same);
+                (mine, theirs) = (a.get(i), b.get(j));
             }
             (Some(x), y) if y.is_none_or(|y| x.1 < y.0) => {
-                put(x.0, x.1);
-                mine = a.next().copied();
+                out.put(x.0, x.1);
+                i += 1 + put_before(&mut out, a, i + 1, y);
+                mine = a.get(i);
             }
             (x, Some(y)) if x.is_none_or(|x| y.1 < x.0) => {
-                put(y.0, y.1);
-                theirs = b.next().copied();
+                out.put(y.0, y.1);
+                j += 1 + put_before(&mut out, b, j + 1, x);
+                theirs = b.get(j);
             }
             (Some(x), Some(y)) => {
                 if x.0 != y.0 {
-                    put(x.0.min(y.0), x.0.max(y.0) - 1);
+                    out.put(x.0.min(y.0), x.0.max(y.0) - 1);
                 }
                 let shared = x.1.min(y.1);
-                mine = if x.1 == shared { a.next().copied() } else { Some((shared + 1, x.1)) };
-                theirs = if y.1 == shared { b.next().copied() } else { Some((shared + 1, y.1)) };
+                let after = |all: Ranges<'_>, at: &mut usize, last: u128| {
+                    if last == shared {
+                        *at += 1;
+                        return all.get(*at);
+                    }
+                    Some((shared + 1, last))
+                };
+                (mine, theirs) = (after(a, &mut i, x.1), after(b, &mut j, y.1));
             }
-            (Some(_), None) | (None, Some(_)) => return Set(Arc::new(out)),
+            (Some(_), None) | (None, Some(_)) => return out.finish(),
         }
     }
+}
+
+/// Adds the intervals from that place on that end before another begins, if they are many, and says how many that is.
+fn put_before(out: &mut Builder, all: Ranges<'_>, from: usize, other: Option<(u128, u128)>) -> usize {
+    const MANY: usize = 8;
+    let before = |(_, last): (u128, u128)| other.is_none_or(|other| last < other.0);
+    if !all.get(from + MANY).is_some_and(before) {
+        return 0;
+    }
+    let rest = all.slice(from, all.len());
+    let count = rest.partition_point(before);
+    out.extend(rest.slice(0, count));
+    count
 }
 
 /// Of very long lists not every interval is mixed in: a text of any size has few of them.
@@ -238,18 +343,19 @@ impl Hash for Set {
     fn hash<H: Hasher>(&self, state: &mut H) {
         const LONG: usize = 1 << 16;
         const MIXED: usize = 1 << 13;
-        let step = if self.0.len() < LONG { 1 } else { self.0.len() / MIXED };
-        self.0.len().hash(state);
-        self.0.iter().step_by(step).for_each(|range| range.hash(state));
+        let count = self.ranges().len();
+        let step = if count < LONG { 1 } else { count / MIXED };
+        count.hash(state);
+        self.ranges().iter().step_by(step).for_each(|range| range.hash(state));
     }
 }
 
 impl fmt::Debug for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_set();
-        for (first, last) in self.0.iter() {
+        for (first, last) in self.ranges().iter() {
             if first == last {
-                list.entry(first);
+                list.entry(&first);
             } else {
                 list.entry(&format_args!("{first}..={last}"));
             }
@@ -266,7 +372,7 @@ impl FromIterator<u128> for Set {
 
 #[cfg(test)]
 mod tests {
-    use super::{Set, in_one_only};
+    use super::*;
     use proptest::prelude::*;
 
     /// A set over 0..=31 and the same as a bit mask, the naive evaluator.
@@ -279,8 +385,9 @@ mod tests {
     }
 
     fn mask(set: &Set) -> u32 {
-        assert!(set.ranges().windows(2).all(|w| w[0].1 + 1 < w[1].0), "canonical: {set:?}");
-        assert!(set.ranges().iter().all(|(a, b)| a <= b && *b < 32), "in range: {set:?}");
+        let all = set.ranges().iter();
+        assert!(all.clone().zip(all.clone().skip(1)).all(|(a, b)| a.1 + 1 < b.0), "canonical: {set:?}");
+        assert!(all.clone().all(|(a, b)| a <= b && b < 32), "in range: {set:?}");
         (0u32..32).filter(|n| set.contains(u128::from(*n))).fold(0, |m, n| m | 1 << n)
     }
 
@@ -288,7 +395,7 @@ mod tests {
         #[test]
         fn the_algebra_agrees_with_bit_masks((a, x) in sets(), (b, y) in sets()) {
             prop_assert_eq!(mask(&a), x);
-            prop_assert_eq!(&Set::from_sorted(a.ranges().iter().copied()), &a);
+            prop_assert_eq!(&Set::from_sorted(a.ranges().iter()), &a);
             prop_assert_eq!(mask(&a.union(&b)), x | y);
             prop_assert_eq!(mask(&a.intersection(&b)), x & y);
             prop_assert_eq!(mask(&a.difference(&b)), x & !y);
@@ -296,6 +403,8 @@ mod tests {
             prop_assert_eq!(mask(&in_one_only(a.ranges(), b.ranges())), x ^ y);
             prop_assert_eq!(a.overlaps(&b), x & y != 0);
             prop_assert_eq!(a.includes(&b), y & !x == 0);
+            let many: Set = (0..99).map(|n| n * 2 + 32).collect();
+            prop_assert_eq!(a.union(&many).includes(&b), y & !x == 0);
             prop_assert_eq!(a.len(), u128::from(x.count_ones()));
         }
 
@@ -315,8 +424,19 @@ mod tests {
                 left.remove(index.index(left.len()));
             }
             let expected: Set = all.iter().filter(|range| !left.contains(range)).flat_map(|(a, b)| *a..=*b).collect();
-            prop_assert_eq!(&in_one_only(&all, &left), &expected);
-            prop_assert_eq!(&in_one_only(&left, &all), &expected);
+            let narrow = |list: &[(u128, u128)]| -> Vec<(u32, u32)> {
+                list.iter().map(|(a, b)| (u32::try_from(*a).expect("small"), u32::try_from(*b).expect("small"))).collect()
+            };
+            let (few, most) = (narrow(&left), narrow(&all));
+            for few in [Ranges::Narrow(&few), Ranges::Wide(&left)] {
+                for most in [Ranges::Narrow(&most), Ranges::Wide(&all)] {
+                    prop_assert_eq!(&in_one_only(most, few), &expected);
+                    prop_assert_eq!(&in_one_only(few, most), &expected);
+                    let change = expected.ranges();
+                    prop_assert_eq!(in_one_only(most, change).ranges().iter().collect::<Vec<_>>(), left.clone());
+                    prop_assert_eq!(in_one_only(change, few).ranges().iter().collect::<Vec<_>>(), all.clone());
+                }
+            }
         }
     }
 
@@ -328,12 +448,25 @@ mod tests {
         assert!(!even.overlaps(&Set::range(199, u128::MAX)) && !even.overlaps(&Set::empty()));
         for first in 0..200_u128 {
             let few: Set = [first, first + 1, first + 2, first + 5, u128::MAX].into_iter().collect();
-            let both: Set = few.ranges().iter().flat_map(|(a, b)| *a..=*b).filter(|n| even.contains(*n)).collect();
+            let both: Set = few.ranges().iter().flat_map(|(a, b)| a..=b).filter(|n| even.contains(*n)).collect();
             assert_eq!(few.intersection(&even), both);
             assert_eq!(even.intersection(&few), both);
             assert!((0..210).all(|n| even.difference(&few).contains(n) == (even.contains(n) && !few.contains(n))));
             assert!((0..210).all(|n| few.difference(&even).contains(n) == (few.contains(n) && !even.contains(n))));
         }
+    }
+
+    #[test]
+    fn small_and_large_numbers_are_one_algebra() {
+        let most = u128::from(u32::MAX);
+        let (small, large) = (Set::range(2, most), Set::range(2, most + 1));
+        assert_eq!(large.intersection(&Set::range(0, most)), small);
+        assert_eq!(small.union(&Set::point(most + 1)), large);
+        assert_eq!(large.difference(&small), Set::point(most + 1));
+        assert_eq!(Set::from_sorted([(0, 0), (2, 3), (4, most + 1)]), large.union(&Set::point(0)));
+        assert_eq!(small.complement(u128::MAX), Set::from_ranges([(0, 1), (most + 1, u128::MAX)]));
+        assert!(small < large && large < Set::point(3) && Set::empty() < small);
+        assert!(large.includes(&small) && !small.includes(&large) && small.overlaps(&large));
     }
 
     #[test]

@@ -494,7 +494,7 @@ fn parse_day(text: &str) -> Option<()> {
 /// A prefix or a single address, without bits behind the length.
 fn prefix(text: &str) -> Option<Range> {
     let (family, set) = parse_addresses(text).filter(|_| !text.contains('-'))?;
-    let [(first, last)] = *set.ranges() else { return None };
+    let (first, last) = set.ranges().single()?;
     let written = crate::net::parse_address(text.split('/').next()?)?.1;
     (written == first).then_some((family, first, last))
 }

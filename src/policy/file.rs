@@ -45,6 +45,26 @@ keys! {
     }
 }
 
+words! {
+    /// How much a report tells.
+    pub enum Visibility as "visibility" {
+        /// Everything, whoever reads it.
+        Full = "full",
+        /// The decision, checks, counts, files and lines, and nothing of what the network is made of.
+        Minimal = "minimal",
+    }
+}
+
+keys! {
+    /// What reports tell.
+    pub(super) struct ReportKeys {
+        /// `full`: everything, whoever reads it. `minimal`: the decision, checks, counts, files and lines, but no packets,
+        /// addresses, names and texts. Default: minimal where strangers read it, as far as the job tells (a public repository,
+        /// a pull request of a fork, or it is not known who), else full. The decision is the same.
+        visibility: Option<Visibility>,
+    }
+}
+
 /// One entry of `checks` as it stands: what all checks have in common, and the rest.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -124,6 +144,7 @@ pub(super) struct File {
     pub(super) plan: Option<PlanKeys>,
     pub(super) freeze: Freeze,
     pub(super) foreign_tables: Vec<ForeignTable>,
+    pub(super) report: Option<ReportKeys>,
 }
 
 impl Read for Node {
@@ -155,6 +176,7 @@ impl File {
         let epoch = object.take("epoch", reader);
         let freeze = object.take::<Option<Freeze>>("freeze", reader);
         let foreign_tables = object.take::<Option<Vec<ForeignTable>>>("foreign_tables", reader);
+        let report = object.take::<Option<ReportKeys>>("report", reader);
         object.close(reader);
         let none = || Named(Vec::new());
         Some(Self {
@@ -176,6 +198,7 @@ impl File {
             plan: plan.flatten(),
             freeze: freeze.flatten().unwrap_or_default(),
             foreign_tables: foreign_tables.flatten().unwrap_or_default(),
+            report: report.flatten(),
         })
     }
 }

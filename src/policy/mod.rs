@@ -38,7 +38,7 @@ pub use error::PolicyError;
 pub use expectations::{EXPECTED, Expected, expectations, more_checks};
 pub use expression::Expression;
 pub use feed::{FeedDoubt, FeedFile, FeedUse, Feeds, Publication};
-pub use file::{COMMON_KEYS, ConfigurationKeys, Entry, Level};
+pub use file::{COMMON_KEYS, ConfigurationKeys, Entry, Level, Visibility};
 pub use foreign::ForeignTable;
 pub use freeze::{Freeze, FreezeWindow};
 pub use moment::{Day, Zone, is_over};
@@ -60,7 +60,7 @@ pub use wildcard::Wildcard;
 
 use crate::net::{Family, Naming, Set};
 use crate::text::{SourceId, SourceMap, Span};
-use file::{File, PlanKeys};
+use file::{File, PlanKeys, ReportKeys};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -92,6 +92,8 @@ pub struct Policy {
     pub freeze: Freeze,
     /// Tables on hosts that other programs own.
     pub foreign_tables: Vec<ForeignTable>,
+    /// How much reports tell; `None`: that depends on who reads them.
+    pub visibility: Option<Visibility>,
     /// The file as a tree.
     pub root: Node,
 }
@@ -131,8 +133,16 @@ impl Policy {
             max_age: None,
             freeze: Freeze::Never,
             foreign_tables: Vec::new(),
+            visibility: None,
             root,
         }
+    }
+
+    /// What those have to approve who answer for the policy, if it says who they are.
+    #[must_use]
+    pub fn owned(&self) -> Option<ApprovalKeys> {
+        let from = Some(self.policy_owners.clone()).filter(|owners| !owners.is_empty());
+        from.map(|from| ApprovalKeys { count: 1, from: Some(from), distinct_teams: None })
     }
 
     /// The people, teams and programs that it knows.
@@ -275,6 +285,7 @@ fn build(
         plan,
         freeze,
         foreign_tables,
+        report,
     } = file?;
 
     let mut names = Names::default();
@@ -328,6 +339,7 @@ fn build(
         max_age,
         freeze,
         foreign_tables,
+        visibility: report.and_then(|ReportKeys { visibility }| visibility),
         root,
     })
 }

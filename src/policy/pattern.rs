@@ -4,6 +4,9 @@ use crate::text::Span;
 use globset::GlobBuilder;
 use regex::bytes::{Regex, RegexBuilder};
 
+/// The signs that patterns have a meaning for.
+const SPECIAL: [char; 5] = ['*', '?', '[', '{', '}'];
+
 /// A pattern of names in which `/` separates: anchored at both ends, `*` and `?` stay between two slashes, `**`
 /// goes across.
 #[derive(Debug, Clone)]
@@ -12,7 +15,8 @@ pub struct Pattern {
     pub text: String,
     /// Where.
     pub span: Span,
-    regex: Regex,
+    /// `None`: the text stands for itself.
+    regex: Option<Regex>,
     /// The folders above the files: those of one part, of two …
     folders: Vec<Regex>,
     /// Whether files are in any folder below the last of `folders`.
@@ -34,7 +38,7 @@ impl Pattern {
         if text.contains('\\') {
             return Err("a pattern is written with `/`, and there is nothing to escape with `\\`".to_owned());
         }
-        let regex = regex(text)?;
+        let regex = if text.contains(SPECIAL) { Some(regex(text)?) } else { None };
         let (mut folders, mut deep) = (Vec::new(), false);
         for (end, _) in text.match_indices('/') {
             let folder = &text[..end];
@@ -61,19 +65,22 @@ impl Pattern {
     /// Whether it is the pattern of this name, or the name itself: addresses such as `web[0]` have brackets in them.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
-        self.text.as_bytes() == name || self.regex.is_match(name)
+        self.text.as_bytes() == name || self.regex.as_ref().is_some_and(|regex| regex.is_match(name))
     }
 
     /// Whether it is the pattern of this name or of a folder that the name is in: `edge` for `edge/input`.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
+        if self.regex.is_none() {
+            return name.strip_prefix(&self.text).is_some_and(|below| below.is_empty() || below.starts_with('/'));
+        }
         let ends = name.bytes().enumerate().filter(|(_, b)| *b == b'/').map(|(at, _)| at);
         ends.chain([name.len()]).any(|end| self.matches(&name.as_bytes()[..end]))
     }
 
     /// The folders before the first part that is not fixed: `hosts/` of `hosts/*.rules`.
     pub(super) fn fixed(&self) -> &str {
-        let special = self.text.find(['*', '?', '[', '{']).unwrap_or(self.text.len());
+        let special = self.text.find(SPECIAL).unwrap_or(self.text.len());
         self.text[..special].rfind('/').map_or("", |slash| &self.text[..=slash])
     }
 }

@@ -25,6 +25,15 @@ pub enum Proposal {
 }
 
 impl Proposal {
+    /// Another policy than the one that judges, if head has one that can be read.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Outside | Self::Unchanged | Self::Removed => None,
+            Self::Changed { source: _, policy } => policy.as_ref().as_ref().ok(),
+        }
+    }
+
     /// Compares the policy that judges with head's version of the same file.
     #[must_use]
     pub fn read(

@@ -2,7 +2,7 @@
 
 use super::age::Age;
 use super::feed::FeedKeys;
-use super::file::{ConfigurationKeys, Level, PlanKeys};
+use super::file::{ConfigurationKeys, Level, PlanKeys, ReportKeys};
 use super::foreign::ForeignKeys;
 use super::freeze::FreezeKeys;
 use super::moment::{Civil, Day, Zone};
@@ -217,6 +217,7 @@ pub fn schema(generator: &mut SchemaGenerator, check: Schema) -> Schema {
                 "type": "integer", "minimum": 1,
             },
             "plan": generator.subschema_for::<PlanKeys>(),
+            "report": generator.subschema_for::<ReportKeys>(),
             "epoch": {
                 "description": "Which generation of the policy it is: a number that only ever grows. Hosts refuse reviews by an earlier one than their last. Default: 0",
                 "type": "integer", "minimum": 0,

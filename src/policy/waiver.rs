@@ -21,12 +21,15 @@ keys! {
         check: Spanned<String>,
         /// Only those of the entry of that name.
         name: Option<Spanned<String>>,
-        /// The packets: findings are accepted whose packets are all among these. This, `object` or `fingerprint`.
+        /// The packets: findings are accepted whose packets are all among these. This, `object`, `fingerprint` or
+        /// `expect_deletions`.
         flow: Option<Spanned<String>>,
         /// The filter or configuration that a finding is about which is about no packets: its exact name.
         object: Option<String>,
         /// The fingerprint of the finding, as reports give it.
         fingerprint: Option<Spanned<String>>,
+        /// How many objects go: exactly so many, of all that a `deletion-limit` counts. Its waivers say this and nothing else.
+        expect_deletions: Option<Spanned<usize>>,
         /// Who answers for it: one of `people` or `teams`.
         owner: Spanned<String>,
         /// Why it is acceptable, in at least 20 characters.
@@ -78,6 +81,8 @@ pub enum WaiverScope {
     Object(String),
     /// The one of this fingerprint.
     Fingerprint(String),
+    /// Those of a change that removes exactly so many objects.
+    Deletions(usize),
 }
 
 /// The waivers of a policy.
@@ -160,12 +165,25 @@ impl Waiver {
     }
 
     fn read(node: &Node, most_days: usize, reader: &mut Reader<'_>) -> Option<Self> {
-        let WaiverKeys { id, check, name, flow, object, fingerprint, owner, reason, ticket, created, expires, zone } =
-            WaiverKeys::read(node, reader)?;
+        let WaiverKeys {
+            id,
+            check,
+            name,
+            flow,
+            object,
+            fingerprint,
+            expect_deletions,
+            owner,
+            reason,
+            ticket,
+            created,
+            expires,
+            zone,
+        } = WaiverKeys::read(node, reader)?;
         let before = reader.problems.len();
         let mut doubtful = false;
-        let scope = match (flow, object, fingerprint) {
-            (Some(flow), None, None) => match parse_flow(&flow.value, reader.names) {
+        let scope = match (flow, object, fingerprint, expect_deletions) {
+            (Some(flow), None, None, None) => match parse_flow(&flow.value, reader.names) {
                 Ok(regions) => {
                     doubtful = !reader.names.doubts_in(&flow.value).is_empty();
                     Some(WaiverScope::Packets(regions))
@@ -175,8 +193,14 @@ impl Waiver {
                     None
                 }
             },
-            (None, Some(object), None) => Some(WaiverScope::Object(object)),
-            (None, None, Some(print)) => {
+            (None, Some(object), None, None) => Some(WaiverScope::Object(object)),
+            (None, None, None, Some(number)) => {
+                if number.value == 0 {
+                    reader.refuse(number.span, "a waiver of no deletion accepts nothing", "write how many objects go");
+                }
+                Some(WaiverScope::Deletions(number.value))
+            }
+            (None, None, Some(print), None) => {
                 let hex =
                     print.value.len() == 64 && print.value.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
                 if !hex {
@@ -184,8 +208,9 @@ impl Waiver {
                 }
                 Some(WaiverScope::Fingerprint(print.value))
             }
-            (_, _, _) => {
-                let help = "write one of `flow`, `object` and `fingerprint`: what exactly is accepted";
+            (_, _, _, _) => {
+                let help =
+                    "write one of `flow`, `object`, `fingerprint` and `expect_deletions`: what exactly is accepted";
                 reader.refuse(id.span, format!("it is not said what `{}` accepts, or twice", id.value), help);
                 None
             }

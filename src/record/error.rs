@@ -213,7 +213,10 @@ pub enum RootsError {
     #[error("the roots of trust have expired at {at}")]
     #[diagnostic(
         code(portcullis::record::roots_expired),
-        help("look through the keys, then install roots with a later date")
+        help(
+            "look through the keys, have roots with a later date signed, and take them with `portcullis roots accept`, which \
+             those that have expired still allow"
+        )
     )]
     Expired {
         /// When.

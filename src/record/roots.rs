@@ -128,6 +128,22 @@ impl Roots {
     /// # Errors
     /// What is wrong with them, or they have expired.
     pub fn read(bytes: &[u8], now: u64) -> Result<Self, RootsError> {
+        let (roots, end) = Self::parse(bytes)?;
+        if end <= now { Err(RootsError::Expired { at: show_instant(end) }) } else { Ok(roots) }
+    }
+
+    /// Reads roots of trust that others are to take the place of. They may have expired: their keys then say nothing any more
+    /// but who is trusted next, so that a host that was off for long is not replaced by hand (as in TUF, where only the newest
+    /// edition has to be in date).
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn to_be_replaced(bytes: &[u8]) -> Result<Self, RootsError> {
+        Self::parse(bytes).map(|(roots, _)| roots)
+    }
+
+    /// The roots, and when they end.
+    fn parse(bytes: &[u8]) -> Result<(Self, u64), RootsError> {
         let malformed = |why: String| RootsError::Malformed { why };
         let file: File = serde_json::from_slice(bytes).map_err(|why| malformed(why.to_string()))?;
         let File { version, serial, expires, repository, target_ref, keys, threshold, tiers, environments, revoked } =
@@ -135,11 +151,9 @@ impl Roots {
         if version != 1 {
             return Err(malformed(format!("they are of version {version}, and this program knows version 1")));
         }
-        match seconds(&expires).filter(|seconds| show_instant(*seconds) == expires) {
-            None => return Err(malformed(format!("`{expires}` is not an instant such as 2027-01-01T00:00:00Z"))),
-            Some(end) if end <= now => return Err(RootsError::Expired { at: expires }),
-            Some(_) => {}
-        }
+        let end = seconds(&expires).filter(|seconds| show_instant(*seconds) == expires);
+        let end =
+            end.ok_or_else(|| malformed(format!("`{expires}` is not an instant such as 2027-01-01T00:00:00Z")))?;
         if repository.is_empty() || !target_ref.starts_with("refs/") {
             let why = "the repository has to be named, and the branch in full: refs/heads/main";
             return Err(malformed(why.to_owned()));
@@ -161,7 +175,7 @@ impl Roots {
             revoked_people: revoked_people.into_iter().collect(),
         };
         roots.whole().map_err(malformed)?;
-        Ok(roots)
+        Ok((roots, end))
     }
 
     fn whole(&self) -> Result<(), String> {

@@ -172,7 +172,8 @@ fn doubt<'r>(doubt: &'r DoubtReport, fallback: &Place) -> Entry<'r> {
         | Cause::MissingFact
         | Cause::TooHard
         | Cause::NotComputed
-        | Cause::Internal => Gravity::Open,
+        | Cause::Internal
+        | Cause::Incomplete => Gravity::Open,
     };
     let places = [("", location), ("policy", policy_location)];
     let places = places.into_iter().filter_map(|(label, location)| {
@@ -202,12 +203,13 @@ fn gap(gap: &GapReport) -> Entry<'_> {
         LocationSide::Head | LocationSide::Policy => (Gravity::Open, "gap", "write it in a way that is understood"),
         LocationSide::Base => (Gravity::Notes, "gap on base", "it is in force already"),
     };
+    let quoted = if text.is_empty() { String::new() } else { format!(": {text}") };
     Entry {
         gravity,
         word,
         rule: "gap",
         name: None,
-        message: plain(&format!("input whose effect is not known: {reason}: {text}")),
+        message: plain(&format!("input whose effect is not known: {reason}{quoted}")),
         help: help.to_owned(),
         place: Place::of(location),
         others: Vec::new(),

@@ -3,7 +3,7 @@
 
 use super::entries::{Entry, What, entries};
 use super::escaping::{command_data, command_property, cut, plain};
-use super::{counts, word};
+use super::{counts, told_to_strangers, word};
 use crate::decision::{FindingReport, Report};
 
 /// How many annotations of one kind the runner takes of a step.
@@ -31,6 +31,9 @@ pub fn render(report: &Report) -> String {
         shown += fits;
     }
     let counts = counts(report);
+    if let Some(note) = told_to_strangers(report) {
+        out.push_str(&format!("portcullis: {}\n", plain(&note)));
+    }
     out.push_str(&format!("portcullis: {}: {counts}; {shown} of {} annotated\n", word(report.decision), entries.len()));
     out
 }

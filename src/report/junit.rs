@@ -3,7 +3,7 @@
 
 use super::entries::{Entry, Gravity, What, entries};
 use super::escaping::{cut, markup, plain};
-use super::{counts, word};
+use super::{counts, told_to_strangers, word};
 use crate::decision::{ExpectationReport, FindingReport, Outcome, Report};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -86,11 +86,13 @@ pub fn render(report: &Report) -> String {
         .expect("writing to a String");
         body.push_str("    </testcase>\n");
     }
+    let note = told_to_strangers(report).map(|note| format!("    <system-out>{}</system-out>\n", markup(&note)));
+    let note = note.unwrap_or_default();
     let tests = opened.len() + 1;
     let numbers = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"portcullis\" {numbers} time=\"0\">\n  \
-         <testsuite name=\"portcullis\" {numbers} skipped=\"{skipped}\" time=\"0\">\n{body}  </testsuite>\n</testsuites>\n"
+         <testsuite name=\"portcullis\" {numbers} skipped=\"{skipped}\" time=\"0\">\n{body}{note}  </testsuite>\n</testsuites>\n"
     )
 }
 

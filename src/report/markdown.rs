@@ -2,7 +2,7 @@
 
 use super::entries::{Entry, What, entries};
 use super::escaping::{block, code, cut, prose, summary};
-use super::{counts, text, word};
+use super::{counts, how_much, text, told_to_strangers, word};
 use crate::decision::{Comparison, ConfigurationReport, Origin, Report, Walk};
 use crate::text::SourceMap;
 
@@ -72,7 +72,11 @@ fn changes(configurations: &[ConfigurationReport]) -> String {
     let changed: Vec<&ConfigurationReport> = configurations.iter().filter(|c| text::differs(c)).collect();
     let mut out = String::new();
     for configuration in changed.iter().take(FIRST.1) {
-        let ConfigurationReport { name, format, change: _, filters, balancers, objects } = configuration;
+        let ConfigurationReport { name, format, change: _, filters, balancers, objects, withheld } = configuration;
+        if let Some(withheld) = withheld {
+            out.push_str(&format!("- {} ({}): {}\n", code(name), prose(format), how_much(withheld)));
+            continue;
+        }
         let denied: usize = filters.iter().map(|filter| filter.newly_denied_total).sum();
         let allowed: usize = filters.iter().map(|filter| filter.newly_allowed_total).sum();
         let objects = objects.added.len() + objects.removed.len() + objects.modified.len();
@@ -134,7 +138,8 @@ fn end(report: &Report) -> String {
     };
     let pretended = report.pretended.as_ref().map(|at| format!("; judged as if it were {at}, which opens nothing"));
     let pretended = pretended.unwrap_or_default();
-    format!("base: {}; head: {}; {policy}{pretended}\n", side(&report.base), side(&report.head))
+    let note = told_to_strangers(report).map(|note| format!("\n{}\n", prose(&note))).unwrap_or_default();
+    format!("base: {}; head: {}; {policy}{pretended}\n{note}", side(&report.base), side(&report.head))
 }
 
 /// As many details as there is room for, and how many that are.

@@ -8,11 +8,14 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod minimal;
 pub mod problem;
 pub mod sarif;
 pub mod text;
 
-use crate::decision::{Comparison, Outcome, Report, Walk};
+pub use minimal::minimal;
+
+use crate::decision::{Comparison, Outcome, Report, Walk, WithheldReport};
 use crate::text::{SourceMap, suggest};
 use text::counts;
 
@@ -45,6 +48,41 @@ fn supposing(assumed: &[String]) -> String {
     let (hold, fail): (Vec<&String>, Vec<&String>) = assumed.iter().partition(|one| one.starts_with("if "));
     let first: Vec<&str> = hold.into_iter().chain(fail).take(MOST_SUPPOSED - 1).map(String::as_str).collect();
     format!(" {}, and {} more conditions (--output json lists them)", first.join(", "), assumed.len() - first.len())
+}
+
+/// That a report is a minimal one, why, and where the rest is.
+fn told_to_strangers(report: &Report) -> Option<String> {
+    report.withheld.as_ref().map(|why| {
+        format!(
+            "a minimal report, because {why}: packets, addresses, names and texts are left out; the decision is the same. \
+             Everything is in what `--full-output FORMAT=FILE` writes, or shown with `report: {{visibility: full}}` in the policy"
+        )
+    })
+}
+
+/// How much of a configuration differs, where it is not told what.
+fn how_much(withheld: &WithheldReport) -> String {
+    let WithheldReport { filters, newly_allowed, newly_denied, complete, balancers, added, removed, modified } =
+        withheld;
+    let mut parts = Vec::new();
+    if *filters > 0 {
+        let more = if *complete { "" } else { ", and more" };
+        parts.push(format!(
+            "{} newly denied and {} newly allowed in {}{more}",
+            text::count(*newly_denied, "flow"),
+            text::count(*newly_allowed, "flow"),
+            text::count(*filters, "filter")
+        ));
+    }
+    if *balancers > 0 {
+        parts.push(format!("{} of balancers changed", text::count(*balancers, "part")));
+    }
+    for (number, word) in [(removed, "removed"), (added, "added"), (modified, "modified")] {
+        if *number > 0 {
+            parts.push(format!("{} {word}", text::count(*number, "object")));
+        }
+    }
+    if parts.is_empty() { "nothing that is counted".to_owned() } else { parts.join("; ") }
 }
 
 /// Writes one kind of answer.

@@ -5,7 +5,7 @@
 use super::entries::{Entry, Gravity, Place, What, entries};
 use super::escaping::{cut, message, uri};
 use super::json::pretty;
-use super::word;
+use super::{told_to_strangers, word};
 use crate::decision::{self, FindingReport, Report};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -24,10 +24,12 @@ pub fn render(report: &Report) -> String {
     let index = |rule: &str| ids.iter().position(|id| *id == rule);
     let results: Vec<Value> = shown.iter().map(|entry| result(entry, index(entry.rule))).collect();
     let count = format!("{} of {} results shown", shown.len(), entries.len());
-    let notifications: Vec<Value> = match entries.len() > shown.len() {
+    let mut notifications: Vec<Value> = match entries.len() > shown.len() {
         true => vec![json!({"level": "warning", "message": {"text": format!("{count}: the JSON report has all")}})],
         false => Vec::new(),
     };
+    notifications
+        .extend(told_to_strangers(report).map(|note| json!({"level": "note", "message": {"text": message(&note)}})));
     pretty(&json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

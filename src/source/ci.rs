@@ -162,8 +162,8 @@ fn hint(variables: &dyn Variables, keys: &[&str]) -> Result<String, SourceError>
     value.as_str().map(ToOwned::to_owned).ok_or_else(|| job(&format!("there is no text at {}", keys.join("."))))
 }
 
-/// Something in the event's payload.
-fn payload(variables: &dyn Variables, keys: &[&str]) -> Result<serde_json::Value, SourceError> {
+/// Something in the event's payload; all of it without keys.
+pub(super) fn payload(variables: &dyn Variables, keys: &[&str]) -> Result<serde_json::Value, SourceError> {
     let path = required(variables, "GITHUB_EVENT_PATH")?;
     let unreadable = |why: &dyn std::fmt::Display| job(&format!("{path}: {why}"));
     let text = std::fs::read(&path).map_err(|why| unreadable(&why))?;

@@ -76,10 +76,19 @@ pub(super) fn named(path: &Path, metadata: &Metadata) -> std::io::Result<Kind> {
     if metadata.is_file() {
         return Ok(Kind::Disk(fs::canonicalize(path)?));
     }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    let bytes = read_at_most(path, MAX_FILE_BYTES)?;
     let fits = u64::try_from(bytes.len()).is_ok_and(|size| size <= MAX_FILE_BYTES);
     if fits { Ok(Kind::Given(bytes)) } else { Err(std::io::Error::other("it gives more than 1 GiB")) }
+}
+
+/// What a path gives, links and pipes followed: of more than `most` bytes one more than that, so that it shows.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_at_most(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The content of a regular file, if it fits into what is `left` to be read, and whether it may be executed.

@@ -173,7 +173,9 @@ pub enum SourceError {
     #[error("there is no git repository at `{folder}` or above it")]
     #[diagnostic(
         code(portcullis::source::no_repository),
-        help("run in a repository, or compare folders with --old and --new")
+        help(
+            "run it in a git repository; without git, `check` takes two folders (--old and --new), and others one (--path)"
+        )
     )]
     NoRepository {
         /// Where was looked.
@@ -190,7 +192,10 @@ pub enum SourceError {
     NoCommit,
     /// The repository is bare.
     #[error("the repository has no work tree")]
-    #[diagnostic(code(portcullis::source::no_work_tree), help("compare commits with --base and --head"))]
+    #[diagnostic(
+        code(portcullis::source::no_work_tree),
+        help("name commits: `check` takes --base and --head, others --rev; or run it in a clone")
+    )]
     NoWorkTree,
     /// The caller names what is not there.
     #[error("there is no revision `{revision}`: {why}")]

@@ -14,13 +14,16 @@ mod git;
 mod history;
 mod merge;
 mod names;
+mod readers;
 
 pub use atomic::{beside, flush_folder, write_atomically};
 pub use ci::{Variables, event_number, merge_group};
+pub use disk::read_at_most;
 pub use error::{Problem, SourceError};
 pub use history::{CommitText, History};
+pub use readers::{Readers, readers};
 
-use crate::text::escape;
+use crate::text::{MAX_TEXT_BYTES, escape};
 use entry::{Entry, Kind};
 use git2::Repository;
 use std::cell::Cell;
@@ -29,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The largest file that is read, 1 GiB. A larger one is a problem: it is probed before it is read.
-pub const MAX_FILE_BYTES: u64 = 1 << 30;
+pub const MAX_FILE_BYTES: u64 = MAX_TEXT_BYTES as u64;
 /// How much is read of one side altogether, 2 GiB.
 pub const MAX_SIDE_BYTES: u64 = 2 << 30;
 /// How many entries of one side are looked at. Folders in which nothing can be wanted count as one.

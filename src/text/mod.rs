@@ -59,6 +59,9 @@ struct Source {
     index: Arc<OnceLock<LineIndex>>,
 }
 
+/// The largest text that is taken in, 1 GiB: positions are 32 bits wide.
+pub const MAX_TEXT_BYTES: u32 = 1 << 30;
+
 /// Owns every source text of a run, and knows what names in it lead to which other texts.
 #[derive(Default)]
 pub struct SourceMap {
@@ -81,9 +84,9 @@ impl SourceMap {
     /// Adds a text under the name it is shown with (control characters are escaped here, once).
     ///
     /// # Errors
-    /// Gives the bytes back when the text is 4 GiB or larger: positions are 32 bits wide.
+    /// Gives the bytes back where they are more than [`MAX_TEXT_BYTES`].
     pub fn add(&mut self, name: &[u8], bytes: Vec<u8>) -> Result<SourceId, Vec<u8>> {
-        if u32::try_from(bytes.len()).is_err() {
+        if bytes.len() > MAX_TEXT_BYTES as usize {
             return Err(bytes);
         }
         let id = u32::try_from(self.sources.len()).expect("fewer than 2^32 sources");
@@ -148,6 +151,11 @@ impl SourceMap {
                     && links(a).zip(links(b)).all(|((name, a), (other, b))| name == other && linked((a, b))))
     }
 
+    /// Every text, in the order in which they were taken in.
+    pub fn all(&self) -> impl Iterator<Item = SourceId> + use<> {
+        (0..u32::try_from(self.sources.len()).expect("fewer than 2^32 sources")).map(SourceId)
+    }
+
     /// The whole text.
     #[must_use]
     pub fn bytes(&self, id: SourceId) -> &[u8] {
@@ -167,7 +175,8 @@ impl SourceMap {
     }
 
     /// The bytes of a span as they may be printed.
-    fn printable(&self, span: Span) -> Cow<'_, [u8]> {
+    #[must_use]
+    pub fn printable(&self, span: Span) -> Cow<'_, [u8]> {
         let bytes = self.slice(span);
         let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(ranges) = hidden.get(&span.source) else { return Cow::Borrowed(bytes) };

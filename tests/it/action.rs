@@ -1,14 +1,12 @@
 //! The GitHub Action: its shell run as a runner runs it, with the files and variables that a runner gives.
 
-use crate::tools::{git, path_with, program, repository, said};
+use crate::tools::{alone, git, its_folder, path_with, program, repository, said};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 const POLICY: &str = "version: 1
@@ -22,15 +20,15 @@ fn root() -> &'static Path {
 }
 
 /// What a runner gives to a step.
-struct Runner {
-    temp: TempDir,
+pub(crate) struct Runner {
+    pub(crate) temp: TempDir,
     /// Kept as long as the runner, where it is a repository of its own.
     repository: Option<TempDir>,
     variables: BTreeMap<String, String>,
 }
 
 impl Runner {
-    fn new(workspace: &Path) -> Self {
+    pub(crate) fn new(workspace: &Path) -> Self {
         let temp = TempDir::new().expect("a folder");
         let file = |name: &str| temp.path().join(name).display().to_string();
         let mut variables = BTreeMap::from([
@@ -52,11 +50,11 @@ impl Runner {
         Self { temp, repository: None, variables }
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.insert(name.to_owned(), value.to_owned());
     }
 
-    fn run(&self, script: &Path) -> Output {
+    pub(crate) fn run(&self, script: &Path) -> Output {
         let workspace = &self.variables["GITHUB_WORKSPACE"];
         let mut command = Command::new("bash");
         command.arg(script).current_dir(workspace).env_clear().envs(&self.variables);
@@ -81,7 +79,7 @@ impl Runner {
     }
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     root().join("action").join(name)
 }
 
@@ -106,15 +104,50 @@ fn head(folder: &Path) -> String {
 /// Runs the check of a pull request, and gives the runner and what was printed.
 fn checked(rules: &str, policy: &str, change: impl Fn(&mut Runner)) -> (Runner, Output) {
     let repository = pull_request(rules, policy);
-    let mut runner = Runner::new(repository.path());
+    let (mut runner, output) = checked_in(repository.path(), change);
+    runner.repository = Some(repository);
+    (runner, output)
+}
+
+fn checked_in(repository: &Path, change: impl Fn(&mut Runner)) -> (Runner, Output) {
+    let mut runner = Runner::new(repository);
     runner.set("GITHUB_EVENT_NAME", "pull_request");
     runner.set("GITHUB_BASE_REF", "main");
     runner.set("GITHUB_REF", "refs/pull/7/merge");
-    runner.set("GITHUB_SHA", &head(repository.path()));
+    runner.set("GITHUB_SHA", &head(repository));
     change(&mut runner);
-    runner.repository = Some(repository);
     let output = runner.run(&script("check.sh"));
     (runner, output)
+}
+
+#[test]
+fn i03_the_action_tells_strangers_less_and_keeps_everything_where_it_was_asked_to() {
+    let kept = TempDir::new().expect("a folder");
+    let full = kept.path().join("full.html").display().to_string();
+    let judged = |event: &str, full: &str| {
+        let (runner, output) = checked(&open(), POLICY, |runner| {
+            fs::write(runner.temp.path().join("event.json"), event).expect("written");
+            runner.set("INPUT_FULL_REPORT", full);
+        });
+        let outputs = runner.outputs();
+        let mut told = vec![runner.read("summary"), String::from_utf8(output.stdout).expect("text")];
+        told.extend(
+            ["report", "sarif", "html", "markdown"].map(|name| fs::read_to_string(&outputs[name]).expect("a file")),
+        );
+        assert_eq!((outputs["decision"].as_str(), outputs["exit-code"].as_str()), ("blocked", "1"));
+        told
+    };
+    let event = |private: bool| {
+        format!(
+            "{{\"repository\": {{\"private\": {private}}}, \"pull_request\": {{\"number\": 7, \"head\": {{\"repo\": {{\"id\": 1}}}}, \
+             \"base\": {{\"repo\": {{\"id\": 1}}}}}}}}"
+        )
+    };
+    let shows = |text: &String| text.contains("0.0.0.0") || text.contains(":INPUT") || text.contains("web/web/input");
+    assert!(judged(&event(true), "").iter().all(shows), "those who may know");
+    let public = judged(&event(false), &full);
+    assert_eq!(public.iter().filter(|text| shows(text)).count(), 0, "{public:?}");
+    assert!(shows(&fs::read_to_string(&full).expect("a report")));
 }
 
 fn open() -> String {
@@ -309,148 +342,6 @@ fn f05_a_change_does_not_bring_its_own_judge() {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// Comments of a pull request, as a forge keeps them: id, author, text.
-type Comments = Arc<Mutex<Vec<(u64, String, String)>>>;
-
-/// A forge that knows comments only, and gives its address. Without `writes`, its token may read only.
-fn forge(comments: &Comments, writes: bool) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let comments = Arc::clone(comments);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let mut reader = BufReader::new(stream.try_clone().expect("the same"));
-            let (mut first, mut length, mut known) = (String::new(), 0, false);
-            reader.read_line(&mut first).expect("a request");
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).expect("a header");
-                let lower = line.to_lowercase();
-                known |= lower.trim() == "authorization: bearer secret";
-                if let Some(number) = lower.strip_prefix("content-length:") {
-                    length = number.trim().parse().expect("a number");
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).expect("a body");
-            let mut words = first.split(' ');
-            let (method, path) = (words.next().expect("a method"), words.next().expect("a path"));
-            let (status, answer) = reply(&mut comments.lock().expect("no panic"), method, path, &body, known, writes);
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
-            stream.write_all((head + &answer).as_bytes()).expect("written");
-        }
-    });
-    address
-}
-
-fn reply(
-    comments: &mut Vec<(u64, String, String)>,
-    method: &str,
-    path: &str,
-    body: &[u8],
-    known: bool,
-    writes: bool,
-) -> (&'static str, String) {
-    let text = || {
-        serde_json::from_slice::<serde_json::Value>(body).expect("JSON")["body"].as_str().expect("a text").to_owned()
-    };
-    if !known {
-        return ("401 Unauthorized", "{}".into());
-    }
-    if method == "GET" {
-        let page: usize = path.rsplit("page=").next().expect("a page").parse().expect("a number");
-        assert!(path.starts_with("/repos/o/r/issues/7/comments?per_page=100&page="), "{path}");
-        let of_page = comments.iter().skip((page - 1) * 100).take(100);
-        let list: Vec<_> = of_page
-            .map(|(id, who, text)| serde_json::json!({"id": id, "user": {"login": who}, "body": text}))
-            .collect();
-        return ("200 OK", serde_json::to_string(&list).expect("JSON"));
-    }
-    if !writes {
-        return ("403 Forbidden", "{}".into());
-    }
-    match (method, path) {
-        ("POST", "/repos/o/r/issues/7/comments") => {
-            let id = comments.len() as u64 + 1;
-            comments.push((id, "github-actions[bot]".into(), text()));
-            ("201 Created", "{}".into())
-        }
-        ("PATCH", path) => {
-            let id: u64 =
-                path.strip_prefix("/repos/o/r/issues/comments/").expect("a comment").parse().expect("a number");
-            comments.iter_mut().find(|comment| comment.0 == id).expect("it is there").2 = text();
-            ("200 OK", "{}".into())
-        }
-        other => unreachable!("not asked for: {other:?}"),
-    }
-}
-
-/// Runs the comment step for that event.
-fn commented(api: &str, event: &str, report: &str, token: &str) -> String {
-    let folder = TempDir::new().expect("a folder");
-    let mut runner = Runner::new(folder.path());
-    fs::write(runner.temp.path().join("event.json"), event).expect("written");
-    let file = folder.path().join("report.md");
-    fs::write(&file, report).expect("written");
-    for (name, value) in [
-        ("GITHUB_API_URL", api),
-        ("GITHUB_REPOSITORY", "o/r"),
-        ("GITHUB_TOKEN", token),
-        ("COMMENT", &file.display().to_string()),
-        ("COMMENT_AUTHOR", "github-actions[bot]"),
-        ("no_proxy", "127.0.0.1"),
-    ] {
-        runner.set(name, value);
-    }
-    let output = runner.run(&script("comment.sh"));
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(!said(&output).contains("secret"), "{}", said(&output));
-    said(&output)
-}
-
-const EVENT: &str = r#"{"pull_request": {"number": 7}}"#;
-const MARK: &str = "<!-- portcullis: report -->";
-
-#[test]
-fn one_comment_is_kept_up_to_date_and_nobody_elses_is_touched() {
-    if program("jq").is_none() || program("curl").is_none() {
-        return;
-    }
-    let others: Vec<(u64, String, String)> = (1..=120)
-        .map(|id| (id, "mallory".to_owned(), format!("{MARK}\nwritten by somebody else {id}")))
-        .chain([(121, "github-actions[bot]".to_owned(), format!("of another tool, about {MARK}"))])
-        .collect();
-    let comments: Comments = Arc::new(Mutex::new(others.clone()));
-    let api = forge(&comments, true);
-    for report in ["### blocked `x` \"@team\"\n", "### pass\n"] {
-        assert!(commented(&api, EVENT, report, "secret").contains("is up to date"));
-        let now = comments.lock().expect("no panic").clone();
-        let ours = (122, "github-actions[bot]".to_owned(), format!("{MARK}\n{report}"));
-        assert_eq!((&now[..121], &now[121..]), (others.as_slice(), [ours].as_slice()));
-    }
-}
-
-#[test]
-fn what_cannot_be_commented_is_said_and_does_not_fail() {
-    if program("jq").is_none() || program("curl").is_none() {
-        return;
-    }
-    let comments: Comments = Arc::default();
-    let (reads, nobody) = (forge(&comments, false), forge(&comments, true));
-    assert!(commented(&reads, EVENT, "x", "secret").contains("no comment: it cannot be written"));
-    assert!(commented(&nobody, EVENT, "x", "wrong").contains("no comment: the comments cannot be read"));
-    assert!(commented(&nobody, EVENT, "x", "").contains("no comment: there is no token"));
-    assert!(
-        commented(&nobody, r#"{"merge_group": {}}"#, "x", "secret").contains("no comment: the event is about no pull")
-    );
-    assert!(commented(&nobody, EVENT, "", "secret").contains("no comment: there is no report"));
-    assert_eq!(*comments.lock().expect("no panic"), Vec::new());
-}
-
 /// `${{ … }}` in a script is put in as text before the shell reads it.
 #[test]
 fn f06_inputs_come_to_scripts_by_the_environment_only() {
@@ -465,19 +356,67 @@ fn f06_inputs_come_to_scripts_by_the_environment_only() {
     assert!(example.lines().filter(|line| line.contains("uses:")).all(pinned));
 }
 
+const EXAMPLES: [&str; 2] = ["examples/github/portcullis.yml", "examples/github/portcullis-parts.yml"];
+
 #[test]
-fn f01_f06_the_action_and_its_example_are_clean_to_zizmor() {
+fn parts_of_a_pull_request_are_judged_by_jobs_that_end_well_and_joined_by_one_that_decides() {
+    for (rules, decision, code) in [(RULES.to_owned(), "pass", 0), (open(), "blocked", 1)] {
+        // What parts are joined by tells everything.
+        let policy = format!("{POLICY}report: {{visibility: full}}\n");
+        let (reports, repository) = (TempDir::new().expect("a folder"), pull_request(&rules, &policy));
+        for part in ["1/2", "2/2"] {
+            let (runner, output) = checked_in(repository.path(), |runner| runner.set("INPUT_SHARD", part));
+            assert!(output.status.success(), "{}", said(&output));
+            let outputs = runner.outputs();
+            assert_ne!(outputs["decision"], "pass");
+            assert_eq!((runner.read("summary").as_str(), said(&output).contains("::error")), ("", false));
+            let report = reports.path().join(format!("{}.json", part.replace('/', "-of-")));
+            fs::copy(&outputs["report"], &report).expect("copied");
+            assert_eq!(decided_for(&outputs["exit-code"], &[("INPUT_SHARD", part)]), 0);
+        }
+        let joined = |folder: &Path| {
+            let mut runner = Runner::new(folder);
+            runner.set("INPUT_REPORTS", &folder.display().to_string());
+            let output = runner.run(&script("check.sh"));
+            assert!(output.status.success(), "{}", said(&output));
+            runner
+        };
+        let runner = joined(reports.path());
+        let outputs = runner.outputs();
+        assert_eq!((outputs["decision"].as_str(), outputs["exit-code"].parse().ok()), (decision, Some(code)));
+        assert!(runner.read("summary").starts_with("### Portcullis"), "{}", runner.read("summary"));
+        fs::remove_file(reports.path().join("1-of-2.json")).expect("it is there");
+        assert_eq!(joined(reports.path()).outputs()["decision"], "undecided");
+        fs::remove_file(reports.path().join("2-of-2.json")).expect("it is there");
+        assert_eq!(joined(reports.path()).outputs()["exit-code"], "2");
+    }
+    assert_eq!(decided_for("0", &[("INPUT_SHARD", "1/2")]), 3);
+}
+
+/// What the last step ends with.
+fn decided_for(code: &str, variables: &[(&str, &str)]) -> i32 {
+    let mut command = Command::new("bash");
+    command
+        .arg(script("decide.sh"))
+        .env("EXIT_CODE", code)
+        .env("INPUT_FAIL_ON", "block")
+        .envs(variables.iter().copied());
+    command.output().expect("bash runs").status.code().expect("it ends")
+}
+
+#[test]
+fn f01_f06_the_action_and_its_examples_are_clean_to_zizmor() {
     let Some(zizmor) = program("zizmor") else { return };
     let mut command = Command::new(zizmor);
-    command.args(["--offline", "--no-progress", "action.yml", "examples/github/portcullis.yml"]).current_dir(root());
+    command.args(["--offline", "--no-progress", "action.yml"]).args(EXAMPLES).current_dir(root());
     let output = command.output().expect("it runs");
     assert!(output.status.success(), "{}", said(&output));
 }
 
 #[test]
-fn the_example_is_clean_to_actionlint() {
+fn the_examples_are_clean_to_actionlint() {
     let Some(actionlint) = program("actionlint") else { return };
-    let output = Command::new(actionlint).arg("examples/github/portcullis.yml").current_dir(root()).output();
+    let output = Command::new(actionlint).args(EXAMPLES).current_dir(root()).output();
     let output = output.expect("it runs");
     assert!(output.status.success(), "{}", said(&output));
 }
@@ -505,10 +444,9 @@ checks: [{check: exposed-ports, from: any, services: [tcp/22]}]
 ";
     fs::write(folder.path().join("policy.yaml"), policy).expect("written");
     let run = |plan: &Path| {
-        let binary = Path::new(env!("CARGO_BIN_EXE_portcullis")).parent().expect("a folder");
-        let mut command = Command::new("bash");
+        let mut command = alone("bash");
         command.arg(root().join("examples/atlantis/check.sh")).arg(plan).arg("policy.yaml");
-        let output = command.current_dir(folder.path()).env("PATH", path_with(binary)).output().expect("it runs");
+        let output = command.current_dir(folder.path()).env("PATH", path_with(its_folder())).output().expect("it runs");
         (output.status.code(), String::from_utf8_lossy(&output.stdout).to_lowercase())
     };
     let date = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]).output().expect("date");

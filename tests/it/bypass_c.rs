@@ -2,6 +2,7 @@
 
 use crate::policy::problems;
 use crate::policy::with;
+use crate::tools::often;
 use portcullis::facts::{
     Account, AccountKind, CoAuthor, Commit, MissingFact, PullRequest, Review, ReviewState, Reviewed, Role, Tally,
     Uncounted, Verdict, judge,
@@ -460,7 +461,7 @@ fn less(pull: &PullRequest) -> Vec<PullRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(often(300)))]
 
     #[test]
     fn less_evidence_never_opens_the_gate(

@@ -3,10 +3,9 @@
 
 use crate::cli::{Ran, portcullis};
 use crate::signed::{REPOSITORY, SHUT, Site, refusal};
-use crate::tools::{git, repository};
+use crate::tools::{self, git, repository};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use tempfile::TempDir;
 
 type Files<'a> = &'a [(&'a str, &'a str)];
@@ -270,10 +269,73 @@ fn e28_a_bulk_deletion_is_counted_whichever_way_it_comes() {
     assert_eq!(says(&["check", "--base", "HEAD~2"]), (0, None));
 }
 
+/// What a waiver in force, and one that the change brings along, let a change remove: 37 rules of 40, of which 5 may go.
+#[test]
+fn e28_a_mass_deletion_passes_only_with_the_number_of_what_goes() {
+    let day = portcullis::facts::show_instant(portcullis::facts::now() + 20 * 86400)[..10].to_owned();
+    let with = |what: &str| {
+        let waivers = if what.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "waivers:\n  - {{id: W-1, check: deletion-limit, {what}, owner: jo, reason: \"the old site is switched off\", \
+                 ticket: NET-1, expires: {day}}}\n"
+            )
+        };
+        format!(
+            "version: 1\npeople: {{jo: {{github: {{login: jo, id: 7}}}}}}\nconfigurations: {{hosts: {{files: [web.rules]}}}}\n\
+             checks:\n  - {{check: deletion-limit, count: 5, kinds: [rule, chain]}}\n{waivers}"
+        )
+    };
+    let rules = |count: usize, chains: usize| {
+        let rules: String =
+            (0..count).map(|n| format!("-A INPUT -s 10.0.{n}.0/24 -p tcp -m tcp --dport 443 -j ACCEPT\n")).collect();
+        let chains: String = (0..chains).map(|n| format!(":SITE{n} - [0:0]\n")).collect();
+        format!("*filter\n:INPUT DROP [0:0]\n{chains}{rules}COMMIT\n")
+    };
+    let judged = |base: &str, head: &str, (rules_left, chains_left): (usize, usize)| {
+        let (before, after) = (rules(40, 9), rules(rules_left, chains_left));
+        let ran = check(
+            &[("portcullis.yaml", base), ("web.rules", &before)],
+            &[("portcullis.yaml", head), ("web.rules", &after)],
+            &["--output", "json"],
+        );
+        let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_default();
+        (ran.code, report["waivers"][0]["notes"][0].as_str().map(str::to_owned))
+    };
+    let same = |what: &str, left: (usize, usize)| judged(&with(what), &with(what), left);
+    let other = |expected: usize, found: usize| Some(format!("it expects {expected} objects to go, and {found} do"));
+    assert_eq!(same("", (3, 9)), (1, None));
+    assert_eq!(same("expect_deletions: 37", (3, 9)), (0, None));
+    // One more or one less than was said, and what else goes, counts.
+    for (left, gone) in [((2, 9), 38), ((4, 9), 36), ((3, 8), 38), ((0, 0), 49)] {
+        assert_eq!(same("expect_deletions: 37", left), (1, other(37, gone)), "{gone}");
+    }
+    assert_eq!(same("expect_deletions: 49", (0, 0)), (0, None), "all kinds together");
+    assert_eq!(same("expect_deletions: 1574", (3, 9)), (1, other(1574, 37)));
+    // Not by a change that says itself how much it takes: its policy is not in force, and weakens the one that is.
+    assert_eq!(judged(&with(""), &with("expect_deletions: 37"), (3, 9)).0, 1);
+    // Nor by anything that does not say the number.
+    let print = format!("fingerprint: {}", "0".repeat(64));
+    for what in
+        ["object: hosts", &print, "flow: \"tcp any -> any:443\"", "expect_deletions: 0", "expect_deletions: all"]
+    {
+        assert_eq!(same(what, (3, 9)).0, 2, "{what}");
+    }
+    let elsewhere =
+        with("expect_deletions: 37").replace("check: deletion-limit, expect", "check: exposed-ports, expect");
+    assert_eq!(judged(&elsewhere, &elsewhere, (3, 9)).0, 2);
+}
+
 #[test]
 fn f03_what_is_pinned_says_of_which_version_it_is() {
     // Whether a commit is of that repository, and not of a fork of it, only its forge can tell: `zizmor` asks it, online.
-    for file in ["action.yml", "examples/github/portcullis.yml", "examples/github/portcullis-feeds.yml"] {
+    for file in [
+        "action.yml",
+        "examples/github/portcullis.yml",
+        "examples/github/portcullis-feeds.yml",
+        "examples/github/portcullis-parts.yml",
+    ] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a file");
         for line in text.lines().filter(|line| line.contains("uses:")) {
             let (name, rest) = line.split_once('@').expect("a commit");
@@ -317,10 +379,9 @@ fn f08_a_tool_in_the_path_or_the_environment_is_not_run() {
     }
     write(place, &[("web.nft", "table inet t {\n}\n"), ("rules.v4", SHUT)]);
     for (expected, live) in [("web.nft", "live:nft"), ("rules.v4", "live:iptables")] {
-        let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        let output = tools::this_program()
             .args(["verify", "--expected", expected, "--live", live])
             .current_dir(place)
-            .env_clear()
             .env("PATH", place)
             .env("NFT", place.join("nft"))
             .output()
@@ -348,21 +409,78 @@ fn g02_the_name_of_a_file_adds_nothing_to_an_annotation() {
     }
 }
 
+/// Lists and objects in one another, so many: with an end and without.
+fn nested(times: usize) -> [String; 4] {
+    let (list, object) = ("[".repeat(times), "{\"a\":".repeat(times));
+    [list.clone() + &"]".repeat(times), object.clone() + "1" + &"}".repeat(times), list, object]
+}
+
 #[test]
-fn h04_a_json_without_end_is_undecided() {
-    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-        for times in [1_000, 100_000] {
-            for text in [open.repeat(times), open.repeat(times) + "1" + &close.repeat(times)] {
-                let plan = check(&[("portcullis.yaml", ASK), ("web.rules", SHUT)], &[("main.json", &text)], &[]);
-                assert_eq!(plan.code, 3, "claimed files are missing anyway: {}", plan.out);
-                let folder = TempDir::new().expect("a folder");
-                let policy = "version: 1\nextends: [baseline]\nconfigurations: {tf: {files: [\"*.tf\"]}}\n";
-                write(folder.path(), &[("p.json", &text), ("policy.yaml", policy), ("main.tf", "")]);
-                let ran = portcullis(folder.path(), &[], &["check", "--plan", "p.json", "--policy", "policy.yaml"]);
-                assert_eq!(ran.code, 3, "{}", ran.out);
-                let ran = portcullis(folder.path(), &[], &["parse", "p.json"]);
-                assert_ne!(ran.code, 0, "{}", ran.out);
+fn h04_json_that_is_nested_without_end_is_understood_by_no_format() {
+    let mut limits = 0;
+    for format in portcullis::formats::FORMATS {
+        let id = format.id();
+        let policy = format!(
+            "version: 1\nconfigurations: {{it: {{files: [\"it/*\"], format: {id}}}}}\nchecks: [{{check: freeze-window}}]\n"
+        );
+        let judged = |text: &str| {
+            let files: &[(&str, &str)] = &[("portcullis.yaml", &policy), ("it/main.json", text)];
+            let ran = check(files, &[("it/main.json", &format!("{text} "))], &["--output", "json"]);
+            (ran.code, ran.out.contains("in one another"))
+        };
+        for times in [129, 1_000, 100_000] {
+            for text in nested(times) {
+                let (code, told) = judged(&text);
+                assert_eq!(code, 3, "{id}, {times} deep");
+                limits += usize::from(told);
             }
+        }
+        // What is less deep is not refused for that.
+        for text in nested(120).iter().take(2) {
+            assert!(!judged(text).1, "{id}");
+        }
+    }
+    // The four formats that are JSON and nothing else say why, each time.
+    assert!(limits >= 4 * 12, "{limits}");
+}
+
+#[test]
+fn h04_json_that_is_nested_without_end_opens_no_door() {
+    let site = Site::usual();
+    assert_eq!(site.attest("1", &[]).code, 0);
+    let at = |name: &str| site.path(name).display().to_string();
+    let good: Vec<(&str, Vec<u8>)> =
+        ["record.json", "roots.json"].map(|name| (name, fs::read(site.path(name)).expect("a file"))).into();
+    let policy = "version: 1\nextends: [baseline]\nconfigurations: {tf: {files: [\"*.tf\"]}}\n";
+    let feed = "version: 1\nconfigurations: {hosts: {files: [web.rules]}}\nnetworks: {s3: {feed: feed.json, service: S3}}\nchecks: \
+        [{check: exposed-ports, from: s3, services: [ssh]}]\n";
+    for times in [129, 100_000] {
+        for text in nested(times) {
+            // Where a change is put into force: the record, the roots of trust, the state.
+            for name in ["record.json", "roots.json", "state.json"] {
+                site.write(name, text.as_bytes());
+                let ran = site.gate(if name == "state.json" { &[] } else { &["--new-state"] });
+                assert!([1, 2, 3].contains(&ran.code), "{name}, {times} deep: {} {}{}", ran.code, ran.out, ran.talk);
+                fs::remove_file(at(name)).expect("removed");
+                for (name, bytes) in &good {
+                    site.write(name, bytes);
+                }
+            }
+            // Where it is judged: a plan, the event of a job, a published list, the policy.
+            let folder = TempDir::new().expect("a folder");
+            let place = folder.path();
+            write(place, &[("p.json", &text), ("policy.yaml", policy), ("main.tf", "")]);
+            let ran = portcullis(place, &[], &["check", "--plan", "p.json", "--policy", "policy.yaml"]);
+            assert_eq!(ran.code, 3, "{}", ran.out);
+            let of = |more: Files<'_>| {
+                check(&[&[("portcullis.yaml", ASK), ("web.rules", SHUT)], more].concat(), &[], &[]).code
+            };
+            assert_eq!(of(&[("portcullis.yaml", feed), ("feed.json", &text)]), 3, "a list");
+            assert_eq!(of(&[("portcullis.yaml", &text)]), 2, "a policy");
+            let event = place.join("p.json").display().to_string();
+            let job =
+                [("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "push"), ("GITHUB_EVENT_PATH", event.as_str())];
+            assert_eq!(portcullis(site.repo.folder.path(), &job, &["check"]).code, 3, "an event");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The command line, run in this process: what is printed where, and the exit codes.
 
-use crate::git::{Item, Repo};
+use crate::repo::{Item, Repo};
 use portcullis::cli::{Surroundings, run};
 use std::ffi::OsString;
 use std::path::Path;
@@ -379,6 +379,17 @@ fn the_demonstration_stops_every_incident() {
     let ran = portcullis(Path::new("/nonexistent"), &[], &["demo"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
     assert_eq!(ran.out.lines().last(), Some("11 of 11 replays of 5 incidents stopped."));
+    let (live, recorded) = (
+        ran.out.contains("live in a network namespace of its own"),
+        ran.out.contains("a recorded run (nothing is touched"),
+    );
+    assert!(live != recorded, "it says which it is: {}", ran.out);
+    assert_eq!(
+        live,
+        ran.out.contains("And once the rules are really loaded there:\n\nEQUAL: wayscloud"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]

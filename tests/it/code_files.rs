@@ -105,3 +105,28 @@ fn users_of_haproxy_are_told_apart() {
     let ran = portcullis(Path::new("."), &[], &["diff", &path(&old), &path(&new)]);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.talk);
 }
+
+#[test]
+fn patterns_and_maps_that_no_route_asks_for_count_where_settings_do() {
+    let config = "defaults\n  mode http\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\nfrontend www\n  \
+                  bind 192.0.2.1:80\n  acl big hdr(host) -f big.lst\n  http-request set-header X-Big 1 if big\n  \
+                  http-request set-header X-Tenant %[req.hdr(host),map(tenants.map,none)]\n  \
+                  http-response set-header X-Zone %[src,map_ip(zones.map,none)]\n  default_backend web\nbackend web\n  \
+                  http-request set-header X-Shop 1 if { hdr(host) -f shops.lst }\n  server web1 10.0.0.1:8080\n";
+    let base = [
+        ("big.lst", "a.example\n"),
+        ("tenants.map", "a.example one\n"),
+        ("zones.map", "10.0.0.0/8 inside\n"),
+        ("shops.lst", "shop.example\n"),
+    ];
+    let main = ("haproxy.cfg", config);
+    let (code, said) = compared(main, &base, &base);
+    assert_eq!(code, 0, "{said}");
+    for at in 0..base.len() {
+        let mut changed = base;
+        let text = base[at].1.replace("example", "example.org").replace("inside", "outside");
+        changed[at].1 = &text;
+        let (code, said) = compared(main, &base, &changed);
+        assert!(code == 1 && said.contains("other settings differ"), "{}: {said}", base[at].0);
+    }
+}

@@ -1,7 +1,7 @@
 //! `portcullis test`: what is expected of packets and requests, beside the configuration.
 
 use crate::cli::portcullis;
-use crate::git::Repo;
+use crate::repo::Repo;
 use std::fs;
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
 //! Published lists as they really were, and as they really broke.
 
+use crate::tools;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const POLICY: &str = "version: 1
 configurations: {asg: {files: [asg.json]}}
@@ -40,7 +40,7 @@ fn judged(base: Option<&[u8]>, head: Option<&[u8]>, asg: &str) -> (i32, String) 
         root
     };
     let (old, new) = (side("old", base), side("new", head));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    let mut command = tools::this_program();
     let out = command.arg("check").arg("--old").arg(old).arg("--new").arg(new).output().expect("it runs");
     let text = String::from_utf8(out.stdout).expect("text");
     (out.status.code().expect("a code"), text.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -92,7 +92,7 @@ fn a_list_that_lost_its_end_judges_nobody() {
                 .expect("a file");
             std::fs::write(root.join("store.txt"), feed).expect("a file");
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let mut command = tools::this_program();
         let out =
             command.current_dir(&folder).args(["check", "--old", "old", "--new", "new"]).output().expect("it runs");
         let text = String::from_utf8(out.stdout).expect("text");

@@ -1,117 +1,16 @@
 //! What git can hold and a reviewer does not see: each case ends in the true bytes or in a sentence, never in a
 //! file that is not there. The numbers are those of the list of threats.
 
-use git2::{ObjectType, Oid, Repository};
-use portcullis::source::{Claims, File, Files, Place, Problem, Side, Sides, SourceError, Variables};
-use std::collections::BTreeMap;
+use crate::repo::{Item, Repo};
+use git2::{ObjectType, Oid};
+use portcullis::source::{Claims, File, Files, Place, Problem, Sides, SourceError};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-const FILE: &str = "100644";
+pub(crate) const FILE: &str = "100644";
 const LINK: &str = "120000";
-const SUBMODULE: &str = "160000";
-
-/// Something to put into a tree: path, mode, content (of a submodule: nothing).
-pub(crate) type Item<'a> = (&'a [u8], &'a str, &'a [u8]);
-
-/// A repository of a test.
-pub(crate) struct Repo {
-    pub(crate) folder: TempDir,
-    pub(crate) git: Repository,
-}
-
-impl Repo {
-    pub(crate) fn new() -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let mut options = git2::RepositoryInitOptions::new();
-        let git = Repository::init_opts(folder.path(), options.initial_head("main")).expect("a repository");
-        git.config().and_then(|mut config| config.set_bool("core.autocrlf", false)).expect("a setting");
-        Self { folder, git }
-    }
-
-    /// One whose only commit, checked out, has those files.
-    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
-        let repo = Self::new();
-        let items: Vec<Item<'_>> =
-            files.iter().map(|(path, text)| (path.as_bytes(), "100644", text.as_bytes())).collect();
-        repo.commit(&[], &items);
-        repo.checkout();
-        repo
-    }
-
-    pub(crate) fn place(&self) -> Place {
-        Place { folder: self.folder.path().to_owned(), index_file: None }
-    }
-
-    /// Writes trees byte by byte, so that they can be what no git program would make.
-    pub(crate) fn tree(&self, items: &[Item<'_>]) -> Oid {
-        let odb = self.git.odb().expect("objects");
-        let mut folders: BTreeMap<&[u8], Vec<Item<'_>>> = BTreeMap::new();
-        let mut raw: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        let mut entry = |name: &[u8], mode: &str, id: Oid| {
-            let sorted = if mode == "40000" { [name, b"/"].concat() } else { name.to_vec() };
-            raw.push((sorted, [mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat()));
-        };
-        for (path, mode, bytes) in items {
-            match path.iter().position(|byte| *byte == b'/') {
-                Some(slash) => folders.entry(&path[..slash]).or_default().push((&path[slash + 1..], mode, bytes)),
-                None if *mode == SUBMODULE => entry(path, mode, Oid::from_bytes(&[7; 20]).expect("20 bytes")),
-                None => entry(path, mode, odb.write(ObjectType::Blob, bytes).expect("a blob")),
-            }
-        }
-        for (name, items) in folders {
-            entry(name, "40000", self.tree(&items));
-        }
-        raw.sort();
-        let bytes: Vec<u8> = raw.into_iter().flat_map(|(_, entry)| entry).collect();
-        odb.write(ObjectType::Tree, &bytes).expect("a tree")
-    }
-
-    pub(crate) fn commit_tree(&self, tree: Oid, parents: &[Oid]) -> Oid {
-        let odb = self.git.odb().expect("objects");
-        odb.write(ObjectType::Commit, commit_text("a", tree, parents).as_bytes()).expect("a commit")
-    }
-
-    /// A commit of somebody; `main` points to it.
-    pub(crate) fn commit_by(&self, who: &str, tree: Oid, parents: &[Oid]) -> Oid {
-        let odb = self.git.odb().expect("objects");
-        let id = odb.write(ObjectType::Commit, commit_text(who, tree, parents).as_bytes()).expect("a commit");
-        self.git.reference("refs/heads/main", id, true, "").expect("a branch");
-        id
-    }
-
-    /// A commit with those files, on top of `parents`; `main` points to it.
-    pub(crate) fn commit(&self, parents: &[Oid], items: &[Item<'_>]) -> Oid {
-        let id = self.commit_tree(self.tree(items), parents);
-        self.git.reference("refs/heads/main", id, true, "").expect("a branch");
-        id
-    }
-
-    /// Puts the files of `HEAD` into index and work tree.
-    pub(crate) fn checkout(&self) {
-        let mut how = git2::build::CheckoutBuilder::new();
-        self.git.checkout_head(Some(how.force())).expect("a checkout");
-    }
-
-    pub(crate) fn write(&self, path: &str, text: &str) {
-        let path = self.folder.path().join(path);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-
-    fn between(&self, base: &[Item<'_>], head: &[Item<'_>]) -> Sides {
-        let first = self.commit(&[], base);
-        let second = self.commit(&[first], head);
-        Sides::revisions(&self.place(), &first.to_string(), &second.to_string()).expect("two sides")
-    }
-}
-
-fn commit_text(who: &str, tree: Oid, parents: &[Oid]) -> String {
-    let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
-    let who = format!("{who} <a@example.org> 1700000000 +0000");
-    format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nmessage\n")
-}
+pub(crate) const SUBMODULE: &str = "160000";
 
 /// Wants `fw/*.rules`.
 struct Rules;
@@ -146,7 +45,7 @@ fn between(base: &[Item<'_>], head: &[Item<'_>]) -> Result<Files, Vec<String>> {
     read(&Repo::new().between(base, head))
 }
 
-const OLD: Item<'static> = (b"fw/web.rules", FILE, b"old");
+pub(crate) const OLD: Item<'static> = (b"fw/web.rules", FILE, b"old");
 
 #[test]
 fn a01_a_rename_is_a_deletion_and_an_addition() {
@@ -646,89 +545,6 @@ fn without_a_repository_or_a_commit_there_is_nothing_to_compare_with() {
     let place = Place { folder: folder.path().to_owned(), index_file: None };
     assert!(matches!(Sides::work_tree(&place, "HEAD").err(), Some(SourceError::NoRepository { .. })));
     assert_eq!(Sides::work_tree(&Repo::new().place(), "HEAD").err(), Some(SourceError::NoCommit));
-}
-
-struct Environment(&'static [(&'static str, String)]);
-
-impl Variables for Environment {
-    fn get(&self, name: &str) -> Option<String> {
-        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
-    }
-}
-
-fn environment(pairs: &[(&'static str, &str)]) -> Environment {
-    Environment(pairs.iter().map(|(key, value)| (*key, (*value).to_owned())).collect::<Vec<_>>().leak())
-}
-
-fn revisions(sides: Result<Option<Sides>, SourceError>) -> Result<(String, String), SourceError> {
-    let sides = sides?.expect("a job");
-    let id = |side: &Side| side.revision().unwrap_or_default().to_owned();
-    Ok((id(&sides.base), id(&sides.head)))
-}
-
-#[test]
-fn in_a_pull_request_the_tested_merge_is_compared_with_what_it_was_merged_into() {
-    let repo = Repo::new();
-    let root = repo.commit(&[], &[OLD]);
-    let branch = repo.commit(&[root], &[OLD]);
-    let tip = repo.commit(&[root], &[OLD, (b"fw/a.rules", FILE, b"")]);
-    let merge = repo.commit(&[tip, branch], &[OLD]);
-    let job = |sha: &str| {
-        let pairs = [
-            ("GITHUB_ACTIONS", "true"),
-            ("GITHUB_EVENT_NAME", "pull_request"),
-            ("GITHUB_BASE_REF", "main"),
-            ("GITHUB_REF", "refs/pull/7/merge"),
-            ("GITHUB_SHA", sha),
-        ];
-        revisions(Sides::of_job(&repo.place(), &environment(&pairs)))
-    };
-    assert_eq!(job(&merge.to_string()), Ok((tip.to_string(), merge.to_string())));
-    // The author checks out a merge of his own, whose first parent he chose: it is held against the branch itself.
-    let evil = repo.commit(&[branch, tip], &[]);
-    let wanted = "refs/remotes/origin/main".to_owned();
-    let found = job(&merge.to_string());
-    assert!(matches!(&found, Err(SourceError::NoRevision { revision, .. }) if *revision == wanted), "{found:?}");
-    repo.git.reference("refs/remotes/origin/main", tip, true, "").expect("a branch");
-    assert_eq!(job(&merge.to_string()), Ok((tip.to_string(), evil.to_string())));
-    // Not up to date with the branch.
-    repo.commit(&[root], &[OLD]);
-    let diverged = SourceError::Diverged { base: "origin/main".to_owned(), head: "HEAD".to_owned() };
-    assert_eq!(job(&merge.to_string()), Err(diverged));
-}
-
-#[test]
-fn in_a_detached_merge_request_the_author_s_merge_commit_is_not_believed() {
-    let repo = Repo::new();
-    let root = repo.commit(&[], &[OLD]);
-    let evil = repo.commit(&[root], &[]);
-    let head = repo.commit(&[evil, root], &[]).to_string();
-    let common =
-        [("GITLAB_CI", "true"), ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main"), ("CI_COMMIT_SHA", head.as_str())];
-    let found = revisions(Sides::of_job(&repo.place(), &environment(&common)));
-    assert!(matches!(found, Err(SourceError::NoRevision { .. })), "{found:?}");
-    let tip = root.to_string();
-    let merged = [&common[..], &[("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", tip.as_str())]].concat();
-    let found = revisions(Sides::of_job(&repo.place(), &environment(&merged)));
-    assert!(matches!(found, Err(SourceError::NoRevision { .. })), "{found:?}");
-    repo.git.reference("refs/remotes/origin/main", root, true, "").expect("a branch");
-    assert_eq!(revisions(Sides::of_job(&repo.place(), &environment(&common))), Ok((tip, head)));
-}
-
-#[test]
-fn an_unknown_job_is_an_error_and_never_an_empty_change() {
-    let repo = Repo::new();
-    repo.commit(&[], &[OLD]);
-    for pairs in [
-        &[("CI", "true")][..],
-        &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "workflow_dispatch")],
-        &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "pull_request_target")],
-        &[("GITLAB_CI", "true"), ("CI_COMMIT_BEFORE_SHA", "0000000000000000000000000000000000000000")],
-    ] {
-        let found = revisions(Sides::of_job(&repo.place(), &environment(pairs)));
-        assert!(matches!(found, Err(SourceError::Job { .. })), "{found:?}");
-    }
-    assert!(matches!(Sides::of_job(&repo.place(), &environment(&[])), Ok(None)));
 }
 
 #[test]

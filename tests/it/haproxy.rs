@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
+use crate::tools::{offline, often};
 use portcullis::formats::{self, Disposition, Input};
 use portcullis::model::Store;
 use portcullis::text::SourceMap;
@@ -118,7 +119,7 @@ fn real_configurations_are_read() {
 
 /// What HAProxy says of a file: nothing if it takes it, otherwise its alerts.
 fn alerts(path: &Path) -> Option<Vec<String>> {
-    let out = Command::new("haproxy").arg("-c").arg("-f").arg(path).output().ok()?;
+    let out = offline("haproxy").arg("-c").arg("-f").arg(path).output().ok()?;
     if out.status.success() {
         return Some(Vec::new());
     }
@@ -304,7 +305,7 @@ fn damaged_configurations_are_judged_alike() {
         if text.len() > 20_000 || !gaps(text.as_bytes()).is_empty() || !alerts(path).expect("haproxy").is_empty() {
             continue;
         }
-        for _ in 0..4 {
+        for _ in 0..often(4) {
             let changed = damaged(text, &mut random);
             let file = folder.path().join("haproxy.cfg");
             std::fs::write(&file, &changed).expect("written");

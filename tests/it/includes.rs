@@ -2,7 +2,7 @@
 
 use crate::cli::portcullis;
 use crate::folder::{folder, write};
-use crate::git::Repo;
+use crate::repo::Repo;
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
 use portcullis::text::{Linked, SourceMap};

@@ -1,8 +1,9 @@
 //! `portcullis init`: the policy that it writes passes on what is there, whatever that is.
 
 use crate::cli::{Ran, portcullis};
+use crate::corpus::{Real, real};
 use crate::folder::folder;
-use crate::git::{Item, Repo};
+use crate::repo::{Item, Repo};
 use std::fs;
 use std::path::Path;
 
@@ -119,4 +120,51 @@ fn in_a_repository_the_files_count_that_git_knows() {
         "{}",
         ran.talk
     );
+}
+
+#[test]
+fn what_everybody_passes_in_pieces_is_not_held_and_that_is_said() {
+    let pieces = [("eth0", "ip saddr 10.0.0.0/8"), ("eth1", "ip saddr != 10.0.0.0/8")];
+    let sixes = [("eth0", "ip6 saddr fd00::/8"), ("eth1", "ip6 saddr != fd00::/8")];
+    let rule = |(interface, source): &(&str, &str)| format!("    iifname \"{interface}\" {source} accept\n");
+    let rules: String = pieces.iter().chain(&sixes).map(rule).collect();
+    let text = format!(
+        "table inet filter {{\n  chain input {{\n    type filter hook input priority 0; policy drop;\n{rules}  }}\n}}\n"
+    );
+    let folder = folder(&[("fw/edge.nft", text.as_str()), ("hosts/web1.rules", SHUT)]);
+    let text = written(folder.path());
+    assert!(text.contains("not held where everything passes now: edge"), "{text}");
+    assert!(text.contains("- check: exposed-ports\n    in: [web1/input]"), "{text}");
+}
+
+#[test]
+fn files_without_an_extension_are_named_by_their_folder() {
+    let folder = folder(&[("hosts/web1", SHUT), ("hosts/web2", SHUT), ("README", "# Hosts\n")]);
+    let text = written(folder.path());
+    assert!(text.contains("hosts: {files: [\"hosts/*\"], each: true, format: iptables-save}"), "{text}");
+}
+
+#[test]
+fn real_files_of_every_format_become_a_policy_that_passes_on_them() {
+    let folder = folder(&[]);
+    let mut kinds = 0;
+    for format in portcullis::formats::FORMATS {
+        let kind = match format.id() {
+            "aws-api" | "azure-api" => format!("{}-json", format.id()),
+            "kubernetes" => "k8s-networkpolicy".to_owned(),
+            known => known.to_owned(),
+        };
+        let Some(found) = real(&kind) else { return };
+        kinds += usize::from(!found.is_empty());
+        let spread = found.len().div_ceil(6).max(1);
+        for Real { path, bytes, verdict: _ } in found.into_iter().step_by(spread) {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, bytes).expect("written");
+        }
+    }
+    assert!(kinds > 7, "{kinds}");
+    let text = written(folder.path());
+    assert!(text.contains("format: nftables") && text.contains("format: terraform"), "{text}");
+    assert!(text.contains("# Not judged, because not all of it is understood."), "{text}");
 }

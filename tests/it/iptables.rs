@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
+use crate::tools::often;
 use portcullis::formats::{self, Input, Memo, describe};
 use portcullis::model::{RuleId, Snapshot, Store};
 use portcullis::text::SourceMap;
@@ -229,7 +230,7 @@ fn repeated(text: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: often(2000), ..ProptestConfig::default() })]
 
     #[test]
     fn mutilated_files_are_read_the_same_both_ways(

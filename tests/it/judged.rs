@@ -74,7 +74,19 @@ pub(crate) fn decided(
     let used =
         PolicyOrigin { path: "portcullis.yaml".to_owned(), revision: None, sha256: String::new(), feeds: Vec::new() };
     let (policy, judging, doubts) = (Some(used), Some((names, facts)), Vec::new());
-    let case = Case { change, difference, findings, doubts, base: files(), head: files(), policy, names, judging };
+    let case = Case {
+        change,
+        difference,
+        findings,
+        doubts,
+        base: files(),
+        head: files(),
+        policy,
+        names,
+        judging,
+        proposed: None,
+        spanning: &[],
+    };
     Some(decision::decide(case, &sources))
 }
 

@@ -13,6 +13,11 @@ checks:
      \"192.168.0.0/16\", \"fc00::/7\"]}
 ";
 
+const REFERENCES: &str = "version: 1
+configurations: {k8s: {files: [\"**/*.yaml\"], format: kubernetes}}
+checks: [{check: undefined-references}]
+";
+
 const DATABASE: &str = "apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: db, namespace: shop}
@@ -193,7 +198,7 @@ fn the_same_in_other_words_is_no_change() {
         - ipBlock: &low {cidr: 10.0.0.0/9}
         - ipBlock: {cidr: 10.128.0.0/9}
     - from:
-        - podSelector: {matchExpressions: [{key: app, operator: In, values: [web, front]}]}
+        - podSelector: {matchExpressions: [{key: app, operator: In, values: [web]}]}
         - ipBlock: {<<: *low}",
     );
     let files = [("policies/db.yaml", same.as_str()), ("pods/db.yaml", DATABASE), ("pods/web.yaml", WEB)];
@@ -336,4 +341,92 @@ fn many_policies_of_which_nobody_knows_the_pods_are_read_in_time() {
     let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
     let ran = check(EXPOSED, &tree(&policies), &tree(&policies));
     assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+/// A policy for pods with that selector, which lets pods with the other one in.
+fn between(pods: &str, peers: &str, port: u16) -> String {
+    policy(&format!("[{{from: [{{podSelector: {peers}}}], ports: [{{port: {port}}}]}}]"))
+        .replace("{matchLabels: {app: db}}", pods)
+}
+
+const DB: &str = "{matchLabels: {app: db}}";
+const LABELLED: &str = "{matchLabels: {app: web, tier: front}}";
+
+#[test]
+fn a_selector_that_selects_more_is_a_change_also_where_the_tree_has_no_more() {
+    let front = WEB.replace("{app: web}", "{app: web, tier: front}");
+    let old = tree(&[&front, DATABASE, &between(DB, LABELLED, 5432)]);
+    for peers in [
+        "{matchLabels: {app: web}}",
+        "{matchExpressions: [{key: app, operator: Exists}]}",
+        "{matchExpressions: [{key: app, operator: In, values: [web, api]}, {key: tier, operator: In, values: [front]}]}",
+        "{matchExpressions: [{key: app, operator: NotIn, values: [db]}]}",
+    ] {
+        let new = tree(&[&front, DATABASE, &between(DB, peers, 5432)]);
+        let ran = check(REFERENCES, &old, &new);
+        assert!(ran.out.contains("k8s/shop/db/ingress") && ran.out.contains("source has"), "{peers}: {}", ran.out);
+    }
+    let again = LABELLED.replace("app: web, tier: front", "tier: front, app: web");
+    let ran = check(REFERENCES, &old, &tree(&[&front, DATABASE, &between(DB, &again, 5432)]));
+    assert_eq!(ran.out.lines().next(), Some("PASS: no finding, no semantic change"), "{}", ran.out);
+}
+
+#[test]
+fn a_policy_that_is_for_fewer_pods_opens_those_that_the_tree_does_not_have() {
+    let replica = DATABASE.replace("{app: db}", "{app: db, role: main}");
+    let old = tree(&[WEB, &replica, &between(DB, LABELLED, 5432)]);
+    let narrow = "{matchLabels: {app: db, role: main}}";
+    let ran = check(EXPOSED, &old, &tree(&[WEB, &replica, &between(narrow, LABELLED, 5432)]));
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("may newly be able to pass `k8s/shop/(app=db)/ingress`"), "{}", ran.out);
+    let several = "{matchExpressions: [{key: app, operator: In, values: [db, cache]}]}";
+    let wide = tree(&[WEB, DATABASE, &between(several, LABELLED, 5432)]);
+    let ran = check(EXPOSED, &wide, &tree(&[WEB, DATABASE, &between(DB, LABELLED, 5432)]));
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("forbidden traffic can newly pass `k8s/shop/(app=cache)/ingress`"), "{}", ran.out);
+}
+
+#[test]
+fn services_that_two_selectors_of_the_same_pods_exchange_are_a_change() {
+    let front = WEB.replace("{app: web}", "{app: web, tier: front}");
+    let two = |first: u16, second: u16| {
+        let rule =
+            |labels, port| format!("{{from: [{{podSelector: {{matchLabels: {labels}}}}}], ports: [{{port: {port}}}]}}");
+        let rules = [rule("{app: web}", first), rule("{tier: front}", second)].join(", ");
+        tree(&[&front, DATABASE, &policy(&format!("[{rules}]"))])
+    };
+    let ran = check(REFERENCES, &two(80, 81), &two(81, 80));
+    assert!(ran.out.contains("tcp 10.0.0.0/8") && ran.out.contains("source has tier=front"), "{}", ran.out);
+}
+
+#[test]
+fn pods_that_come_to_stand_in_the_tree_are_what_their_policy_had_made_of_them() {
+    let (without, with) = (policy(SHUT), tree(&[DATABASE, &policy(SHUT)]));
+    for (old, new) in [(&without, &with), (&with, &without)] {
+        let ran = check(EXPOSED, old, new);
+        assert!(ran.out.contains("shop/db") && !ran.out.contains("(app=db)"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn what_policies_select_must_be_in_a_namespace_that_has_pods() {
+    let missing = |tree: &str| {
+        let ran = check(REFERENCES, "# nothing\n", tree);
+        let uses = |line: &str| Some(line.trim().strip_prefix("`k8s` uses the ")?.to_owned());
+        (ran.code, ran.out.lines().filter_map(uses).collect::<Vec<_>>())
+    };
+    let nothing = Vec::<String>::new();
+    assert_eq!(missing(&tree(&[WEB, DATABASE, &policy(SHUT)])), (0, nothing.clone()));
+    // Where the pods of a namespace are elsewhere, nobody knows.
+    assert_eq!(missing(&policy(SHUT)), (0, nothing.clone()));
+    let found = |what: &str| (1, vec![format!("{what}, and nothing declares it")]);
+    assert_eq!(missing(&tree(&[WEB, &policy(SHUT)])), found("pods `app=db in namespace shop`"));
+    assert_eq!(missing(&tree(&[DATABASE, &policy(SHUT)])), found("pods `app=web in namespace shop`"));
+    let named = "[{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, podSelector: {matchLabels: {app: wbe}}}]}]";
+    assert_eq!(missing(&tree(&[WEB, DATABASE, &policy(named)])), found("pods `app=wbe in namespace shop`"));
+    let elsewhere = named.replace("name: shop", "name: monitoring");
+    assert_eq!(missing(&tree(&[WEB, DATABASE, &policy(&elsewhere)])), (0, nothing));
+    let space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+    let typo = policy("[]").replace("shop", "shpo");
+    assert_eq!(missing(&tree(&[space, WEB, &typo])), found("Namespace `Namespace/shpo`"));
 }

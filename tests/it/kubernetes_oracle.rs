@@ -226,7 +226,7 @@ fn shown(ports: &Ports) -> String {
     if PROTOCOLS.iter().all(|(number, _)| ports.get(number) == Some(&all)) {
         return "All Connections".to_owned();
     }
-    let range = |(a, b): &(u128, u128)| if a == b { a.to_string() } else { format!("{a}-{b}") };
+    let range = |(a, b): (u128, u128)| if a == b { a.to_string() } else { format!("{a}-{b}") };
     let one = |(number, name): &(u128, &str)| {
         let set = ports.get(number)?;
         Some(format!("{name} {}", set.ranges().iter().map(range).collect::<Vec<_>>().join(",")))

@@ -2,7 +2,7 @@
 
 use crate::cli::portcullis;
 use crate::folder::folder;
-use crate::git::Repo;
+use crate::repo::Repo;
 use std::fs;
 
 const SHADOWED: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n\

@@ -2,15 +2,49 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
+use crate::cli::portcullis;
 use portcullis::diff::{self, Change, FilterPair, Found, Question, Sided};
 use portcullis::formats::{self, Input};
 use portcullis::model::{Literal, RuleId, Store};
 use portcullis::net::{Field, Packet, Region};
 use portcullis::text::SourceMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Packets for each pair; `PORTCULLIS_PROBES` sets another number (100000 takes minutes in a release build).
 const PROBES: usize = 1500;
+
+/// Real changes of real balancers; of one of them, what a person reads.
+#[test]
+fn real_changes_of_balancers_are_told_as_requests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let Ok(pairs) = std::fs::read_to_string(folder.join("PAIRS.tsv")) else {
+        eprintln!("SKIPPED: there is no corpus in {}", folder.display());
+        return;
+    };
+    let mut totals: BTreeMap<(&str, u8), usize> = BTreeMap::new();
+    for row in pairs.lines() {
+        let fields: Vec<&str> = row.split('\t').collect();
+        let [name, format @ ("haproxy" | "nginx" | "envoy"), "file", _, before, after, ..] = fields.as_slice() else {
+            continue;
+        };
+        let ran = portcullis(&folder, &[], &["diff", before, after]);
+        assert!([0, 1, 3].contains(&ran.code), "{name}: {} {}", ran.code, ran.talk);
+        *totals.entry((format, ran.code)).or_default() += 1;
+        if *name == "P1070" {
+            let told = ran.out.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+            for line in [
+                "answered otherwise: 1 kind of request\npath /_api/_utils",
+                "request GET https://www.example.com/_api/_utils from 203.0.113.9 via :443\nbase    goes to backend couchdb,",
+                "51 |     use_backend couchdb if api\nhead    is answered (redirect 302 to scheme https append-slash),",
+            ] {
+                assert!(told.contains(line), "{told}");
+            }
+        }
+    }
+    eprintln!("pairs of balancers by format and exit code: {totals:?}");
+    assert!(totals.values().sum::<usize>() > 100, "{totals:?}");
+}
 
 #[test]
 fn the_difference_of_real_pairs_is_where_the_walker_differs() {
@@ -132,7 +166,7 @@ impl<'p> Probe<'p> {
             let n = self.random(some.len());
             for (field, set) in some[n].sets() {
                 let n = self.random(set.ranges().len());
-                let (first, last) = set.ranges()[n];
+                let (first, last) = set.ranges().get(n).expect("below the length");
                 packet = put(packet, *field, [first, last][self.random(2)]);
             }
         }

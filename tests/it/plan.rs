@@ -1,6 +1,9 @@
 //! Terraform plans: both sides in one file.
 
 use crate::cli::{Ran, portcullis};
+use portcullis::formats::{self, Input, describe};
+use portcullis::model::Store;
+use portcullis::text::SourceMap;
 use tempfile::TempDir;
 
 const POLICY: &str = "version: 1
@@ -154,9 +157,9 @@ fn findings_of_a_plan_point_into_the_configuration_of_each_side() {
         )
     };
     let plan = plan("\"update\"", &self::group("\"10.0.0.0/8\""), &self::group("\"0.0.0.0/0\""), "");
-    let repo = crate::git::Repo::new();
+    let repo = crate::repo::Repo::new();
     let (old, new) = (format!("\n\n{}", group("\"10.0.0.0/8\"")), group("\"0.0.0.0/0\""));
-    let policy: crate::git::Item<'_> = (b"portcullis.yaml", "100644", POLICY.as_bytes());
+    let policy: crate::repo::Item<'_> = (b"portcullis.yaml", "100644", POLICY.as_bytes());
     let base = repo.commit(&[], &[policy, (b"main.tf", "100644", old.as_bytes())]);
     repo.commit(&[base], &[policy, (b"main.tf", "100644", new.as_bytes())]);
     repo.checkout();
@@ -191,4 +194,59 @@ fn the_policy_says_how_old_a_plan_may_be_and_the_flag_can_only_say_less() {
         let ran = portcullis(folder.path(), &[], &[&arguments, more].concat());
         assert_eq!(ran.code, code, "{most} {more:?}: {}", ran.out);
     }
+}
+
+/// The rules that a plan makes of two blocks, each for its own port and group; the provider has put them into another order.
+fn rules_of_blocks(first: &str, second: &str) -> Vec<String> {
+    let block = |port: &str, group: &str| {
+        format!(
+            r#"{{"protocol": {{"constant_value": "tcp"}}, "from_port": {port}, "to_port": {port},
+            "security_groups": {{"references": ["aws_security_group.{group}.id", "aws_security_group.{group}"]}}}}"#
+        )
+    };
+    let item = |port: u16| format!(r#"{{"protocol": "tcp", "from_port": {port}, "to_port": {port}}}"#);
+    let plan = format!(
+        r#"{{"format_version": "1.2", "resource_changes": [{{"address": "aws_security_group.web", "mode": "managed",
+        "type": "aws_security_group", "name": "web", "change": {{"actions": ["create"], "before": null,
+        "after": {{"egress": [], "ingress": [{}, {}]}},
+        "after_unknown": {{"id": true, "ingress": [{{"security_groups": true}}, {{"security_groups": true}}]}}}}}}],
+        "configuration": {{"root_module": {{"resources": [{{"address": "aws_security_group.web", "mode": "managed",
+        "type": "aws_security_group", "name": "web", "expressions": {{"ingress": [{}, {}]}}}}]}}}}}}"#,
+        item(443),
+        item(22),
+        block(first, "a"),
+        block(second, "b")
+    );
+    let mut sources = SourceMap::default();
+    let file = sources.add(b"plan.json", plan.into()).expect("small");
+    let input = Input { name: "aws".into(), format: formats::format("terraform"), files: vec![file] };
+    let mut store = Store::default();
+    let (snapshot, _, _) = formats::read(&[input], &sources, &mut store, None);
+    assert!(snapshot.gaps().is_empty(), "{:?}", snapshot.gaps());
+    let mut undefined = snapshot.configurations().iter().flat_map(|configuration| &configuration.undefined);
+    assert!(undefined.all(|reference| ["aws_security_group.a", "aws_security_group.b"].contains(&&*reference.address)));
+    let page = describe(&snapshot, &[], &sources, &store);
+    let rules = page.lines().filter_map(|line| line.split_once("  accept  tcp 0.0.0.0/0 -> any:"));
+    let mut rules: Vec<String> = rules.map(|(_, rule)| rule.to_owned()).collect();
+    rules.sort();
+    rules
+}
+
+#[test]
+fn a_block_that_its_constants_tell_is_the_one_and_others_may_be_any() {
+    let (ssh, https) = (r#"{"constant_value": 22}"#, r#"{"constant_value": 443}"#);
+    let told =
+        ["22 if source is a member of aws_security_group.a", "443 if source is a member of aws_security_group.b"];
+    assert_eq!(rules_of_blocks(ssh, https), told);
+    let maybe = |port: u16, n: u8| {
+        format!(
+            "{port} if source is a member of what aws_security_group.web.ingress[{n}].security_groups may take of \
+             aws_security_group.a.id, aws_security_group.b.id"
+        )
+    };
+    let variable = r#"{"references": ["var.port"]}"#;
+    assert_eq!(rules_of_blocks(variable, variable), [maybe(22, 1), maybe(443, 0)]);
+    // One of them is of a block that is repeated, which plans do not tell.
+    assert_eq!(rules_of_blocks(variable, ssh).len(), 2);
+    assert_eq!(rules_of_blocks(r#"{"constant_value": 80}"#, variable)[0], maybe(22, 1));
 }

@@ -3,8 +3,9 @@
 
 use crate::cli::portcullis;
 use crate::folder::folder;
-use crate::git::Repo;
+use crate::repo::{Item, Repo};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -264,4 +265,46 @@ fn the_past_is_judged_step_by_step() {
     assert_eq!(run(&["--policy", "nothing.yaml"]).code, 2);
     assert_eq!(run(&["--rev", "nowhere"]).code, 3);
     assert_eq!(run(&["--last", "0"]).code, 2);
+}
+
+#[test]
+fn real_merges_are_judged_each_with_a_reason() {
+    let Some(found) = crate::corpus::real("nftables") else { return };
+    let router = "nftables/rotkonetworks+networking/backup__nftables__bkk0";
+    let mut dated: Vec<(&str, String, &[u8])> = Vec::new();
+    for real in &found {
+        if let (true, Some((stem, rest))) = (real.path.starts_with(router), real.path.split_once('@')) {
+            dated.push((rest, stem.replace("nftables/rotkonetworks+networking/", "routers/") + ".nft", &real.bytes));
+        }
+    }
+    dated.sort();
+    let merged = dated.split_off(dated.len() - 24);
+    let mut files: BTreeMap<String, &[u8]> = dated.into_iter().map(|(_, path, text)| (path, text)).collect();
+    let repo = Repo::new();
+    let commit = |files: &BTreeMap<String, &[u8]>, parents: &[git2::Oid]| {
+        let items: Vec<Item<'_>> = files.iter().map(|(path, text)| (path.as_bytes(), "100644", *text)).collect();
+        repo.commit(parents, &items)
+    };
+    let mut main = commit(&files, &[]);
+    for (_, path, text) in merged {
+        files.insert(path, text);
+        let change = commit(&files, &[main]);
+        main = commit(&files, &[main, change]);
+    }
+    repo.checkout();
+    repo.write(
+        "portcullis.yaml",
+        "version: 1\nextends: [baseline]\nconfigurations: {routers: {files: [\"routers/*.nft\"], each: true}}\n",
+    );
+    let run = || portcullis(repo.folder.path(), &[], &["policy", "try", "--last", "20"]);
+    let (ran, again) = (run(), run());
+    assert_eq!((ran.code, ran.talk.as_str()), (0, ""));
+    assert_eq!(ran.out, again.out);
+    assert!(ran.out.lines().last().is_some_and(|line| line.starts_with("20 steps: ")), "{}", ran.out);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
+        let decided = line.split_whitespace().nth(1).unwrap_or_default();
+        let why = ["needs-approval", "blocked", "undecided"].contains(&decided);
+        assert_eq!(why, next.starts_with("   "), "{}", ran.out);
+    }
 }

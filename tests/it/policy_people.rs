@@ -77,7 +77,7 @@ fn a_waiver_says_what_who_why_and_until_when() {
     let usual = "owner: ann, reason: \"it is only for the tests\", expires: 2026-12-20";
     assert_eq!(waiver(&format!("{usual}, flow: \"tcp any -> any:22\"")), Vec::<String>::new());
     assert_eq!(waiver(&format!("{usual}, object: edge/input")), Vec::<String>::new());
-    let which = "write one of `flow`, `object` and `fingerprint`: what exactly is accepted";
+    let which = "write one of `flow`, `object`, `fingerprint` and `expect_deletions`: what exactly is accepted";
     assert_eq!(waiver(usual), [format!("6:10: it is not said what `W-1` accepts, or twice; {which}")]);
     assert_eq!(
         waiver("owner: eve, reason: \"because\", expires: 2026-12-20, object: x"),

@@ -1,6 +1,6 @@
 //! The hooks, installed and run by the real pre-commit where there is one.
 
-use crate::tools::{git, path_with, program, repository, said};
+use crate::tools::{alone, git, its_folder, path_with, program, repository, said};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -50,13 +50,9 @@ impl Hooked {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
-        let binary = Path::new(env!("CARGO_BIN_EXE_portcullis")).parent().expect("a folder");
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(self.repository.path()).env("PATH", path_with(binary));
-        command.env("PRE_COMMIT_HOME", self.home.path().join("cache"));
-        for name in ["CI", "GITHUB_ACTIONS", "GITLAB_CI"] {
-            command.env_remove(name);
-        }
+        let mut command = alone(program);
+        command.args(arguments).current_dir(self.repository.path()).env("PATH", path_with(its_folder()));
+        command.env("HOME", self.home.path()).env("PRE_COMMIT_HOME", self.home.path().join("cache"));
         command.output().expect("it runs")
     }
 

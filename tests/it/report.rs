@@ -66,6 +66,8 @@ fn judge(policy: &str, base: &str, head: &str, doubts: Vec<Doubt>) -> (Decision,
         }),
         names: &policy,
         judging: Some((&policy, &facts)),
+        proposed: None,
+        spanning: &[],
     };
     (decision::decide(case, &sources), sources)
 }
@@ -220,6 +222,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
     let finding = |n: u32| {
         let start = n * 100 * u32::try_from(line.len()).expect("short");
         Finding {
+            entry: 0,
             check: "critical-ports",
             name: None,
             level: checks::Level::Block,
@@ -237,6 +240,7 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
             policy: None,
             approvals: Vec::new(),
             unlisted: 0,
+            removes: None,
         }
     };
     let (change, difference) = (Change::default(), Difference::default());
@@ -250,6 +254,8 @@ fn a_thousand_findings_in_a_large_file_take_no_time() {
         policy: None,
         names: &NoNames,
         judging: None,
+        proposed: None,
+        spanning: &[],
     };
     let start = std::time::Instant::now();
     let decision = decision::decide(case, &sources);

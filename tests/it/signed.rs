@@ -1,7 +1,7 @@
 //! Keys, records and hosts for the tests of the gate.
 
 use crate::cli::{Ran, portcullis};
-use crate::git::{Item, Repo};
+use crate::repo::{Item, Repo};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey as _;
 use portcullis::facts::show_instant;

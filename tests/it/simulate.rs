@@ -2,7 +2,7 @@
 
 use crate::blessed;
 use crate::cli::{Ran, portcullis};
-use crate::git::Repo;
+use crate::repo::Repo;
 use portcullis::formats::{self, Input};
 use portcullis::model::Store;
 use portcullis::mutants::{Edit, Kind, Site, attempts, chosen, sites};

@@ -6,7 +6,7 @@ use portcullis::record::{Observed, digest, observe};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -240,10 +240,9 @@ fn killed_at_any_time_the_state_is_the_old_one_or_the_new_one() {
     let path = folder.path().join("seen.state");
     let (mut killed, mut ended) = (0, 0);
     for n in 0_u64..40 {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        let mut child = tools::this_program()
             .args(["check", "--old", "old", "--new", "new", "--state", "seen.state"])
             .current_dir(folder.path())
-            .env_clear()
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -260,7 +259,7 @@ fn killed_at_any_time_the_state_is_the_old_one_or_the_new_one() {
         assert!(!path.exists() || is_whole(&path));
     }
     println!("{killed} runs killed, {ended} came to their end; every state whole");
-    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+    let output = tools::this_program()
         .args(["check", "--old", "old", "--new", "new", "--state", "seen.state"])
         .current_dir(folder.path())
         .output()

@@ -1,9 +1,9 @@
 //! A new user's first ten minutes, as the README tells them: every command is run literally, in a clone of a small fleet.
 //! `BLESS=1` writes what they print.
 
+use crate::tools::{alone, its_folder, path_with};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use tempfile::TempDir;
 
 /// Between two commands of one shell.
@@ -38,15 +38,12 @@ fn copy(from: &Path, to: &Path) {
 
 /// What a script prints, errors among the rest, and whether it ended well.
 fn shell(home: &Path, folder: &Path, script: &str) -> (String, bool) {
-    let program = Path::new(env!("CARGO_BIN_EXE_portcullis"));
-    let own = program.parent().expect("a folder").display().to_string();
-    let path = format!("{own}:{}", std::env::var("PATH").expect("a path"));
     let day = "2026-01-15T12:00:00+0000";
-    let ran = Command::new("bash")
+    let ran = alone("bash")
         .args(["-c", &format!("exec 2>&1\n{script}")])
         .current_dir(folder)
-        .env_clear()
-        .envs([("PATH", path.as_str()), ("LC_ALL", "C"), ("GIT_CONFIG_NOSYSTEM", "1"), ("COLUMNS", "100")])
+        .env("PATH", path_with(its_folder()))
+        .envs([("LC_ALL", "C"), ("GIT_CONFIG_NOSYSTEM", "1"), ("COLUMNS", "100")])
         .envs([("GIT_AUTHOR_DATE", day), ("GIT_COMMITTER_DATE", day)])
         .env("HOME", home)
         .output()

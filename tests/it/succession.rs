@@ -69,6 +69,15 @@ fn roots_are_newer_of_the_same_repository_and_signed_by_those_who_are_trusted_ne
     for serial in [0, 4, 5] {
         assert_eq!(of(&with(ROOTS, serial, 2), &[11, 13]), REFUSED, "{serial}");
     }
+    // A host that was off while its roots expired takes the new ones all the same; those that it takes have to be in date.
+    let mut late = with(ROOTS, 5, 2);
+    late["expires"] = json!("2020-01-01T00:00:00Z");
+    assert_eq!(accept(&late, &envelope(ROOTS_TYPE, &with(ROOTS, 6, 2), &[11, 13])), TAKEN);
+    assert_eq!(accept(&late, &envelope(ROOTS_TYPE, &with(ROOTS, 6, 2), &[11])), REFUSED);
+    assert_eq!(accept(&late, &envelope(ROOTS_TYPE, &with(ROOTS, 5, 2), &[11, 13])), REFUSED);
+    let mut both = late.clone();
+    both["serial"] = json!(6);
+    assert_eq!(accept(&late, &envelope(ROOTS_TYPE, &both, &[11, 13])), REFUSED);
     let mut other = with(ROOTS, 6, 2);
     other["repository"] = json!("github.com/acme/other");
     assert_eq!(of(&other, &[11, 13]), REFUSED);

@@ -1,7 +1,7 @@
 //! Terraform configurations of several folders, and what they cost that are made to cost much.
 
 use crate::cli::portcullis;
-use crate::git::{Item, Repo};
+use crate::repo::{Item, Repo};
 use portcullis::formats::{self, Input, describe};
 use portcullis::model::Store;
 use portcullis::text::SourceMap;

@@ -356,8 +356,13 @@ const POLICY: &str = "version: 1\nconfigurations:\n  aws: {files: [\"stack/*.tf*
 
 /// What the gate says of a change of files.
 fn checked(base: &[(&str, &str)], head: &[(&str, &str)]) -> (u8, String) {
+    checked_of("stack/*.tf*", base, head)
+}
+
+/// The same where the policy names those of a pattern.
+fn checked_of(pattern: &str, base: &[(&str, &str)], head: &[(&str, &str)]) -> (u8, String) {
     let folder = TempDir::new().expect("a folder");
-    std::fs::write(folder.path().join("portcullis.yaml"), POLICY).expect("written");
+    std::fs::write(folder.path().join("portcullis.yaml"), POLICY.replace("stack/*.tf*", pattern)).expect("written");
     for (side, files) in [("old", base), ("new", head)] {
         crate::folder::write(&folder.path().join(side).join("stack"), files);
     }
@@ -420,4 +425,55 @@ resource "aws_security_group" "web" {
     assert_eq!(with(&[("terraform.tfvars", "port = 23")]), 1);
     let more = r#"{"resource": {"aws_security_group": {"web": {"ingress": []}}}}"#;
     assert_eq!(with(&[("terraform.tfvars", "port = 22"), ("override.tf.json", more)]), 1);
+}
+
+const OPEN: &str = r#"{"resource": {"aws_security_group_rule": {"ssh": {"type": "ingress", "protocol": "tcp", "from_port": 22,
+    "to_port": 22, "cidr_blocks": ["0.0.0.0/0"], "security_group_id": "${aws_security_group.web.id}"}}}}"#;
+
+#[test]
+fn all_files_of_a_folder_count_whichever_of_them_are_named() {
+    let base = [("main.tf", HCL)];
+    let with = |name, text| checked_of("stack/*.tf", &base, &[("main.tf", HCL), (name, text)]);
+    let (code, said) = with("more.tf.json", OPEN);
+    assert!(code == 1 && said.contains("stack/more.tf.json:1"), "{said}");
+    let wider = r#"{"variable": {"from": {"default": ["0.0.0.0/0"]}}}"#;
+    assert!(with("override.tf.json", wider).1.contains("0.0.0.0/0 except 10.0.0.0/8"));
+    assert!(with("x_override.tf.json", wider).1.contains("0.0.0.0/0 except 10.0.0.0/8"));
+    // A program that reads only some of the files makes something else of them.
+    let (code, said) = with("more.tofu", "locals {}\n");
+    assert!(code == 3 && said.contains("OpenTofu reads this file and Terraform does not"), "{said}");
+    assert_eq!(with("x_override.tofu.json", wider).0, 3);
+    // Where there is no other there is only one program.
+    let (base, wide) = ([("main.tofu", HCL)], HCL.replace("10.0.0.0/8", "0.0.0.0/0").replace("443", "22"));
+    let (code, said) = checked_of("stack/m*.tofu", &base, &[("main.tofu", HCL), ("x_override.tofu", &wide)]);
+    assert!(code == 1 && said.contains("stack/x_override.tofu:8"), "{said}");
+}
+
+#[test]
+fn a_module_is_all_files_of_its_folder() {
+    let module = |open: &[(&str, &str)]| {
+        let call = ("stack/main.tf", "module \"m\" {\n  source = \"../modules/m\"\n}\n");
+        let files: Vec<(&str, &str)> =
+            [call, ("modules/m/main.tf", HCL)].into_iter().chain(open.iter().copied()).collect();
+        let folder = TempDir::new().expect("a folder");
+        std::fs::write(folder.path().join("portcullis.yaml"), POLICY.replace("*.tf*", "*.tf")).expect("written");
+        crate::folder::write(&folder.path().join("old"), &[call, ("modules/m/main.tf", HCL)]);
+        crate::folder::write(&folder.path().join("new"), &files);
+        let ran =
+            portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "portcullis.yaml"]);
+        (ran.code, ran.out)
+    };
+    let (code, said) = module(&[("modules/m/more.tf.json", OPEN)]);
+    assert!(code == 1 && said.contains("modules/m/more.tf.json:1"), "{said}");
+    assert_eq!(module(&[("modules/m/more.tofu", "locals {}\n")]).0, 3);
+    // Values are those of the root.
+    assert_eq!(module(&[("modules/m/terraform.tfvars", "from = [\"0.0.0.0/0\"]\n")]).0, 0);
+}
+
+#[test]
+fn hidden_files_are_no_part_of_a_module() {
+    let narrow = r#"{"resource": {"aws_security_group": {"web": {"ingress": []}}}}"#;
+    let hidden = [("main.tf", HCL), (".x_override.tf.json", narrow), (".more.tf.json", OPEN)];
+    let (code, said) = checked(&[("main.tf", HCL)], &hidden);
+    assert!(code == 0 && said.contains("no semantic change"), "{said}");
 }

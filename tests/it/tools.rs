@@ -1,8 +1,9 @@
 //! Programs of others that tests run: where they are, and what is said where they are not.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 /// A program in the path; says so where there is none.
 #[expect(clippy::print_stderr, reason = "a test that could not be run says so")]
@@ -14,6 +15,47 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         eprintln!("SKIPPED: there is no `{name}` in the path");
     }
     found
+}
+
+/// A command that knows nothing of where the tests run but the path: not whether they are a job, not how wide a terminal is.
+pub(crate) fn alone(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
+}
+
+/// This program.
+pub(crate) fn this_program() -> Command {
+    alone(env!("CARGO_BIN_EXE_portcullis"))
+}
+
+/// A command that nobody answers who is asked for a name, where the right is there to see to that: names in configurations are
+/// those of other machines, and a network that is broken answers late.
+pub(crate) fn offline(program: impl AsRef<OsStr>) -> Command {
+    const UP: &str = "ip link set lo up && exec \"$0\" \"$@\"";
+    let inside = |program: &OsStr| {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--", "sh", "-c", UP]).arg(program);
+        command
+    };
+    static ALLOWED: OnceLock<bool> = OnceLock::new();
+    let allowed = || inside("true".as_ref()).output().is_ok_and(|out| out.status.success());
+    if *ALLOWED.get_or_init(allowed) { inside(program.as_ref()) } else { Command::new(program) }
+}
+
+/// The folder in which this program is, for a path.
+pub(crate) fn its_folder() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_portcullis")).parent().expect("a folder")
+}
+
+/// Whether there is time for everything (`PORTCULLIS_LONG=1`), and not only for what is tried with every change.
+pub(crate) fn long() -> bool {
+    std::env::var_os("PORTCULLIS_LONG").is_some_and(|value| value == "1")
+}
+
+/// How often what is made at random is tried, of as often as there is time for.
+pub(crate) fn often(most: u32) -> u32 {
+    if long() { most } else { most.div_ceil(4) }
 }
 
 /// The path with a folder before it.

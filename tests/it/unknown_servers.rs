@@ -68,6 +68,15 @@ fn groups_of_nginx_whose_servers_are_in_files_are_not_the_same() {
 }
 
 #[test]
+fn a_service_that_selects_other_pods_elsewhere_is_not_the_same() {
+    let text = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\n\
+                spec: {selector: {app: red}, ports: [{port: 80, targetPort: 8080}]}\n";
+    differs("kubernetes", "k.yaml", text, ("app: red", "app: blue"));
+    differs("kubernetes", "k.yaml", text, ("8080", "8081"));
+    differs("kubernetes", "k.yaml", text, ("8080", "http"));
+}
+
+#[test]
 fn backends_of_haproxy_whose_servers_are_looked_up_are_not_the_same() {
     let text = |servers: &str| {
         let backend = |name: &str| format!("backend {name}\n  {}\n", servers.replace("NAME", name));

@@ -271,7 +271,8 @@ fn e24_a_host_that_is_missed_is_a_failure() {
 fn what_cannot_be_read_of_a_host_is_refused_by_name() {
     let host = Host::with(&[("web.nft", RULES)]);
     for (target, says) in [
-        ("live:haproxy:/run/haproxy.sock", "`live:haproxy:/run/haproxy.sock` is nothing that can be read of a host"),
+        ("live:haproxy", "`live:haproxy` is nothing that can be read of a host"),
+        ("live:haproxy:relative.sock", "`live:haproxy:relative.sock` is nothing that can be read of a host"),
         ("live:nftables", "`live:nftables` is nothing that can be read of a host"),
     ] {
         let line = format!("NOT VERIFIED: host: {says}");

@@ -252,7 +252,7 @@ fn read_value(family: Family, word: &str) -> Option<(u128, u128)> {
         _ => word.to_owned(),
     };
     let (found, set) = parse_addresses(&text)?;
-    (found == family).then(|| set.ranges().first().copied())?
+    (found == family).then(|| set.ranges().first())?
 }
 
 fn read_ports(word: &str) -> Option<(u16, u16)> {

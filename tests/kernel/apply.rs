@@ -26,7 +26,7 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
     if share.first == 0 {
         // A program that flushes and says that it did not opens the host until that is seen and taken back.
         let stream = Stream::start()?;
-        Site::new()?.e13_e20_liars(tally)?;
+        Site::new(Notation::Nft)?.e13_e20_liars(tally)?;
         let Flowed { sent, lost, leaked } = stream.end()?;
         tally.add("apply/packets that had to pass while programs lied", sent);
         tally.add("apply/of them lost until that was seen and taken back", lost);
@@ -37,12 +37,29 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
     if share.first == 1 {
         hosts::proof(tally)?;
     }
+    withstand(Notation::Nft, share, tally)?;
+    // It goes by itself with the namespace of the sender, sooner or later.
+    drop(run("ip", &["link", "del", "h0"], ""));
+    run("nft", &["flush", "ruleset"], "")?;
+    withstand(Notation::Iptables, share, tally)
+}
+
+/// Everything that goes wrong without anybody lying, while packets flow.
+fn withstand(notation: Notation, share: &Share, tally: &mut Tally) -> Result<(), String> {
+    if notation == Notation::Iptables {
+        let old = SAVED.replace("RULES", RULES[0]);
+        run("iptables-restore", &[], &old)?;
+        run("ip6tables-restore", &[], &old)?;
+    }
     let stream = Stream::start()?;
-    let site = Site::new()?;
+    let site = Site::new(notation)?;
     if share.first == 0 {
         site.usual(tally)?;
         site.faults(tally)?;
         site.e11_writers(tally)?;
+    }
+    if share.first == 1 && notation == Notation::Iptables {
+        site.e13_families(tally)?;
     }
     site.e21_killed(share, tally)?;
     let Flowed { sent, lost, leaked } = stream.end()?;
@@ -57,12 +74,15 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
 }
 
 const POLICY: &str = "version: 1\nconfigurations:\n  web: {files: [\"web.nft\"]}\nchecks:\n  - {check: default-action, filters: [\"web/input\"], must_be: deny}\n";
+/// The last rule says what the policy says, since `nft` itself loads it: Linux enforces the policy of a chain that is made anew a
+/// moment after its rules.
 const OLD: &str = "table inet filter {
 	chain input {
 		type filter hook input priority filter; policy drop;
 		iif \"lo\" accept
 		udp dport 7000 accept
 		tcp dport 22 accept
+		drop
 	}
 }
 ";
@@ -87,81 +107,149 @@ const COMMON: &str = "table inet filter {
 }
 ";
 
+const POLICY_IPTABLES: &str = "version: 1\nconfigurations:\n  web: {files: [\"rules.v4\", \"rules.v6\"]}\nchecks:\n  - {check: default-action, filters: [\"web/input\"], must_be: deny}\n";
+/// What lets the packets in, of which none may be lost, in either state.
+const RULES: [&str; 2] = [
+    "-A INPUT -i lo -j ACCEPT\n-A INPUT -p udp -m udp --dport 7000 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n",
+    "-A INPUT -i lo -j ACCEPT\n-A INPUT -i h0 -p udp -m udp --dport 7000 -j ACCEPT\n-A INPUT -p tcp -m multiport --dports 80,443 -j ACCEPT\n",
+];
+const SAVED: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nRULESCOMMIT\n";
+
+/// What the rules of a host are written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notation {
+    Nft,
+    Iptables,
+}
+
 /// A host in this namespace.
-struct Site {
-    folder: TempDir,
+pub(crate) struct Site {
+    pub(crate) notation: Notation,
+    pub(crate) folder: TempDir,
     /// The listing of each state, and the file that a reboot loads.
     old: (String, String),
     new: (String, String),
 }
 
 /// What a run left behind.
-struct Left {
-    code: Option<i32>,
-    said: String,
-    rules: String,
-    kept: String,
+pub(crate) struct Left {
+    pub(crate) code: Option<i32>,
+    pub(crate) said: String,
+    pub(crate) rules: String,
+    pub(crate) kept: String,
 }
 
 impl Site {
-    fn new() -> Result<Self, String> {
+    fn new(notation: Notation) -> Result<Self, String> {
         let folder = TempDir::new().map_err(|why| why.to_string())?;
-        let mut site = Self { folder, old: Default::default(), new: Default::default() };
+        let mut site = Self { notation, folder, old: Default::default(), new: Default::default() };
         for path in ["tree", "root/etc", "fake"] {
             fs::create_dir_all(site.path(path)).map_err(|why| why.to_string())?;
         }
-        for (path, text) in
-            [("policy.yaml", POLICY), ("tree/web.nft", NEW), ("tree/common.nft", COMMON), ("old.nft", OLD)]
-        {
+        let [old, new] = RULES.map(|rules| SAVED.replace("RULES", rules));
+        let files: &[(&str, &str)] = match notation {
+            Notation::Nft => {
+                &[("policy.yaml", POLICY), ("tree/web.nft", NEW), ("tree/common.nft", COMMON), ("old.nft", OLD)]
+            }
+            Notation::Iptables => &[
+                ("policy.yaml", POLICY_IPTABLES),
+                ("tree/rules.v4", &new),
+                ("tree/rules.v6", &new),
+                ("old.rules", &old),
+            ],
+        };
+        for (path, text) in files {
             fs::write(site.path(path), text).map_err(|why| why.to_string())?;
         }
         site.reset()?;
-        site.old = (rules()?, site.kept()?);
+        site.old = (site.rules()?, site.kept()?);
         let left = site.apply("", "")?;
-        site.new = (rules()?, site.kept()?);
+        site.new = (site.rules()?, site.kept()?);
         if left.code != Some(0) || site.old == site.new {
             return Err(format!("apply does not work here, {:?}: {}", left.code, left.said));
         }
         Ok(site)
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
+    /// The files that a reboot loads.
+    const fn files(&self) -> &'static [&'static str] {
+        match self.notation {
+            Notation::Nft => &["root/etc/nftables.conf"],
+            Notation::Iptables => &["root/etc/iptables/rules.v4", "root/etc/iptables/rules.v6"],
+        }
+    }
+
+    /// The folder that they are in.
+    const fn etc(&self) -> &'static str {
+        match self.notation {
+            Notation::Nft => "root/etc",
+            Notation::Iptables => "root/etc/iptables",
+        }
+    }
+
     fn kept(&self) -> Result<String, String> {
-        fs::read_to_string(self.path("root/etc/nftables.conf")).map_err(|why| why.to_string())
+        let read =
+            |file: &&str| fs::read_to_string(self.path(file)).map(|text| undated(&text)).map_err(|why| why.to_string());
+        self.files().iter().map(read).collect()
+    }
+
+    /// What is in force.
+    fn rules(&self) -> Result<String, String> {
+        match self.notation {
+            Notation::Nft => run("nft", &["-s", "list", "ruleset"], ""),
+            Notation::Iptables => {
+                let both = [run("iptables-save", &[], "")?, run("ip6tables-save", &[], "")?].concat();
+                let said = both.lines().filter(|line| !line.starts_with('#'));
+                let uncounted = said.map(|line| line.split(" [").next().unwrap_or(line));
+                Ok(uncounted.collect::<Vec<_>>().join("\n"))
+            }
+        }
     }
 
     /// The old state, and nothing of a change before.
     fn reset(&self) -> Result<(), String> {
-        self.sh(
-            "rm -rf journal root/etc; mkdir -p root/etc\nprintf 'flush ruleset\\n' | cat - old.nft > root/etc/nftables.conf\n\
-             nft -f root/etc/nftables.conf",
-        )
+        self.sh(match self.notation {
+            Notation::Nft => {
+                "rm -rf journal root/etc; mkdir -p root/etc\n\
+                 printf 'flush ruleset\\n' | cat - old.nft > root/etc/nftables.conf\nnft -f root/etc/nftables.conf"
+            }
+            Notation::Iptables => {
+                "rm -rf journal root/etc; mkdir -p root/etc/iptables\n\
+                 for v in 4 6; do cp old.rules root/etc/iptables/rules.v$v; done\n\
+                 iptables-restore old.rules\nip6tables-restore old.rules"
+            }
+        })
     }
 
-    fn sh(&self, script: &str) -> Result<(), String> {
+    pub(crate) fn sh(&self, script: &str) -> Result<(), String> {
         let script = format!("cd '{}'\n{script}", self.folder.path().display());
         run("sh", &["-eu"], &script).map(drop).map_err(|why| format!("{script}\n{why}"))
     }
 
-    fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         let me = env!("CARGO_BIN_EXE_portcullis");
+        let what = match self.notation {
+            Notation::Nft => "--live live:nft --proposed web.nft",
+            Notation::Iptables => "--live live:iptables --proposed rules.v4 --proposed rules.v6",
+        };
         format!(
-            "{me} apply --live live:nft --policy policy.yaml --tree tree --proposed web.nft --netns /proc/self/ns/net \
-             --root root --no-unit --journal journal --audit audit.jsonl"
+            "{me} apply {what} --policy policy.yaml --tree tree --netns /proc/self/ns/net --root root --no-unit \
+             --journal journal --audit audit.jsonl"
         )
     }
 
     /// Runs it from the old state, in a mount namespace in which `before` has been run, with more arguments.
-    fn apply(&self, before: &str, arguments: &str) -> Result<Left, String> {
+    pub(crate) fn apply(&self, before: &str, arguments: &str) -> Result<Left, String> {
         self.reset()?;
         self.left(&format!("{before}\n{} {arguments}", self.command()))
     }
 
     /// Runs a script, and waits until nothing is under way any more.
-    fn left(&self, script: &str) -> Result<Left, String> {
+    pub(crate) fn left(&self, script: &str) -> Result<Left, String> {
         let output = tool("unshare")
             .args(["--mount", "--propagation", "private", "--", "sh", "-c", script])
             .current_dir(self.folder.path())
@@ -169,11 +257,11 @@ impl Site {
             .output()
             .map_err(|why| why.to_string())?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        Ok(Left { code: output.status.code(), said, rules: rules()?, kept: self.kept().unwrap_or_default() })
+        Ok(Left { code: output.status.code(), said, rules: self.rules()?, kept: self.kept().unwrap_or_default() })
     }
 
     /// Counts a run, and says whether the state is one of those that the code stands for.
-    fn judge(&self, what: &str, left: &Left, codes: &[i32], tally: &mut Tally) {
+    pub(crate) fn judge(&self, what: &str, left: &Left, codes: &[i32], tally: &mut Tally) {
         let state = (left.rules.clone(), left.kept.clone());
         let expected = match left.code {
             Some(0) => state == self.new,
@@ -195,9 +283,9 @@ impl Site {
     }
 
     /// Nothing is left that a next change would stumble over.
-    fn is_clear(&self) -> bool {
-        let left = fs::read_dir(self.path("root/etc")).map(Iterator::count);
-        !self.path("journal/journal.json").exists() && left.is_ok_and(|count| count == 1)
+    pub(crate) fn is_clear(&self) -> bool {
+        let left = fs::read_dir(self.path(self.etc())).map(Iterator::count);
+        !self.path("journal/journal.json").exists() && left.is_ok_and(|count| count == self.files().len())
     }
 
     fn usual(&self, tally: &mut Tally) -> Result<(), String> {
@@ -229,16 +317,26 @@ impl Site {
         // Somebody confirms from another process, also once the first one is gone.
         let confirm = format!("{} confirm --journal journal", env!("CARGO_BIN_EXE_portcullis"));
         let wait = "while ! grep -q waiting journal/journal.json 2> /dev/null; do sleep 0.05; done";
-        for (what, script) in [
-            ("somebody confirms", format!("{} --confirm 50s & a=$!\n{wait}\n{confirm} && wait $a", self.command())),
+        // What is called sshd stands for the server: whatever it starts is of one connection.
+        self.sh("mkdir -p bin; cp \"$(command -v sh)\" bin/sshd")?;
+        let begun = |time: &str| format!("{} --confirm {time} & a=$!\necho $a > began\n", self.command());
+        let over_a_connection = |script: &str| format!("bin/sshd -c '{script}\nexit $?'");
+        let apart = format!("{} & b=$!\n{wait}", over_a_connection(&format!("{}wait $a", begun("50s"))));
+        let refused = format!("{confirm} 2>&1 | grep -q \"by which the change was begun\" && touch refused");
+        let same = over_a_connection(&format!("{}{wait}\n{refused}\nwait $a", begun("3s")));
+        for (what, script, code) in [
+            ("somebody confirms", format!("{apart}\n{confirm} && wait $b"), 0),
+            ("the connection is cut, and somebody confirms", format!("{apart}\nkill -9 $(cat began)\n{confirm}"), 0),
             (
-                "the connection is cut, and somebody confirms",
-                format!("{} --confirm 50s & a=$!\n{wait}\nkill -9 $a\n{confirm}", self.command()),
+                "somebody confirms from another connection",
+                format!("{apart}\n{} && wait $b", over_a_connection(&confirm)),
+                0,
             ),
+            ("somebody confirms from the same connection", format!("{same}; code=$?\n[ -e refused ] && exit $code"), 4),
         ] {
             self.reset()?;
             let left = self.left(&script)?;
-            self.judge(what, &left, &[0], tally);
+            self.judge(what, &left, &[code], tally);
             tally.add("apply/runs in which nothing is broken", 1);
         }
         Ok(())
@@ -251,7 +349,8 @@ impl Site {
                  {{ cp -a copy.$$/. {folder}/; rm -rf copy.$$; }}"
             )
         };
-        for kib in (4..=64).step_by(4) {
+        // What was there has to fit: a page for each file.
+        for kib in (4 * self.files().len() as u64..=64).step_by(4) {
             let mut left = self.apply(&small("journal", kib), "")?;
             // The journal is gone with its disk; a change that is done does not need it any more.
             self.judge(&format!("{kib} KiB for the journal"), &left, &[0, 3, 4], tally);
@@ -259,121 +358,28 @@ impl Site {
             // What is in /etc is looked at from within: it is gone with its disk too.
             self.reset()?;
             let script = format!(
-                "{}\n{}\ncode=$?\ncat root/etc/nftables.conf > kept.seen; exit $code",
-                small("root/etc", kib),
-                self.command()
+                "{}\n{}\ncode=$?\ncat {} > kept.seen; exit $code",
+                small(self.etc(), kib),
+                self.command(),
+                self.files().join(" ")
             );
             left = self.left(&script)?;
-            left.kept = fs::read_to_string(self.path("kept.seen")).unwrap_or_default();
+            left.kept = undated(&fs::read_to_string(self.path("kept.seen")).unwrap_or_default());
             self.judge(&format!("{kib} KiB for /etc"), &left, &[0, 3, 4], tally);
             tally.add("apply/runs with a full disk", 1);
         }
-        let read_only = "mount --bind root/etc root/etc && mount -o remount,ro,bind root/etc";
-        let left = self.apply(read_only, "")?;
+        let etc = self.etc();
+        let read_only = format!("mount --bind {etc} {etc} && mount -o remount,ro,bind {etc}");
+        let left = self.apply(&read_only, "")?;
         self.judge("/etc is read-only", &left, &[3], tally);
-        let left =
-            self.apply("mount --bind root/etc root/etc", "--probe \"mount -o remount,ro,bind $PWD/root/etc\"")?;
+        let probe = format!("--probe \"mount -o remount,ro,bind $PWD/{etc}\"");
+        let left = self.apply(&format!("mount --bind {etc} {etc}"), &probe)?;
         // The second name of the old file cannot be removed there; the next change does.
-        self.sh("rm -f root/etc/*.portcullis-*")?;
+        self.sh(&format!("rm -f {etc}/*.portcullis-*"))?;
         self.judge("/etc becomes read-only", &left, &[4], tally);
         let left = self.apply("mkdir -p journal && mount -t tmpfs -o ro none journal", "")?;
         self.judge("the journal is read-only", &left, &[3], tally);
         tally.add("apply/runs with a read-only file system", 3);
-        Ok(())
-    }
-
-    /// Puts something else into the place of `nft`: `body` runs with the real one as `$NFT`; `$here` says whether it is in the
-    /// namespace of the host.
-    fn fake(&self, body: &str) -> Result<String, String> {
-        let host = fs::read_link("/proc/self/ns/net").map_err(|why| why.to_string())?;
-        let here = self.folder.path().display();
-        let text = format!(
-            "#!/bin/sh\nD={here}\nNFT=$D/fake/real\nhere=\n[ \"$(readlink /proc/self/ns/net)\" = '{}' ] && here=yes\n\
-             case \"$*\" in *forth) way=forth ;; *back) way=back ;; *list*) way=list ;; *) way= ;; esac\n{body}\n\
-             exec \"$NFT\" \"$@\"\n",
-            host.display()
-        );
-        fs::write(self.path("fake/nft"), text).map_err(|why| why.to_string())?;
-        self.sh("chmod 755 fake/nft; cp -L \"$(command -v nft)\" fake/real")?;
-        Ok(format!("mount --bind {here}/fake/nft /usr/sbin/nft"))
-    }
-
-    /// Programs that answer anything.
-    fn e13_e20_liars(&self, tally: &mut Tally) -> Result<(), String> {
-        for (what, body) in [
-            ("nft answers success and does nothing", "[ \"$here$way\" = yesforth ] && exit 0"),
-            (
-                "nft answers success and does half",
-                "[ \"$here$way\" = yesforth ] && { \"$NFT\" -f \"$2\"; exec \"$NFT\" flush chain inet filter input; }",
-            ),
-            ("nft answers success and flushes all", "[ \"$here$way\" = yesforth ] && exec \"$NFT\" flush ruleset"),
-            ("nft does it and says that it failed", "[ \"$here$way\" = yesforth ] && { \"$NFT\" \"$@\"; exit 1; }"),
-            ("nft fails", "[ \"$here$way\" = yesforth ] && exit 1"),
-            ("nft is killed", "[ \"$here$way\" = yesforth ] && kill -9 $$"),
-            (
-                "nft shows nothing afterwards",
-                "[ \"$here$way\" = yesforth ] && { touch $D/gone; exec \"$NFT\" \"$@\"; }\n\
-                 [ \"$here$way\" = yesback ] && rm -f $D/gone\n[ -n \"$here\" ] && [ $way = list ] && [ -e $D/gone ] && exit 0",
-            ),
-        ] {
-            let fake = self.fake(body)?;
-            let left = self.apply(&fake, "")?;
-            self.judge(what, &left, &[4], tally);
-            tally.add("apply/runs with a program that lies", 1);
-        }
-        // It hangs, and everything with it: the watcher ends it.
-        let fake = self.fake("[ \"$here$way\" = yesforth ] && sleep 1000")?;
-        let mut left = self.apply(&fake, "--limit 3s")?;
-        self.settle(&mut left)?;
-        let ended = left.code;
-        left.code = Some(4);
-        self.judge("nft hangs", &left, &[4], tally);
-        tally.add("apply/runs with a program that lies", 1);
-        tally.add(if ended == Some(137) { "passed" } else { "failed" }, 1);
-        // It does half, and the way back is barred: there is no way to be in one of the two, and it says so.
-        let fake = self.fake(
-            "[ \"$here$way\" = yesforth ] && exec \"$NFT\" add rule inet filter input udp dport 9999 accept\n\
-             [ \"$here$way\" = yesback ] && exit 1",
-        )?;
-        let left = self.apply(&fake, "")?;
-        let said = left.said.contains("neither what was proposed nor what was there before is in force");
-        let right = left.code == Some(5) && said && self.path("journal/journal.json").exists();
-        tally.add(if right { "passed" } else { "failed" }, 1);
-        tally.add("apply/rollbacks that fail, and say what is in force", 1);
-        if !right {
-            println!("FAILED: apply, the way back is barred: {:?}\n{}", left.code, left.said);
-        }
-        let next = self.left(&self.command())?;
-        tally.add(if next.code == Some(3) { "passed" } else { "failed" }, 1);
-        let left = self.left(&format!("{} recover --journal journal", env!("CARGO_BIN_EXE_portcullis")))?;
-        self.judge("recovered once nft works again", &left, &[4], tally);
-        Ok(())
-    }
-
-    /// Somebody else writes before each call of `nft`.
-    fn e11_writers(&self, tally: &mut Tally) -> Result<(), String> {
-        let count = self.fake("echo x >> $D/calls")?;
-        self.sh("rm -f calls")?;
-        self.apply(&count, "")?;
-        let calls = fs::read_to_string(self.path("calls")).map_err(|why| why.to_string())?.lines().count();
-        let theirs = "add rule inet filter input tcp dport 9999 accept";
-        for call in 1..=calls {
-            let fake = self.fake(&format!(
-                "echo x >> $D/calls\n[ $(wc -l < $D/calls) = {call} ] && nsenter --net=/proc/{}/ns/net \"$NFT\" {theirs}",
-                std::process::id()
-            ))?;
-            self.sh("rm -f calls")?;
-            let mut left = self.apply(&fake, "")?;
-            // Theirs is the last rule; without it, it is one of the two.
-            let other = left.rules.contains("9999");
-            left.rules = left.rules.replace("\t\ttcp dport 9999 accept\n", "");
-            // Nothing of ours may be lost, and nothing of theirs may be called ours.
-            if other && left.code == Some(0) {
-                left.code = Some(99);
-            }
-            self.judge(&format!("somebody else writes before call {call} of nft"), &left, &[0, 3, 4], tally);
-            tally.add("apply/runs with another writer", 1);
-        }
         Ok(())
     }
 
@@ -415,7 +421,7 @@ impl Site {
     }
 
     /// Waits until the watcher has done its work; where there was none yet, that is what `recover` is for.
-    fn settle(&self, left: &mut Left) -> Result<(), String> {
+    pub(crate) fn settle(&self, left: &mut Left) -> Result<(), String> {
         let until = Instant::now() + PATIENCE;
         let watched = || watchers(&self.path("journal")).map(|pids| !pids.is_empty());
         while watched()? {
@@ -435,10 +441,16 @@ impl Site {
         let after = self.left(&recover)?;
         // Files that were laid beside before there was a journal are no state of anything; the next change removes them.
         if !self.path("journal/journal.json").exists() {
-            self.sh("rm -f root/etc/*.portcullis-*")?;
+            self.sh(&format!("rm -f {}/*.portcullis-*", self.etc()))?;
         }
         Ok(Left { said: left.said + &after.said, ..after })
     }
+}
+
+/// A text without when it was made.
+fn undated(text: &str) -> String {
+    let dated = |line: &&str| line.starts_with("# Generated by ") || line.starts_with("# Completed on ");
+    text.lines().filter(|line| !dated(line)).map(|line| format!("{line}\n")).collect()
 }
 
 fn name(text: &str, old: &str, new: &str) -> String {
@@ -447,10 +459,6 @@ fn name(text: &str, old: &str, new: &str) -> String {
         _ if text == new => "new".to_owned(),
         _ => format!("of neither state:\n{text}"),
     }
-}
-
-fn rules() -> Result<String, String> {
-    run("nft", &["-s", "list", "ruleset"], "")
 }
 
 /// The watchers of a journal.

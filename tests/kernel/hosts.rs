@@ -32,6 +32,65 @@ save() { printf '*filter\n:INPUT %s [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT
 /// A table of another program.
 const DOCKER: &str = "table ip docker {\n\tchain forward {\n\t\ttype filter hook forward priority -5; policy accept;\n\t\tudp dport 53 drop\n\t}\n}\n";
 
+/// Ends the processes that watch.
+const WATCHERS: &str = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2> /dev/null | grep -q \"dead-man.*$PWD/journal\" && \
+    kill -9 ${p#/proc/}; done || true; sleep 0.2";
+
+/// A real HAProxy: put into force by a reload, refused by its own test, by a reload that does nothing and by a probe; and held
+/// against what was proposed through its socket.
+const RELOAD: &str = r#"
+which haproxy > /dev/null || { echo 'SKIPPED: there is no haproxy'; exit 0; }
+here=$PWD
+balancer() { printf "global
+  stats socket $here/admin.sock mode 600 level admin
+defaults
+  mode http
+  timeout client 1s
+  timeout connect 1s
+  timeout server 1s
+listen lb
+  bind 127.0.0.1:8080
+  server a %s:80
+" $1; }
+sed -i 's/.*default-action.*/  - {check: pool-capacity, minimum: 1}/' policy.yaml
+balancer 192.0.2.1 > live.cfg
+second=$(date +%s); while [ "$(date +%s)" = "$second" ]; do sleep 0.05; done
+haproxy -W -f $here/live.cfg 2> log & master=$!
+running() { portcullis verify --expected $1 --live live:haproxy:$here/admin.sock; }
+# What it does some time after it is asked for.
+serves() {
+    tries=0
+    until running $1 > said 2>&1; do
+        tries=$((tries + 1)); [ $tries -lt 100 ] || { cat said; exit 98; }
+        sleep 0.1
+    done
+}
+balancer 192.0.2.1 > first.cfg; balancer 192.0.2.2 > second.cfg; balancer 192.0.2.3 > third.cfg
+serves first.cfg
+# The process reads the file once it is a second old.
+reload="cp \$PORTCULLIS_FILE $here/live.cfg; second=\$(date +%s); while [ \$(date +%s) = \$second ]; do sleep 0.05; done; kill -USR2 $master"
+lb() { apply --proposed haproxy.cfg --read "cat $here/live.cfg" --test "haproxy -c -q -f \$PORTCULLIS_FILE" "$@"; }
+cp second.cfg tree/haproxy.cfg
+# A reload is done some time after it is asked for.
+ask="$(command -v portcullis) verify --expected $here/tree/haproxy.cfg --live live:haproxy:$here/admin.sock"
+probe="n=0; until $ask; do n=\$((n + 1)); [ \$n -lt 40 ] || exit 1; sleep 0.1; done"
+ends 0 lb --write "$reload" --probe "$probe"
+serves second.cfg
+ends 0 running tree/haproxy.cfg
+cp third.cfg tree/haproxy.cfg
+ends 4 lb --write "$reload" --probe false
+serves second.cfg
+ends 4 running tree/haproxy.cfg
+# Whoever answers success and reloads nothing is found by the probe that asks the process.
+ends 4 lb --write "cp \$PORTCULLIS_FILE $here/live.cfg" --rollback "$reload" --probe "$probe"
+serves second.cfg
+ends 4 running tree/haproxy.cfg
+echo '  no such keyword' >> tree/haproxy.cfg
+ends 3 lb --write "$reload"
+serves second.cfg
+kill $master
+"#;
+
 /// Runs them.
 pub(crate) fn proof(tally: &mut Tally) -> Result<(), String> {
     let docker = format!("printf '{}' | nft -f -\n", DOCKER.replace('\n', "\\n").replace('\t', "\\t"));
@@ -79,6 +138,42 @@ pub(crate) fn proof(tally: &mut Tally) -> Result<(), String> {
             ),
         ),
         (
+            "what packets put into sets meanwhile is nobody else who writes",
+            "set='set seen { type inet_service; size 60000; flags dynamic,timeout; timeout 1m; }'\n\
+             more() { rules drop $1 | sed \"s/chain input {/$set\\n&/; s/tcp dport/iif lo udp dport 9 add @seen { udp sport } accept\\n&/\"; }\n\
+             more 22 | nft -f -\nmore 443 > tree/web.nft\n\
+             bash -c 'while :; do echo x > /dev/udp/127.0.0.1/9; done' 2> /dev/null & packets=$!\n\
+             ends 0 apply --live live:nft --proposed web.nft\n\
+             nft list set inet filter seen | grep -q elements\nnft list ruleset | grep -q 'dport 443'\n\
+             ends 4 apply --live live:nft --proposed web.nft --probe false\nkill $packets"
+                .to_owned(),
+        ),
+        (
+            "a journal that does not say whom to tell is ended all the same, and that is told",
+            format!(
+                "rules drop 22 | nft -f -\nrules drop 443 > tree/web.nft\n\
+                 damage() {{ while ! grep -q waiting journal/journal.json 2> /dev/null; do sleep 0.05; done\n\
+                 sed 's/\"note\": \".*\"/\"note\": \"damaged\"/' journal/journal.json > j && mv j journal/journal.json; }}\n\
+                 told() {{ grep -q 'the journal does not say whom to tell' $1; }}\n\
+                 begin() {{ rm -rf journal; (exec portcullis apply --policy policy.yaml --tree tree --netns /proc/self/ns/net --root root \
+                 --no-unit --journal journal --live live:nft --proposed web.nft --confirm 100s) 2> began & a=$!; damage; }}\n\
+                 end() {{ kill -9 $a; wait $a || true; {WATCHERS}; }}\n\
+                 begin; end; ends 4 portcullis recover --journal journal 2> said\ntold said\n\
+                 nft list ruleset | grep -q 'dport 22'\n\
+                 begin; end; ends 0 portcullis confirm --journal journal 2> said\ntold said\n\
+                 nft list ruleset | grep -q 'dport 443'\n\
+                 rules drop 80 > tree/web.nft\nbegin; end\n\
+                 ends 4 portcullis dead-man --journal journal --id $(sed -n 's/.*\"id\": \"\\(.*\\)\",/\\1/p' journal/journal.json) \
+                 --seconds 0 2> said > out\ntold said\nnft list ruleset | grep -q 'dport 443'\n\
+                 rules drop 81 > tree/web.nft\nbegin; end\necho damaged > journal/journal.json\n\
+                 ends 3 portcullis recover --journal journal\nends 3 apply --live live:nft --proposed web.nft"
+            ),
+        ),
+        (
+            "a reload of HAProxy is one change, and what it refuses or does not do is taken back",
+            RELOAD.to_owned(),
+        ),
+        (
             "what nobody declared goes, and that is part of what is judged",
             format!(
                 "{docker}rules drop 443 > tree/web.nft\nends 0 apply --live live:nft --proposed web.nft\n\
@@ -92,6 +187,14 @@ pub(crate) fn proof(tally: &mut Tally) -> Result<(), String> {
                  if iptables-save | grep MASQUERADE; then exit 1; fi\ngrep -q 'dport 443' root/etc/iptables/rules.v4\n\
                  grep -q 'dport 443' root/etc/iptables/rules.v6\n\
                  ends 0 portcullis verify --expected tree/rules.v4 --expected tree/rules.v6 --live live:iptables --netns /proc/self/ns/net"
+            ),
+        ),
+        (
+            "tables of nftables beside those of iptables are declared and stay, or nothing is changed",
+            format!(
+                "{both}{docker}ends 3 {iptables}\niptables-save | grep -q 'dport 22'\n\
+                 ends 0 {iptables} --foreign-first 'ip docker'\niptables-save | grep -q 'dport 443'\n\
+                 nft list ruleset | grep -q 'dport 53'"
             ),
         ),
         (

@@ -21,6 +21,7 @@ mod case;
 mod compare;
 mod corpus;
 mod hosts;
+mod liars;
 mod nft;
 mod observe;
 mod options;
@@ -126,6 +127,7 @@ fn run_share(share: &options::Share) -> Result<String, String> {
         .args(["--net", "--"])
         .arg(me)
         .args(share.arguments())
+        .envs(std::env::var_os("PORTCULLIS_KEEP").map(|folder| ("PORTCULLIS_KEEP", folder)))
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("unshare: {error}"))?;

@@ -20,6 +20,7 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
         // First: an older iptables that was ever asked in a namespace has tables there from then on.
         blind(tally)?;
         persisted(tally)?;
+        filled(tally)?;
         incident(tally)?;
     }
     for number in share.first..share.first + share.count {
@@ -477,7 +478,56 @@ fn incident(tally: &mut Tally) -> Result<(), String> {
             println!("FAILED: verify of an agent that says {said}: exit code {ended} instead of {code}:\n{text}");
         }
     }
-    sh(&folder, "nft flush ruleset")
+    sh(&folder, "nft flush ruleset")?;
+    // The demonstration: as root live, and the rules here are not touched; otherwise as it was recorded.
+    let me = env!("CARGO_BIN_EXE_portcullis");
+    let live = "live in a network namespace of its own";
+    for (script, how) in [
+        (format!("{me} demo"), live),
+        (format!("setpriv --reuid=65534 --clear-groups -- {me} demo"), "a recorded run (nothing is touched here: "),
+        (
+            format!("setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin -- {me} demo"),
+            "a recorded run (nothing is touched here: ",
+        ),
+        (
+            format!("mount -t tmpfs none /usr/sbin\n{me} demo"),
+            "a recorded run (nothing is touched here: there is no `nft`",
+        ),
+    ] {
+        let script = format!("unshare --mount --propagation private -- sh -euc '{script}'\nnft list ruleset");
+        let (code, said) = ended(&folder, &script)?;
+        let end = "11 of 11 replays of 5 incidents stopped.\n";
+        let right =
+            code == Some(0) && said.contains(how) && said.ends_with(end) && (how == live) == said.contains(live);
+        tally.add(if right { "passed" } else { "failed" }, 1);
+        tally.add("verify/demonstrations, live and recorded", 1);
+        if !right {
+            println!("FAILED: {script}: {code:?}\n{said}");
+        }
+    }
+    Ok(())
+}
+
+/// Sets that rules add to hold what packets have brought: that is no difference, and anything else is.
+fn filled(tally: &mut Tally) -> Result<(), String> {
+    let folder = TempDir::new().map_err(|why| why.to_string())?;
+    let rules = "table inet filter {\n\tset seen {\n\t\ttype inet_service\n\t\tsize 1000\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\
+        \t}\n\tset fixed {\n\t\ttype inet_service\n\t\telements = { 22 }\n\t}\n\tchain input {\n\
+        \t\ttype filter hook input priority 0; policy drop;\n\t\tiif lo udp dport 9 add @seen { udp sport } accept\n\
+        \t\tudp sport @seen accept\n\t\ttcp dport @fixed accept\n\t}\n}\n";
+    write(folder.path(), "web.nft", rules)?;
+    let arguments = [&["--expected", "web.nft", "--live", "live:nft"][..], &HERE].concat();
+    let brought = "bash -c 'for n in 1 2 3; do echo x > /dev/udp/127.0.0.1/9; done'\n\
+        nft list set inet filter seen | grep -q elements";
+    for (what, script, code) in [
+        ("what packets bring", brought, 0),
+        ("an element of a set that no rule adds to", "nft add element inet filter fixed '{ 23 }'", 4),
+        ("a set that lost an element", "nft flush set inet filter fixed", 4),
+    ] {
+        sh(folder.path(), &format!("nft flush ruleset\nnft -f web.nft\n{script}"))?;
+        expect(what, verify(folder.path(), &arguments), code, tally);
+    }
+    sh(folder.path(), "nft flush ruleset")
 }
 
 /// How a script ends, and what it says.

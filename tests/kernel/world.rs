@@ -430,14 +430,13 @@ fn set_kernel(key: &str, value: &str) -> Result<(), String> {
     std::fs::write(&path, value).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// A command, also one of those that only root has in its path.
+/// A command, also one of those that only root has in its path. It knows nothing else of where the tests run: not whether
+/// they are a job.
 pub(crate) fn tool(command: &str) -> Command {
     let mut tool = Command::new(command);
-    if let Some(path) = std::env::var_os("PATH") {
-        let mut all = path;
-        all.push(":/usr/sbin:/sbin");
-        tool.env("PATH", all);
-    }
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    tool.env_clear().env("PATH", path);
     tool
 }
 

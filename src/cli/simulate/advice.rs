@@ -89,7 +89,7 @@ fn is_same(configuration: &ConfigurationDifference) -> bool {
 fn services(found: &Found) -> Option<String> {
     let region = &found.deltas.first()?.region;
     let protocol = region.get(Field::Protocol).and_then(|protocols| protocols.first());
-    let ports = region.get(Field::DestinationPort).and_then(|ports| ports.ranges().first().copied());
+    let ports = region.get(Field::DestinationPort).and_then(|ports| ports.ranges().first());
     let name = match protocol {
         Some(6) => "tcp",
         Some(17) => "udp",
@@ -122,7 +122,7 @@ fn effect(mutated: &Mutated) -> (String, Option<String>) {
 }
 
 fn of_configuration(configuration: &ConfigurationReport) -> Vec<(String, Option<String>)> {
-    let ConfigurationReport { name, format: _, change, filters, balancers, objects } = configuration;
+    let ConfigurationReport { name, format: _, change, filters, balancers, objects, withheld: _ } = configuration;
     let mut out: Vec<_> = filters.iter().flat_map(of_filter).collect();
     out.extend(balancers.iter().map(of_balancer));
     let parts =

@@ -2,10 +2,10 @@
 
 use super::{Location, WitnessReport};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What becomes of one configuration.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigurationReport {
     /// Its name in the policy.
     pub name: String,
@@ -19,10 +19,34 @@ pub struct ConfigurationReport {
     pub balancers: Vec<BalancerReport>,
     /// The other objects that differ.
     pub objects: ObjectsReport,
+    /// How much differs, in a minimal report: what it is is left out of `filters`, `balancers` and `objects`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<WithheldReport>,
+}
+
+/// How much of a configuration differs, where it is not told what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WithheldReport {
+    /// Filters that differ.
+    pub filters: usize,
+    /// Newly allowed flows of all of them.
+    pub newly_allowed: usize,
+    /// Newly denied flows of all of them.
+    pub newly_denied: usize,
+    /// Whether these flows are all of the difference.
+    pub complete: bool,
+    /// Listeners and backends that differ.
+    pub balancers: usize,
+    /// Other objects that are only on head.
+    pub added: usize,
+    /// Other objects that are only on base.
+    pub removed: usize,
+    /// Other objects that are on both, with another content.
+    pub modified: usize,
 }
 
 /// How a configuration fares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// The same text.
@@ -38,7 +62,7 @@ pub enum ChangeKind {
 }
 
 /// What becomes of one filter.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct FilterReport {
     /// Its id, e.g. `edge/input`.
     pub id: String,
@@ -74,7 +98,7 @@ pub struct FilterReport {
 }
 
 /// What becomes of a listener or a backend of a load balancer.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct BalancerReport {
     /// Which of both it is.
     pub kind: BalancerPart,
@@ -101,7 +125,7 @@ pub struct BalancerReport {
 }
 
 /// One end of a link between parts of a load balancer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkReport {
     /// What is there, as it reads: `api`, `web2 (10.0.0.2:80)`.
     pub name: String,
@@ -110,7 +134,7 @@ pub struct LinkReport {
 }
 
 /// How a link fares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkChange {
     /// Only on base.
@@ -124,7 +148,7 @@ pub enum LinkChange {
 }
 
 /// A part of a load balancer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BalancerPart {
     /// Where clients meet it.
@@ -134,7 +158,7 @@ pub enum BalancerPart {
 }
 
 /// How a listener or backend fares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartChange {
     /// Only on head.
@@ -146,7 +170,7 @@ pub enum PartChange {
 }
 
 /// Requests that both sides decide differently, by one pair of lines.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RequestReport {
     /// The first kinds of them, as they read: `host example.org, path /api/*`.
     pub requests: Vec<String>,
@@ -167,7 +191,7 @@ pub struct RequestReport {
 }
 
 /// What another answer is for clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestEffect {
     /// Requests that were served are refused.
@@ -179,7 +203,7 @@ pub enum RequestEffect {
 }
 
 /// What becomes of a request on one side.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RouteReport {
     /// In words: `goes to backend api`, `is refused (403)`.
     pub outcome: String,
@@ -188,7 +212,7 @@ pub struct RouteReport {
 }
 
 /// Several flows seen from afar.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SummaryLine {
     /// A flow that includes them all.
     pub flow: String,
@@ -197,7 +221,7 @@ pub struct SummaryLine {
 }
 
 /// Rules that brought a difference about.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Causes {
     /// How many there are.
     pub total: usize,
@@ -206,7 +230,7 @@ pub struct Causes {
 }
 
 /// Whether a difference depends on what the file does not decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
     /// It is there, whatever those conditions are.
@@ -216,7 +240,7 @@ pub enum Certainty {
 }
 
 /// The objects of a configuration that differ.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectsReport {
     /// Only on head.
     pub added: Vec<ObjectReport>,
@@ -227,7 +251,7 @@ pub struct ObjectsReport {
 }
 
 /// One object that differs.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectReport {
     /// What it is: `chain`, `set`, `translation`, `rule` …
     pub kind: String,
@@ -244,7 +268,7 @@ pub struct ObjectReport {
 }
 
 /// The elements of a set or map that differ.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ElementsReport {
     /// The first of those that are only on head.
     pub added: Vec<String>,

@@ -440,8 +440,8 @@ fn sources(store: &Store, tests: &[TestId], family: Family) -> Vec<Class> {
             Family::Ipv6 => ipv6,
         };
         for (from, to) in set.ranges() {
-            starts.insert(*from);
-            if *to < last {
+            starts.insert(from);
+            if to < last {
                 starts.insert(to + 1);
             }
         }
@@ -465,7 +465,7 @@ fn show_set(ipv4: &Set, ipv6: &Set) -> String {
             if !out.is_empty() {
                 out.push(',');
             }
-            out.push_str(&crate::net::format_addresses(family, *from, *to));
+            out.push_str(&crate::net::format_addresses(family, from, to));
         }
     }
     out

@@ -99,7 +99,8 @@ impl Flat {
     /// Whether a packet would have another answer without a line and without those that are gone; `None`: it could not
     /// be found out.
     pub(super) fn needed(&self, line: LineNumber, gone: &dyn Fn(LineNumber) -> bool, steps: &mut u64) -> Option<bool> {
-        let n = line.checked_sub(self.lines.start)?;
+        // Lines of other chains are of no use here.
+        let Some(n) = line.checked_sub(self.lines.start).filter(|n| *n < self.own.len()) else { return Some(false) };
         let own = self.own.get(n)?.clone();
         let kept = |n: usize| !gone(self.lines.start + n);
         let mut left = Steps(LINE.min(*steps));

@@ -106,13 +106,7 @@ pub fn worth(store: &Store, configuration: &Configuration) -> Worth {
             (redundant[n], need_open[n]) = (needed == Some(false), needed.is_none());
         }
     }
-    // One after the other they can go together if each can go where those before it are gone.
-    let mut gone = shadowed.clone();
-    let mut together = true;
-    for n in (0..facts.len()).rev().filter(|n| redundant[*n]) {
-        gone[n] = search.needed(n, Stand::Going, &gone) == Some(false);
-        together &= gone[n];
-    }
+    let together = search.go_together(&shadowed, &redundant);
     let mut blame = Blame::new(store, &lines);
     let mut out = Worth { together, ..Worth::default() };
     for (n, line) in lines.all.iter().enumerate() {
@@ -140,8 +134,6 @@ enum Stand {
     Whole,
     /// Without the shadowed lines.
     Reduced,
-    /// Without those, and where every line goes that is found not to be needed.
-    Going,
 }
 
 /// A filter in one of its regions.
@@ -226,11 +218,7 @@ impl<'s, 'c: 's> Search<'s, 'c> {
                     let (program, whole, reduced) = &mut **diagram;
                     let version = if stand == Stand::Whole { whole } else { reduced };
                     let there = program.chain(self.lines.place(line)).is_some();
-                    if there {
-                        program.same_without(version, line, stand == Stand::Going).ok().map(|same| !same)
-                    } else {
-                        Some(false)
-                    }
+                    if there { program.same_without(version, line).ok().map(|same| !same) } else { Some(false) }
                 }
                 Means::Nothing if context.places.contains(&self.lines.place(line)) => None,
                 Means::Nothing => Some(false),
@@ -242,6 +230,24 @@ impl<'s, 'c: 's> Search<'s, 'c> {
             }
         }
         if open { None } else { Some(false) }
+    }
+
+    /// Whether no packet would have another answer without all of those lines; `false` also where it cannot be found out.
+    fn go_together(&mut self, shadowed: &[bool], redundant: &[bool]) -> bool {
+        let gone: Vec<bool> =
+            shadowed.iter().zip(redundant).map(|(shadowed, redundant)| shadowed | redundant).collect();
+        let (lines, steps) = (self.lines, &mut self.steps);
+        self.contexts.iter_mut().all(|context| match &mut context.means {
+            // In a single list that is so if each can go where those behind it are gone.
+            Means::Flat(flat) => (0..gone.len()).filter(|n| redundant[*n]).all(|line| {
+                flat.needed(line, &|other| shadowed[other] || (other > line && gone[other]), steps) == Some(false)
+            }),
+            Means::Diagram(diagram) => {
+                let (program, whole, _) = &mut **diagram;
+                program.version(&gone).is_ok_and(|version| version.total == whole.total)
+            }
+            Means::Nothing => !context.places.iter().any(|place| gone[lines.of(*place)].contains(&true)),
+        })
     }
 }
 

@@ -148,8 +148,8 @@ impl<'p, 'c> Program<'p, 'c> {
         Ok(version)
     }
 
-    /// Whether a version does the same without another line; if so and if it shall `go`, it is gone from now on.
-    pub(super) fn same_without(&mut self, version: &mut Version, line: LineNumber, go: bool) -> Result<bool, TooMuch> {
+    /// Whether a version does the same without another line.
+    pub(super) fn same_without(&mut self, version: &mut Version, line: LineNumber) -> Result<bool, TooMuch> {
         let above = self.above(self.lines.place(line));
         let old: Vec<(Place, Option<Node>)> =
             above.iter().map(|place| (*place, version.done.get(place).copied().flatten())).collect();
@@ -162,11 +162,7 @@ impl<'p, 'c> Program<'p, 'c> {
         }
         let total = total.and_then(|_| self.whole(&version.done));
         let same = total == Ok(version.total);
-        if go && same {
-            version.gone[line] = true;
-        } else {
-            version.done.extend(old);
-        }
+        version.done.extend(old);
         total.map(|_| same)
     }
 

@@ -352,6 +352,18 @@ fn what_comes_after_makes_a_line_redundant() {
 }
 
 #[test]
+fn lines_can_go_together_that_cannot_go_one_after_the_other() {
+    let plan = |source, action| Plan { source, port: (0, 2), states: 3, opaque: None, action, joined: false };
+    let (jump, deny) = (7, 3);
+    let first = vec![plan((0, 0), 0), plan((0, 3), jump)];
+    let called = vec![plan((0, 0), deny), plan((0, 3), deny)];
+    let world = world(&[first, vec![plan((0, 3), jump)], Vec::new(), called, Vec::new()], [false, true, false]);
+    let worth = worth(&world.store, &world.snapshot.configurations()[0]);
+    assert_eq!(numbers(worth.redundant.iter().map(|r| &r.line)), BTreeSet::from([1, 2, 4, 5]));
+    assert!(worth.together);
+}
+
+#[test]
 fn lines_that_stand_in_for_one_another_cannot_all_go() {
     // Sources 0 to 3; the first is covered by the second, the second by the first and the third.
     let world = chain(&[((1, 1), true), ((1, 2), true), ((2, 3), true)]);

@@ -246,7 +246,6 @@ impl Reader<'_> {
         let at = value.at;
         Named { name: name.into(), at: Span { end: at.start, ..at }, value }
     }
-
 }
 
 impl Keys for Reader<'_> {

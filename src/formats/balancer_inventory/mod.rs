@@ -121,6 +121,7 @@ impl Reader<'_, '_> {
             owner,
             origin,
             uncomputed: None,
+            stays: None,
         });
     }
 

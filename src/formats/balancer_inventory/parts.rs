@@ -227,8 +227,7 @@ struct Context<'a> {
 }
 
 fn union(addresses: &[(String, (Set, Set))]) -> (Set, Set) {
-    let all = |which: fn(&(Set, Set)) -> &Set| {
-        Set::from_ranges(addresses.iter().flat_map(|(_, sets)| which(sets).ranges().to_vec()))
-    };
+    let all =
+        |which: fn(&(Set, Set)) -> &Set| Set::from_ranges(addresses.iter().flat_map(|(_, sets)| which(sets).ranges()));
     (all(|sets| &sets.0), all(|sets| &sets.1))
 }

@@ -29,8 +29,8 @@ impl Format for CfAsg {
         let first = text.trim_ascii_start().first();
         let is_list = first == Some(&b'[') && has("\"protocol\"") && has("\"destination\"");
         let is_group = first == Some(&b'{') && has("\"rules\"") && has("\"destination\"") && has("\"protocol\"");
-        let other = has("\"nftables\"") || has("\"kind\"") || has("\"format_version\"");
-        (is_list || is_group) && !other
+        let other = || has("\"nftables\"") || has("\"kind\"") || has("\"format_version\"");
+        (is_list || is_group) && !other()
     }
 
     fn read(&self, reading: &mut Reading<'_>) {

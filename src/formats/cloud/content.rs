@@ -93,6 +93,15 @@ pub(super) fn owner(body: &Value) -> Option<String> {
     tagged("owner").or_else(|| tagged("project")).or_else(project)
 }
 
+/// What to say where it is declared no more, though it is kept.
+pub(super) fn stays(body: &Value) -> Option<&'static str> {
+    let policy = body.object()?.get("deletion_policy").and_then(Value::as_text)?;
+    let kept = ["Retain", "RetainExceptOnCreate"].contains(&&*policy);
+    kept.then_some(
+        "CloudFormation keeps it (`DeletionPolicy`): it stays in force, and nothing here manages it any more",
+    )
+}
+
 fn shown(value: &Value) -> Option<String> {
     value.as_text().filter(|text| !value.sensitive && !text.is_empty()).map(|text| escape(text.as_bytes()))
 }

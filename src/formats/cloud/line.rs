@@ -212,7 +212,7 @@ fn merged(peers: &[Peer]) -> Vec<Peer> {
             Peer::Known(of, set) if *of == family => Some(set),
             Peer::Any | Peer::Known(..) | Peer::KnownIf(..) | Peer::If(_) => None,
         });
-        let all = Set::from_ranges(sets.flat_map(|set| set.ranges().iter().copied()));
+        let all = Set::from_ranges(sets.flat_map(|set| set.ranges()));
         if !all.is_empty() {
             out.push(Peer::Known(family, all));
         }

@@ -178,7 +178,8 @@ pub(super) fn meaning(lines: &[Line]) -> String {
 /// Something that is declared.
 pub(super) fn object(kind: &'static str, instance: &Instance, content: String) -> Object {
     let address = escape(instance.address.as_bytes());
-    Object { owner: super::content::owner(&instance.body), ..Object::new(kind, address, content, instance.origin) }
+    let (owner, stays) = (super::content::owner(&instance.body), super::content::stays(&instance.body));
+    Object { owner, stays, ..Object::new(kind, address, content, instance.origin) }
 }
 
 /// The condition that something is there at all.

@@ -62,7 +62,7 @@ impl Format for CloudFormation {
         let template = section && (has("AWS::") || has("AWSTemplateFormatVersion"));
         let parameters = has("ParameterKey") && has("ParameterValue");
         // Other configurations may have templates in them.
-        let other = [".tf", ".tfvars", ".tf.json"].iter().any(|ending| name.ends_with(ending));
+        let other = [".tf", ".tfvars", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ending| name.ends_with(ending));
         (template || parameters) && !other && !has("\"format_version\"")
     }
 

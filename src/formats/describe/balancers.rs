@@ -136,9 +136,8 @@ fn show_test(test: &Test) -> String {
 
 fn show_sources(ipv4: &Set, ipv6: &Set) -> String {
     let sets = [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)];
-    let ranges = sets
-        .iter()
-        .flat_map(|(family, set)| set.ranges().iter().map(|(from, to)| format_addresses(*family, *from, *to)));
+    let ranges =
+        sets.iter().flat_map(|(family, set)| set.ranges().iter().map(|(from, to)| format_addresses(*family, from, to)));
     let shown: Vec<String> = ranges.collect();
     if shown.is_empty() { "none".to_owned() } else { shown.join(",") }
 }

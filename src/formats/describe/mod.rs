@@ -23,6 +23,9 @@ pub fn describe(snapshot: &Snapshot, notes: &[Note], sources: &SourceMap, store:
     page.out
 }
 
+/// How much of what is not understood is shown, in bytes.
+const EXCERPT: u32 = 400;
+
 struct Page<'s> {
     out: String,
     sources: &'s SourceMap,
@@ -56,6 +59,7 @@ impl Page<'_> {
             declarations: _,
             declares: _,
         } = configuration;
+        let format = if format.is_empty() { "no known format" } else { format };
         self.line(format!("configuration {} ({format})", escape(name.as_bytes())));
         for filter in filters {
             self.filter(configuration, filter);
@@ -169,7 +173,7 @@ impl Page<'_> {
     }
 
     fn object(&mut self, object: &Object) {
-        let Object { kind, address, content, elements, members: _, owner: _, origin, uncomputed } = object;
+        let Object { kind, address, content, elements, members: _, owner: _, origin, uncomputed, stays } = object;
         let place = self.place(*origin);
         let mut text = format!("  {place}  {kind} {address}");
         if let Some(count) = elements {
@@ -180,6 +184,9 @@ impl Page<'_> {
         }
         if let Some(uncomputed) = uncomputed {
             write!(text, "; if it changes, {uncomputed}").expect("writing to a String");
+        }
+        if let Some(stays) = stays {
+            write!(text, "; if it goes, {stays}").expect("writing to a String");
         }
         self.line(text);
     }
@@ -204,8 +211,10 @@ impl Page<'_> {
             self.line("\ngaps");
         }
         for Gap { configuration: _, origin, reason } in gaps {
-            let (place, text) = (self.place(*origin), self.sources.show(*origin));
-            self.line(format!("  {place}  {reason}  `{text}`"));
+            let end = origin.end.min(origin.start.saturating_add(EXCERPT));
+            let more = if end < origin.end { "…" } else { "" };
+            let (place, text) = (self.place(*origin), self.sources.show(Span { end, ..*origin }));
+            self.line(format!("  {place}  {reason}  `{text}`{more}"));
         }
     }
 }

@@ -68,7 +68,7 @@ struct Range {
 impl Range {
     fn of((family, set, written): (Family, Set, String)) -> Self {
         let length = written.rsplit('/').next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let shown = set.ranges().first().map(|(first, last)| format_addresses(family, *first, *last));
+        let shown = set.ranges().first().map(|(first, last)| format_addresses(family, first, last));
         Self { family, set, length, written: shown.unwrap_or(written) }
     }
 }
@@ -214,7 +214,11 @@ impl Lowering<'_, '_> {
             }
             Step::Destination => match (range(&chain.wanted.destinations), place.own_address()) {
                 (Some(range), Some((family, address))) => {
-                    if family == range.family && range.set.contains(address) { Condition::Always } else { Condition::Never }
+                    if family == range.family && range.set.contains(address) {
+                        Condition::Always
+                    } else {
+                        Condition::Never
+                    }
                 }
                 (Some(range), None) => self.opaque(&format!("the destination is in {}", range.written)),
                 (None, _) => Condition::Never,
@@ -275,9 +279,7 @@ impl Wanted {
     fn keys(&self, step: Step) -> Vec<Key> {
         let ports = |ports: &[u16]| ports.iter().map(|port| key(0, &port.to_string())).collect();
         // Of both families the longest prefix comes first; they never match the same address.
-        let ranges = |ranges: &[Range]| {
-            ranges.iter().map(|range| key(range.length, &range.written)).collect()
-        };
+        let ranges = |ranges: &[Range]| ranges.iter().map(|range| key(range.length, &range.written)).collect();
         match step {
             Step::Port => ports(&self.ports),
             Step::Destination => ranges(&self.destinations),

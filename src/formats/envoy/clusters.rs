@@ -50,7 +50,9 @@ impl<'v> Lowering<'v, '_> {
                 }
             }
             (None, Some(value)) => self.assignment(value, checked, &mut servers, &mut settings),
-            (None, None) if open.is_none() => self.refused(cluster.at, "a cluster of this type has a `load_assignment`"),
+            (None, None) if open.is_none() => {
+                self.refused(cluster.at, "a cluster of this type has a `load_assignment`")
+            }
             (None, None) => {}
         }
         if !self.read.insert(name.to_string()) {
@@ -170,18 +172,58 @@ fn kind_of(value: &Value) -> String {
 }
 
 const INERT: &[&str] = &[
-    "alt_stat_name", "connect_timeout", "per_connection_buffer_limit_bytes", "circuit_breakers", "metadata", "track_timeout_budgets",
-    "track_cluster_stats", "dns_refresh_rate", "dns_failure_refresh_rate", "respect_dns_ttl", "dns_jitter", "wait_for_warm_on_init",
-    "upstream_connection_options", "preconnect_policy", "cleanup_interval", "common_http_protocol_options", "http_protocol_options",
-    "http2_protocol_options", "upstream_http_protocol_options", "protocol_selection", "load_balancing_policy_extension",
+    "alt_stat_name",
+    "connect_timeout",
+    "per_connection_buffer_limit_bytes",
+    "circuit_breakers",
+    "metadata",
+    "track_timeout_budgets",
+    "track_cluster_stats",
+    "dns_refresh_rate",
+    "dns_failure_refresh_rate",
+    "respect_dns_ttl",
+    "dns_jitter",
+    "wait_for_warm_on_init",
+    "upstream_connection_options",
+    "preconnect_policy",
+    "cleanup_interval",
+    "common_http_protocol_options",
+    "http_protocol_options",
+    "http2_protocol_options",
+    "upstream_http_protocol_options",
+    "protocol_selection",
+    "load_balancing_policy_extension",
 ];
 
 const SETTINGS: &[&str] = &[
-    "lb_policy", "load_balancing_policy", "lb_subset_config", "ring_hash_lb_config", "maglev_lb_config", "least_request_lb_config",
-    "round_robin_lb_config", "original_dst_lb_config", "common_lb_config", "transport_socket", "transport_socket_matches",
-    "transport_socket_matcher", "tls_context", "outlier_detection", "typed_extension_protocol_options",
-    "extension_protocol_options", "upstream_bind_config", "dns_lookup_family", "dns_resolvers", "dns_resolution_config",
-    "typed_dns_resolver_config", "use_tcp_for_dns_lookups", "close_connections_on_host_health_failure",
-    "ignore_health_on_host_removal", "drain_connections_on_host_removal", "filters", "upstream_config", "lrs_server",
-    "lrs_report_endpoint_metrics", "connection_pool_per_downstream_connection",
+    "lb_policy",
+    "load_balancing_policy",
+    "lb_subset_config",
+    "ring_hash_lb_config",
+    "maglev_lb_config",
+    "least_request_lb_config",
+    "round_robin_lb_config",
+    "original_dst_lb_config",
+    "common_lb_config",
+    "transport_socket",
+    "transport_socket_matches",
+    "transport_socket_matcher",
+    "tls_context",
+    "outlier_detection",
+    "typed_extension_protocol_options",
+    "extension_protocol_options",
+    "upstream_bind_config",
+    "dns_lookup_family",
+    "dns_resolvers",
+    "dns_resolution_config",
+    "typed_dns_resolver_config",
+    "use_tcp_for_dns_lookups",
+    "close_connections_on_host_health_failure",
+    "ignore_health_on_host_removal",
+    "drain_connections_on_host_removal",
+    "filters",
+    "upstream_config",
+    "lrs_server",
+    "lrs_report_endpoint_metrics",
+    "connection_pool_per_downstream_connection",
 ];

@@ -47,12 +47,19 @@ impl<'v> Fields<'v> {
     }
 
     /// The first of some fields of which a message has one, and its name.
-    pub(super) fn one_of(&mut self, names: &[&'static str], account: &mut Account) -> Option<(&'static str, &'v Value)> {
+    pub(super) fn one_of(
+        &mut self,
+        names: &[&'static str],
+        account: &mut Account,
+    ) -> Option<(&'static str, &'v Value)> {
         let mut found = None;
         for name in names {
             let Some(value) = self.take(name) else { continue };
             if found.is_some() {
-                account.gap(value.at, format!("Envoy refuses it: `{name}` stands beside another of which one is expected"));
+                account.gap(
+                    value.at,
+                    format!("Envoy refuses it: `{name}` stands beside another of which one is expected"),
+                );
                 continue;
             }
             found = Some((*name, value));

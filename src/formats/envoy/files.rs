@@ -12,8 +12,17 @@ const FOLDERS: &[&[u8]] = &[b"/etc/envoy/"];
 
 /// Where the names of files stand that are secrets, or are read at run time.
 const OTHERS: &[&str] = &[
-    "certificate_chain", "private_key", "trusted_ca", "crl", "password", "ocsp_staple", "pkcs12", "sds_config",
-    "config_source", "path_config_source", "access_log",
+    "certificate_chain",
+    "private_key",
+    "trusted_ca",
+    "crl",
+    "password",
+    "ocsp_staple",
+    "pkcs12",
+    "sds_config",
+    "config_source",
+    "path_config_source",
+    "access_log",
 ];
 
 /// The names of files in a text, and where they may lead from that main file.
@@ -77,8 +86,10 @@ impl Lowering<'_, '_> {
     pub(super) fn data(&mut self, source: &Value) -> String {
         let mut names = Vec::new();
         of(source, &mut names);
-        let files: String =
-            names.into_iter().map(|(name, at, _)| self.attached(name, at, Sort::Data("the body of an answer"))).collect();
+        let files: String = names
+            .into_iter()
+            .map(|(name, at, _)| self.attached(name, at, Sort::Data("the body of an answer")))
+            .collect();
         format!("{}{files}", said(source))
     }
 }

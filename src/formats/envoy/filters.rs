@@ -1,9 +1,9 @@
 //! Filters of requests and connections: which of them decide, and what.
 
+use super::Lowering;
 use super::chains::Piece;
 use super::fields::{Fields, brief, field, is, whole};
 use super::rbac::Asked;
-use super::Lowering;
 use crate::formats::Disposition;
 use crate::formats::data::value::{Entry, Value, What};
 use crate::model::{Condition, Outcome};
@@ -36,23 +36,46 @@ fn effect(kind: &str) -> Option<Effect> {
     Some(match kind {
         "router" => Effect::Inert("it does what routes say"),
         "compressor" | "decompressor" | "gzip" | "brotli" => Effect::Inert("compression"),
-        "grpc_web" | "grpc_http1_bridge" | "grpc_http1_reverse_bridge" | "connect_grpc_bridge" => Effect::Inert("how gRPC is spoken"),
+        "grpc_web" | "grpc_http1_bridge" | "grpc_http1_reverse_bridge" | "connect_grpc_bridge" => {
+            Effect::Inert("how gRPC is spoken")
+        }
         "grpc_stats" | "tap" | "ip_tagging" | "file_system_buffer" => Effect::Inert("counting"),
         "buffer" | "bandwidth_limit" | "proto_message_logging" => Effect::Inert("how bytes are sent"),
-        "local_ratelimit" | "ratelimit" | "rate_limit" | "rate_limit_quota" | "adaptive_concurrency" | "admission_control" => {
-            Effect::Inert("limits of rates")
-        }
+        "local_ratelimit"
+        | "ratelimit"
+        | "rate_limit"
+        | "rate_limit_quota"
+        | "adaptive_concurrency"
+        | "admission_control" => Effect::Inert("limits of rates"),
         "cache" | "alternate_protocols_cache" => Effect::Inert("caching"),
         "cors" => Effect::Inert("which pages may read answers"),
-        "dynamic_forward_proxy" | "on_demand" | "original_src" | "stateful_session" => Effect::Inert("how a server is found"),
-        "aws_request_signing" | "gcp_authn" | "credential_injector" => Effect::Inert("how a server is asked, not which"),
-        "rbac" => Effect::Access,
-        "ext_authz" | "jwt_authn" | "oauth2" | "basic_auth" | "api_key_auth" | "csrf" | "fault" | "geoip" | "squash" => {
-            Effect::Refuses
+        "dynamic_forward_proxy" | "on_demand" | "original_src" | "stateful_session" => {
+            Effect::Inert("how a server is found")
         }
-        "lua" | "wasm" | "golang" | "ext_proc" | "dynamic_modules" | "health_check" | "aws_lambda" | "header_mutation"
-        | "header_to_metadata" | "json_to_metadata" | "set_metadata" | "set_filter_state" | "grpc_json_transcoder"
-        | "composite" | "match_delegate" | "custom_response" | "file_server" | "kill_request" => Effect::Acts,
+        "aws_request_signing" | "gcp_authn" | "credential_injector" => {
+            Effect::Inert("how a server is asked, not which")
+        }
+        "rbac" => Effect::Access,
+        "ext_authz" | "jwt_authn" | "oauth2" | "basic_auth" | "api_key_auth" | "csrf" | "fault" | "geoip"
+        | "squash" => Effect::Refuses,
+        "lua"
+        | "wasm"
+        | "golang"
+        | "ext_proc"
+        | "dynamic_modules"
+        | "health_check"
+        | "aws_lambda"
+        | "header_mutation"
+        | "header_to_metadata"
+        | "json_to_metadata"
+        | "set_metadata"
+        | "set_filter_state"
+        | "grpc_json_transcoder"
+        | "composite"
+        | "match_delegate"
+        | "custom_response"
+        | "file_server"
+        | "kill_request" => Effect::Acts,
         _ => return None,
     })
 }
@@ -105,12 +128,17 @@ impl<'v> Lowering<'v, '_> {
             match effect(&kind) {
                 None => {
                     let shown = escape(name.as_bytes());
-                    self.account.gap(filter.at, format!("the filter `{shown}` is not known here: what it decides is not known"));
+                    self.account.gap(
+                        filter.at,
+                        format!("the filter `{shown}` is not known here: what it decides is not known"),
+                    );
                 }
                 Some(Effect::Inert(why)) => self.account.claim(filter.at, Disposition::Inert(why)),
                 Some(Effect::Access) => {}
                 Some(Effect::Refuses) => self.account.claim(filter.at, Disposition::Opaque("a filter that may refuse")),
-                Some(Effect::Acts) => self.account.claim(filter.at, Disposition::Opaque("a filter that may do anything")),
+                Some(Effect::Acts) => {
+                    self.account.claim(filter.at, Disposition::Opaque("a filter that may do anything"))
+                }
             }
             out.push(Filter { name: name.to_string(), kind, config, disabled, at: filter.at });
         }
@@ -231,7 +259,9 @@ pub(super) fn extension<'v>(name: &str, config: Option<&'v Value>) -> (String, O
 /// `rbac` of `envoy.extensions.filters.http.rbac.v3.RBAC`.
 fn kind_of(kind: &str) -> String {
     let parts: Vec<&str> = kind.split('.').collect();
-    let version = parts.iter().rposition(|part| part.starts_with('v') && part.get(1..2).is_some_and(|c| c.as_bytes()[0].is_ascii_digit()));
+    let version = parts
+        .iter()
+        .rposition(|part| part.starts_with('v') && part.get(1..2).is_some_and(|c| c.as_bytes()[0].is_ascii_digit()));
     let named = version.and_then(|at| at.checked_sub(1)).and_then(|at| parts.get(at));
     named.map_or_else(|| kind.to_owned(), |part| (*part).to_owned())
 }

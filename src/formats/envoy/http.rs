@@ -4,12 +4,12 @@
 //! wildcards", then `*`; of wildcards the longest first; a wildcard does not match the empty string; hosts are compared
 //! whatever their case is. Which virtual host it is is final: a request that none of its routes takes is answered with 404.
 
+use super::Lowering;
 use super::chains::{Piece, under};
 use super::fields::Fields;
 use super::filters::{Filter, Overrides};
 use super::listeners::Place;
 use super::rbac::Asked;
-use super::Lowering;
 use crate::formats::data::value::Value;
 use crate::model::{Condition, Outcome, Subject};
 use crate::net::Pattern;
@@ -113,7 +113,11 @@ impl<'v> Lowering<'v, '_> {
         fields.gap(&["vhds"], "hosts that are found at run time are not in the file", self.account);
         let parameters = "what of a path is compared is not known";
         fields.gap(&["ignore_path_parameters_in_path_matching"], parameters, self.account);
-        settings.extend(fields.settings(&["request_mirror_policies", "cluster_specifier_plugins", "internal_only_headers"]));
+        settings.extend(fields.settings(&[
+            "request_mirror_policies",
+            "cluster_specifier_plugins",
+            "internal_only_headers",
+        ]));
         manager.validated = match fields.take("validate_clusters") {
             Some(value) => value.as_truth() == Some(true),
             None => validated,
@@ -177,9 +181,15 @@ impl<'v> Lowering<'v, '_> {
         fields.inert(&["cors"], "which pages may read answers", self.account);
         fields.inert(HEADERS, "headers of requests and answers", self.account);
         const OTHERS: &[&str] = &[
-            "retry_policy", "retry_policy_typed_config", "hedge_policy", "request_mirror_policies",
-            "include_request_attempt_count", "include_attempt_count_in_response", "include_is_timeout_retry_header",
-            "per_request_buffer_limit_bytes", "request_body_buffer_limit",
+            "retry_policy",
+            "retry_policy_typed_config",
+            "hedge_policy",
+            "request_mirror_policies",
+            "include_request_attempt_count",
+            "include_attempt_count_in_response",
+            "include_is_timeout_retry_header",
+            "per_request_buffer_limit_bytes",
+            "request_body_buffer_limit",
         ];
         let others = fields.settings(OTHERS);
         settings.extend(others.into_iter().map(|text| format!("host {name}: {text}")));
@@ -254,32 +264,75 @@ impl Hosts {
             }
             quoted.push(c);
         }
-        Pattern::regex(&format!(r"(?s)\A{before}{quoted}{behind}{port}\z")).map(Pattern::ignoring_case).into_iter().collect()
+        Pattern::regex(&format!(r"(?s)\A{before}{quoted}{behind}{port}\z"))
+            .map(Pattern::ignoring_case)
+            .into_iter()
+            .collect()
     }
 }
 
 /// Fields of a connection manager that decide nothing about requests.
 const INERT: &[&str] = &[
-    "@type", "stat_prefix", "access_log", "access_log_options", "access_log_flush_interval", "tracing", "server_name",
-    "server_header_transformation", "common_http_protocol_options", "http_protocol_options", "http2_protocol_options",
-    "http3_protocol_options", "add_user_agent", "stream_idle_timeout", "stream_flush_timeout", "request_timeout",
-    "request_headers_timeout", "drain_timeout", "delayed_close_timeout", "idle_timeout", "codec_type", "generate_request_id",
-    "preserve_external_request_id", "always_set_request_id_in_response", "request_id_extension", "via",
-    "represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "proxy_100_continue", "proxy_status_config",
-    "add_proxy_protocol_connection_state", "typed_header_validation_config", "append_x_forwarded_port",
-    "append_local_overload", "flush_access_log_on_new_request",
+    "@type",
+    "stat_prefix",
+    "access_log",
+    "access_log_options",
+    "access_log_flush_interval",
+    "tracing",
+    "server_name",
+    "server_header_transformation",
+    "common_http_protocol_options",
+    "http_protocol_options",
+    "http2_protocol_options",
+    "http3_protocol_options",
+    "add_user_agent",
+    "stream_idle_timeout",
+    "stream_flush_timeout",
+    "request_timeout",
+    "request_headers_timeout",
+    "drain_timeout",
+    "delayed_close_timeout",
+    "idle_timeout",
+    "codec_type",
+    "generate_request_id",
+    "preserve_external_request_id",
+    "always_set_request_id_in_response",
+    "request_id_extension",
+    "via",
+    "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
+    "proxy_100_continue",
+    "proxy_status_config",
+    "add_proxy_protocol_connection_state",
+    "typed_header_validation_config",
+    "append_x_forwarded_port",
+    "append_local_overload",
+    "flush_access_log_on_new_request",
 ];
 
 /// Fields that matter to clients or servers in another way.
 const SETTINGS: &[&str] = &[
-    "normalize_path", "merge_slashes", "path_with_escaped_slashes_action", "path_normalization_options",
-    "strip_trailing_host_dot", "skip_xff_append", "internal_address_config", "upgrade_configs", "local_reply_config",
-    "scheme_header_transformation", "forward_client_cert_details", "set_current_client_cert_details",
-    "forward_client_cert_matcher", "max_request_headers_kb", "stream_error_on_invalid_http_message",
+    "normalize_path",
+    "merge_slashes",
+    "path_with_escaped_slashes_action",
+    "path_normalization_options",
+    "strip_trailing_host_dot",
+    "skip_xff_append",
+    "internal_address_config",
+    "upgrade_configs",
+    "local_reply_config",
+    "scheme_header_transformation",
+    "forward_client_cert_details",
+    "set_current_client_cert_details",
+    "forward_client_cert_matcher",
+    "max_request_headers_kb",
+    "stream_error_on_invalid_http_message",
 ];
 
 /// Headers that are added or taken away on the way.
 pub(super) const HEADERS: &[&str] = &[
-    "request_headers_to_add", "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove",
+    "request_headers_to_add",
+    "request_headers_to_remove",
+    "response_headers_to_add",
+    "response_headers_to_remove",
     "most_specific_header_mutations_wins",
 ];

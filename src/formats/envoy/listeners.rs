@@ -1,10 +1,10 @@
 //! Listeners (`config.listener.v3.Listener`): where they are reached, and what their filter chains make of a connection.
 
+use super::Lowering;
 use super::chains::{Chain, Piece};
 use super::fields::{Fields, brief, field};
 use super::filters::extension;
 use super::rbac::Asked;
-use super::Lowering;
 use crate::formats::data::value::Value;
 use crate::formats::{Disposition, balancers};
 use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Tls};
@@ -73,11 +73,16 @@ impl<'v> Lowering<'v, '_> {
                 let address = fields.text("address", self.account).unwrap_or_default();
                 let port = fields.number("port_value", 65535, self.account).and_then(|port| u16::try_from(port).ok());
                 let both = fields.truth("ipv4_compat", self.account);
-                fields.gap(&["named_port", "resolver_name", "network_namespace_filepath"], "what it stands for is not known", self.account);
+                fields.gap(
+                    &["named_port", "resolver_name", "network_namespace_filepath"],
+                    "what it stands for is not known",
+                    self.account,
+                );
                 if address.is_empty() {
                     self.refused(value.at, "a `socket_address` has an `address`");
                 }
-                let udp = protocol.is_some_and(|protocol| matches!(protocol.to_ascii_uppercase().as_str(), "UDP" | "1"));
+                let udp =
+                    protocol.is_some_and(|protocol| matches!(protocol.to_ascii_uppercase().as_str(), "UDP" | "1"));
                 Located { address: address.to_string(), port, udp, both }
             }
             "pipe" => {
@@ -99,14 +104,25 @@ impl<'v> Lowering<'v, '_> {
     pub(super) fn listener(&mut self, value: &'v Value) {
         let mut fields = Fields::of(value, self.account);
         fields.inert(INERT, "how connections are taken and counted", self.account);
-        let mut settings = fields.settings(&["connection_balance_config", "filter_chain_matcher", "bind_to_port", "freebind", "transparent"]);
+        let mut settings = fields.settings(&[
+            "connection_balance_config",
+            "filter_chain_matcher",
+            "bind_to_port",
+            "freebind",
+            "transparent",
+        ]);
         if field(value, "filter_chain_matcher").is_some() {
             self.account.gap(value.at, "filter chains that a tree of matchers chooses are not read");
         }
         let read_elsewhere = "listeners of this kind are not read";
-        fields.gap(&["api_listener", "internal_listener", "listener_specifier", "fcds_config"], read_elsewhere, self.account);
+        fields.gap(
+            &["api_listener", "internal_listener", "listener_specifier", "fcds_config"],
+            read_elsewhere,
+            self.account,
+        );
         let name = fields.text("name", self.account);
-        let redirected = fields.truth("use_original_dst", self.account) || fields.truth("hidden_envoy_deprecated_use_original_dst", self.account);
+        let redirected = fields.truth("use_original_dst", self.account)
+            || fields.truth("hidden_envoy_deprecated_use_original_dst", self.account);
         let address = fields.take("address");
         let additional = fields.list("additional_addresses", self.account);
         let filters = fields.list("listener_filters", self.account);
@@ -167,7 +183,13 @@ impl<'v> Lowering<'v, '_> {
             let route = |Piece { condition, outcome, at }: Piece| Route { condition, outcome, origin: at };
             self.reading.configuration.listeners.push(Listener {
                 name,
-                protocol: if located.udp { Protocol::Udp } else if http { Protocol::Http } else { Protocol::Tcp },
+                protocol: if located.udp {
+                    Protocol::Udp
+                } else if http {
+                    Protocol::Http
+                } else {
+                    Protocol::Tcp
+                },
                 endpoints: vec![Endpoint { tls, ..endpoint }],
                 routes: pieces.into_iter().map(route).collect(),
                 otherwise,
@@ -197,7 +219,9 @@ impl<'v> Lowering<'v, '_> {
                 "tls_inspector" | "http_inspector" => {
                     self.account.claim(filter.at, Disposition::Inert("how it is found out what a client speaks"));
                 }
-                "local_ratelimit" | "connection_limit" => self.account.claim(filter.at, Disposition::Inert("limits of rates")),
+                "local_ratelimit" | "connection_limit" => {
+                    self.account.claim(filter.at, Disposition::Inert("limits of rates"))
+                }
                 "proxy_protocol" => {
                     out.proxied = true;
                     settings.push(format!("proxy_protocol {}", config.map_or_else(String::new, brief)));
@@ -211,7 +235,10 @@ impl<'v> Lowering<'v, '_> {
                 }
                 _ => {
                     let shown = escape(name.as_bytes());
-                    self.account.gap(filter.at, format!("the filter `{shown}` is not known here: what it decides is not known"));
+                    self.account.gap(
+                        filter.at,
+                        format!("the filter `{shown}` is not known here: what it decides is not known"),
+                    );
                 }
             }
         }
@@ -232,8 +259,17 @@ impl<'v> Lowering<'v, '_> {
         };
         let mut fields = Fields::of(config, self.account);
         const HOW: &[&str] = &[
-            "@type", "stat_prefix", "idle_timeout", "upstream_socket_config", "hash_policies", "use_original_src_ip",
-            "use_per_packet_load_balancing", "access_log", "access_log_options", "proxy_access_log", "session_filters",
+            "@type",
+            "stat_prefix",
+            "idle_timeout",
+            "upstream_socket_config",
+            "hash_policies",
+            "use_original_src_ip",
+            "use_per_packet_load_balancing",
+            "access_log",
+            "access_log_options",
+            "proxy_access_log",
+            "session_filters",
             "tunneling_config",
         ];
         fields.inert(HOW, "how datagrams are sent, not where", self.account);
@@ -281,11 +317,12 @@ impl<'v> Lowering<'v, '_> {
         settings: &mut Vec<String>,
     ) -> Served {
         let wanted: Vec<_> = chains.iter().map(|chain| self.wanted(field(chain, "filter_chain_match"))).collect();
-        let asks = |n: usize| wanted.get(n).is_some_and(|w| !w.names.is_empty() || w.transport.as_deref() == Some("tls"));
+        let asks =
+            |n: usize| wanted.get(n).is_some_and(|w| !w.names.is_empty() || w.transport.as_deref() == Some("tls"));
         let plain = |chain: &Value| field(chain, "transport_socket").is_none() && field(chain, "tls_context").is_none();
         let bare = chains.iter().enumerate().any(|(n, chain)| !asks(n) && plain(chain)) || default.is_some_and(plain);
-        place.mixed = wanted.iter().any(|w| w.transport.as_deref() == Some("raw_buffer"))
-            || bare && (0..chains.len()).any(asks);
+        place.mixed =
+            wanted.iter().any(|w| w.transport.as_deref() == Some("raw_buffer")) || bare && (0..chains.len()).any(asks);
         let (mut http, mut tls): (bool, Option<Tls>) = (false, None);
         let mut merge = |served: &Served, number: usize| {
             http |= served.http;
@@ -391,14 +428,24 @@ impl<'v> Lowering<'v, '_> {
                 }
                 (_, _) => {
                     let shown = escape(name.as_bytes());
-                    self.account.gap(filter.at, format!("the filter `{shown}` is not known here: what it decides is not known"));
-                    out.push(Piece::last(Outcome::Computed(format!("{kind} {}", config.map_or_else(String::new, brief))), filter.at));
+                    self.account.gap(
+                        filter.at,
+                        format!("the filter `{shown}` is not known here: what it decides is not known"),
+                    );
+                    out.push(Piece::last(
+                        Outcome::Computed(format!("{kind} {}", config.map_or_else(String::new, brief))),
+                        filter.at,
+                    ));
                     break;
                 }
             };
             let refused = passes.map_or(Condition::Never, Condition::negated);
             if refused != Condition::Never {
-                out.push(Piece { condition: refused, outcome: Outcome::Refused(format!("closed by {kind}")), at: filter.at });
+                out.push(Piece {
+                    condition: refused,
+                    outcome: Outcome::Refused(format!("closed by {kind}")),
+                    at: filter.at,
+                });
             }
         }
         if !out.last().is_some_and(|piece| piece.condition == Condition::Always) {
@@ -411,16 +458,34 @@ impl<'v> Lowering<'v, '_> {
     fn tcp(&mut self, config: &'v Value, settings: &mut Vec<String>) -> Vec<Piece> {
         let mut fields = Fields::of(config, self.account);
         const HOW: &[&str] = &[
-            "@type", "stat_prefix", "access_log", "access_log_options", "access_log_flush_interval",
+            "@type",
+            "stat_prefix",
+            "access_log",
+            "access_log_options",
+            "access_log_flush_interval",
             "flush_access_log_on_connected",
         ];
         fields.inert(HOW, "counting and logging", self.account);
         settings.extend(fields.settings(&[
-            "idle_timeout", "downstream_idle_timeout", "upstream_idle_timeout", "max_connect_attempts", "hash_policy",
-            "tunneling_config", "max_downstream_connection_duration", "metadata_match", "on_demand", "backoff_options",
-            "proxy_protocol_tlvs", "upstream_connect_mode", "max_early_data_bytes",
+            "idle_timeout",
+            "downstream_idle_timeout",
+            "upstream_idle_timeout",
+            "max_connect_attempts",
+            "hash_policy",
+            "tunneling_config",
+            "max_downstream_connection_duration",
+            "metadata_match",
+            "on_demand",
+            "backoff_options",
+            "proxy_protocol_tlvs",
+            "upstream_connect_mode",
+            "max_early_data_bytes",
         ]));
-        fields.gap(&["deprecated_v1", "hidden_envoy_deprecated_deprecated_v1"], "routes of connections are not read", self.account);
+        fields.gap(
+            &["deprecated_v1", "hidden_envoy_deprecated_deprecated_v1"],
+            "routes of connections are not read",
+            self.account,
+        );
         let found = fields.one_of(&["cluster", "weighted_clusters"], self.account);
         fields.close(self.account);
         match found {
@@ -476,9 +541,26 @@ fn endpoint(located: &Located, origin: Span) -> (Place, Endpoint) {
 }
 
 const INERT: &[&str] = &[
-    "@type", "stat_prefix", "per_connection_buffer_limit_bytes", "per_connection_buffer_high_watermark_timeout", "metadata",
-    "drain_type", "listener_filters_timeout", "continue_on_listener_filters_timeout", "socket_options",
-    "tcp_fast_open_queue_length", "traffic_direction", "udp_listener_config", "access_log", "tcp_backlog_size",
-    "max_connections_to_accept_per_socket_event", "reuse_port", "enable_reuse_port", "enable_mptcp", "ignore_global_conn_limit",
-    "bypass_overload_manager", "deprecated_v1", "udp_writer_config",
+    "@type",
+    "stat_prefix",
+    "per_connection_buffer_limit_bytes",
+    "per_connection_buffer_high_watermark_timeout",
+    "metadata",
+    "drain_type",
+    "listener_filters_timeout",
+    "continue_on_listener_filters_timeout",
+    "socket_options",
+    "tcp_fast_open_queue_length",
+    "traffic_direction",
+    "udp_listener_config",
+    "access_log",
+    "tcp_backlog_size",
+    "max_connections_to_accept_per_socket_event",
+    "reuse_port",
+    "enable_reuse_port",
+    "enable_mptcp",
+    "ignore_global_conn_limit",
+    "bypass_overload_manager",
+    "deprecated_v1",
+    "udp_writer_config",
 ];

@@ -24,7 +24,8 @@ impl Lowering<'_, '_> {
     pub(super) fn string(&mut self, subject: Subject, matcher: &Value) -> Condition {
         let mut fields = Fields::of(matcher, self.account);
         let fold = fields.truth("ignore_case", self.account);
-        let found = fields.one_of(&["exact", "prefix", "suffix", "contains", "safe_regex", "regex", "custom"], self.account);
+        let found =
+            fields.one_of(&["exact", "prefix", "suffix", "contains", "safe_regex", "regex", "custom"], self.account);
         fields.close(self.account);
         let Some((kind, value)) = found else {
             self.account.gap(matcher.at, "Envoy refuses it: a matcher says what it matches");
@@ -83,7 +84,8 @@ impl Lowering<'_, '_> {
         let name = fields.text("name", self.account).map(|name| name.to_ascii_lowercase());
         let inverted = fields.truth("invert_match", self.account);
         let empty = fields.truth("treat_missing_header_as_empty", self.account);
-        let names = [EXACT, &["safe_regex_match", "regex_match", "range_match", "present_match", "string_match"]].concat();
+        let names =
+            [EXACT, &["safe_regex_match", "regex_match", "range_match", "present_match", "string_match"]].concat();
         let found = fields.one_of(&names, self.account);
         fields.close(self.account);
         let subject = match name.as_deref() {

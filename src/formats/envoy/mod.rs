@@ -56,7 +56,8 @@ impl Format for Envoy {
         top("static_resources")
             || top("staticResources")
             || (top("dynamic_resources") || top("dynamicResources")) && (top("node") || top("admin"))
-            || listed && (any(&["virtual_hosts", "virtualHosts"]) && has("domains") || any(&["lb_endpoints", "lbEndpoints"]))
+            || listed
+                && (any(&["virtual_hosts", "virtualHosts"]) && has("domains") || any(&["lb_endpoints", "lbEndpoints"]))
             || listed && (has("type.googleapis.com/envoy.") || has("connectTimeout")) && any(&parts)
     }
 
@@ -163,8 +164,11 @@ impl<'v> Lowering<'v, '_> {
         let mut fields = Fields::of(value, self.account);
         fields.inert(INERT, "how Envoy runs, counts and logs", self.account);
         fields.inert(&["@type"], "name", self.account);
-        fields.gap(&["bootstrap_extensions", "config_sources", "default_config_source", "xds_delegate_extension"],
-            "what it adds is not known", self.account);
+        fields.gap(
+            &["bootstrap_extensions", "config_sources", "default_config_source", "xds_delegate_extension"],
+            "what it adds is not known",
+            self.account,
+        );
         let runtime = fields.settings(&["layered_runtime", "runtime"]);
         let own = fields.take("static_resources");
         let dynamic = fields.take("dynamic_resources");
@@ -225,7 +229,9 @@ impl<'v> Lowering<'v, '_> {
                 all.listeners.push(resource);
             }
             None if has("connect_timeout") || has("type") || has("load_assignment") => all.clusters.push(resource),
-            None if has("tls_certificate") || has("generic_secret") || has("validation_context") => self.secret_of(resource),
+            None if has("tls_certificate") || has("generic_secret") || has("validation_context") => {
+                self.secret_of(resource)
+            }
             Some(_) | None => self.account.gap(resource.at, "a resource of this kind is not known here"),
         }
     }
@@ -271,11 +277,36 @@ impl<'v> Lowering<'v, '_> {
 
 /// Fields of a bootstrap that decide nothing about requests.
 const INERT: &[&str] = &[
-    "node", "node_context_params", "cluster_manager", "hds_config", "flags_path", "stats_sinks", "stats_config",
-    "stats_flush_interval", "stats_flush_on_admin", "stats_eviction_interval", "watchdog", "watchdogs", "tracing",
-    "overload_manager", "enable_dispatcher_stats", "header_prefix", "stats_server_version_override", "use_tcp_for_dns_lookups",
-    "dns_resolution_config", "typed_dns_resolver_config", "fatal_actions", "inline_headers", "perf_tracing_file_path",
-    "default_regex_engine", "xds_config_tracker_extension", "listener_manager", "application_log_config",
-    "grpc_async_client_manager_config", "memory_allocator_manager", "default_socket_interface",
-    "certificate_provider_instances", "deferred_stat_options",
+    "node",
+    "node_context_params",
+    "cluster_manager",
+    "hds_config",
+    "flags_path",
+    "stats_sinks",
+    "stats_config",
+    "stats_flush_interval",
+    "stats_flush_on_admin",
+    "stats_eviction_interval",
+    "watchdog",
+    "watchdogs",
+    "tracing",
+    "overload_manager",
+    "enable_dispatcher_stats",
+    "header_prefix",
+    "stats_server_version_override",
+    "use_tcp_for_dns_lookups",
+    "dns_resolution_config",
+    "typed_dns_resolver_config",
+    "fatal_actions",
+    "inline_headers",
+    "perf_tracing_file_path",
+    "default_regex_engine",
+    "xds_config_tracker_extension",
+    "listener_manager",
+    "application_log_config",
+    "grpc_async_client_manager_config",
+    "memory_allocator_manager",
+    "default_socket_interface",
+    "certificate_provider_instances",
+    "deferred_stat_options",
 ];

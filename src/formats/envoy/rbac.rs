@@ -30,7 +30,8 @@ impl Lowering<'_, '_> {
     /// Which requests the filter lets pass; `None`: it refuses none.
     pub(super) fn rbac(&mut self, filter: &Value, asked: Asked<'_>) -> Option<Condition> {
         let mut fields = Fields::of(filter, self.account);
-        let inert = ["shadow_rules", "shadow_matcher", "shadow_rules_stat_prefix", "rules_stat_prefix", "track_per_rule_stats"];
+        let inert =
+            ["shadow_rules", "shadow_matcher", "shadow_rules_stat_prefix", "rules_stat_prefix", "track_per_rule_stats"];
         fields.inert(&inert, "what would be refused is only counted", self.account);
         fields.inert(&["stat_prefix", "@type"], "counting", self.account);
         fields.inert(&["enforcement_type", "delay_deny"], "when and how slowly a connection is refused", self.account);
@@ -72,7 +73,8 @@ impl Lowering<'_, '_> {
 
     fn policy(&mut self, policy: &Value, asked: Asked<'_>) -> Condition {
         let mut fields = Fields::of(policy, self.account);
-        let (permissions, principals) = (fields.list("permissions", self.account), fields.list("principals", self.account));
+        let (permissions, principals) =
+            (fields.list("permissions", self.account), fields.list("principals", self.account));
         let condition = fields.one_of(&["condition", "checked_condition"], self.account);
         fields.inert(&["cel_config"], "how a condition is computed", self.account);
         fields.close(self.account);
@@ -91,10 +93,29 @@ impl Lowering<'_, '_> {
     /// A permission or a principal; what only one of them can be is not told apart, since Envoy does.
     fn rule(&mut self, rule: &Value, asked: Asked<'_>, depth: usize) -> Condition {
         const KINDS: &[&str] = &[
-            "any", "and_rules", "and_ids", "or_rules", "or_ids", "not_rule", "not_id", "header", "url_path", "source_ip",
-            "remote_ip", "direct_remote_ip", "destination_ip", "destination_port", "destination_port_range",
-            "requested_server_name", "authenticated", "metadata", "sourced_metadata", "filter_state", "matcher",
-            "uri_template", "custom",
+            "any",
+            "and_rules",
+            "and_ids",
+            "or_rules",
+            "or_ids",
+            "not_rule",
+            "not_id",
+            "header",
+            "url_path",
+            "source_ip",
+            "remote_ip",
+            "direct_remote_ip",
+            "destination_ip",
+            "destination_port",
+            "destination_port_range",
+            "requested_server_name",
+            "authenticated",
+            "metadata",
+            "sourced_metadata",
+            "filter_state",
+            "matcher",
+            "uri_template",
+            "custom",
         ];
         if depth > DEEPEST {
             self.account.gap(rule.at, "rules are too deep in one another");

@@ -1,10 +1,10 @@
 //! Routes of a virtual host (`config.route.v3.Route`): they are asked in order, and the first that matches decides.
 
+use super::Lowering;
 use super::chains::{Piece, under};
 use super::fields::{Fields, brief, said};
 use super::filters::Overrides;
 use super::http::{HEADERS, Manager};
-use super::Lowering;
 use crate::formats::Disposition;
 use crate::formats::code::digest;
 use crate::formats::data::value::Value;
@@ -23,7 +23,11 @@ impl<'v> Lowering<'v, '_> {
         settings: &mut Vec<String>,
     ) -> Vec<Piece> {
         let mut fields = Fields::of(route, self.account);
-        fields.inert(&["name", "decorator", "metadata", "tracing", "stat_prefix"], "counting and logging", self.account);
+        fields.inert(
+            &["name", "decorator", "metadata", "tracing", "stat_prefix"],
+            "counting and logging",
+            self.account,
+        );
         fields.inert(HEADERS, "headers of requests and answers", self.account);
         let limits = ["per_request_buffer_limit_bytes", "request_body_buffer_limit"];
         fields.inert(&limits, "limits of requests", self.account);
@@ -72,9 +76,8 @@ impl<'v> Lowering<'v, '_> {
 
     /// Which requests a route takes: all that its `match` says has to hold.
     fn matched(&mut self, matcher: &Value) -> Condition {
-        const PATHS: &[&str] = &[
-            "prefix", "path", "safe_regex", "regex", "connect_matcher", "path_separated_prefix", "path_match_policy",
-        ];
+        const PATHS: &[&str] =
+            &["prefix", "path", "safe_regex", "regex", "connect_matcher", "path_separated_prefix", "path_match_policy"];
         let mut fields = Fields::of(matcher, self.account);
         let fold = fields.take("case_sensitive").is_some_and(|value| value.as_truth() == Some(false));
         let path = fields.one_of(PATHS, self.account);
@@ -111,7 +114,10 @@ impl<'v> Lowering<'v, '_> {
             ("path", Some(text)) => self.text(Subject::Path, vec![folded(Pattern::exact(text.as_bytes()))]),
             ("path_separated_prefix", Some(text)) => {
                 if text.ends_with('/') || text.contains(['?', '#']) || !text.starts_with('/') {
-                    self.refused(value.at, "a `path_separated_prefix` begins with a slash, does not end with one, and has no query");
+                    self.refused(
+                        value.at,
+                        "a `path_separated_prefix` begins with a slash, does not end with one, and has no query",
+                    );
                 }
                 let below = Pattern::prefix(format!("{text}/"));
                 self.text(Subject::Path, vec![folded(Pattern::exact(text.as_bytes())), folded(below)])
@@ -139,7 +145,11 @@ impl<'v> Lowering<'v, '_> {
     fn clusters_of(&mut self, action: &'v Value, manager: &Manager<'v, '_>) -> (Vec<Piece>, Vec<String>) {
         let mut fields = Fields::of(action, self.account);
         const CLUSTERS: &[&str] = &[
-            "cluster", "cluster_header", "weighted_clusters", "cluster_specifier_plugin", "inline_cluster_specifier_plugin",
+            "cluster",
+            "cluster_header",
+            "weighted_clusters",
+            "cluster_specifier_plugin",
+            "inline_cluster_specifier_plugin",
         ];
         let found = fields.one_of(CLUSTERS, self.account);
         fields.inert(&["rate_limits", "include_vh_rate_limits", "rate_limit"], "limits of rates", self.account);
@@ -249,11 +259,36 @@ impl<'v> Lowering<'v, '_> {
 
 /// What a route says of how servers are asked.
 const OTHERS: &[&str] = &[
-    "cluster_not_found_response_code", "metadata_match", "prefix_rewrite", "regex_rewrite", "path_rewrite_policy",
-    "path_rewrite", "host_rewrite", "host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header",
-    "auto_host_rewrite_header", "host_rewrite_path_regex", "append_x_forwarded_host", "timeout", "idle_timeout",
-    "flush_timeout", "early_data_policy", "retry_policy", "retry_policy_typed_config", "request_mirror_policy",
-    "request_mirror_policies", "priority", "hash_policy", "max_grpc_timeout", "grpc_timeout_offset", "upgrade_configs",
-    "internal_redirect_policy", "internal_redirect_action", "max_internal_redirects", "hedge_policy", "max_stream_duration",
+    "cluster_not_found_response_code",
+    "metadata_match",
+    "prefix_rewrite",
+    "regex_rewrite",
+    "path_rewrite_policy",
+    "path_rewrite",
+    "host_rewrite",
+    "host_rewrite_literal",
+    "auto_host_rewrite",
+    "host_rewrite_header",
+    "auto_host_rewrite_header",
+    "host_rewrite_path_regex",
+    "append_x_forwarded_host",
+    "timeout",
+    "idle_timeout",
+    "flush_timeout",
+    "early_data_policy",
+    "retry_policy",
+    "retry_policy_typed_config",
+    "request_mirror_policy",
+    "request_mirror_policies",
+    "priority",
+    "hash_policy",
+    "max_grpc_timeout",
+    "grpc_timeout_offset",
+    "upgrade_configs",
+    "internal_redirect_policy",
+    "internal_redirect_action",
+    "max_internal_redirects",
+    "hedge_policy",
+    "max_stream_duration",
     "host_rewrite_specifier",
 ];

@@ -34,9 +34,16 @@ impl<'v> Lowering<'v, '_> {
         let mut fields = Fields::of(config, self.account);
         fields.inert(&["@type"], "name", self.account);
         let mut settings = fields.settings(&[
-            "require_client_certificate", "require_sni", "session_ticket_keys", "session_ticket_keys_sds_secret_config",
-            "disable_stateless_session_resumption", "disable_stateful_session_resumption", "session_timeout",
-            "ocsp_staple_policy", "full_scan_certs_on_sni_mismatch", "prefer_client_ciphers",
+            "require_client_certificate",
+            "require_sni",
+            "session_ticket_keys",
+            "session_ticket_keys_sds_secret_config",
+            "disable_stateless_session_resumption",
+            "disable_stateful_session_resumption",
+            "session_timeout",
+            "ocsp_staple_policy",
+            "full_scan_certs_on_sni_mismatch",
+            "prefer_client_ciphers",
         ]);
         let common = fields.take("common_tls_context");
         fields.close(self.account);
@@ -58,8 +65,14 @@ impl<'v> Lowering<'v, '_> {
             }
             fields.inert(&["key_log"], "logging", self.account);
             settings.extend(fields.settings(&[
-                "tls_params", "validation_context", "validation_context_sds_secret_config", "combined_validation_context",
-                "alpn_protocols", "custom_handshaker", "custom_tls_certificate_selector", "validation_context_type",
+                "tls_params",
+                "validation_context",
+                "validation_context_sds_secret_config",
+                "combined_validation_context",
+                "alpn_protocols",
+                "custom_handshaker",
+                "custom_tls_certificate_selector",
+                "validation_context_type",
             ]));
             fields.close(self.account);
         }

@@ -17,7 +17,8 @@ use crate::formats::Reading;
 use crate::formats::account::Account;
 use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Protocol, Reference, Route, Store, Subject, Test};
 use crate::net::{Pattern, Set};
-use crate::text::{Span, escape};
+use crate::text::{Span, escape, hex};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
 /// Puts the proxies into the configuration.
@@ -68,7 +69,7 @@ pub(super) fn lower(
         }
     }
     for proxy in proxies.iter().filter(|proxy| proxy.kind.is_back() && has_servers(proxy)) {
-        let backend = backend(proxy);
+        let backend = backend(proxy, files);
         reading.configuration.backends.push(backend);
     }
     for proxy in proxies.iter().filter(|proxy| proxy.kind.is_front() && !proxy.disabled) {
@@ -89,7 +90,7 @@ fn has_servers(proxy: &Proxy) -> bool {
         || proxy.back.single.contains_key("option transparent")
 }
 
-fn backend(proxy: &Proxy) -> Backend {
+fn backend(proxy: &Proxy, files: &HashMap<String, Lines>) -> Backend {
     let mut servers = proxy.servers.servers.clone();
     if proxy.disabled {
         servers.iter_mut().for_each(|server| server.enabled = Some(false));
@@ -124,7 +125,7 @@ fn backend(proxy: &Proxy) -> Backend {
         open: open.or_else(|| transparent.then(|| "where clients wanted to go".to_owned())),
         health_check: checked.then(|| format!("{check}{}", steps.collect::<String>())),
         sources,
-        settings: settings.text(),
+        settings: with_files(settings.text(), files),
         owner: None,
         origin: proxy.at,
     }
@@ -154,6 +155,16 @@ fn beside(proxy: &Proxy) -> Vec<String> {
         }
     };
     passing.map(text).collect()
+}
+
+/// Settings with what is in the files of patterns and maps that they name.
+fn with_files(mut settings: String, files: &HashMap<String, Lines>) -> String {
+    let named: BTreeMap<_, _> = files.iter().filter(|(name, _)| settings.contains(name.as_str())).collect();
+    for (name, lines) in named {
+        let text: String = lines.iter().map(|(key, value)| format!("{key} {value}\n")).collect();
+        settings.push_str(&format!("; {name} with {}", hex(&Sha256::digest(text)[..8])));
+    }
+    settings
 }
 
 struct Front<'a> {
@@ -242,7 +253,7 @@ impl Front<'_> {
         if let Some(stats) = &proxy.stats {
             settings.list.extend(stats.settings.iter().cloned());
         }
-        settings.text()
+        with_files(settings.text(), self.files)
     }
 
     fn decisions(&self, place: &Place, looked: &Looked, store: &mut Store) -> Decisions {

@@ -1,7 +1,8 @@
 //! Configurations of HAProxy, 2.4 to 3.x.
 //!
 //! Files become sections of lines (`lex`, `sections`), these proxies with what `defaults` say (`proxies`, `rules`,
-//! `places`, `servers`), and those listeners and backends of the model (`ask`, `lower`).
+//! `places`, `servers`), and those listeners and backends of the model (`ask`, `lower`). What a running process says of
+//! itself lies over what its files say (`running`).
 
 mod ask;
 mod conditions;
@@ -14,6 +15,7 @@ mod places;
 mod proxies;
 mod rewrites;
 mod rules;
+mod running;
 mod samples;
 mod secrets;
 mod sections;
@@ -40,7 +42,7 @@ impl Format for Haproxy {
     }
 
     fn recognises(&self, _name: &str, text: &[u8]) -> bool {
-        recognises(text)
+        recognises(text) || running::is_state(text)
     }
 
     fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
@@ -62,7 +64,9 @@ impl Format for Haproxy {
 
     fn read(&self, reading: &mut Reading<'_>) {
         let mut account = Account::default();
-        let sections = sections::read(reading, &mut account);
+        let (states, files): (Vec<_>, Vec<_>) =
+            reading.files().iter().copied().partition(|file| running::is_state(reading.text(*file)));
+        let sections = sections::read(reading, &files, &mut account);
         for entry in sections.iter().flat_map(|section| &section.entries) {
             if let Some(at) = secrets::span(&entry.line) {
                 reading.hide(at);
@@ -90,6 +94,9 @@ impl Format for Haproxy {
         for (kind, name, origin) in undefined {
             let address = escape(name.as_bytes());
             reading.configuration.undefined.push(Reference { kind, address, origin });
+        }
+        for state in states {
+            running::overlay(reading, state, &sections, &mut proxies, &mut account);
         }
         lower::lower(reading, &proxies, &files, &mut account);
         reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));

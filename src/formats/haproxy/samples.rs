@@ -96,10 +96,26 @@ impl Sample {
         let of = |table: &'static Table, name: &str| table.get(name).map_or("any", |(_, _, kind)| *kind);
         let mut kind = kind_of(of(fetches(), &self.fetch.name)).unwrap_or(Kind::Text);
         for converter in &self.converters {
-            kind = kind_of(of(converters_known(), &converter.name)).unwrap_or(kind);
+            kind = match of_map(&converter.name) {
+                Some(kind) => kind,
+                None => kind_of(of(converters_known(), &converter.name)).unwrap_or(kind),
+            };
         }
         kind
     }
+}
+
+/// What a map gives: `map_MATCH_KIND`, without a kind text.
+fn of_map(name: &str) -> Option<Kind> {
+    let mut parts = name.split('_');
+    if parts.next() != Some("map") {
+        return None;
+    }
+    Some(match parts.nth(1) {
+        Some("int") => Kind::Number,
+        Some("ip") => Kind::Address,
+        Some(_) | None => Kind::Text,
+    })
 }
 
 fn kind_of(word: &str) -> Option<Kind> {

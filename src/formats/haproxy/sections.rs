@@ -117,11 +117,11 @@ struct Branch {
     ended: bool,
 }
 
-/// Reads all files, in order.
-pub(super) fn read(reading: &Reading<'_>, account: &mut Account) -> Vec<Section> {
+/// Reads files, in order.
+pub(super) fn read(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -> Vec<Section> {
     let mut out = Vec::new();
     let mut environment = Environment::default();
-    for file in reading.files() {
+    for file in files {
         file_of(*file, reading.text(*file), &mut environment, account, &mut out);
     }
     out

@@ -8,7 +8,7 @@ use crate::formats::Disposition;
 use crate::model::Server;
 use crate::net::{Family, Set};
 use crate::text::Span;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 type Fault = (Span, String);
 
@@ -20,10 +20,27 @@ pub(super) struct Servers {
     pub(super) open: Option<String>,
     /// Addresses that some of them are asked from.
     pub(super) sources: Vec<Option<(Set, Set)>>,
-    /// How they are called.
-    names: BTreeSet<String>,
+    /// What else their lines say, by their names.
+    pub(super) told: BTreeMap<String, Told>,
     /// What `default-server` says.
     default: Parameters,
+}
+
+/// What a line tells its servers that a running process can be told otherwise.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    /// It is spoken to over TLS.
+    pub(super) tls: bool,
+    /// It is checked by itself, not as another one is.
+    pub(super) check: bool,
+    /// The check goes to another address.
+    pub(super) checked_elsewhere: bool,
+    /// It is asked for its weight and state.
+    pub(super) agent: bool,
+    /// Which addresses there are, and perhaps how many servers, is looked up at run time.
+    pub(super) template: bool,
+    /// Something of it comes from the environment.
+    pub(super) unknown: bool,
 }
 
 /// The servers of one line.
@@ -92,13 +109,23 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
     for at in inert {
         reader.claim(at, Disposition::Inert("name"));
     }
+    let told = Told {
+        tls: others.contains_key("ssl"),
+        check,
+        checked_elsewhere: others.contains_key("addr"),
+        agent: others.contains_key("agent-check"),
+        template,
+        unknown: line.words.iter().any(|word| word.unknown) || weight == Some(None),
+    };
+    // A template of names has servers as far as these are found; one of an address has all of them.
+    let looked_up = template && crate::net::parse_address(&host).is_none();
     let settings = others.into_values().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
     let server = |name: String| Server {
         name,
         address: host.clone(),
         port,
         weight: weight.unwrap_or(Some(1)),
-        enabled: if disabled { Some(false) } else { (sure && numbers.0 == numbers.1).then_some(true) },
+        enabled: if disabled { Some(false) } else { (sure && !looked_up).then_some(true) },
         backup,
         check: (check || track).then_some(check_port),
         settings: settings.clone(),
@@ -108,11 +135,11 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
         (vec![server(name.text.clone())], None)
     } else if numbers.1 - numbers.0 < MOST {
         let each = (numbers.0..=numbers.1).map(|n| server(format!("{}{n}", name.text))).collect();
-        (each, Some(format!("{} is looked up at run time", address.text)))
+        (each, looked_up.then(|| format!("{} is looked up at run time", address.text)))
     } else {
         (Vec::new(), Some(format!("{} servers {} are looked up at run time", joined(line.from(2)), name.text)))
     };
-    let mut taken = |server: &&Server| reader.proxy.servers.names.insert(server.name.clone());
+    let mut taken = |server: &&Server| reader.proxy.servers.told.insert(server.name.clone(), told).is_none();
     let twice = servers.iter().find(|server| !taken(server) && !server.name.contains('$'));
     if let Some(twice) = twice {
         reader.gap(name.at, format!("another server is called `{}` already: HAProxy refuses the file", twice.name));

@@ -135,7 +135,6 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
     objects
 }
 
-
 impl Ruleset<'_> {
     /// A set that a rule names. What is in it stands elsewhere.
     pub(super) fn set(&mut self, name: &str, at: Span) {

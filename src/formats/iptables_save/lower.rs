@@ -8,7 +8,9 @@
 use super::extensions::{Effect, Meaning, Spec, Truth};
 use super::meaning::{Beside, Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
-use super::refusals::{check_condition, check_table, check_target_option, has_ports, is_mac, is_same, may_be_negated, needs_protocol};
+use super::refusals::{
+    check_condition, check_table, check_target_option, has_ports, is_mac, is_same, may_be_negated, needs_protocol,
+};
 use super::ruleset::TableKind;
 use super::syntax::{Command, Kind, Match, Part};
 use super::values::{self, Addresses};

@@ -44,7 +44,7 @@ pub(super) fn command<'t>(text: &'t [u8], start: usize, end: usize) -> Command<'
         words: Vec::with_capacity(24),
         next: 0,
         target: None,
-        command: Command { parts: Vec::with_capacity(12), matches: Vec::new() },
+        command: Command { parts: Vec::with_capacity(8), matches: Vec::new() },
         protocol: None,
     };
     let mut at = start;

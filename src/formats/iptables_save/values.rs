@@ -234,7 +234,7 @@ pub(super) fn port_list(word: &Word<'_>, protocol: u8) -> Result<Set, String> {
         // A range has more than one port here (libxt_multiport.c, `parse_multi_ports_v1`).
         let set =
             set.filter(|set| !one.contains(':') || set.len() > 1).ok_or_else(|| refuse(word, "a list of ports"))?;
-        ranges.extend_from_slice(set.ranges());
+        ranges.extend(set.ranges());
     }
     if count > 15 {
         return Err(format!("`{}` names more than 15 ports: iptables-restore refuses it", word.show()));

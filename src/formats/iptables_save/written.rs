@@ -101,7 +101,12 @@ type Known<'r> = HashMap<Span, &'r str, RandomState>;
 
 /// The rules that are objects too.
 pub(super) fn besides<'r>(ruleset: &'r Ruleset<'_>) -> Known<'r> {
-    ruleset.objects.iter().filter(|object| object.kind != "set").map(|object| (object.origin, &*object.content)).collect()
+    ruleset
+        .objects
+        .iter()
+        .filter(|object| object.kind != "set")
+        .map(|object| (object.origin, &*object.content))
+        .collect()
 }
 
 /// The rules at these places in their normalised text, one a line.

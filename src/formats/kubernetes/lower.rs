@@ -9,9 +9,11 @@
 //! policies come first, "lower priority values have higher precedence", their rules in order; the baseline comes after all
 //! others, where no NetworkPolicy selects the pod.
 
+use super::missing::missing;
 use super::peers::{self, Alternative, Index, Whose};
 use super::selector::{Known, Selects};
-use super::syntax::{Cluster, Direction, Namespaces, Pods, Policy, Rule, Service, Tier, Verdict};
+use super::sides::Beyond;
+use super::syntax::{Direction, Namespaces, Pods, Policy, Rule, Service, Tier, Verdict};
 use crate::formats::Reading;
 use crate::formats::account::Account;
 use crate::model::{
@@ -29,7 +31,8 @@ const PROTOCOLS: [u128; 3] = [6, 17, 132];
 const MOST_RULES: usize = 4_000_000;
 
 /// Puts what a tree says into the model.
-pub(super) fn lower(cluster: &Cluster, reading: &mut Reading<'_>, account: &mut Account) {
+pub(super) fn lower(index: &Index<'_>, beyond: &Beyond, reading: &mut Reading<'_>, account: &mut Account) {
+    let cluster = index.cluster;
     let mut in_order: Vec<&Policy> = cluster.policies.iter().collect();
     in_order.sort_by(|a, b| (a.tier, &a.address).cmp(&(b.tier, &b.address)));
     let mut policies = Policies::default();
@@ -39,10 +42,10 @@ pub(super) fn lower(cluster: &Cluster, reading: &mut Reading<'_>, account: &mut 
             Namespaces::With(_) => policies.wide.push(policy),
         }
     }
-    let index = Index::of(cluster);
     let mut lowering = Lowering {
-        index: &index,
+        index,
         policies: &policies,
+        beyond,
         account,
         ports: BTreeMap::new(),
         opaques: BTreeMap::new(),
@@ -52,13 +55,13 @@ pub(super) fn lower(cluster: &Cluster, reading: &mut Reading<'_>, account: &mut 
     for (subject, name) in lowering.subjects() {
         lowering.filters(&subject, &name, reading);
     }
-    let Lowering { index: _, policies: _, account: _, ports, opaques, rules: _, said: _ } = lowering;
+    let Lowering { index: _, policies: _, beyond: _, account: _, ports, opaques, rules: _, said: _ } = lowering;
     let unknown = ports.into_iter().filter(|(_, known)| !known).map(|((origin, address), _)| Reference {
         kind: "port",
         address,
         origin,
     });
-    let mut undefined: Vec<Reference> = unknown.collect();
+    let mut undefined: Vec<Reference> = unknown.chain(missing(index)).collect();
     undefined.sort_by_key(|reference| reference.origin);
     let configuration = &mut reading.configuration;
     configuration.undefined.extend(undefined);
@@ -77,7 +80,7 @@ struct Policies<'c> {
 enum Subject {
     /// Those of a workload.
     Workload(usize),
-    /// Those that a policy is for, none of which is in the tree.
+    /// Those that a policy is for, which the tree does not have.
     Unknown(Pods),
 }
 
@@ -92,6 +95,7 @@ enum Applies {
 struct Lowering<'c, 'i, 'a> {
     index: &'i Index<'c>,
     policies: &'i Policies<'c>,
+    beyond: &'i Beyond,
     account: &'a mut Account,
     /// Names of ports that rules use, and whether a container has one.
     ports: BTreeMap<(Span, String), bool>,
@@ -115,18 +119,8 @@ impl<'c> Lowering<'c, '_, '_> {
         let workloads = (0..cluster.workloads.len()).map(Subject::Workload);
         let named = workloads.zip(&self.index.names).map(|(subject, name)| (subject, name.clone()));
         let mut out: Vec<(Subject, String)> = named.collect();
-        let mut unknown: BTreeSet<&Pods> = BTreeSet::new();
-        for policy in &cluster.policies {
-            let numbers: Vec<usize> = match &policy.subject.namespaces {
-                Namespaces::Named(namespace) => self.index.by_namespace.get(namespace).cloned().unwrap_or_default(),
-                Namespaces::With(_) => (0..cluster.workloads.len()).collect(),
-            };
-            let is_for = |number: &usize| matches!(self.applies(policy, &Subject::Workload(*number), ""), Applies::Yes);
-            if !numbers.iter().any(is_for) {
-                unknown.insert(&policy.subject);
-            }
-        }
-        out.extend(unknown.into_iter().map(|pods| (Subject::Unknown(pods.clone()), peers::name(pods))));
+        let unknown = self.beyond.subjects.iter();
+        out.extend(unknown.map(|pods| (Subject::Unknown(pods.clone()), peers::name(pods))));
         out
     }
 
@@ -211,9 +205,12 @@ impl<'c> Lowering<'c, '_, '_> {
         let at = TableId(u32::try_from(reading.configuration.tables.len()).expect("fewer than 2^32 tables"));
         for direction in Direction::BOTH {
             let asked = self.asked(subject, direction);
+            let only_maybe = asked.iter().all(|(_, condition)| condition.is_some());
             let workload = match subject {
                 Subject::Workload(number) => self.index.cluster.workloads.get(*number),
-                Subject::Unknown(_) if asked.iter().all(|(_, condition)| condition.is_some()) => continue,
+                Subject::Unknown(pods) if asked.is_empty() || only_maybe && !self.beyond.changed.contains(pods) => {
+                    continue;
+                }
                 Subject::Unknown(_) => None,
             };
             if let (Some(host), Some((policy, _))) = (workload.and_then(|workload| workload.on_host), asked.first()) {
@@ -325,7 +322,8 @@ impl<'c> Lowering<'c, '_, '_> {
                 Verdict::Deny => Action::Deny,
                 Verdict::Pass => Action::Goto(chains.rest),
             };
-            for mut part in self.parts(rule, subject, direction) {
+            let beyond = self.beyond.policies.contains(&policy.address);
+            for mut part in self.parts(rule, subject, direction, beyond) {
                 part.0.conditions.extend(condition.cloned());
                 for id in self.one(&part, direction, action, rule.at, chains.store) {
                     chains.push(id, rule.at);
@@ -336,13 +334,13 @@ impl<'c> Lowering<'c, '_, '_> {
     }
 
     /// A rule as alternatives: who is at the other end, and what for, which is known by numbers or else by a condition.
-    fn parts(&mut self, rule: &Rule, subject: &Subject, direction: Direction) -> Vec<Part> {
+    fn parts(&mut self, rule: &Rule, subject: &Subject, direction: Direction, beyond: bool) -> Vec<Part> {
         let mut ends: Vec<Alternative> = Vec::new();
         match &rule.peers {
             None => ends.push(Alternative::default()),
             Some(some) => {
                 for peer in some {
-                    ends.extend(self.index.alternatives(peer, direction));
+                    ends.extend(self.index.alternatives(peer, direction, beyond));
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! Who is at the other end: selectors, decided on the namespaces and workloads of the tree.
 //!
 //! A selector that selects something in the tree means what it selects there: that the tree has all pods with these labels, if
-//! it has any, is assumed, and a change is judged by it. One that selects nothing there stays a condition of its own, the same
-//! wherever the same selector stands. "All pods", of all namespaces or of one, is never
+//! it has any, is assumed, unless a change is about just that (`sides`). One value of a label that nothing there has stays a
+//! condition of its own, the same wherever the same requirement stands, and so does one that is asked of a namespace
+//! without workloads. "All pods", of all namespaces or of one, is never
 //! broken up: it is meant of pods that nobody has declared, too.
 
 use super::fields::Labels;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 /// Where things of the tree are.
 pub(super) struct Index<'c> {
     pub(super) cluster: &'c Cluster,
+    /// All workloads, by their numbers.
+    all: Vec<usize>,
     /// The workloads of each namespace, by their numbers.
     pub(super) by_namespace: BTreeMap<Arc<str>, Vec<usize>>,
     /// How each workload is called: `default/web`.
@@ -74,7 +77,8 @@ impl<'c> Index<'c> {
             let only_name = || (Labels::from([(NAME.into(), Arc::clone(name))]), false);
             namespaces.entry(Arc::clone(name)).or_insert_with(only_name);
         }
-        Self { cluster, by_namespace, names, namespaces }
+        let all = (0..cluster.workloads.len()).collect();
+        Self { cluster, all, by_namespace, names, namespaces }
     }
 
     /// Whether a selector of namespaces selects the one of that name.
@@ -92,8 +96,23 @@ impl<'c> Index<'c> {
         self.cluster.workloads.get(number).expect("numbers are of workloads that are there")
     }
 
-    /// Those that a peer is, each alternative of the others.
-    pub(super) fn alternatives(&self, peer: &Peer, direction: Direction) -> Vec<Alternative> {
+    /// Whether the tree surely has some of these pods.
+    pub(super) fn declares(&self, pods: &Pods) -> bool {
+        let Pods { namespaces, pods } = pods;
+        let is_one = |number: &usize| pods.matches(&self.workload(*number).labels);
+        match namespaces {
+            Namespaces::Named(name) => self.by_namespace.get(name).into_iter().flatten().any(is_one),
+            Namespaces::With(selector) => {
+                let mut places =
+                    self.by_namespace.iter().filter(|(name, _)| self.selects(selector, name) == Selects::Yes);
+                places.any(|(_, numbers)| numbers.iter().any(is_one))
+            }
+        }
+    }
+
+    /// Those that a peer is, each alternative of the others; `beyond`: and those that the tree does not have, where it has
+    /// some.
+    pub(super) fn alternatives(&self, peer: &Peer, direction: Direction, beyond: bool) -> Vec<Alternative> {
         let end = direction.peer();
         match peer {
             Peer::Block(family, set) => {
@@ -104,13 +123,13 @@ impl<'c> Index<'c> {
                 let conditions = vec![format!("{end} is {what}")];
                 vec![Alternative { conditions, whose: Whose::Others, ..Alternative::default() }]
             }
-            Peer::Pods(pods) => self.pods(pods, end),
+            Peer::Pods(pods, _) => self.pods(pods, end, beyond),
         }
     }
 
-    fn pods(&self, pods: &Pods, end: &str) -> Vec<Alternative> {
+    fn pods(&self, pods: &Pods, end: &str, beyond: bool) -> Vec<Alternative> {
         let Pods { namespaces, pods } = pods;
-        let mut places = self.places(namespaces, end);
+        let mut places = self.places(namespaces, end, beyond);
         for place in &mut places {
             place.conditions.insert(0, format!("{end} is a pod"));
             place.addresses = private();
@@ -119,34 +138,44 @@ impl<'c> Index<'c> {
             return places;
         }
         let mut found = Vec::new();
-        for place in &places {
-            let candidates: Vec<usize> = match &place.whose {
-                Whose::All(None) => (0..self.cluster.workloads.len()).collect(),
-                Whose::All(Some(namespace)) => self.by_namespace.get(namespace).cloned().unwrap_or_default(),
-                Whose::Anyone | Whose::Others | Whose::Of(_) | Whose::Unknown => Vec::new(),
-            };
-            for number in candidates.into_iter().filter(|number| pods.matches(&self.workload(*number).labels)) {
-                let mut one = place.clone();
-                if place.whose == Whose::All(None) {
-                    one.conditions.push(in_namespace(end, &self.workload(number).namespace));
+        for part in pods.parts() {
+            let known = found.len();
+            for place in &places {
+                let of_part = |number: &&usize| part.matches(&self.workload(**number).labels);
+                for number in self.workloads(&place.whose).iter().filter(of_part) {
+                    let mut one = place.clone();
+                    if place.whose == Whose::All(None) {
+                        one.conditions.push(in_namespace(end, &self.workload(*number).namespace));
+                    }
+                    one.conditions.push(self.is(end, *number));
+                    one.whose = Whose::Of(*number);
+                    found.push(one);
                 }
-                one.conditions.push(self.is(end, number));
-                one.whose = Whose::Of(number);
-                found.push(one);
+            }
+            let nowhere = found.len() == known;
+            for place in &places {
+                if nowhere || beyond || self.workloads(&place.whose).is_empty() {
+                    let mut one = place.clone();
+                    one.conditions.extend(part.each().map(|wanted| format!("{end} has {wanted}")));
+                    one.whose = Whose::Unknown;
+                    found.push(one);
+                }
             }
         }
-        if !found.is_empty() {
-            return found;
+        found
+    }
+
+    /// The workloads of a place, by their numbers.
+    fn workloads(&self, whose: &Whose) -> &[usize] {
+        match whose {
+            Whose::All(None) => &self.all,
+            Whose::All(Some(namespace)) => self.by_namespace.get(namespace).map_or(&[], Vec::as_slice),
+            Whose::Anyone | Whose::Others | Whose::Of(_) | Whose::Unknown => &[],
         }
-        for place in &mut places {
-            place.conditions.push(format!("{end} has {pods}"));
-            place.whose = Whose::Unknown;
-        }
-        places
     }
 
     /// All pods of the namespaces that are meant.
-    fn places(&self, namespaces: &Namespaces, end: &str) -> Vec<Alternative> {
+    fn places(&self, namespaces: &Namespaces, end: &str, beyond: bool) -> Vec<Alternative> {
         let one = |namespace: &Arc<str>, condition: Option<String>| Alternative {
             conditions: [Some(in_namespace(end, namespace)), condition].into_iter().flatten().collect(),
             addresses: Vec::new(),
@@ -163,17 +192,22 @@ impl<'c> Index<'c> {
             return names.iter().map(|name| one(name, None)).collect();
         }
         let mut found = Vec::new();
-        for namespace in self.namespaces.keys() {
-            match self.selects(selector, namespace) {
-                Selects::Yes => found.push(one(namespace, None)),
-                Selects::Maybe => found.push(one(namespace, Some(has(namespace, selector)))),
-                Selects::No => {}
+        for part in selector.parts() {
+            let mut surely = false;
+            for namespace in self.namespaces.keys() {
+                match self.selects(&part, namespace) {
+                    Selects::Yes => {
+                        surely = true;
+                        found.push(one(namespace, None));
+                    }
+                    Selects::Maybe => found.push(one(namespace, Some(has(namespace, &part)))),
+                    Selects::No => {}
+                }
             }
-        }
-        let surely = found.iter().any(|place| place.conditions.len() == 1);
-        if !surely {
-            let conditions = vec![format!("the namespace of {end} has {selector}")];
-            found.push(Alternative { conditions, whose: Whose::Unknown, ..Alternative::default() });
+            if !surely || beyond {
+                let conditions = part.each().map(|wanted| format!("the namespace of {end} has {wanted}")).collect();
+                found.push(Alternative { conditions, whose: Whose::Unknown, ..Alternative::default() });
+            }
         }
         found
     }
@@ -187,8 +221,8 @@ impl<'c> Index<'c> {
     pub(super) fn each(&self, alternative: &Alternative, end: &str) -> Vec<(usize, Alternative)> {
         let numbers: Vec<usize> = match &alternative.whose {
             Whose::Of(number) => return vec![(*number, alternative.clone())],
-            Whose::Anyone | Whose::All(None) => (0..self.cluster.workloads.len()).collect(),
-            Whose::All(Some(namespace)) => self.by_namespace.get(namespace).cloned().unwrap_or_default(),
+            Whose::Anyone => self.all.clone(),
+            Whose::All(_) => self.workloads(&alternative.whose).to_vec(),
             Whose::Others | Whose::Unknown => Vec::new(),
         };
         let named = numbers.into_iter().map(|number| {

@@ -23,7 +23,9 @@ pub(super) fn network(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Acc
     let nothing = Value::new(What::Null, meta.at);
     let mut spec = Fields::of(fields.take("spec").unwrap_or(&nothing), account);
     fields.close(account);
-    let pods = selector(spec.take("podSelector"), account);
+    let subject = spec.take("podSelector");
+    let subject_at = subject.map_or(meta.at, |subject| subject.at);
+    let pods = selector(subject, account);
     let rules = |spec: &mut Fields<'_>, field, peers, account: &mut Account| -> Option<Vec<Rule>> {
         let rules = spec.list(field, account)?;
         Some(rules.iter().map(|rule| network_rule(rule, peers, &meta.namespace, account)).collect())
@@ -55,6 +57,7 @@ pub(super) fn network(mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Acc
         address: format!("NetworkPolicy/{}/{}", escape(meta.namespace.as_bytes()), escape(meta.name.as_bytes())),
         tier: Tier::Namespaced,
         subject: Pods { namespaces: Namespaces::Named(Arc::clone(&meta.namespace)), pods },
+        subject_at,
         ingress: on_ingress.then(|| ingress.unwrap_or_default()),
         egress: on_egress.then(|| egress.unwrap_or_default()),
         owner: meta.labels.get("owner").map(|owner| escape(owner.as_bytes())),
@@ -91,7 +94,7 @@ fn network_peer(value: &Value, namespace: &Arc<str>, account: &mut Account) -> V
                 // "Otherwise it selects the Pods matching podSelector in the policy's own Namespace."
                 None => Namespaces::Named(Arc::clone(namespace)),
             };
-            vec![Peer::Pods(Pods { namespaces, pods: selector(pods, account) })]
+            vec![Peer::Pods(Pods { namespaces, pods: selector(pods, account) }, value.at)]
         }
         (Some(_), _, _) | (None, None, None) => {
             account.gap(value.at, "a peer is an `ipBlock`, or has a `namespaceSelector`, a `podSelector` or both");
@@ -216,7 +219,12 @@ pub(super) fn is_port_name(name: &str) -> bool {
 }
 
 /// A policy of the whole cluster. `None`: which it is cannot be told.
-pub(super) fn cluster_wide(kind: &str, mut fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -> Option<Policy> {
+pub(super) fn cluster_wide(
+    kind: &str,
+    mut fields: Fields<'_>,
+    meta: &Meta<'_>,
+    account: &mut Account,
+) -> Option<Policy> {
     let nothing = Value::new(What::Null, meta.at);
     let mut spec = Fields::of(fields.take("spec").unwrap_or(&nothing), account);
     fields.close(account);
@@ -259,6 +267,7 @@ pub(super) fn cluster_wide(kind: &str, mut fields: Fields<'_>, meta: &Meta<'_>, 
         address: format!("{kind}/{}", escape(meta.name.as_bytes())),
         tier,
         subject,
+        subject_at: meta.at,
         ingress: Some(ingress),
         egress: Some(egress),
         owner: meta.labels.get("owner").map(|owner| escape(owner.as_bytes())),
@@ -365,7 +374,7 @@ fn cluster_peer(value: &Value, is_egress: bool, account: &mut Account) -> Vec<Pe
             fields.close(account);
             names
         }
-        Some(_) | None => cluster_pods(value, account).map(Peer::Pods).into_iter().collect(),
+        Some(_) | None => cluster_pods(value, account).map(|pods| Peer::Pods(pods, value.at)).into_iter().collect(),
     }
 }
 
@@ -465,7 +474,7 @@ fn cluster_protocol(value: &Value, account: &mut Account) -> Option<Service> {
 
 /// What a policy says of itself, without its rules, which are in the filters of the pods that it selects.
 pub(super) fn content(policy: &Policy) -> String {
-    let Policy { kind: _, address: _, tier, subject, ingress, egress, owner: _, at: _ } = policy;
+    let Policy { kind: _, address: _, tier, subject, subject_at: _, ingress, egress, owner: _, at: _ } = policy;
     let tier = match tier {
         Tier::Admin(priority) => format!("admin, priority {priority}; "),
         Tier::Namespaced => String::new(),

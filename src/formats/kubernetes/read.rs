@@ -1,7 +1,7 @@
 //! Objects of the API to what they say.
 
-use super::fields::{Fields, Labels, labels};
 use super::balancing::{self, Objects};
+use super::fields::{Fields, Labels, labels};
 use super::kinds::{self, Kind};
 use super::policy;
 use super::selector::NAME;
@@ -248,7 +248,13 @@ impl Reader {
         self.cluster.namespaces.insert(name, labels);
     }
 
-    pub(super) fn declare(&mut self, kind: &'static str, address: String, content: String, origin: Span) -> &mut Object {
+    pub(super) fn declare(
+        &mut self,
+        kind: &'static str,
+        address: String,
+        content: String,
+        origin: Span,
+    ) -> &mut Object {
         self.objects.push(Object::new(kind, address, content, origin));
         self.objects.last_mut().expect("one has just been added")
     }

@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
+/// Into how many parts a selector is divided at most.
+const MOST_PARTS: usize = 64;
+
 /// The label that every namespace has: its name.
 pub(super) const NAME: &str = "kubernetes.io/metadata.name";
 
@@ -104,6 +107,42 @@ impl Selector {
         self.requirements.iter().filter_map(one).collect()
     }
 
+    /// Selectors for one value of each label, which select together what it selects. One that would be too many is itself.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let mut parts = vec![Self::default()];
+        for requirement in &self.requirements {
+            let single: Vec<Requirement> = match &requirement.what {
+                Wanted::In(values) => {
+                    let one = |value: &Arc<str>| Wanted::In(BTreeSet::from([Arc::clone(value)]));
+                    values
+                        .iter()
+                        .map(|value| Requirement { key: Arc::clone(&requirement.key), what: one(value) })
+                        .collect()
+                }
+                Wanted::NotIn(_) | Wanted::Exists | Wanted::DoesNotExist => vec![requirement.clone()],
+            };
+            if parts.len().saturating_mul(single.len()) > MOST_PARTS {
+                return vec![self.clone()];
+            }
+            let with = |part: &Self| {
+                let mut all = Vec::with_capacity(single.len());
+                for one in &single {
+                    let mut part = part.clone();
+                    part.requirements.insert(one.clone());
+                    all.push(part);
+                }
+                all
+            };
+            parts = parts.iter().flat_map(with).collect();
+        }
+        parts
+    }
+
+    /// Its requirements, each as a text.
+    pub(super) fn each(&self) -> impl Iterator<Item = String> + '_ {
+        self.requirements.iter().map(Requirement::to_string)
+    }
+
     /// The values of a label, if only what has one of them is selected and nothing else is asked for.
     pub(super) fn only(&self, key: &str) -> Option<&BTreeSet<Arc<str>>> {
         let mut all = self.requirements.iter();
@@ -164,24 +203,25 @@ impl Requirement {
     }
 }
 
+impl Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, what } = self;
+        let several = |values: &BTreeSet<Arc<str>>| values.iter().map(|v| &**v).collect::<Vec<_>>().join(",");
+        match what {
+            Wanted::In(values) if values.len() == 1 => write!(f, "{key}={}", several(values)),
+            Wanted::In(values) => write!(f, "{key} in ({})", several(values)),
+            Wanted::NotIn(values) if values.len() == 1 => write!(f, "{key}!={}", several(values)),
+            Wanted::NotIn(values) => write!(f, "{key} notin ({})", several(values)),
+            Wanted::Exists => f.write_str(key),
+            Wanted::DoesNotExist => write!(f, "!{key}"),
+        }
+    }
+}
+
 /// As `kubectl` has it: `app=web,tier in (a,b),!old`.
 impl Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, Requirement { key, what }) in self.requirements.iter().enumerate() {
-            if n > 0 {
-                f.write_str(",")?;
-            }
-            let several = |values: &BTreeSet<Arc<str>>| values.iter().map(|v| &**v).collect::<Vec<_>>().join(",");
-            match what {
-                Wanted::In(values) if values.len() == 1 => write!(f, "{key}={}", several(values))?,
-                Wanted::In(values) => write!(f, "{key} in ({})", several(values))?,
-                Wanted::NotIn(values) if values.len() == 1 => write!(f, "{key}!={}", several(values))?,
-                Wanted::NotIn(values) => write!(f, "{key} notin ({})", several(values))?,
-                Wanted::Exists => f.write_str(key)?,
-                Wanted::DoesNotExist => write!(f, "!{key}")?,
-            }
-        }
-        Ok(())
+        f.write_str(&self.each().collect::<Vec<_>>().join(","))
     }
 }
 

@@ -5,6 +5,7 @@ use super::selector::Selector;
 use crate::net::{Family, Set};
 use crate::text::Span;
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 
 /// Everything that is read.
@@ -86,6 +87,8 @@ pub(super) struct Policy {
     pub(super) tier: Tier,
     /// The pods it is for.
     pub(super) subject: Pods,
+    /// Where it says so.
+    pub(super) subject_at: Span,
     /// What comes to them; `None`: it says nothing of that.
     pub(super) ingress: Option<Vec<Rule>>,
     /// What comes from them, likewise.
@@ -138,6 +141,14 @@ pub(super) struct Pods {
     pub(super) pods: Selector,
 }
 
+impl Pods {
+    /// Pods with one value of each label, which together are these.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let Self { namespaces, pods } = self;
+        pods.parts().into_iter().map(|pods| Self { namespaces: namespaces.clone(), pods }).collect()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Namespaces {
     /// The one of that name.
@@ -147,7 +158,7 @@ pub(super) enum Namespaces {
 }
 
 /// What is done with a packet that a rule matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     Allow,
     Deny,
@@ -170,7 +181,8 @@ pub(super) struct Rule {
 /// Who is at the other end.
 #[derive(Debug, Clone)]
 pub(super) enum Peer {
-    Pods(Pods),
+    /// Pods, and where it says which.
+    Pods(Pods, Span),
     Block(Family, Set),
     /// Of which only this is known: `a node with zone=a`.
     If(String),
@@ -183,4 +195,14 @@ pub(super) enum Service {
     Ports(u8, Set),
     /// The port of the destination's containers that is called so; of that protocol, or of any.
     Named(Arc<str>, Option<u8>, Span),
+}
+
+/// Equal texts say the same.
+impl Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ports(protocol, set) => write!(f, "{protocol} {:?}", set.ranges()),
+            Self::Named(name, protocol, _) => write!(f, "{protocol:?} port {name}"),
+        }
+    }
 }

@@ -4,9 +4,11 @@
 //! and, since 1.0.7, the folder of the main file. So it is taken to be started there, and a side to be the root of the host or
 //! to hold it in a folder.
 
+use super::long::List;
 use crate::formats::places::{folder_of, is_pattern, joined, roots};
 use crate::formats::{Earlier, Include, Reading};
 use crate::text::{SourceId, escape};
+use std::sync::Arc;
 
 /// The files that can be included by a main file, and how names lead to them.
 pub(super) struct Includes<'t, 'r> {
@@ -40,6 +42,11 @@ impl<'t, 'r> Includes<'t, 'r> {
         self.reading.and_then(|(reading, _)| reading.earlier(file))
     }
 
+    /// The long lists that the other side has.
+    pub(super) fn lists(&self) -> Option<Arc<Vec<List>>> {
+        self.reading.and_then(|(reading, _)| reading.told())
+    }
+
     /// What a name leads to.
     ///
     /// # Errors
@@ -67,7 +74,7 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
         let name = &rest[..end];
         if !name.is_empty() && found.iter().all(|known| known.name != name) {
             let places = places(main.as_bytes(), name);
-            found.push(Include { name: name.to_vec(), places, pattern: is_pattern(name) });
+            found.push(Include { name: name.to_vec(), places, pattern: is_pattern(name), beside: false });
         }
     }
     found

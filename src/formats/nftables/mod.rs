@@ -7,6 +7,7 @@ use super::account;
 mod include;
 mod json;
 mod lex;
+mod long;
 mod lower;
 mod names;
 mod parse;
@@ -23,10 +24,11 @@ use crate::model::{Configuration, Declaration};
 use crate::text::Span;
 use account::Account;
 use include::Includes;
+use long::Long;
 use regex::bytes::Regex;
 use ruleset::Ruleset;
 use runs::Shapes;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 pub(super) static FORMAT: Nftables = Nftables;
 
@@ -87,7 +89,7 @@ impl Format for Nftables {
                 None if text.trim_ascii().is_empty() => account.gap(all, "the file is empty"),
                 None => {
                     transactions.push(parse::parse(*file, &Includes::new(reading, *file), &mut shapes, &mut account));
-                },
+                }
             }
         }
         let mut ruleset = Ruleset { shapes, ..Ruleset::default() };
@@ -95,6 +97,11 @@ impl Format for Nftables {
         reading.configuration.flushes.append(&mut ruleset.flushes);
         reading.configuration.undefined.append(&mut ruleset.undefined);
         let remembered = lower::lower(reading, &ruleset, &mut account);
+        let changes = ruleset.tables.iter().flat_map(|table| &table.sets).flat_map(|set| &set.changes);
+        let lists = Long::left(changes.filter_map(|change| change.elements.long.as_ref()));
+        if !lists.is_empty() {
+            reading.tell(Arc::new(lists));
+        }
         account.close_and_remember(reading, remembered);
     }
 }

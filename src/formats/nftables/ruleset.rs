@@ -1,9 +1,9 @@
 //! The ruleset that the commands leave behind: what the kernel would hold.
 
+use super::runs::{Run, Shapes};
 use super::syntax::{
     self, Base, Elements, Family, Flowtable, Name, Object, ObjectKind, Policy, Rule, Table as TableHead,
 };
-use super::runs::{Run, Shapes};
 use crate::model::{Flush, Reference};
 use crate::text::Span;
 use std::collections::{HashMap, VecDeque};

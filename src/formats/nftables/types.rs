@@ -1,7 +1,10 @@
 //! The data types of nft and how it reads their values (nft(8), DATA TYPES).
 
 use super::names::{self, Words};
-use crate::net::{Family, Interface, Set, format_address, format_addresses, parse_address, protocol_name, protocol_number, service_port};
+use crate::net::{
+    Family, Interface, Set, format_address, format_addresses, parse_address, protocol_name, protocol_number,
+    service_port,
+};
 use crate::text::escape;
 use std::fmt::Write as _;
 
@@ -303,13 +306,13 @@ impl Type {
         let mut parts = Vec::with_capacity(set.ranges().len());
         for (first, last) in set.ranges() {
             parts.push(if first == last {
-                self.show(*first)
+                self.show(first)
             } else {
-                let names = names_with_prefix(*first, *last);
+                let names = names_with_prefix(first, last);
                 match (self, names) {
-                    (Self::Address(family), _) => format_addresses(family, *first, *last),
+                    (Self::Address(family), _) => format_addresses(family, first, last),
                     (Self::Interface | Self::InterfaceNumber, Some(names)) => names,
-                    (_, _) => format!("{}-{}", self.show(*first), self.show(*last)),
+                    (_, _) => format!("{}-{}", self.show(first), self.show(last)),
                 }
             });
         }
@@ -323,7 +326,7 @@ impl Type {
 fn names_with_prefix(first: u128, last: u128) -> Option<String> {
     let name = Interface(first).name();
     let all = Interface::with_prefix(&name)?;
-    (all.ranges() == [(first, last)]).then(|| format!("\"{}*\"", escape(&name)))
+    (all.ranges().single() == Some((first, last))).then(|| format!("\"{}*\"", escape(&name)))
 }
 
 /// `10:00` or `10:00:30`, in the time zone of whoever loads it.

@@ -59,8 +59,13 @@ pub(super) fn names(main: &str, directives: &[Directive], out: &mut Vec<Include>
 }
 
 /// What the folder of the main file is called on the host.
-const FOLDERS: &[&[u8]] =
-    &[b"/etc/nginx/", b"/usr/local/etc/nginx/", b"/usr/local/nginx/conf/", b"/opt/nginx/conf/", b"/usr/local/openresty/nginx/"];
+const FOLDERS: &[&[u8]] = &[
+    b"/etc/nginx/",
+    b"/usr/local/etc/nginx/",
+    b"/usr/local/nginx/conf/",
+    b"/opt/nginx/conf/",
+    b"/usr/local/openresty/nginx/",
+];
 
 /// Adds a word to each directive that reads or runs code, by which that is told apart.
 pub(super) fn attach(reading: &mut Reading<'_>, account: &mut Account, lists: &mut [(SourceId, Vec<Directive>)]) {

@@ -6,6 +6,7 @@ use super::http::{block, is_tls_setting};
 use super::locations::under;
 use super::syntax::{Directive, called};
 use super::variables::{anew, everything, known, variables};
+use super::words::is_pass;
 use crate::formats::balancers;
 use crate::model::{Condition, Outcome, Subject, Test};
 use crate::net::{Family, Field, Pattern, Set, parse_addresses};
@@ -434,7 +435,7 @@ impl Lowering<'_, '_> {
             b"empty_gif" | b"stub_status" | b"status" | b"api" | b"flv" | b"mp4" | b"hls" | b"dav_methods" => {
                 piece(Outcome::Answered(escape(&content.name)))
             }
-            name if !name.ends_with(b"_pass") => {
+            name if !is_pass(name) => {
                 piece(Outcome::Computed(format!("{} {}", escape(name), content.said()).trim_end().to_owned()))
             }
             _ if written.contains('$') => {
@@ -512,13 +513,25 @@ enum Operator {
 
 /// The methods that `limit_except` takes.
 const METHODS: &[&[u8]] = &[
-    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"MKCOL", b"COPY", b"MOVE", b"OPTIONS", b"PROPFIND", b"PROPPATCH", b"LOCK",
-    b"UNLOCK", b"PATCH",
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"MKCOL",
+    b"COPY",
+    b"MOVE",
+    b"OPTIONS",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"LOCK",
+    b"UNLOCK",
+    b"PATCH",
 ];
 
 /// Whether a directive says who answers.
 fn is_content(name: &[u8]) -> bool {
-    name.ends_with(b"_pass")
+    is_pass(name)
         || name.starts_with(b"content_by_lua")
         || name.starts_with(b"rewrite_by_lua")
         || name.starts_with(b"access_by_lua")

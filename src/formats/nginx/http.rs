@@ -68,6 +68,9 @@ impl Lowering<'_, '_> {
                 called(block(server), "ssl_certificate").next().is_none()
                     && !called(block(server), "ssl_reject_handshake").any(|d| d.first() == b"on")
             };
+            if let Some((_, second)) = socket.iter().filter(|(_, listen)| listen.first).nth(1) {
+                self.account.gap(second.span, "nginx refuses it: a duplicate default server");
+            }
             let default = socket.iter().find(|(_, listen)| listen.first).or_else(|| socket.first());
             if let Some((number, listen)) = default.filter(|_| tls)
                 && !own.iter().any(|d| d.is("ssl_certificate") || d.is("ssl_reject_handshake"))

@@ -4,12 +4,13 @@
 use super::Part;
 use super::parse::parse;
 use super::syntax::Directive;
-use crate::formats::{Include, code};
 use crate::formats::places::{folder_of, is_pattern, joined, roots};
+use crate::formats::{Include, code};
 use crate::text::SourceMap;
 
 /// What stands in every text that names a file: see `code::file`.
-const FILES: &[&[u8]] = &[b"include", b"js_import", b"perl_require", b"_by_lua_file", b"auth_basic_user_file", b"auth_jwt_key_file"];
+const FILES: &[&[u8]] =
+    &[b"include", b"js_import", b"perl_require", b"_by_lua_file", b"auth_basic_user_file", b"auth_jwt_key_file"];
 
 /// The names behind `include` in a text, and where they may lead from that main file. Of `nginx -T` nothing is included: it
 /// holds all files.
@@ -29,6 +30,7 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
                     name: name.to_vec(),
                     places: places(main.as_bytes(), name),
                     pattern: is_pattern(name),
+                    beside: false,
                 });
             }
         });

@@ -7,6 +7,7 @@ use super::Lowering;
 use super::handlers::{Context, Piece, Scope};
 use super::http::block;
 use super::syntax::Directive;
+use super::words::is_pass;
 use crate::model::{Condition, Outcome, Subject};
 use crate::net::Pattern;
 use crate::text::escape;
@@ -84,7 +85,9 @@ impl<'d> Lowering<'_, '_> {
             if let Some(outer) = within {
                 let (inner, around) = (escape(path), escape(outer.path));
                 let wrong = match (outer.kind, kind) {
-                    (Kind::Exact, _) => Some(format!("location \"{inner}\" cannot be inside the exact location \"{around}\"")),
+                    (Kind::Exact, _) => {
+                        Some(format!("location \"{inner}\" cannot be inside the exact location \"{around}\""))
+                    }
                     (_, Kind::Named) => Some(format!("named location \"{inner}\" can be on the server level only")),
                     (_, Kind::Expression(_)) => None,
                     (_, Kind::Exact | Kind::Prefix(_)) if path.starts_with(outer.path) => None,
@@ -201,7 +204,7 @@ impl<'d> Lowering<'_, '_> {
 
 /// Whether a location asks servers itself.
 fn asks(location: &Directive) -> bool {
-    block(location).iter().any(|directive| directive.name.ends_with(b"_pass"))
+    block(location).iter().any(|directive| is_pass(&directive.name))
 }
 
 /// Pieces for requests of which a condition holds.

@@ -171,7 +171,8 @@ impl Dump<'_> {
         for (name, directives) in found {
             self.read += directives.len() + 1;
             if self.within.contains(&name.as_slice()) || self.within.len() > DEEPEST || self.read > MOST {
-                self.account.gap(directive.span, "it includes itself, or files are too deep in one another, or too many");
+                self.account
+                    .gap(directive.span, "it includes itself, or files are too deep in one another, or too many");
                 return;
             }
             self.within.push(name);

@@ -72,6 +72,11 @@ const WORDS: &[(&str, usize, usize)] = &[
     ("set", 2, 2),
 ];
 
+/// Whether a directive says which server is asked. Those of modules of others are not known.
+pub(super) fn is_pass(name: &[u8]) -> bool {
+    matches!(name, b"proxy_pass" | b"fastcgi_pass" | b"uwsgi_pass" | b"scgi_pass" | b"grpc_pass" | b"memcached_pass")
+}
+
 /// Whether a directive of that name may have so many words.
 pub(super) fn may_have(name: &[u8], words: usize) -> bool {
     let known = WORDS.iter().find(|(known, _, _)| known.as_bytes() == name);

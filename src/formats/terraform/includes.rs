@@ -1,16 +1,24 @@
-//! Which other files a file needs: those of the modules that it calls, of values, and those that its functions read.
+//! Which other files a file needs: those of its folder, of the modules that it calls, of values, and those that its
+//! functions read.
 
 use super::declared::joined;
 use super::json;
 use crate::formats::Include;
 
+/// What the names of the files of a module end with, those in JSON last.
+const MODULES: [&str; 4] = [".tf", ".tofu", ".tf.json", ".tofu.json"];
+
 /// What a file of that path needs, as far as it is written out.
 pub(super) fn of(file: &str, text: &[u8]) -> Vec<Include> {
     let mut found = Found::default();
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let is_json = file.ends_with(".tf.json");
-    if !is_json && !file.ends_with(".tf") {
+    let is_json = MODULES[2..].iter().any(|end| file.ends_with(end));
+    if !is_json && !MODULES[..2].iter().any(|end| file.ends_with(end)) {
         return found.includes;
+    }
+    // "A module is a directory": its files are read together.
+    for end in MODULES {
+        found.beside(folder, end);
     }
     if memchr::memmem::find(text, b"variable").is_some() {
         for files in ["terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json"] {
@@ -40,8 +48,8 @@ impl Found {
     /// The files of a module.
     fn module(&mut self, folder: &str, path: &str) {
         if path.starts_with("./") || path.starts_with("../") {
-            for files in ["*.tf", "*.tf.json"] {
-                self.add(folder, &format!("{path}/{files}"), true);
+            for end in MODULES {
+                self.add(folder, &format!("{path}/*{end}"), true);
             }
         }
     }
@@ -68,8 +76,19 @@ impl Found {
         }
         let name = path.clone().into_bytes();
         if self.includes.iter().all(|known| known.name != name) {
-            self.includes.push(Include { places: vec![name.clone()], name, pattern });
+            self.includes.push(Include { places: vec![name.clone()], name, pattern, beside: false });
         }
+    }
+
+    /// The files of the same folder whose names end so.
+    fn beside(&mut self, folder: &str, end: &str) {
+        if folder.contains(['*', '?', '[']) {
+            return;
+        }
+        let place = if folder.is_empty() { format!("*{end}") } else { format!("{folder}/*{end}") };
+        // Somebody may call the folder as a module, too, which is to lead to all of it.
+        let name = format!("beside {place}").into_bytes();
+        self.includes.push(Include { name, places: vec![place.into_bytes()], pattern: true, beside: true });
     }
 }
 
@@ -103,6 +122,7 @@ locals { y = file("${path.module}/y.txt"), z = file("/etc/passwd") }
         let found = of("stacks/main/m.tf", text);
         let shown: Vec<String> = found
             .iter()
+            .filter(|include| !include.beside)
             .map(|include| {
                 format!("{}{}", String::from_utf8_lossy(&include.name), if include.pattern { " *" } else { "" })
             })
@@ -115,7 +135,9 @@ locals { y = file("${path.module}/y.txt"), z = file("/etc/passwd") }
                 "stacks/main/*.auto.tfvars *",
                 "stacks/main/*.auto.tfvars.json *",
                 "stacks/modules/a/*.tf *",
+                "stacks/modules/a/*.tofu *",
                 "stacks/modules/a/*.tf.json *",
+                "stacks/modules/a/*.tofu.json *",
                 "stacks/main/y.txt",
             ]
         );

@@ -231,7 +231,13 @@ impl Reader {
                 false => (Span { end: at.start + 1, ..at }, at.start),
             };
             let body = self.body(object, role);
-            out.push(Block { kind: Arc::clone(kind), kind_at, labels: labels.to_vec(), body, at: Span { start, ..at } });
+            out.push(Block {
+                kind: Arc::clone(kind),
+                kind_at,
+                labels: labels.to_vec(),
+                body,
+                at: Span { start, ..at },
+            });
         }
     }
 
@@ -311,9 +317,9 @@ impl Reader {
             }
             JsonKind::Object => {
                 let entries = node.object().map(Object::close).unwrap_or_default();
-                let items = entries.iter().map(|entry| {
-                    (Key::Name(entry.name.into(), self.span(entry.key)), self.names(entry.value))
-                });
+                let items = entries
+                    .iter()
+                    .map(|entry| (Key::Name(entry.name.into(), self.span(entry.key)), self.names(entry.value)));
                 parse::object_of(items.collect(), at)
             }
         };

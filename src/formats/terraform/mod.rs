@@ -6,7 +6,8 @@
 //! (`check`), and its resources are computed as often as they are there (`world`, `eval`, `functions`). What they mean
 //! is said by the lowering of cloud resources, which knows nothing of Terraform.
 //!
-//! Files that override others are merged into those of their folder (`overrides`).
+//! Files that override others are merged into those of their folder (`overrides`). OpenTofu reads `*.tofu` besides, and in place of
+//! `*.tf` of the same name; as Terraform does not, a folder that has both is refused.
 //!
 //! All folders of a configuration are modules: those that a `module` block of another one calls are read as it calls
 //! them, all others are roots of their own. A root takes its values from `terraform.tfvars` and `*.auto.tfvars` of its
@@ -47,7 +48,7 @@ impl Format for Terraform {
     }
 
     fn recognises(&self, name: &str, text: &[u8]) -> bool {
-        is_plan(text) || [".tf", ".tf.json", ".tfvars", ".tfvars.json"].iter().any(|end| name.ends_with(end))
+        is_plan(text) || read::NAMES.iter().any(|end| name.ends_with(end))
     }
 
     fn includes(&self, _main: &str, file: &str, text: &[u8]) -> Vec<Include> {

@@ -221,11 +221,7 @@ impl Display for Address {
 }
 
 /// What Terraform refuses of the `moved` blocks of a side.
-pub(super) fn refused(
-    modules: &BTreeMap<String, Declared<'_>>,
-    roots: &BTreeSet<String>,
-    refused: &mut Vec<Failure>,
-) {
+pub(super) fn refused(modules: &BTreeMap<String, Declared<'_>>, roots: &BTreeSet<String>, refused: &mut Vec<Failure>) {
     for root in roots {
         let mut known: Vec<(Statement, &Block)> = Vec::new();
         let mut found = Vec::new();
@@ -328,7 +324,10 @@ fn ends(block: &Block) -> Result<(Address, Address), Failure> {
     };
     let (from, to) = (end("from")?, end("to")?);
     if from.resource.is_some() != to.resource.is_some() {
-        return Err(Failure::new(block.kind_at, "a resource and a module: terraform refuses to move the one to the other"));
+        return Err(Failure::new(
+            block.kind_at,
+            "a resource and a module: terraform refuses to move the one to the other",
+        ));
     }
     Ok((from, to))
 }

@@ -10,10 +10,12 @@ use crate::text::{Span, escape};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Whether a file is one that changes others: "named exactly `override.tf` or that ends in `_override.tf`".
+/// Whether a file is one that changes others: "named exactly `override.tf` or that ends in `_override.tf`", and OpenTofu has
+/// `.tofu` likewise.
 pub(super) fn is_override(name: &str) -> bool {
     let name = name.strip_suffix(".json").unwrap_or(name);
-    name == "override.tf" || name.ends_with("_override.tf")
+    let name = name.strip_suffix(".tf").or_else(|| name.strip_suffix(".tofu"));
+    name.is_some_and(|name| name == "override" || name.ends_with("_override"))
 }
 
 /// What became of the text.
@@ -29,12 +31,7 @@ pub(super) struct Overridden {
 /// Merges such a file into the others of its folder. "If more than one override file defines the same top-level block, the
 /// overriding effect is compounded, with later blocks taking precedence … processed in lexicographical order": so hand them over
 /// in that order.
-pub(super) fn merge(
-    file: File,
-    others: &mut [&mut File],
-    overridden: &mut Overridden,
-    refused: &mut Vec<Failure>,
-) {
+pub(super) fn merge(file: File, others: &mut [&mut File], overridden: &mut Overridden, refused: &mut Vec<Failure>) {
     let File { body: Body { arguments, blocks }, comments, marks } = file;
     overridden.merged.extend(marks);
     overridden.comments.extend(comments);
@@ -72,12 +69,7 @@ fn labels(block: &Block) -> Vec<Arc<str>> {
     block.labels.iter().map(|(label, _)| Arc::clone(label)).collect()
 }
 
-fn locals(
-    block: Block,
-    others: &mut [&mut File],
-    overridden: &mut Overridden,
-    refused: &mut Vec<Failure>,
-) {
+fn locals(block: Block, others: &mut [&mut File], overridden: &mut Overridden, refused: &mut Vec<Failure>) {
     for argument in block.body.arguments {
         let all = others.iter_mut().flat_map(|file| &mut file.body.blocks).filter(|block| &*block.kind == "locals");
         let mut known = all.flat_map(|block| &mut block.body.arguments);
@@ -104,7 +96,8 @@ fn one(base: &mut Block, block: Block, overridden: &mut Overridden, refused: &mu
         }
         replace(&mut base.body.arguments, argument, overridden);
     }
-    let (lifecycle, blocks): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(|block| &*block.kind == "lifecycle");
+    let (lifecycle, blocks): (Vec<Block>, Vec<Block>) =
+        blocks.into_iter().partition(|block| &*block.kind == "lifecycle");
     for block in lifecycle {
         match base.body.blocks.iter_mut().find(|known| &*known.kind == "lifecycle") {
             Some(known) => {

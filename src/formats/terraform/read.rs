@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+const TWO_PROGRAMS: &str = "OpenTofu reads this file and Terraform does not: what is there depends on which of them is used; \
+    a folder holds either `.tf` files or `.tofu` files";
+
 /// Bytes of stack for computing values.
 const STACK: usize = 256 << 20;
 /// How many instances a configuration may have.
@@ -38,26 +41,36 @@ struct Parsed {
     values: Vec<(SourceId, Arc<File>)>,
 }
 
+/// What the names of files end with.
+pub(super) const NAMES: [&str; 6] = [".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json"];
+
 /// What a file is by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Notation {
     /// Whether it holds values for variables, and no configuration.
     values: bool,
     json: bool,
+    /// Whether only OpenTofu reads it.
+    tofu: bool,
 }
 
 impl Notation {
     fn of(name: &str) -> Option<Self> {
         let (name, json) = name.strip_suffix(".json").map_or((name, false), |name| (name, true));
-        let values = name.ends_with(".tfvars");
-        (values || name.ends_with(".tf")).then_some(Self { values, json })
+        let (values, tofu) = (name.ends_with(".tfvars"), name.ends_with(".tofu"));
+        (values || tofu || name.ends_with(".tf")).then_some(Self { values, json, tofu })
+    }
+
+    /// Whether a file of that name is part of its folder: neither program reads hidden ones.
+    fn counts(self, name: &str) -> bool {
+        self.values || !file_name(name).starts_with('.')
     }
 
     fn parse(self, file: SourceId, text: &[u8]) -> Result<File, Vec<parse::Refused>> {
         match self {
-            Self { values: _, json: false } => parse::file(file, text),
-            Self { values: false, json: true } => json::file(file, text),
-            Self { values: true, json: true } => json::values(file, text),
+            Self { values: _, json: false, tofu: _ } => parse::file(file, text),
+            Self { values: false, json: true, tofu: _ } => json::file(file, text),
+            Self { values: true, json: true, tofu: _ } => json::values(file, text),
         }
     }
 }
@@ -158,7 +171,10 @@ fn declared<'p>(
 /// What the side after says that the addresses of this one have become. What it parses of it for that is added to `syntax`.
 fn moves(reading: &Reading<'_>, syntax: &mut Vec<(SourceId, Arc<File>)>) -> Moves {
     let files = files(reading.after(), reading);
-    let is_module = |file: &SourceId| Notation::of(reading.name(*file)).is_some_and(|notation| !notation.values);
+    let is_module = |file: &SourceId| {
+        let name = reading.name(*file);
+        Notation::of(name).is_some_and(|notation| !notation.values && notation.counts(name))
+    };
     let mine: HashMap<&str, (SourceId, Arc<File>)> =
         syntax.iter().map(|(file, syntax)| (reading.name(*file), (*file, Arc::clone(syntax)))).collect();
     let (mut after, mut others) = (Vec::new(), Vec::new());
@@ -243,24 +259,38 @@ fn file_name(path: &str) -> &str {
 }
 
 /// The files by what they are, and all of them.
-fn parse_all(
-    reading: &Reading<'_>,
-    files: &[SourceId],
-    account: &mut Account,
-) -> (Parsed, Vec<(SourceId, Arc<File>)>) {
+fn parse_all(reading: &Reading<'_>, files: &[SourceId], account: &mut Account) -> (Parsed, Vec<(SourceId, Arc<File>)>) {
     let (mut parsed, mut all) = (Parsed::default(), Vec::new());
     let mut wanted = Vec::new();
     let main: BTreeSet<SourceId> = reading.files().iter().copied().collect();
+    let is_of = |file: &&SourceId, tofu: bool| {
+        let name = reading.name(**file);
+        Notation::of(name).is_some_and(|known| !known.values && known.tofu == tofu && known.counts(name))
+    };
+    let folders = |tofu: bool| -> BTreeSet<&str> {
+        files.iter().filter(|file| is_of(file, tofu)).map(|file| folder_of(reading.name(*file))).collect()
+    };
+    let (plain, tofu) = (folders(false), folders(true));
+    let both: BTreeSet<&str> = plain.intersection(&tofu).copied().collect();
     for file in files {
         let text = reading.text(*file);
         let whole = Span { source: *file, start: 0, end: end_of(text) };
         let Some(notation) = Notation::of(reading.name(*file)) else {
             // A file that a function reads is part of what the function gives.
             if main.contains(file) {
-                account.gap(whole, "only `.tf` and `.tfvars` files are read, and those in JSON");
+                account.gap(whole, "only `.tf`, `.tofu` and `.tfvars` files are read, and those in JSON");
             }
             continue;
         };
+        if !notation.counts(reading.name(*file)) {
+            account.claim(whole, Disposition::Inert("a hidden file, which terraform does not read"));
+            continue;
+        }
+        if notation.tofu && both.contains(folder_of(reading.name(*file))) {
+            account.claim(whole, Disposition::Inert("not read"));
+            account.gap(whole, TWO_PROGRAMS);
+            continue;
+        }
         if !notation.json && text.starts_with(parse::BYTE_ORDER_MARK) {
             account.claim(Span { end: 3, ..whole }, Disposition::Inert("byte order mark"));
         }

@@ -252,11 +252,7 @@ impl Expr {
 }
 
 /// The same for pieces of templates, within which these names may be used besides.
-pub(super) fn each_of_parts<'p>(
-    parts: &'p [Part],
-    names: &[&'p Arc<str>],
-    visit: &mut dyn FnMut(&Expr, &[&Arc<str>]),
-) {
+pub(super) fn each_of_parts<'p>(parts: &'p [Part], names: &[&'p Arc<str>], visit: &mut dyn FnMut(&Expr, &[&Arc<str>])) {
     for part in parts {
         match part {
             Part::Text(_) => {}

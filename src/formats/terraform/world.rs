@@ -147,11 +147,7 @@ impl Copy {
 }
 
 impl<'m> World<'m> {
-    pub(super) fn new(
-        folders: &'m BTreeMap<String, Declared<'m>>,
-        texts: &'m Texts<'m>,
-        moves: &'m Moves,
-    ) -> Self {
+    pub(super) fn new(folders: &'m BTreeMap<String, Declared<'m>>, texts: &'m Texts<'m>, moves: &'m Moves) -> Self {
         Self {
             depth: Cell::new(0),
             folders,

@@ -149,6 +149,13 @@ pub enum NotApplied {
         help("either nothing was put into force with --confirm, or it was taken back already")
     )]
     NothingToConfirm,
+    /// Who confirms is logged in by the connection that was there before.
+    #[error("this is the connection by which the change was begun: that it goes on shows nothing of new ones")]
+    #[diagnostic(
+        code(portcullis::live::same_connection),
+        help("log in anew, not through a connection that is shared (`ssh -o ControlPath=none`), and confirm there")
+    )]
+    SameConnection,
 }
 
 impl From<NotSplit> for NotApplied {

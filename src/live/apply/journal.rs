@@ -50,6 +50,8 @@ pub struct Journal {
     pub(super) kept: Vec<Kept>,
     /// For how many seconds it waits to be confirmed; 0: nobody has to.
     pub confirm: u64,
+    /// The connection by which whoever began it was logged in, if by one.
+    pub connection: Option<String>,
     /// What whoever began it wants to know at its end.
     pub note: String,
 }

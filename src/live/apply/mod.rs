@@ -5,7 +5,9 @@
 //! own watches: it takes the change back once this one has died, or takes too long. What a program answers is never proof:
 //! after each way the state is read, and held by meaning against what it has to be.
 
+mod connection;
 mod error;
+mod guard;
 mod journal;
 mod kept;
 mod prepare;
@@ -13,6 +15,7 @@ mod system;
 mod transaction;
 mod watch;
 
+pub use connection::connection;
 pub use error::NotApplied;
 pub use journal::{Folder, Journal, Last, Lock, Phase};
 pub use prepare::{Place, Prepared, loaded, prepare};

@@ -2,6 +2,7 @@
 
 use super::Same;
 use super::error::NotApplied;
+use super::guard::guarded;
 use super::journal::Folder;
 use super::system::{Step, System, only, same_text};
 use crate::live::host::{Host, Ruleset, Target};
@@ -149,9 +150,13 @@ fn nftables(place: &Place<'_>, before: Ruleset, new: &[File]) -> Result<Prepared
             None => "flush ruleset\n".to_owned(),
             Some(tables) => tables.iter().map(|table| format!("table {table}\ndelete table {table}\n")).collect(),
         };
-        let bytes = [empty.as_bytes(), text, b"\n"].concat();
-        let step = |file: &str| Step::Tool { program: "nft".into(), arguments: vec!["-f".into()], file: file.into() };
-        move |file: &str| vec![Script { step: step(file), bytes: bytes.clone() }]
+        let (text, settle) = guarded(text).map_or((text.to_vec(), None), |(all, settle)| (all, Some(settle)));
+        let bytes = [empty.as_bytes(), &text, b"\n"].concat();
+        let step = |file: String| Step::Tool { program: "nft".into(), arguments: vec!["-f".into()], file };
+        move |way: &str| {
+            let settle = settle.map(|bytes| Script { step: step(format!("{way}-settle")), bytes });
+            [Script { step: step(way.to_owned()), bytes }].into_iter().chain(settle).collect()
+        }
     };
     let after = [others.as_slice(), b"\n", wanted.as_slice()].concat();
     let name = place.target.name();
@@ -171,7 +176,7 @@ fn nftables(place: &Place<'_>, before: Ruleset, new: &[File]) -> Result<Prepared
         forth: script(&wanted)("forth"),
         back: script(&old)("back"),
         before,
-        after: Ruleset { files: after, beside: Vec::new() },
+        after: Ruleset { files: after, ..Ruleset::default() },
         new: listed(name, wanted),
         old: listed(name, old),
         system,
@@ -227,7 +232,7 @@ fn iptables(place: &Place<'_>, before: Ruleset, new: Vec<File>) -> Result<Prepar
         scope: place.scope.clone(),
         root: place.root.to_owned(),
     };
-    let after = Ruleset { files: new.clone(), beside: before.beside.clone() };
+    let after = Ruleset { files: new.clone(), beside: before.beside.clone(), ..Ruleset::default() };
     let old = before.files.clone();
     Ok(Prepared { before, after, new, system, old, forth, back, kept })
 }

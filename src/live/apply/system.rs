@@ -54,7 +54,7 @@ impl System {
                     bytes,
                     executable: false,
                 };
-                Ok(Ruleset { files: vec![file], beside: Vec::new() })
+                Ok(Ruleset { files: vec![file], ..Ruleset::default() })
             }
         }
     }
@@ -130,9 +130,13 @@ pub(super) fn only(files: &[File], tables: &BTreeSet<String>) -> Result<Vec<File
     Ok(part)
 }
 
-/// Whether two listings say the same line by line, but for remarks, blanks and what was counted.
+/// Whether two listings say the same line by line, but for remarks, blanks, what was counted and what packets have put into
+/// sets.
 pub(super) fn same_text(left: &[File], right: &[File]) -> bool {
-    lines(left) == lines(right)
+    let settled = |files: &[File]| -> Vec<File> {
+        files.iter().map(|file| File { bytes: pieces::settled(&file.bytes, |_| false), ..file.clone() }).collect()
+    };
+    lines(&settled(left)) == lines(&settled(right))
 }
 
 fn lines(files: &[File]) -> Vec<(&[u8], &[u8])> {

@@ -91,7 +91,7 @@ pub fn commands(
     }
     let [forth, back] = scripts;
     let part = vec![new];
-    let after = Ruleset { files: part.clone(), beside: Vec::new() };
+    let after = Ruleset { files: part.clone(), ..Ruleset::default() };
     let old = before.files.clone();
     Ok(Prepared { before, after, new: part, system, old, forth: vec![forth], back: vec![back], kept: Vec::new() })
 }
@@ -145,6 +145,7 @@ impl<'f> Transaction<'f> {
             back: steps(back),
             kept: staged,
             confirm: confirm.as_secs(),
+            connection: super::connection(),
             note: note.to_owned(),
         };
         if let Err(why) = folder.set(&journal) {
@@ -328,7 +329,7 @@ impl<'f> Transaction<'f> {
         if system.says_the_same(&wanted, &now) {
             return Ok(true);
         }
-        let now = Ruleset { files: now, beside: Vec::new() };
+        let now = Ruleset { files: now, ..Ruleset::default() };
         Ok(same.is_some_and(|same| same(&wanted, &now, &crate::live::Scope::default()).is_ok()))
     }
 

@@ -23,22 +23,20 @@ pub(super) fn show_interfaces(set: &Set) -> String {
 
 /// The set with those gaps between its intervals filled that are themselves a name or a prefix.
 fn fill(set: &Set) -> Set {
-    let gaps = set.ranges().windows(2).filter_map(|pair| match pair {
-        [(_, end), (start, _)] => Some((end + 1, start - 1)),
-        [] | [_, ..] => None,
-    });
+    let ranges = set.ranges().iter();
+    let gaps = ranges.clone().zip(ranges.skip(1)).map(|((_, end), (start, _))| (end + 1, start - 1));
     set.union(&Set::from_ranges(gaps.filter(|(first, last)| is_readable(*first, *last))))
 }
 
 /// How hard a list is to read: intervals that are neither names nor prefixes count most.
 fn cost(set: &Set) -> usize {
-    set.ranges().iter().map(|(first, last)| if is_readable(*first, *last) { 1 } else { 100 }).sum()
+    set.ranges().iter().map(|(first, last)| if is_readable(first, last) { 1 } else { 100 }).sum()
 }
 
 fn list(set: &Set) -> String {
-    let item = |(first, last): &(u128, u128)| match prefix(*first, *last) {
+    let item = |(first, last)| match prefix(first, last) {
         Some(prefix) => format!("{}*", show_name(&prefix)),
-        None if first == last => show_interface(*first),
+        None if first == last => show_interface(first),
         None => format!("0x{first:032x}-0x{last:032x}"),
     };
     set.ranges().iter().map(item).collect::<Vec<_>>().join(",")

@@ -128,8 +128,8 @@ pub fn parse_packet(text: &str, names: &dyn Naming) -> Result<TypedPacket, FlowE
     let mut packet = Packet::new(source.0).with(Field::Source, source.1).with(Field::Destination, destination.1);
     let mut given = vec![Field::Source, Field::Destination];
     for (field, set) in &parsed.sets {
-        match set.ranges() {
-            [(first, last)] if first == last => packet = packet.with(*field, *first),
+        match set.ranges().single() {
+            Some((first, last)) if first == last => packet = packet.with(*field, first),
             _ => return Err(error(&format!("a packet has one {}", word(*field)), example)),
         }
         given.push(*field);

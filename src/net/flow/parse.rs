@@ -54,7 +54,8 @@ impl Addresses {
     /// The one address that it is.
     pub(super) fn one(&self) -> Option<(Family, u128)> {
         let sets = self.0.as_ref()?;
-        let mut all = Family::ALL.into_iter().zip(sets).flat_map(|(f, set)| set.ranges().iter().map(move |r| (f, *r)));
+        let mut all =
+            Family::ALL.into_iter().zip(sets).flat_map(|(f, set)| set.ranges().iter().map(move |range| (f, range)));
         let (family, (first, last)) = all.next()?;
         (first == last && all.next().is_none()).then_some((family, first))
     }
@@ -262,7 +263,7 @@ impl<'t> Reader<'t> {
     /// The protocols, where they are few.
     fn protocol_numbers(&self) -> Option<Vec<u8>> {
         let (_, set) = self.sets.iter().find(|(field, _)| *field == Field::Protocol)?;
-        let numbers = set.ranges().iter().flat_map(|(first, last)| *first..=*last);
+        let numbers = set.ranges().iter().flat_map(|(first, last)| first..=last);
         (set.len() <= 4).then(|| numbers.filter_map(|n| u8::try_from(n).ok()).collect())
     }
 

@@ -2,7 +2,7 @@
 
 use super::interfaces::show_interfaces;
 use super::{Naming, is_icmp, show_protocol};
-use crate::net::{Family, Field, Region, Set, State, TCP_FLAGS, blocks, format_address, parse_addresses};
+use crate::net::{Family, Field, Ranges, Region, Set, State, TCP_FLAGS, blocks, format_address, parse_addresses};
 
 /// A region in the notation of flows: exactly its packets, so with its family where no address tells.
 #[must_use]
@@ -130,17 +130,17 @@ fn prefix_around(family: Family, set: &Set) -> Set {
 }
 
 fn address_list(family: Family, set: &Set) -> String {
-    show_addresses(family, set.ranges()).join(",")
+    show_addresses(family, set.ranges().iter()).join(",")
 }
 
 /// Ranges of addresses as prefixes, single addresses and, where that would be many, ranges.
 #[must_use]
-pub fn show_addresses(family: Family, ranges: &[(u128, u128)]) -> Vec<String> {
+pub fn show_addresses(family: Family, ranges: impl IntoIterator<Item = (u128, u128)>) -> Vec<String> {
     let mut items = Vec::new();
     for (first, last) in ranges {
-        let some: Vec<_> = blocks(family, *first, *last).take(3).collect();
+        let some: Vec<_> = blocks(family, first, last).take(3).collect();
         if some.len() > 2 {
-            items.push(format!("{}-{}", format_address(family, *first), format_address(family, *last)));
+            items.push(format!("{}-{}", format_address(family, first), format_address(family, last)));
             continue;
         }
         items.extend(some.into_iter().map(|(at, length)| {
@@ -154,8 +154,8 @@ pub fn show_addresses(family: Family, ranges: &[(u128, u128)]) -> Vec<String> {
 fn show_protocols(set: &Set) -> String {
     let missing = set.complement(Field::Protocol.max(Family::Ipv4));
     let list = |set: &Set| -> Vec<String> {
-        let item = |(first, last): &(u128, u128)| -> Vec<String> {
-            let numbers = || (*first..=*last).filter_map(|n| u8::try_from(n).ok());
+        let item = |(first, last): (u128, u128)| -> Vec<String> {
+            let numbers = || (first..=last).filter_map(|n| u8::try_from(n).ok());
             if last - first < 4 {
                 numbers().map(show_protocol).collect()
             } else {
@@ -183,11 +183,11 @@ fn show_ports(set: &Set, protocols: Option<&Set>, names: &dyn Naming) -> String 
 
 /// The values of a small set.
 fn values(set: &Set) -> Option<impl Iterator<Item = u128>> {
-    (set.len() <= 4).then(|| set.ranges().iter().flat_map(|(first, last)| *first..=*last))
+    (set.len() <= 4).then(|| set.ranges().iter().flat_map(|(first, last)| first..=last))
 }
 
-fn ranges(ranges: &[(u128, u128)]) -> String {
-    let item = |(first, last): &(u128, u128)| {
+fn ranges(ranges: Ranges<'_>) -> String {
+    let item = |(first, last): (u128, u128)| {
         if first == last { first.to_string() } else { format!("{first}-{last}") }
     };
     ranges.iter().map(item).collect::<Vec<_>>().join(",")
@@ -197,16 +197,16 @@ fn ranges(ranges: &[(u128, u128)]) -> String {
 fn show_types(set: &Set) -> String {
     let mut items = Vec::new();
     for (first, last) in set.ranges() {
-        let (mut next, last) = (*first, *last);
+        let (mut next, last) = (first, last);
         while next <= last {
             let (kind, code) = (next >> 8, next & 0xff);
             let whole = (last + 1) >> 8; // the first type of which not all codes are in it
             if code == 0 && whole > kind {
-                items.push(ranges(&[(kind, whole - 1)]));
+                items.push(ranges(Ranges::One(kind, whole - 1)));
                 next = whole << 8;
             } else {
                 let end = last.min(kind << 8 | 0xff);
-                items.push(format!("{kind}/{}", ranges(&[(code, end & 0xff)])));
+                items.push(format!("{kind}/{}", ranges(Ranges::One(code, end & 0xff))));
                 next = end + 1;
             }
         }
@@ -233,7 +233,7 @@ fn show_flag_set(set: &Set) -> String {
         (Some(is), _) => join(is),
         (None, Some(is_not)) => format!("not {}", join(is_not)),
         (None, None) => {
-            let item = |(first, last): &(u128, u128)| format!("0x{first:02x}-0x{last:02x}");
+            let item = |(first, last)| format!("0x{first:02x}-0x{last:02x}");
             set.ranges().iter().map(item).collect::<Vec<_>>().join("|")
         }
     }

@@ -8,7 +8,7 @@ mod source;
 
 use super::entries::{Entry, entries};
 use super::escaping::markup;
-use super::{counts, text, word};
+use super::{counts, how_much, text, told_to_strangers, word};
 use crate::decision::{
     ChangeKind, Comparison, ConfigurationReport, DoubtReport, FindingReport, GapReport, ObjectReport, Origin, Outcome,
     Report,
@@ -35,6 +35,9 @@ pub fn render(report: &Report, sources: &SourceMap) -> String {
     let word = word(report.decision);
     let policy = report.policy.as_ref().map_or_else(|| "none".to_owned(), |policy| policy.path.clone());
     let mut body = head(class, word, &counts(report), &report.base, &report.head, Some(&policy));
+    if let Some(note) = told_to_strangers(report) {
+        writeln!(body, "<section><p>{}</p></section>", findings::message(&note)).expect("writing to a String");
+    }
     body.push_str(&list(&entries));
     if !report.base.is_none() {
         body.push_str(&differences(&report.configurations, &report.findings, sources));
@@ -149,7 +152,7 @@ fn differences(configurations: &[ConfigurationReport], findings: &[FindingReport
 }
 
 fn configuration(configuration: &ConfigurationReport, findings: &[FindingReport], sources: &SourceMap) -> String {
-    let ConfigurationReport { name, format, change, filters, balancers, objects } = configuration;
+    let ConfigurationReport { name, format, change, filters, balancers, objects, withheld } = configuration;
     let fate = match change {
         ChangeKind::Changed => "changed",
         ChangeKind::Equivalent | ChangeKind::Unchanged => "the same",
@@ -157,6 +160,9 @@ fn configuration(configuration: &ConfigurationReport, findings: &[FindingReport]
         ChangeKind::Removed => "removed: compared with what its absence means",
     };
     let mut out = format!("<h3>{} <small>{}, {fate}</small></h3>\n", markup(name), markup(format));
+    if let Some(withheld) = withheld {
+        writeln!(out, "<p>{}</p>", markup(&how_much(withheld))).expect("writing to a String");
+    }
     for filter in filters {
         let of_filter = findings.iter().filter(|finding| finding.filter.as_deref() == Some(&filter.id));
         out.push_str(&matrix::filter(filter, of_filter, sources));

@@ -7,6 +7,7 @@ use crate::decision::{
     Causes, Certainty, ChangeKind, Comparison, ConfigurationReport, ElementsReport, FilterReport, ObjectReport,
     SummaryLine, WitnessReport,
 };
+use crate::report::how_much;
 use crate::text::first_of;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +58,7 @@ pub(super) fn configurations(page: &mut Page<'_>, configurations: &[Configuratio
 }
 
 pub(super) fn configuration(page: &mut Page<'_>, configuration: &ConfigurationReport, shown: &BTreeSet<&str>) {
-    let ConfigurationReport { name, format, change, filters, balancers, objects } = configuration;
+    let ConfigurationReport { name, format, change, filters, balancers, objects, withheld } = configuration;
     let fate = match change {
         ChangeKind::Unchanged | ChangeKind::Equivalent | ChangeKind::Changed => "changed",
         ChangeKind::Added => "added: compared with what its absence meant",
@@ -65,6 +66,9 @@ pub(super) fn configuration(page: &mut Page<'_>, configuration: &ConfigurationRe
     };
     let format = if format.is_empty() { "no known format" } else { format };
     page.line(0, &[(BOLD, name), (DIM, &format!("  {format}, {fate}"))]);
+    if let Some(withheld) = withheld {
+        page.entry(2, (PLAIN, ""), 2, &how_much(withheld));
+    }
     for filter in filters {
         self::filter(page, filter, shown);
     }

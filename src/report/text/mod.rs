@@ -64,6 +64,9 @@ pub fn render(report: &Report, sources: &SourceMap, style: Style) -> String {
     };
     let pretended = report.pretended.as_ref().map(|at| format!("; judged as if it were {at}, which opens nothing"));
     page.line(0, &[(DIM, &format!("{sides}; {policy}{}", pretended.unwrap_or_default()))]);
+    if let Some(note) = super::told_to_strangers(report) {
+        page.entry(0, (DIM, ""), 0, &note);
+    }
     page.finish()
 }
 

@@ -172,6 +172,9 @@ pub(super) fn waivers(page: &mut Page<'_>, waivers: &[WaiverReport]) {
             WaiverState::TooLong => {
                 format!("holds until {expires}, longer than a waiver may: it accepts nothing of {check}")
             }
+            WaiverState::Proposed => {
+                format!("comes with this change: it accepts {check} once the owners of the policy approve it")
+            }
             WaiverState::Unknown => format!("may or may not hold for {check}: it accepts nothing"),
         };
         let notes = notes.iter().map(|note| format!("; {note}")).collect::<String>();
@@ -305,6 +308,9 @@ fn place(page: &mut Page<'_>, label: &str, location: &Location) {
 }
 
 pub(super) fn to_do(page: &mut Page<'_>, help: &str) {
+    if help.is_empty() {
+        return;
+    }
     page.entry(2, (BOLD, "to do"), COLUMN, help);
 }
 

@@ -2,9 +2,9 @@
 //! command line.
 
 use super::commits::{POLICY, SHUT, file, open, queue};
-use super::{ANN, BOB, Fault, REPOSITORY, Server, TOKEN, World};
+use super::{ANN, BOB, BOT, CY, Fault, REPOSITORY, Server, TOKEN, World};
 use crate::cli::{Ran, portcullis};
-use crate::git::{Item, Repo};
+use crate::repo::{Item, Repo};
 use crate::signed::{HOLDERS, pem, refusal, roots_json};
 use git2::Oid;
 use portcullis::facts::{now, show_instant};
@@ -26,8 +26,13 @@ impl Site {
 
     /// Judged by that policy, with those rules on head.
     fn of(policy: &str, rules: &str) -> Self {
+        Self::between(policy, SHUT, rules)
+    }
+
+    /// The same with those rules on base.
+    fn between(policy: &str, before: &str, rules: &str) -> Self {
         let repo = Repo::new();
-        let base = repo.commit(&[], &[file("portcullis.yaml", policy), file("fw/web.rules", SHUT)]);
+        let base = repo.commit(&[], &[file("portcullis.yaml", policy), file("fw/web.rules", before)]);
         let head = repo.commit(&[base], &[file("portcullis.yaml", policy), file("fw/web.rules", rules)]);
         let mut world = World::new();
         world.branches.insert("main".to_owned(), base.to_string());
@@ -228,6 +233,40 @@ fn a_waiver_and_an_approval_go_from_the_report_into_the_record_and_are_accepted_
 }
 
 #[test]
+fn a_waiver_that_comes_with_the_change_counts_once_an_owner_of_the_policy_has_approved_it() {
+    let day = |days: u64| show_instant(now() + days * 86400)[..10].to_owned();
+    let people =
+        format!("people: {{bob: {{github: {{login: bob, id: {BOB}}}}}, cy: {{github: {{login: cy, id: {CY}}}}}}}\n");
+    let waiver = format!(
+        "waivers:\n  - {{id: W-1, check: exposed-ports, flow: \"tcp 192.0.2.0/24 -> any:3389\", owner: bob, reason: \"until the \
+         tunnel to the office is there\", ticket: NET-1, created: {}, expires: {}}}\n",
+        day(0),
+        day(20)
+    );
+    let judged = |owners: &str, approver: Option<u64>| {
+        let policy = POLICY.replace("extends: [baseline]\n", "");
+        let check = "checks:\n  - {check: exposed-ports, from: any, services: [tcp/3389], level: block}\n";
+        let before = format!("{policy}{people}{owners}{check}");
+        let mut site = Site::of(&before, SHUT);
+        let after = format!("{before}{waiver}");
+        site.push(&[file("portcullis.yaml", &after), file("fw/web.rules", &open(3389))]);
+        site.server.change(|world| assert!(approver.is_none_or(|who| world.review(7, who, "APPROVED") > 0)));
+        let ran = site.check(TOKEN, &["--output", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+        let exposed =
+            report["findings"].as_array().and_then(|all| all.iter().find(|it| it["check"] == "exposed-ports"));
+        let outcome = exposed.map(|it| it["outcome"].clone()).expect("a finding");
+        (ran.code, outcome, report["waivers"][0]["state"].clone())
+    };
+    let owners = "policy_owners: [bob]\n";
+    assert_eq!(judged(owners, None), (1, json!("blocked"), json!("proposed")));
+    assert_eq!(judged(owners, Some(CY)), (1, json!("blocked"), json!("proposed")));
+    assert_eq!(judged(owners, Some(BOB)), (0, json!("waived"), json!("used")));
+    // Nobody answers for the policy: a waiver counts from the next change on.
+    assert_eq!(judged("", Some(BOB)), (1, json!("blocked"), json!("proposed")));
+}
+
+#[test]
 fn i04_what_a_forge_tells_of_people_is_not_in_the_report() {
     let site = Site::new();
     site.server.change(|world| assert!(world.review(7, BOB, "APPROVED") > 0));
@@ -236,5 +275,74 @@ fn i04_what_a_forge_tells_of_people_is_not_in_the_report() {
         assert_eq!(ran.code, 0, "{}", ran.out);
         let address = ran.out.split_whitespace().find(|word| word.contains("@example") || word.contains("noreply"));
         assert_eq!(address, None, "{output}");
+    }
+}
+
+/// Commits say a person made them: what GitHub says of the accounts counts.
+#[test]
+fn limits_for_programs_go_by_accounts_and_names_in_commits_only_add_to_them() {
+    let policy = "version: 1\nreport: {visibility: full}\nbots: [Cy, sync]\nconfigurations: {web: {files: [\"fw/*.rules\"], each: true}}\nchecks:\n  \
+        - {check: deletion-limit, kinds: [rule], count: 5, automation: {count: 1}}\n";
+    let rules = |count: usize| {
+        let rule = |n| format!("-A INPUT -s 10.0.{n}.0/24 -p tcp -m tcp --dport 443 -j ACCEPT\n");
+        format!("*filter\n:INPUT DROP [0:0]\n{}COMMIT\n", (0..count).map(rule).collect::<String>())
+    };
+    let judged = |change: &dyn Fn(&mut World, String), fault: Option<Fault>, token: &str| {
+        let site = Site::between(policy, &rules(9), &rules(6));
+        let head = site.head.to_string();
+        site.server.change(|world| change(world, head));
+        if let Some(fault) = fault {
+            site.server.fail("/repos/acme/net/pulls/7", fault, usize::MAX);
+        }
+        let ran = site.check(token, &[]);
+        let why = [" by automation", " where it is not known that a person made the change"];
+        let why =
+            why.into_iter().find(|why| ran.out.split_whitespace().collect::<Vec<_>>().join(" ").contains(why.trim()));
+        (ran.code, why.map(str::trim))
+    };
+    let (program, unknown) = (Some("by automation"), Some("where it is not known that a person made the change"));
+    let of = |change: &dyn Fn(&mut World, String)| judged(change, None, TOKEN);
+    assert_eq!(of(&|_, _| {}), (0, None), "Ann, in all of it");
+    assert_eq!(of(&|world, head| drop(world.commits.insert(head, (Some(BOB), Some(ANN), vec![7])))), (0, None));
+    assert_eq!(of(&|world, head| drop(world.commits.insert(head, (Some(BOT), Some(ANN), vec![7])))), (1, program));
+    assert_eq!(of(&|world, head| drop(world.commits.insert(head, (Some(ANN), Some(BOT), vec![7])))), (1, program));
+    assert_eq!(
+        of(&|world, head| drop(world.commits.insert(head, (Some(ANN), Some(CY), vec![7])))),
+        (1, program),
+        "by name"
+    );
+    assert_eq!(of(&|world, head| drop(world.commits.insert(head, (None, Some(ANN), vec![7])))), (1, unknown));
+    assert_eq!(of(&|world, head| drop(world.commits.insert(head, (Some(ANN), None, vec![7])))), (1, unknown));
+    assert_eq!(of(&|world, _| world.pulls.get_mut(&7).expect("it").author = BOT), (1, program), "opened");
+    assert_eq!(of(&|world, _| world.pushes.iter_mut().for_each(|push| push.2 = Some(BOT))), (1, program), "pushed");
+    assert_eq!(of(&|world, _| world.pushes.clear()), (1, unknown), "nobody knows who pushed");
+    // What is not found out is no person.
+    assert_eq!(judged(&|_, _| {}, Some(Fault::Reset), TOKEN), (1, unknown));
+    assert_eq!(judged(&|_, _| {}, None, ""), (1, unknown));
+    // A program's name in a commit counts whatever GitHub says; a person's does not where nobody is asked.
+    let site = Site::between(policy, &rules(9), &rules(6));
+    let place = site.repo.folder.path();
+    let check = |variables: &[(&str, &str)]| {
+        let (base, head) = (site.base.to_string(), site.head.to_string());
+        portcullis(place, variables, &["check", "--base", &base, "--head", &head]).code
+    };
+    assert_eq!([check(&[]), check(&[("GITLAB_CI", "true")]), check(&[("JENKINS_URL", "http://ci")])], [0, 1, 1]);
+    let mut named = Site::between(policy, &rules(9), &rules(6));
+    let tree = named.repo.git.find_commit(named.head).and_then(|head| head.tree()).expect("a tree").id();
+    named.head = named.repo.commit_by("Sync", tree, &[named.base]);
+    let head = named.head.to_string();
+    named.server.change(|world| world.push(7, ANN, ANN, &[&head]));
+    assert_eq!(named.check(TOKEN, &[]).code, 1);
+}
+
+#[test]
+fn h04_an_answer_without_end_is_undecided() {
+    let site = Site::new();
+    for deep in
+        ["[".repeat(100_000), "[".repeat(200) + &"]".repeat(200), "{\"a\":".repeat(200) + "1" + &"}".repeat(200)]
+    {
+        site.server.fail("/repos/acme/net/pulls/7", Fault::Body(deep), usize::MAX);
+        let ran = site.check(TOKEN, &[]);
+        assert_eq!(ran.code, 3, "{}", ran.out);
     }
 }

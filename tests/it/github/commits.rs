@@ -1,6 +1,6 @@
 //! What commits say of a change, and what a merge queue has made: of a repository at hand.
 
-use crate::git::{Item, Repo};
+use crate::repo::{Item, Repo};
 use git2::Oid;
 use portcullis::source::{History, SourceError};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,7 @@ mod doctor;
 mod matrix;
 mod schemas;
 mod server;
+mod whole;
 mod world;
 
 pub(crate) use server::{Fault, Server};

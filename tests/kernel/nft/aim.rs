@@ -287,7 +287,7 @@ fn near(random: &mut Random, first: u128, last: u128, max: u128) -> u128 {
 fn address(text: &str) -> Option<(Family, u128, u128)> {
     let one = |text: &str| {
         let (family, set) = parse_addresses(text)?;
-        let (first, last) = set.ranges().first().copied()?;
+        let (first, last) = set.ranges().first()?;
         Some((family, first, last))
     };
     match text.split_once('-') {

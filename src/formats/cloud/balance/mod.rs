@@ -332,8 +332,8 @@ impl<'i> Lowering<'_, 'i> {
         for peer in super::attributes::peers(items, "source", None, self.account) {
             match peer {
                 Peer::Any => return Condition::Always,
-                Peer::Known(Family::Ipv4, set) => ipv4.extend(set.ranges().iter().copied()),
-                Peer::Known(Family::Ipv6, set) => ipv6.extend(set.ranges().iter().copied()),
+                Peer::Known(Family::Ipv4, set) => ipv4.extend(set.ranges()),
+                Peer::Known(Family::Ipv6, set) => ipv6.extend(set.ranges()),
                 Peer::KnownIf(family, set, condition) => {
                     let (ipv4, ipv6) = match family {
                         Family::Ipv4 => (set, Set::empty()),

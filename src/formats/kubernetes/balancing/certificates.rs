@@ -7,7 +7,12 @@ use crate::formats::kubernetes::read::Meta;
 ///
 /// Kubernetes documentation, "Ingress", "TLS": "the TLS secret must contain keys named `tls.crt` and `tls.key`". cert-manager.io:
 /// a Certificate is put into the Secret `spec.secretName`. SealedSecrets and ExternalSecrets become Secrets of their own names.
-pub(in crate::formats::kubernetes) fn declared(group: &str, kind: &str, object: &Object, meta: &Meta<'_>) -> Vec<String> {
+pub(in crate::formats::kubernetes) fn declared(
+    group: &str,
+    kind: &str,
+    object: &Object,
+    meta: &Meta<'_>,
+) -> Vec<String> {
     let found = match (group, kind) {
         ("", "Secret") => holds_one(object).then(|| meta.name.to_string()),
         ("cert-manager.io", "Certificate") => text(object, &["spec", "secretName"]).map(str::to_owned),

@@ -173,7 +173,8 @@ fn door_tls(value: &Value, meta: &Meta<'_>, tls: &mut DoorTls, account: &mut Acc
     }
     for value in fields.list("certificateRefs", account).unwrap_or_default() {
         let mut reference = Fields::of(value, account);
-        let kind = (reference.text("group", account).unwrap_or(""), reference.text("kind", account).unwrap_or("Secret"));
+        let kind =
+            (reference.text("group", account).unwrap_or(""), reference.text("kind", account).unwrap_or("Secret"));
         let name = reference.word("name", account);
         let namespace = reference.word("namespace", account).unwrap_or(&meta.namespace);
         reference.close(account);

@@ -74,7 +74,8 @@ impl<'c> Lowering<'c, '_> {
             for parent in &route.parents {
                 if self.objects.gateways.iter().any(|gateway| gateway.name == parent.gateway) {
                     if !taken.contains(&std::ptr::from_ref(parent)) {
-                        self.account.claim(parent.at, Disposition::Opaque("no listener of the Gateway takes the route"));
+                        self.account
+                            .claim(parent.at, Disposition::Opaque("no listener of the Gateway takes the route"));
                     }
                     continue;
                 }
@@ -413,7 +414,10 @@ impl<'c> Lowering<'c, '_> {
     fn granted(&self, from: (&str, &str, &str), to: (&str, &str), name: &Name) -> bool {
         self.objects.grants.iter().any(|grant| {
             grant.namespace == name.0
-                && grant.from.iter().any(|(group, kind, namespace)| (group.as_str(), kind.as_str(), namespace.as_str()) == from)
+                && grant
+                    .from
+                    .iter()
+                    .any(|(group, kind, namespace)| (group.as_str(), kind.as_str(), namespace.as_str()) == from)
                 && grant.to.iter().any(|(group, kind, only)| {
                     (group.as_str(), kind.as_str()) == to && only.as_ref().is_none_or(|only| **only == *name.1)
                 })

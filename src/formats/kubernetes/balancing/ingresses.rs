@@ -58,7 +58,8 @@ struct Place<'c> {
 impl<'c> Lowering<'c, '_> {
     pub(super) fn ingresses(&mut self, store: &mut Store) {
         for served in self.classes() {
-            let ports: &[bool] = if served.ingresses.iter().any(|i| !i.tls.is_empty()) { &[false, true] } else { &[false] };
+            let ports: &[bool] =
+                if served.ingresses.iter().any(|i| !i.tls.is_empty()) { &[false, true] } else { &[false] };
             for secure in ports {
                 self.listener_of(&served, *secure, store);
             }
@@ -69,7 +70,8 @@ impl<'c> Lowering<'c, '_> {
         let default = self.objects.classes.iter().find(|class| class.default);
         let mut by_class: BTreeMap<Option<&str>, Vec<&Ingress>> = BTreeMap::new();
         for ingress in &self.objects.ingresses {
-            let name = ingress.class.as_ref().map(|(name, _)| name.as_str()).or(default.map(|class| class.name.as_str()));
+            let name =
+                ingress.class.as_ref().map(|(name, _)| name.as_str()).or(default.map(|class| class.name.as_str()));
             by_class.entry(name).or_default().push(ingress);
             let known = |(name, _): &&(String, Span)| self.objects.classes.iter().any(|class| class.name == *name);
             if let Some((name, at)) = ingress.class.as_ref().filter(|class| !known(class))
@@ -83,7 +85,9 @@ impl<'c> Lowering<'c, '_> {
             let class = self.objects.classes.iter().find(|class| Some(class.name.as_str()) == name);
             let controller = class.map(|class| class.controller.as_str());
             let is_nginx = match controller {
-                Some(controller) => controller == "k8s.io/ingress-nginx" || controller == "nginx.org/ingress-controller",
+                Some(controller) => {
+                    controller == "k8s.io/ingress-nginx" || controller == "nginx.org/ingress-controller"
+                }
                 None => name.is_some_and(|name| name.contains("nginx")),
             };
             let reads_annotations = controller.is_none_or(|controller| controller == "k8s.io/ingress-nginx");
@@ -209,11 +213,8 @@ impl<'c> Lowering<'c, '_> {
             let (alike, others) = rest.split_at(count);
             rest = others;
             let path = self.path(served, first.path, expressions, store);
-            let canaries: Vec<Entry<'c>> = entries
-                .iter()
-                .copied()
-                .filter(|entry| is_canary(entry) && key(entry) == key(first))
-                .collect();
+            let canaries: Vec<Entry<'c>> =
+                entries.iter().copied().filter(|entry| is_canary(entry) && key(entry) == key(first)).collect();
             let here = Condition::all([condition.clone(), path]);
             for (number, entry) in alike.iter().enumerate() {
                 let later = alike.get(number + 1..).unwrap_or_default();
@@ -241,8 +242,10 @@ impl<'c> Lowering<'c, '_> {
             }
         }
         for canary in entries.iter().filter(|entry| is_canary(entry)) {
-            if !sorted.iter().any(|entry| (bare(entry.path), entry.path.kind) == (bare(canary.path), canary.path.kind)) {
-                self.account.claim(canary.path.at, Disposition::Inert("a canary of no other Ingress with its host and path"));
+            if !sorted.iter().any(|entry| (bare(entry.path), entry.path.kind) == (bare(canary.path), canary.path.kind))
+            {
+                self.account
+                    .claim(canary.path.at, Disposition::Inert("a canary of no other Ingress with its host and path"));
             }
         }
     }

@@ -69,8 +69,7 @@ type Name = (Arc<str>, Arc<str>);
 /// Reads an object of one of [`KINDS`].
 pub(super) fn read(reader: &mut Reader, kind: &'static str, version: &str, fields: Fields<'_>, meta: &Meta<'_>) {
     let (namespace, name) = (escape(meta.namespace.as_bytes()), escape(meta.name.as_bytes()));
-    let address =
-        if kind == "IngressClass" { format!("{kind}/{name}") } else { format!("{kind}/{namespace}/{name}") };
+    let address = if kind == "IngressClass" { format!("{kind}/{name}") } else { format!("{kind}/{namespace}/{name}") };
     if !reader.first(kind, &address, meta.at) {
         return;
     }

@@ -137,7 +137,8 @@ fn parent(value: &Value, meta: &Meta<'_>, account: &mut Account) -> Option<Paren
 
 fn rule(kind: &str, value: &Value, meta: &Meta<'_>, account: &mut Account) -> Rule {
     let mut fields = Fields::of(value, account);
-    let mut rule = Rule { matches: Vec::new(), redirect: None, backends: Vec::new(), settings: Vec::new(), at: value.at };
+    let mut rule =
+        Rule { matches: Vec::new(), redirect: None, backends: Vec::new(), settings: Vec::new(), at: value.at };
     if let Some(name) = fields.take("name") {
         account.claim(name.at, Disposition::Inert("what the rule is called"));
     }

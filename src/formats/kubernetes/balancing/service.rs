@@ -152,7 +152,8 @@ pub(super) fn read(fields: Fields<'_>, meta: &Meta<'_>, account: &mut Account) -
     }
     let mut outside: Vec<Option<String>> = Vec::new();
     // "Cluster" is what goes without saying; "Local" keeps the clients' addresses and serves on nodes that have pods.
-    for (name, usual) in [("externalTrafficPolicy", "Cluster"), ("healthCheckNodePort", ""), ("loadBalancerClass", "")] {
+    for (name, usual) in [("externalTrafficPolicy", "Cluster"), ("healthCheckNodePort", ""), ("loadBalancerClass", "")]
+    {
         outside.push(spec.setting(name, usual, account));
     }
     spec.close(account);
@@ -241,10 +242,7 @@ fn address(value: &Value, account: &mut Account) -> Option<String> {
 }
 
 /// The addresses of prefixes.
-pub(super) fn networks<'t>(
-    list: impl Iterator<Item = (Option<&'t str>, Span)>,
-    account: &mut Account,
-) -> (Set, Set) {
+pub(super) fn networks<'t>(list: impl Iterator<Item = (Option<&'t str>, Span)>, account: &mut Account) -> (Set, Set) {
     let (mut ipv4, mut ipv6) = (Set::empty(), Set::empty());
     for (text, at) in list {
         match text.filter(|text| is_word(text)).and_then(parse_addresses) {

@@ -246,7 +246,12 @@ impl<'c, 'a> Lowering<'c, 'a> {
                     let address = format!("{} in namespace {}", shown(labels), escape(namespace.as_bytes()));
                     self.undefined.insert((*at, "pods", address));
                 } else if selected.is_empty() {
-                    backend.open = Some("its pods are not declared here".to_owned());
+                    let asked = match &port.target {
+                        Target::Number(number) => number.to_string(),
+                        Target::Named(name, _) => escape(name.as_bytes()),
+                    };
+                    // Others are other pods, or asked at another port.
+                    backend.open = Some(format!("its pods, {} at port {asked}, are not declared here", shown(labels)));
                 }
                 self.pods(&selected, port, &mut backend, &mut settings);
             }

@@ -351,11 +351,11 @@ impl Part {
         let mut ranges = Vec::new();
         for (first, last) in values.set.ranges() {
             if last - first < MOST_SINGLE {
-                ranges.extend((*first..=*last).map(|value| kind.show(value)));
-            } else if *last == kind.largest() && matches!(kind, Type::Integer(_) | Type::Mark | Type::Service) {
-                ranges.push(format!(">= {}", kind.show(*first)));
+                ranges.extend((first..=last).map(|value| kind.show(value)));
+            } else if last == kind.largest() && matches!(kind, Type::Integer(_) | Type::Mark | Type::Service) {
+                ranges.push(format!(">= {}", kind.show(first)));
             } else {
-                ranges.push(kind.show_set(&Set::range(*first, *last)));
+                ranges.push(kind.show_set(&Set::range(first, last)));
             }
         }
         (ranges, values.names.iter().map(|name| format!("\"{name}\"")).collect())

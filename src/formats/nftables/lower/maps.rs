@@ -198,7 +198,7 @@ fn grouped<'r, 't>(parts: &[Part], entries: &[Entry<'r, 't>]) -> Vec<Entry<'r, '
             _ => None,
         };
         let mergeable = verdict.filter(|_| single && !entry.rest && entry.key.iter().all(|key| key.names.is_empty()));
-        let own: Vec<_> = entry.key.iter().flat_map(|key| key.set.ranges()).copied().collect();
+        let own: Vec<_> = entry.key.iter().flat_map(|key| key.set.ranges()).collect();
         if let Some(verdict) = mergeable {
             match places.get(&(verdict.clone(), entry.sure)) {
                 Some(place) => {

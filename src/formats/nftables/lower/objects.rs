@@ -148,7 +148,7 @@ fn base_text(table: &Table<'_>, chain: &Chain<'_>) -> String {
 }
 
 fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_, '_>) -> Object {
-    /// More elements than this are told apart by a digest.
+    /// More elements than this are told apart by a digest, or as members.
     const MOST_SHOWN: usize = 64;
     let head = &set.head;
     let mut content = match &head.key {
@@ -188,11 +188,13 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
         for (values, sure) in [(&contents.sure, true), (&contents.unsure, false)] {
             let ranges = values.set.ranges();
             count += ranges.len() + values.names.len();
-            if ranges.len() > MOST_SHOWN {
+            if ranges.len() > MOST_SHOWN && is_number(kind) {
+                shown.push(format!("{} intervals", ranges.len()));
+            } else if ranges.len() > MOST_SHOWN {
                 shown.push(super::written::digest_of_ranges(ranges));
             } else {
                 shown.extend(ranges.iter().map(|(first, last)| {
-                    let text = kind.show_set(&Set::range(*first, *last));
+                    let text = kind.show_set(&Set::range(first, last));
                     if sure { text } else { format!("{text} (for a time)") }
                 }));
             }
@@ -214,21 +216,23 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
     object
 }
 
+/// Whether the elements of a set of that type are kept as they are.
+const fn is_number(kind: Type) -> bool {
+    matches!(kind, Type::Address(_) | Type::Service | Type::Integer(_))
+}
+
 /// The elements of a set, each as it reads; addresses, ports and other numbers as they are, since there may be a million.
 fn members(interval: bool, contents: &Contents<'_, '_>) -> Members {
     let mut members = Members { single: !interval, others: contents.shown.clone(), ..Members::default() };
     if let [kind] = contents.kinds[..] {
         let sets = [&contents.sure, &contents.unsure];
-        match kind {
-            Type::Address(_) | Type::Service | Type::Integer(_) => {
-                members.family = if let Type::Address(family) = kind { Some(family) } else { None };
-                members.certain = Arc::clone(&contents.sure.set);
-                members.passing = Arc::clone(&contents.unsure.set);
-            }
-            _ => {
-                let ranges = sets.iter().flat_map(|values| values.set.ranges());
-                members.others.extend(ranges.map(|(first, last)| kind.show_set(&Set::range(*first, *last))));
-            }
+        if is_number(kind) {
+            members.family = if let Type::Address(family) = kind { Some(family) } else { None };
+            members.certain = Arc::clone(&contents.sure.set);
+            members.passing = Arc::clone(&contents.unsure.set);
+        } else {
+            let ranges = sets.iter().flat_map(|values| values.set.ranges());
+            members.others.extend(ranges.map(|(first, last)| kind.show_set(&Set::range(first, last))));
         }
         members.others.extend(sets.iter().flat_map(|values| values.names.iter().cloned()));
     }

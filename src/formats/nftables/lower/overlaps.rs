@@ -35,7 +35,7 @@ impl Boxes {
         self.keys.push(key.to_vec());
         let mut blocks: Vec<(Vec<u32>, Vec<u128>)> = vec![(Vec::new(), Vec::new())];
         for part in key {
-            let cut: Vec<(u32, u128)> = part.set.ranges().iter().flat_map(|range| Blocks(Some(*range))).collect();
+            let cut: Vec<(u32, u128)> = part.set.ranges().iter().flat_map(|range| Blocks(Some(range))).collect();
             if blocks.len().saturating_mul(cut.len()) > MOST_BLOCKS {
                 self.coarse.push(number);
                 return true;

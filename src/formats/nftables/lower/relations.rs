@@ -297,8 +297,8 @@ fn one(part: &Part, relation: Relation, right: &Expression<'_>, at: Span) -> Res
         Relation::Implicit | Relation::Equal | Relation::NoneOf => (found, false),
         Relation::NotEqual => (found, true),
         Relation::Less | Relation::LessOrEqual | Relation::Greater | Relation::GreaterOrEqual => {
-            let value = match found.set.ranges() {
-                [(value, last)] if value == last && found.names.is_empty() => *value,
+            let value = match found.set.ranges().single() {
+                Some((value, last)) if value == last && found.names.is_empty() => value,
                 _ => {
                     let sign = sign(relation);
                     return Err(format!("Relational expression ({sign}) is undefined for range expressions"));

@@ -182,10 +182,10 @@ impl Seen {
         let [part] = entry.key.as_slice() else {
             return if self.boxes.insert(&entry.key) { Ok(()) } else { Err(OVERLAP) };
         };
-        if !part.set.ranges().iter().all(|range| self.is_free(*range)) {
+        if !part.set.ranges().iter().all(|range| self.is_free(range)) {
             return Err("conflicting intervals specified");
         }
-        self.intervals.extend(part.set.ranges().iter().copied());
+        self.intervals.extend(part.set.ranges());
         Ok(())
     }
 
@@ -218,7 +218,8 @@ impl<'r, 't> Reader<'_, 'r, 't> {
 
     /// Elements that carry nothing carry no value.
     fn plain_without_value(&mut self, elements: &Elements<'_>, at: Span) {
-        let Elements { ipv4, ipv6, numbers, others: _ } = elements;
+        let Elements { long: _, ipv4: _, ipv6, numbers, others: _ } = elements;
+        let ipv4 = elements.all_ipv4();
         let places = ipv4.iter().map(|one| (one.at, one.length)).chain(ipv6.iter().map(|one| (one.at, one.length)));
         let first = places.chain(numbers.iter().map(|one| (one.at, one.length))).min();
         if let Some((start, length)) = first {
@@ -335,11 +336,11 @@ impl<'r, 't> Reader<'_, 'r, 't> {
     fn check_single(&mut self, key: &Expression<'_>, values: &Values, kind: Type, at: Span) {
         let before = [&self.contents.sure.set, &self.contents.unsure.set];
         let strict = self.declared.interval && !self.declared.auto_merge && !matches!(key.kind, Kind::Wildcard);
-        let [(first, last)] = *values.set.ranges() else { return };
+        let Some((first, last)) = values.set.ranges().single() else { return };
         // The range that is there at or behind the first value.
         let meets = |set: &Set| {
             let ranges = set.ranges();
-            ranges.get(ranges.partition_point(|range| range.1 < first)).copied().filter(|range| range.0 <= last)
+            ranges.get(ranges.partition_point(|range| range.1 < first)).filter(|range| range.0 <= last)
         };
         let mut there = before.iter().filter_map(|set| meets(set)).peekable();
         if strict && first < last && there.peek().is_some() && there.all(|range| range != (first, last)) {
@@ -394,7 +395,8 @@ impl<'r, 't> Reader<'_, 'r, 't> {
     fn delete_entries(&mut self, elements: &'r Elements<'t>, must_be_there: bool, at: Span) {
         let mut keys: Vec<Vec<Values>> = Vec::new();
         if let [kind] = self.contents.kinds[..] {
-            let plain = elements.ipv4.iter().map(|p| (p.first.into(), p.last.into()));
+            let ipv4 = elements.all_ipv4();
+            let plain = ipv4.iter().map(|p| (p.first.into(), p.last.into()));
             let plain = plain.chain(elements.ipv6.iter().map(|p| (p.first, p.last)));
             let plain = plain.chain(elements.numbers.iter().map(|p| (p.first.into(), p.last.into())));
             keys.extend(plain.map(|(first, last)| vec![Values::of(Set::range(first, last))]));

@@ -136,7 +136,7 @@ fn elements(elements: &Elements<'_>) -> String {
     let mut all: Vec<(u32, String)> = Vec::with_capacity(elements.len());
     let ipv4 = |value: u32| format_address(Family::Ipv4, value.into());
     let ipv6 = |value| format_address(Family::Ipv6, value);
-    all.extend(elements.ipv4.iter().map(|one| (one.at, plain(one, ipv4))));
+    all.extend(elements.all_ipv4().iter().map(|one| (one.at, plain(one, ipv4))));
     all.extend(elements.ipv6.iter().map(|one| (one.at, plain(one, ipv6))));
     all.extend(elements.numbers.iter().map(|one| (one.at, plain(one, |value| value.to_string()))));
     all.extend(elements.others.iter().map(|one| (one.at.start, element(one))));

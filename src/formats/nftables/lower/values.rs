@@ -55,11 +55,11 @@ impl Values {
     pub(super) fn add_all<'v>(&mut self, others: impl Iterator<Item = &'v Self>) {
         let mut ranges = Vec::new();
         for Self { set, names } in others {
-            ranges.extend_from_slice(set.ranges());
+            ranges.extend(set.ranges());
             self.names.extend(names.iter().cloned());
         }
         if !ranges.is_empty() {
-            ranges.extend_from_slice(self.set.ranges());
+            ranges.extend(self.set.ranges());
             self.set = Arc::new(Set::from_ranges(ranges));
         }
     }
@@ -99,7 +99,8 @@ pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, 
         Kind::Binary(_, _, _) | Kind::List(_) => number(expression, kind).map(|value| Values::of(Set::point(value))),
         Kind::Set(elements) => {
             let mut all = Values::default();
-            let ranges = elements.ipv4.iter().map(|plain| (plain.first.into(), plain.last.into()));
+            let ipv4 = elements.all_ipv4();
+            let ranges = ipv4.iter().map(|plain| (plain.first.into(), plain.last.into()));
             let ranges = ranges.chain(elements.ipv6.iter().map(|plain| (plain.first, plain.last)));
             let ranges = ranges.chain(elements.numbers.iter().map(|plain| (plain.first.into(), plain.last.into())));
             all.set = Arc::new(Set::from_ranges(ranges));

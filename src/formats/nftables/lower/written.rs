@@ -10,6 +10,7 @@
 use super::survey::Survey;
 use super::terms::Truth;
 use crate::formats::nftables::ruleset::Ruleset;
+use crate::net::Ranges;
 use crate::text::hex;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,23 +86,27 @@ pub(super) fn short_digest(text: &str) -> String {
 }
 
 /// The same of many intervals.
-pub(super) fn digest_of_ranges(ranges: &[(u128, u128)]) -> String {
-    // Narrow numbers are hashed narrow: there may be a million.
-    let narrow = ranges.last().is_none_or(|(_, last)| u32::try_from(*last).is_ok());
+pub(super) fn digest_of_ranges(ranges: Ranges<'_>) -> String {
+    const MANY: usize = 1 << 11;
     let mut hash = Sha256::new();
-    let mut bytes = Vec::with_capacity(1 << 16);
-    for chunk in ranges.chunks(1 << 11) {
+    let mut bytes = Vec::with_capacity(MANY * size_of::<[u128; 2]>());
+    let mut at = 0;
+    while at < ranges.len() {
+        let end = ranges.len().min(at + MANY);
         bytes.clear();
-        if narrow {
-            let both = |(first, last): &(u128, u128)| u64::try_from(first << 32 | last).expect("both are narrow");
-            chunk.iter().for_each(|range| bytes.extend_from_slice(&both(range).to_be_bytes()));
-            hash.update(&bytes);
-            continue;
-        }
-        for end in chunk.iter().flat_map(|(first, last)| [first, last]) {
-            bytes.extend_from_slice(&end.to_be_bytes());
+        match ranges.slice(at, end) {
+            // Narrow numbers are hashed narrow: there may be a million.
+            Ranges::Narrow(list) => {
+                let both = |(first, last): &(u32, u32)| u64::from(*first) << 32 | u64::from(*last);
+                list.iter().for_each(|range| bytes.extend_from_slice(&both(range).to_be_bytes()));
+            }
+            list @ (Ranges::One(..) | Ranges::Wide(_)) => {
+                let ends = list.iter().flat_map(|(first, last)| [first, last]);
+                ends.for_each(|end| bytes.extend_from_slice(&end.to_be_bytes()));
+            }
         }
         hash.update(&bytes);
+        at = end;
     }
     hex(&hash.finalize()[..8])
 }

@@ -2,8 +2,7 @@
 
 use super::super::lex::{Kind, Sign};
 use super::super::syntax::{
-    Base, Chain, Command, Declaration, Family, Kind as Expressed, Name, Path, Policy, Priority, Table, TableFlag,
-    Verb,
+    Base, Chain, Command, Declaration, Family, Kind as Expressed, Name, Path, Policy, Priority, Table, TableFlag, Verb,
 };
 use super::{Parsed, Parser, Refusal};
 use crate::formats::Disposition;

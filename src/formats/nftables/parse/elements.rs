@@ -3,6 +3,7 @@
 //! Sets of a million addresses are read here, so what is plain is taken straight from the bytes, without tokens.
 
 use super::super::lex::{Kind, Sign};
+use super::super::long::Long;
 use super::super::syntax::{Element, ElementOption, Elements, Expression, Form, Kind as Expressed, Plain};
 use super::{Parsed, Parser};
 use std::net::Ipv6Addr;
@@ -13,7 +14,10 @@ impl<'t> Parser<'_, 't> {
         self.expect_sign(Sign::OpenBrace, "`{`")?;
         self.nested(|parser| {
             let mut found = Elements::default();
-            let mut first = true;
+            if parser.long(&mut found) == Progress::Closed {
+                return Ok(found);
+            }
+            let mut first = found.long.is_none();
             loop {
                 if parser.plain(&mut found, &mut first) == Progress::Closed {
                     return Ok(found);
@@ -132,6 +136,20 @@ impl<'t> Parser<'_, 't> {
         self.plain(found, first)
     }
 
+    /// Takes the addresses with which a long list begins.
+    fn long(&mut self, found: &mut Elements<'t>) -> Progress {
+        if self.ahead.is_some() || self.fixed.is_some() {
+            return Progress::None;
+        }
+        let Some(file) = self.files.last_mut() else { return Progress::None };
+        let Some(long) = Long::read(file.source, file.text, file.at, self.includes) else { return Progress::None };
+        let (end, closed) = (long.end(), long.is_closed());
+        found.long = Some(long);
+        file.at = end;
+        self.last = super::span(file.source, end - 1, end);
+        if closed { Progress::Closed } else { Progress::Some }
+    }
+
     /// Takes plain elements and the commas behind them as far as they go.
     fn plain(&mut self, found: &mut Elements<'t>, first: &mut bool) -> Progress {
         if self.ahead.is_some() || self.fixed.is_some() {
@@ -186,7 +204,8 @@ enum Progress {
 }
 
 /// The first byte from there on that is not blank; one end of a line is among the blanks at most.
-fn blanks(text: &[u8], mut at: usize) -> usize {
+#[inline]
+pub(in crate::formats::nftables) fn blanks(text: &[u8], mut at: usize) -> usize {
     let mut lines = 0;
     while let Some(byte) = text.get(at) {
         match byte {
@@ -220,27 +239,39 @@ pub(in crate::formats::nftables) fn plain(text: &[u8], start: usize) -> Option<(
     if !text.get(start)?.is_ascii_hexdigit() && text[start] != b':' {
         return None;
     }
-    if ipv4(text, start).is_some() {
-        return ipv4_element(text, start).map(|(first, last, form, end)| (Value::Ipv4(first, last, form), end));
+    if let Some((first, end)) = ipv4(text, start) {
+        return ipv4_from(text, first, end).map(|(first, last, form, end)| (Value::Ipv4(first, last, form), end));
     }
-    if let Some((first, end)) = decimal(text, start) {
-        return match text.get(end)? {
-            b'-' => {
-                let (last, end) = decimal(text, end + 1)?;
-                let ends = matches!(text.get(end), Some(b',' | b' ' | b'\t' | b'\n' | b'}'));
-                ends.then_some((Value::Number(first, last, Form::Range), end))
-            }
-            b',' | b' ' | b'\t' | b'\n' | b'}' => Some((Value::Number(first, first, Form::Single), end)),
-            _ => ipv6_element(text, start),
-        };
+    match number_element(text, start) {
+        Some((first, last, form, end)) => Some((Value::Number(first, last, form), end)),
+        None => ipv6_element(text, start),
     }
-    ipv6_element(text, start)
 }
 
-/// The first and last address of the plain element that begins there, how it is written, and where it ends.
+/// The first and last number of the plain element that begins there, how it is written, and where it ends.
+pub(in crate::formats::nftables) fn number_element(text: &[u8], start: usize) -> Option<(u64, u64, Form, usize)> {
+    let (first, end) = decimal(text, start)?;
+    match text.get(end)? {
+        b'-' => {
+            let (last, end) = decimal(text, end + 1)?;
+            let ends = matches!(text.get(end), Some(b',' | b' ' | b'\t' | b'\n' | b'}'));
+            ends.then_some((first, last, Form::Range, end))
+        }
+        b',' | b' ' | b'\t' | b'\n' | b'}' => Some((first, first, Form::Single, end)),
+        _ => None,
+    }
+}
+
+/// Likewise of addresses.
 #[inline]
-fn ipv4_element(text: &[u8], start: usize) -> Option<(u32, u32, Form, usize)> {
+pub(in crate::formats::nftables) fn ipv4_element(text: &[u8], start: usize) -> Option<(u32, u32, Form, usize)> {
     let (first, end) = ipv4(text, start)?;
+    ipv4_from(text, first, end)
+}
+
+/// The same where the first address is read, which ends at `end`.
+#[inline]
+fn ipv4_from(text: &[u8], first: u32, end: usize) -> Option<(u32, u32, Form, usize)> {
     match text.get(end)? {
         b'/' => {
             let (length, end) = small(text, end + 1, 32)?;

@@ -204,12 +204,7 @@ struct File<'t> {
 }
 
 impl<'p, 't> Parser<'p, 't> {
-    fn new(
-        includes: &'p Includes<'t, 'p>,
-        shapes: &'p mut Shapes<'t>,
-        account: &'p mut Account,
-        start: Span,
-    ) -> Self {
+    fn new(includes: &'p Includes<'t, 'p>, shapes: &'p mut Shapes<'t>, account: &'p mut Account, start: Span) -> Self {
         Self {
             includes,
             shapes,

@@ -27,7 +27,8 @@ type Done = Result<(), (Span, String)>;
 
 /// Carries out transactions one after the other.
 pub(super) fn run<'t>(transactions: Vec<Vec<Command<'t>>>, ruleset: &mut Ruleset<'t>, account: &mut Account) {
-    let mut program = Program { ruleset, account, flushes: Flushes::default(), added: Vec::new(), runs: false, removes: false };
+    let mut program =
+        Program { ruleset, account, flushes: Flushes::default(), added: Vec::new(), runs: false, removes: false };
     for commands in transactions {
         for command in commands {
             let whole = command.at;

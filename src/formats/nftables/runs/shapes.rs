@@ -2,9 +2,9 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not named is no hole: it is compared as text")]
 
-use crate::formats::nftables::parse::elements::{Value, plain};
-use crate::formats::nftables::syntax::{Expression, Field, Kind, Relation, Rule, Statement, StatementKind, Verdict};
+use crate::formats::nftables::parse::elements::{Value, ipv4_element, number_element, plain};
 use crate::formats::nftables::syntax::Jump;
+use crate::formats::nftables::syntax::{Expression, Field, Kind, Relation, Rule, Statement, StatementKind, Verdict};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -101,8 +101,8 @@ impl Hole {
     pub(in crate::formats::nftables) fn read(self, text: &[u8], at: usize, values: &mut Vec<u64>) -> Option<usize> {
         let ends = |end: usize| matches!(text.get(end), Some(b' ' | b'\n')).then_some(end);
         let end = match self {
-            Self::Ipv4 => match plain(text, at)? {
-                (Value::Ipv4(first, last, _), end) if first <= last => {
+            Self::Ipv4 => match ipv4_element(text, at)? {
+                (first, last, _, end) if first <= last => {
                     ends(end)?;
                     values.push(u64::from(first) << 32 | u64::from(last));
                     end
@@ -117,16 +117,16 @@ impl Hole {
                 }
                 _ => return None,
             },
-            Self::Port => match plain(text, at)? {
-                (Value::Number(first, last, _), end) if first <= last && last <= u64::from(u16::MAX) => {
+            Self::Port => match number_element(text, at)? {
+                (first, last, _, end) if first <= last && last <= u64::from(u16::MAX) => {
                     ends(end)?;
                     values.push(first << 16 | last);
                     end
                 }
                 _ => return None,
             },
-            Self::Count => match plain(text, at)? {
-                (Value::Number(first, last, _), end) if first == last => ends(end)?,
+            Self::Count => match number_element(text, at)? {
+                (first, last, _, end) if first == last => ends(end)?,
                 _ => return None,
             },
             Self::Comment => {
@@ -179,8 +179,9 @@ impl Shape<'_> {
     /// Where a byte of the first rule, outside of its holes, stands in one whose holes end at these places.
     pub(in crate::formats::nftables) fn moved(&self, places: &[usize], start: usize, at: usize) -> usize {
         let mut before = self.openings.iter().zip(places).filter(|(opening, _)| opening.at.end <= at);
-        let (first, here) =
-            before.next_back().map_or((self.rule.at.start as usize, start), |(opening, place)| (opening.at.end, *place));
+        let (first, here) = before
+            .next_back()
+            .map_or((self.rule.at.start as usize, start), |(opening, place)| (opening.at.end, *place));
         here + (at - first)
     }
 }

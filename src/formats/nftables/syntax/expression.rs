@@ -2,6 +2,7 @@ use super::{
     CtDirection, CtKey, ExtensionField, FibFlag, FibResult, Field, IpOptionField, IpsecKey, MetaKey, Name, RtKey,
     SctpField, SocketKey, TcpOptionField,
 };
+use crate::formats::nftables::long::Long;
 use crate::text::Span;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -161,9 +162,11 @@ pub(in crate::formats::nftables) enum Jump<'t> {
 /// What is between the braces of a set or map.
 ///
 /// Elements that are plain intervals of addresses or numbers and carry nothing else are kept as numbers; in which order the
-/// four lists were mixed in the text, their offsets say.
+/// lists were mixed in the text, their offsets say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::formats::nftables) struct Elements<'t> {
+    /// Those with which it begins, if there are very many addresses.
+    pub(in crate::formats::nftables) long: Option<Long<'t>>,
     /// Addresses such as `1.2.3.4`, `1.2.3.0/24`, `1.2.3.4-1.2.3.9`.
     pub(in crate::formats::nftables) ipv4: Vec<Plain<u32>>,
     /// Addresses with colons, likewise. (What is not an address for sure, e.g. `::` with an odd tail, is in `others`.)
@@ -222,7 +225,19 @@ pub(in crate::formats::nftables) enum ElementOption<'t> {
 impl<'t> Elements<'t> {
     /// How many there are.
     pub(in crate::formats::nftables) const fn len(&self) -> usize {
-        self.ipv4.len() + self.ipv6.len() + self.numbers.len() + self.others.len()
+        let long = match &self.long {
+            Some(long) => long.len(),
+            None => 0,
+        };
+        long + self.ipv4.len() + self.ipv6.len() + self.numbers.len() + self.others.len()
+    }
+
+    /// All plain IPv4 addresses, prefixes and ranges.
+    pub(in crate::formats::nftables) fn all_ipv4(&self) -> Cow<'_, [Plain<u32>]> {
+        match &self.long {
+            Some(long) => long.iter().chain(self.ipv4.iter().copied()).collect(),
+            None => Cow::Borrowed(&self.ipv4),
+        }
     }
 }
 

@@ -76,7 +76,7 @@ fn placed(value: &Value, source: Option<&Value>, otherwise: Span, hidden: &mut V
         }
         What::List(list) => {
             let known = source.and_then(Value::list).map_or(&[][..], |list| &list.items);
-            let item = |item: &Value| placed(item, known.iter().find(|known| fits(item, known)), at, hidden);
+            let item = |item: &Value| placed(item, only_fitting(item, known), at, hidden);
             let items = list.items.iter().map(item).collect();
             What::List(Arc::new(List { items, more: list.more.clone(), is_set: list.is_set }))
         }
@@ -86,6 +86,20 @@ fn placed(value: &Value, source: Option<&Value>, otherwise: Span, hidden: &mut V
         hidden.push(at);
     }
     Value { what, at, sensitive: value.sensitive, provenance: None, either: None }
+}
+
+/// The item of the configuration that one of the plan was made of. Where it could be several, that is not told: it is in the list.
+fn only_fitting<'v>(item: &Value, known: &'v [Value]) -> Option<&'v Value> {
+    let said = known.iter().filter(|known| known.name_of_unknown().is_none());
+    for some in [said.collect::<Vec<_>>(), known.iter().collect()] {
+        let mut fitting = some.into_iter().filter(|known| fits(item, known));
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => return Some(only),
+            (Some(_), Some(_)) => return None,
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 /// Whether a value of the plan can be what the configuration says there: all that is known of that is the same.

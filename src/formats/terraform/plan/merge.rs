@@ -72,7 +72,7 @@ impl<'j> Merge<'_, 'j> {
                 let mut marks = sensitive.and_then(Node::list);
                 let mut items = Vec::new();
                 for (n, item) in value.list().into_iter().flatten().enumerate() {
-                    path.push(Step::Item(n, Some(item)));
+                    path.push(Step::Item(n, value));
                     let next =
                         |list: &mut Option<crate::formats::data::Values<'j>>| list.as_mut().and_then(Iterator::next);
                     let mark = if is_true(sensitive) { sensitive } else { next(&mut marks) };
@@ -80,7 +80,7 @@ impl<'j> Merge<'_, 'j> {
                     path.pop();
                 }
                 for (n, left) in unknowns.into_iter().flatten().enumerate().filter(|(_, left)| is_true(Some(*left))) {
-                    path.push(Step::Item(items.len() + n, None));
+                    path.push(Step::Item(items.len() + n, value));
                     items.push(Value::unknown(&self.names.name(self.address, path), self.span(left)));
                     path.pop();
                 }
@@ -127,8 +127,8 @@ pub(super) const RULES: [&str; 3] = ["ingress", "egress", "security_rule"];
 pub(super) enum Step<'j> {
     /// The value of a key.
     Key(&'j str),
-    /// An item of a list, and what is known of it.
-    Item(usize, Option<Node<'j>>),
+    /// An item of a list, and what is known of that.
+    Item(usize, Node<'j>),
 }
 
 fn open(node: Option<Node<'_>>) -> Option<Opened<'_>> {

@@ -75,7 +75,7 @@ impl<'j> Names<'j> {
 
     /// Whether the configuration gives an argument a value.
     pub(super) fn writes(&self, address: &str, path: &[Step<'j>]) -> bool {
-        self.expression(address, path).is_some()
+        !self.expressions(address, path).found.is_empty()
     }
 
     /// The name of an unknown argument.
@@ -91,16 +91,18 @@ impl<'j> Names<'j> {
             }
             name
         };
-        let Some(expression) = self.expression(address, path) else { return own() };
+        let Expressions { found, sure } = self.expressions(address, path);
         let module = module_of(address);
         let mut referred: Vec<String> =
-            references(expression).into_iter().map(|name| self.resolve(&module, name, 0)).collect();
+            found.into_iter().flat_map(references).map(|name| self.resolve(&module, name, 0)).collect();
         referred.sort();
         referred.dedup();
-        match referred.as_slice() {
-            [] => own(),
-            [one] => one.clone(),
-            several => format!("{} of {}", own(), several.join(", ")),
+        match (referred.as_slice(), sure) {
+            ([], _) => own(),
+            ([one], true) => one.clone(),
+            // No name of a resource, which those of single references begin with.
+            (several, true) => format!("what {} takes of {}", own(), several.join(", ")),
+            (several, false) => format!("what {} may take of {}", own(), several.join(", ")),
         }
     }
 
@@ -131,47 +133,84 @@ impl<'j> Names<'j> {
         led.unwrap_or(written)
     }
 
-    /// The expression of an argument, which may be one in blocks.
-    fn expression(&self, address: &str, path: &[Step<'j>]) -> Option<Node<'j>> {
-        let mut node = *self.resources.get(&plain(address))?;
+    /// The expressions that an argument may have, which may be one in blocks.
+    fn expressions(&self, address: &str, path: &[Step<'j>]) -> Expressions<'j> {
+        let Some(resource) = self.resources.get(&plain(address)) else { return Expressions::default() };
+        let (mut nodes, mut sure) = (vec![*resource], true);
         for step in path {
-            let is_expression = node.object().is_some_and(|mut object| {
-                object.take("references").is_some() || object.take("constant_value").is_some()
-            });
-            if is_expression {
-                break;
-            }
-            node = match step {
-                Step::Key(key) => node.object()?.take(key)?,
-                Step::Item(n, item) => match node.list() {
-                    Some(list) => block_of(&list.collect::<Vec<_>>(), *n, *item)?,
-                    None => node,
-                },
+            let is_expression = |node: &Node<'j>| {
+                node.object().is_some_and(|mut object| {
+                    object.take("references").is_some() || object.take("constant_value").is_some()
+                })
             };
+            let mut next = Vec::new();
+            for node in nodes {
+                match (step, node.list()) {
+                    _ if is_expression(&node) => next.push(node),
+                    (Step::Key(key), _) => next.extend(node.object().and_then(|mut object| object.take(key))),
+                    (Step::Item(n, items), Some(blocks)) => {
+                        let blocks: Vec<Node<'j>> = blocks.collect();
+                        match block_of(&blocks, *n, *items) {
+                            Some(block) => next.push(block),
+                            None => {
+                                sure = false;
+                                next.extend(blocks);
+                            }
+                        }
+                    }
+                    (Step::Item(_, _), None) => next.push(node),
+                }
+            }
+            nodes = next;
         }
-        Some(node)
+        Expressions { found: nodes, sure }
     }
 }
 
-/// The block of a configuration that an item was made of. Those of a set stand in another order than in the configuration: the one
-/// that says what is known of the item is it, if only one does; otherwise the one at its place.
-fn block_of<'j>(blocks: &[Node<'j>], n: usize, item: Option<Node<'_>>) -> Option<Node<'j>> {
-    let mut fitting = blocks.iter().filter(|block| item.is_some_and(|item| fits(**block, item)));
-    match (fitting.next(), fitting.next()) {
-        (Some(only), None) => Some(*only),
-        (_, _) => blocks.get(n).copied(),
+/// What the configuration may say of an argument.
+#[derive(Debug, Default)]
+struct Expressions<'j> {
+    /// One of these.
+    found: Vec<Node<'j>>,
+    /// Whether all of them say it together, so that none is another one's.
+    sure: bool,
+}
+
+/// The block of a configuration that an item was made of, as far as that can be told. Those of a set stand in another order than in the
+/// configuration, and `dynamic` blocks, which are not among these, make others: it is the one whose constants the item has, if no other
+/// block and no other item has them too.
+fn block_of<'j>(blocks: &[Node<'j>], n: usize, items: Node<'j>) -> Option<Node<'j>> {
+    let items: Vec<Node<'j>> = items.list()?.collect();
+    if let ([only], [_]) = (blocks, items.as_slice()) {
+        return Some(*only);
     }
+    let item = *items.get(n)?;
+    let mut fitting = blocks.iter().filter(|block| fits(**block, item));
+    let (Some(block), None) = (fitting.next(), fitting.next()) else { return None };
+    let made = items.iter().filter(|item| fits(*block, **item)).count();
+    (made == 1).then_some(*block)
 }
 
 /// Whether an item has all values that a block writes out.
 fn fits(block: Node<'_>, item: Node<'_>) -> bool {
     let (Some(block), Some(mut item)) = (block.object(), item.object()) else { return false };
-    let plain = |node: Node<'_>| node.text().map_or_else(|| node.written().to_owned(), ToOwned::to_owned);
     block.close().into_iter().all(|entry| {
         let written = entry.value.object().and_then(|mut expression| expression.take("constant_value"));
-        let written = written.filter(|node| !matches!(node.kind(), Kind::List | Kind::Object | Kind::Null));
-        written.is_none_or(|written| item.take(entry.name).is_some_and(|known| plain(known) == plain(written)))
+        let written = written.filter(|node| !matches!(node.kind(), Kind::Object | Kind::Null));
+        written.is_none_or(|written| item.take(entry.name).is_some_and(|known| plainly(known) == plainly(written)))
     })
+}
+
+/// A value as a text that equal values have: the providers order what they keep as sets.
+fn plainly(node: Node<'_>) -> String {
+    match node.list() {
+        Some(items) => {
+            let mut items: Vec<String> = items.map(plainly).collect();
+            items.sort();
+            format!("[{}]", items.join(","))
+        }
+        None => node.text().map_or_else(|| node.written().to_owned(), ToOwned::to_owned),
+    }
 }
 
 /// The references of an expression, without those that only say where another one leads to.
