@@ -4,7 +4,7 @@
 
 use crate::hosts;
 use crate::options::Share;
-use crate::stream::{Flowed, Stream};
+use crate::stream::{Flowed, Pace, Stream};
 use crate::tally::Tally;
 use crate::world::{run, tool};
 use std::fs;
@@ -25,7 +25,7 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
     run("nft", &["-f", "-"], OLD)?;
     if share.first == 0 {
         // A program that flushes and says that it did not opens the host until that is seen and taken back.
-        let stream = Stream::start()?;
+        let stream = Stream::start(Pace::Steady)?;
         Site::new(Notation::Nft)?.e13_e20_liars(tally)?;
         let Flowed { sent, lost, leaked } = stream.end()?;
         tally.add("apply/packets that had to pass while programs lied", sent);
@@ -51,7 +51,10 @@ fn withstand(notation: Notation, share: &Share, tally: &mut Tally) -> Result<(),
         run("iptables-restore", &[], &old)?;
         run("ip6tables-restore", &[], &old)?;
     }
-    let stream = Stream::start()?;
+    if share.first == 1 {
+        flooded(notation, tally)?;
+    }
+    let stream = Stream::start(Pace::Steady)?;
     let site = Site::new(notation)?;
     if share.first == 0 {
         site.usual(tally)?;
@@ -70,6 +73,26 @@ fn withstand(notation: Notation, share: &Share, tally: &mut Tally) -> Result<(),
     if lost + leaked > 0 {
         println!("FAILED: apply: of {sent} packets {lost} were lost, and {leaked} came in that must not");
     }
+    Ok(())
+}
+
+/// While as many packets are sent as this machine can, of which none may come in, a change comes and goes.
+fn flooded(notation: Notation, tally: &mut Tally) -> Result<(), String> {
+    let stream = Stream::start(Pace::Flood)?;
+    let site = Site::new(notation)?;
+    for _ in 0..20 {
+        let left = site.apply("", "--probe false")?;
+        site.judge("in a flood", &left, &[4], tally);
+    }
+    let Flowed { sent, lost: _, leaked } = stream.end()?;
+    tally.add("apply/packets of a flood that must not come in", sent);
+    tally.add("apply/of them came in", leaked);
+    tally.add(if leaked == 0 { "passed" } else { "failed" }, 1);
+    if leaked > 0 {
+        println!("FAILED: apply: of a flood of {sent} packets {leaked} came in that must not");
+    }
+    // It goes by itself with the namespace of the sender, sooner or later.
+    drop(run("ip", &["link", "del", "h0"], ""));
     Ok(())
 }
 
@@ -108,9 +131,10 @@ const COMMON: &str = "table inet filter {
 ";
 
 const POLICY_IPTABLES: &str = "version: 1\nconfigurations:\n  web: {files: [\"rules.v4\", \"rules.v6\"]}\nchecks:\n  - {check: default-action, filters: [\"web/input\"], must_be: deny}\n";
-/// What lets the packets in, of which none may be lost, in either state.
+/// What lets the packets in, of which none may be lost, in either state. The old one ends as `OLD` does, and why.
 const RULES: [&str; 2] = [
-    "-A INPUT -i lo -j ACCEPT\n-A INPUT -p udp -m udp --dport 7000 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n",
+    "-A INPUT -i lo -j ACCEPT\n-A INPUT -p udp -m udp --dport 7000 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n\
+     -A INPUT -j DROP\n",
     "-A INPUT -i lo -j ACCEPT\n-A INPUT -i h0 -p udp -m udp --dport 7000 -j ACCEPT\n-A INPUT -p tcp -m multiport --dports 80,443 -j ACCEPT\n",
 ];
 const SAVED: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nRULESCOMMIT\n";

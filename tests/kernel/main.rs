@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     };
     let outcome = match role {
         Role::List => Ok(true),
-        Role::Stream => stream::send().map(|()| true),
+        Role::Stream(pace) => stream::send(pace).map(|()| true),
         Role::Send => world::send_frames().map(|()| true),
         Role::Inside(share) => parts::run(&share).map(|tally| {
             print!("{}", tally.lines());

@@ -2,6 +2,7 @@
 
 use crate::corpus;
 use crate::nft;
+use crate::stream::Pace;
 
 /// What can be asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,8 +91,8 @@ pub(crate) enum Role {
     Inside(Share),
     /// The other end of the interfaces.
     Send,
-    /// It sends packets all the time.
-    Stream,
+    /// It sends packets all the time, at that pace.
+    Stream(Pace),
     /// `--list`, which test runners ask for.
     List,
 }
@@ -122,7 +123,10 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Role, Stri
         return Ok(Role::Send);
     }
     if arguments.peek().is_some_and(|first| first == "--stream") {
-        return Ok(Role::Stream);
+        return Ok(Role::Stream(Pace::Steady));
+    }
+    if arguments.peek().is_some_and(|first| first == "--flood") {
+        return Ok(Role::Stream(Pace::Flood));
     }
     if arguments.next_if(|first| first == "--inside").is_some() {
         return read_share(arguments).map(Role::Inside);

@@ -13,8 +13,15 @@ use std::time::Duration;
 const HERE: &str = "10.9.0.1";
 /// A port that every ruleset lets in, and one that none does.
 const PORTS: [u16; 2] = [7000, 7001];
-/// Between two packets.
-const PAUSE: Duration = Duration::from_millis(5);
+
+/// How fast they flow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// To both ports, slowly enough that each is received that passes.
+    Steady,
+    /// As many as can be sent, to the port that nothing lets in.
+    Flood,
+}
 
 /// A sender in a namespace of its own, and what comes of what it sends.
 pub(crate) struct Stream {
@@ -34,12 +41,12 @@ pub(crate) struct Flowed {
 }
 
 impl Stream {
-    pub(crate) fn start() -> Result<Self, String> {
+    pub(crate) fn start(pace: Pace) -> Result<Self, String> {
         let me = std::env::current_exe().map_err(|why| why.to_string())?;
         let mut sender = tool("unshare")
             .args(["--net", "--"])
             .arg(me)
-            .arg("--stream")
+            .arg(if pace == Pace::Steady { "--stream" } else { "--flood" })
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -92,7 +99,7 @@ impl Stream {
 }
 
 /// What the sender does: it sends until its input ends, and says how often.
-pub(crate) fn send() -> Result<(), String> {
+pub(crate) fn send(pace: Pace) -> Result<(), String> {
     let text = |why: std::io::Error| why.to_string();
     std::io::stdout().write_all(&[1]).and_then(|()| std::io::stdout().flush()).map_err(text)?;
     std::io::stdin().read_exact(&mut [0]).map_err(text)?;
@@ -106,11 +113,14 @@ pub(crate) fn send() -> Result<(), String> {
     let socket = UdpSocket::bind(("10.9.0.2", 0)).map_err(text)?;
     let mut sent: u64 = 0;
     while !ended.load(Ordering::Relaxed) {
-        for port in PORTS {
-            socket.send_to(b"x", (HERE, port)).map_err(text)?;
+        let ports = if pace == Pace::Steady { &PORTS[..] } else { &PORTS[1..] };
+        for port in ports {
+            socket.send_to(b"x", (HERE, *port)).map_err(text)?;
         }
         sent += 1;
-        std::thread::sleep(PAUSE);
+        if pace == Pace::Steady {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
     std::io::stdout().write_all(format!("{sent}\n").as_bytes()).map_err(text)
 }

@@ -2,7 +2,7 @@
 
 use super::Same;
 use super::error::NotApplied;
-use super::guard::guarded;
+use super::guard;
 use super::journal::Folder;
 use super::system::{Step, System, only, same_text};
 use crate::live::host::{Host, Ruleset, Target};
@@ -150,7 +150,7 @@ fn nftables(place: &Place<'_>, before: Ruleset, new: &[File]) -> Result<Prepared
             None => "flush ruleset\n".to_owned(),
             Some(tables) => tables.iter().map(|table| format!("table {table}\ndelete table {table}\n")).collect(),
         };
-        let (text, settle) = guarded(text).map_or((text.to_vec(), None), |(all, settle)| (all, Some(settle)));
+        let (text, settle) = guard::nftables(text).map_or((text.to_vec(), None), |(all, settle)| (all, Some(settle)));
         let bytes = [empty.as_bytes(), &text, b"\n"].concat();
         let step = |file: String| Step::Tool { program: "nft".into(), arguments: vec!["-f".into()], file };
         move |way: &str| {
@@ -213,13 +213,19 @@ fn iptables(place: &Place<'_>, before: Ruleset, new: Vec<File>) -> Result<Prepar
     let (mut forth, mut back, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for (program, name) in FAMILIES {
         let (old, new) = (of(&before.files, name), of(&new, name));
-        let script = |way: &str, text: &[u8], other: &[u8]| -> Result<Script, NotApplied> {
-            let arguments = vec!["--wait=10".to_owned()];
-            let step = Step::Tool { program: program.to_owned(), arguments, file: format!("{way}-{name}") };
-            Ok(Script { step, bytes: emptying(text, other)? })
+        let script = |way: &str, text: &[u8], other: &[u8]| -> Result<Vec<Script>, NotApplied> {
+            let step = |file: String, more: &[&str]| {
+                let arguments = ["--wait=10"].iter().chain(more).map(|&argument| argument.to_owned()).collect();
+                Step::Tool { program: program.to_owned(), arguments, file }
+            };
+            let text = emptying(text, other)?;
+            let (bytes, settle) = guard::iptables(&text).map_or((text, None), |(all, settle)| (all, Some(settle)));
+            let settle =
+                settle.map(|bytes| Script { step: step(format!("{way}-settle-{name}"), &["--noflush"]), bytes });
+            Ok([Script { step: step(format!("{way}-{name}"), &[]), bytes }].into_iter().chain(settle).collect())
         };
-        forth.push(script("forth", &new, &old)?);
-        back.push(script("back", &old, &new)?);
+        forth.extend(script("forth", &new, &old)?);
+        back.extend(script("back", &old, &new)?);
         kept.push((
             place.root.join("etc/iptables").join(name),
             [b"# What `portcullis apply` has put into force.\n", &*new].concat(),
