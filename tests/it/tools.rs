@@ -55,7 +55,7 @@ pub(crate) fn long() -> bool {
 
 /// How often what is made at random is tried, of as often as there is time for.
 pub(crate) fn often(most: u32) -> u32 {
-    if long() { most } else { most.div_ceil(4) }
+    if long() { most } else { most.div_ceil(8) }
 }
 
 /// The path with a folder before it.

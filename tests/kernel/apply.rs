@@ -420,7 +420,7 @@ impl Site {
         self.judge("traced", &left, &[0], tally);
         let calls = fs::read_to_string(self.path("calls")).map_err(|why| why.to_string())?;
         let calls = u64::try_from(calls.lines().count()).map_err(|why| why.to_string())?;
-        let shares = if share.long { 1 } else { 6 };
+        let shares = if share.long { 1 } else { 12 };
         for call in (1..calls).filter(|call| call % (share.shares * shares) == share.first) {
             for both in [false, true] {
                 self.reset()?;

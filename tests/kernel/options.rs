@@ -29,6 +29,8 @@ pub(crate) enum Part {
 
 impl Part {
     const ALL: [Self; 9] = [
+        // What takes longest comes first.
+        Self::Apply,
         Self::Generated,
         Self::Corpus,
         Self::Acceptance,
@@ -37,7 +39,6 @@ impl Part {
         Self::NftAcceptance,
         Self::NftLines,
         Self::Verify,
-        Self::Apply,
     ];
 
     pub(crate) const fn name(self) -> &'static str {

@@ -192,8 +192,8 @@ fn nobody() -> std::net::TcpListener {
 #[test]
 fn no_fault_turns_a_block_into_a_pass() {
     let scenarios = scenarios();
-    // One in four of what is wrong with fields, unless there is time.
-    let every = if long() { 1 } else { 4 };
+    // One in eight of what is wrong with fields, unless there is time.
+    let every = if long() { 1 } else { 8 };
     let totals: Vec<(usize, usize, Vec<String>)> = std::thread::scope(|scope| {
         let tasks: Vec<_> =
             scenarios.iter().enumerate().map(|(n, scenario)| scope.spawn(move || run(scenario, n, every))).collect();
