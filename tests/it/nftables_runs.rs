@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
-use crate::tools::often;
+use crate::tools::{every, often};
 use portcullis::formats::{self, Input, Memo, describe};
 use portcullis::model::{RuleId, Snapshot, Store};
 use portcullis::text::SourceMap;
@@ -100,7 +100,7 @@ fn corpus() -> Vec<PathBuf> {
 
 #[test]
 fn rules_that_are_read_by_their_shape_and_one_by_one_are_the_same() {
-    let files = corpus();
+    let files: Vec<_> = corpus().into_iter().step_by(every(2)).collect();
     for path in &files {
         let text = std::fs::read(path).expect("a file");
         assert_same_blunt(&text, &path.display().to_string());
@@ -110,7 +110,7 @@ fn rules_that_are_read_by_their_shape_and_one_by_one_are_the_same() {
 
 #[test]
 fn a_side_reads_the_same_whether_or_not_the_other_was_read_before() {
-    for pair in corpus().windows(2).filter(|pair| pair[0].parent() == pair[1].parent()) {
+    for pair in corpus().windows(2).filter(|pair| pair[0].parent() == pair[1].parent()).step_by(every(4)) {
         let (old, new) = (std::fs::read(&pair[0]).expect("a file"), std::fs::read(&pair[1]).expect("a file"));
         assert_same(
             &page_after(&old, &new),

@@ -58,6 +58,11 @@ pub(crate) fn often(most: u32) -> u32 {
     if long() { most } else { most.div_ceil(8) }
 }
 
+/// Which of many are tried, one in so many: all of them where there is time.
+pub(crate) fn every(most: usize) -> usize {
+    if long() { 1 } else { most }
+}
+
 /// The path with a folder before it.
 pub(crate) fn path_with(folder: &Path) -> OsString {
     let mut path = folder.as_os_str().to_owned();

@@ -2,7 +2,7 @@
 
 use super::world::Answer;
 use super::*;
-use crate::tools::long;
+use crate::tools::every;
 use portcullis::facts::{AccountKind, PullRequest, ReviewState, Role};
 use serde_json::Value;
 
@@ -192,8 +192,7 @@ fn nobody() -> std::net::TcpListener {
 #[test]
 fn no_fault_turns_a_block_into_a_pass() {
     let scenarios = scenarios();
-    // One in eight of what is wrong with fields, unless there is time.
-    let every = if long() { 1 } else { 8 };
+    let every = every(8);
     let totals: Vec<(usize, usize, Vec<String>)> = std::thread::scope(|scope| {
         let tasks: Vec<_> =
             scenarios.iter().enumerate().map(|(n, scenario)| scope.spawn(move || run(scenario, n, every))).collect();
