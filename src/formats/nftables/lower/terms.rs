@@ -100,34 +100,35 @@ pub(super) fn both(a: &Any, b: &Any, most: usize) -> Option<Any> {
 
 /// The values `v` of so many bits for which `v & and ^ xor` is in `set`; `None` if they are too scattered to write out.
 pub(super) fn behind_mask(set: &Set, and: u128, xor: u128, bits: u32) -> Option<Set> {
-    const MOST: usize = 4096;
     let all = if bits >= 128 { u128::MAX } else { (1 << bits) - 1 };
     if and & all == all && xor & all == 0 {
         return Some(set.intersection(&Set::range(0, all)));
     }
-    // From the highest bit down: blocks of values that are wholly in, wholly out, or are halved.
-    let mut out = Vec::new();
-    let mut todo = vec![(0u128, 0u128, bits)];
-    while let Some((value, result, free)) = todo.pop() {
-        let low = if free >= 128 { u128::MAX } else { (1 << free) - 1 };
-        let reach = Set::range(result, result | low);
-        if and & low == 0 {
-            if set.contains(result | (xor & low)) {
-                out.push((value, value | low));
-            }
-        } else if set.includes(&reach) {
-            out.push((value, value | low));
-        } else if set.overlaps(&reach) {
-            let bit = 1u128 << (free - 1);
-            for side in [bit, 0] {
-                todo.push((value | side, result | ((side & and) ^ (xor & bit)), free - 1));
-            }
-        }
-        if out.len() > MOST || todo.len() > MOST {
-            return None;
-        }
+    Some(Set::from_ranges(blocks(set, and, xor, 0, bits)?))
+}
+
+/// Of the values of so many low bits, those that lead into the set where what stands above them leads to `result`: from the
+/// highest bit down, blocks that are wholly in, wholly out, or are halved.
+fn blocks(set: &Set, and: u128, xor: u128, result: u128, free: u32) -> Option<Vec<(u128, u128)>> {
+    const MOST: usize = 4096;
+    let low = if free >= 128 { u128::MAX } else { (1 << free) - 1 };
+    let reach = Set::range(result, result | low);
+    if and & low == 0 {
+        return Some(Vec::from_iter(set.contains(result | (xor & low)).then_some((0, low))));
     }
-    Some(Set::from_ranges(out))
+    if set.includes(&reach) {
+        return Some(vec![(0, low)]);
+    }
+    if !set.overlaps(&reach) {
+        return Some(Vec::new());
+    }
+    let bit = 1u128 << (free - 1);
+    let half = |value: u128| blocks(set, and, xor, result | ((value & and) ^ (xor & bit)), free - 1);
+    let mut out = half(0)?;
+    // Both halves are the same where nobody looks at the bit.
+    let upper = if and & bit == 0 { out.clone() } else { half(bit)? };
+    out.extend(upper.into_iter().map(|(first, last)| (first | bit, last | bit)));
+    (out.len() <= MOST).then_some(out)
 }
 
 #[cfg(test)]
