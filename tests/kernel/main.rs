@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the parts, each share in a namespace of its own, one more at once than there are processors; whether all
+/// Runs the parts, each share in a namespace of its own, as many at once as there are processors; whether all
 /// is well.
 fn whole(options: &Options) -> Result<bool, String> {
     if let Some(why) = missing() {
@@ -94,8 +94,7 @@ fn whole(options: &Options) -> Result<bool, String> {
         }
     }
     let (tally, next) = (Mutex::new(tally), AtomicUsize::new(0));
-    // They wait for packets and for other programs about as long as they compute.
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from) + 1;
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         let work = || {
             while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
