@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// A program in the path; says so where there is none.
 #[expect(clippy::print_stderr, reason = "a test that could not be run says so")]
@@ -61,6 +62,12 @@ pub(crate) fn often(most: u32) -> u32 {
 /// Which of many are tried, one in so many: all of them where there is time.
 pub(crate) fn every(most: usize) -> usize {
     if long() { 1 } else { most }
+}
+
+/// For how long this thread has worked: others may use the machine as well.
+pub(crate) fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("it does not go back")
 }
 
 /// The path with a folder before it.
