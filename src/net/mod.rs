@@ -2,6 +2,7 @@
 //! notation in which people write flows. Knows nothing of spans, rules or vendors.
 
 mod address;
+mod decimal;
 mod field;
 mod flow;
 mod interface;
@@ -14,6 +15,7 @@ mod request;
 mod set;
 
 pub use address::{blocks, format_address, format_addresses, parse_address, parse_addresses};
+pub use decimal::{leading_ipv4, leading_port};
 pub use field::{Family, Field, State, TCP_FLAGS};
 pub use flow::{
     FlowError, Naming, NoNames, TypedPacket, parse_flow, parse_packet, show_addresses, show_conditions,

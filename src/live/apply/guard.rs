@@ -5,9 +5,11 @@
 //! same, and loses it in a second transaction, in which the chain stays. What iptables restores through nftables is such a
 //! transaction.
 
-/// A listing of nftables with `drop` at the end of each base chain whose policy that is, and the commands that take these rules
-/// away again; `None`: there are no such chains.
-pub(super) fn nftables(listing: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+/// A text that loads, and the commands that take away what was added to it; `None`: nothing was.
+pub(super) type Guarded = (Vec<u8>, Option<Vec<u8>>);
+
+/// A listing of nftables with `drop` at the end of each base chain whose policy that is.
+pub(super) fn nftables(listing: &[u8]) -> Guarded {
     let (mut all, mut settle) = (Vec::with_capacity(listing.len()), Vec::new());
     let (mut table, mut chain): (&[u8], Option<Chain<'_>>) = (b"", None);
     for line in listing.split_inclusive(|byte| *byte == b'\n') {
@@ -36,11 +38,11 @@ pub(super) fn nftables(listing: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         }
         all.extend_from_slice(line);
     }
-    (!settle.is_empty()).then_some((all, settle))
+    (all, (!settle.is_empty()).then_some(settle))
 }
 
 /// The same of a text for iptables-restore; the commands are for `iptables-restore --noflush`.
-pub(super) fn iptables(saved: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(super) fn iptables(saved: &[u8]) -> Guarded {
     let (mut all, mut settle) = (Vec::with_capacity(saved.len()), Vec::new());
     let mut table: &[u8] = b"";
     // Each with how many rules it has, and the last of them.
@@ -73,7 +75,7 @@ pub(super) fn iptables(saved: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         }
         all.extend_from_slice(line);
     }
-    (!settle.is_empty()).then_some((all, settle))
+    (all, (!settle.is_empty()).then_some(settle))
 }
 
 /// A chain, and what stands in it where it is a base chain whose policy is to drop.
@@ -115,13 +117,14 @@ mod tests {
 \t}
 }
 ";
-        let (all, settle) = nftables(listing.as_bytes()).expect("a chain");
+        let (all, settle) = nftables(listing.as_bytes());
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
         assert_eq!(text(&all), listing.replace("jump web\n", "jump web\n\t\tdrop\n"));
         let expected = "flush chain inet filter input\ntable inet filter {\nchain input {\nip saddr { 192.0.2.1, 192.0.2.2,\n\
                         192.0.2.3 } accept\njump web\n}\n}\n";
-        assert_eq!(text(&settle), expected);
-        assert_eq!(nftables(listing.replace("policy drop", "policy accept").as_bytes()), None);
+        assert_eq!(text(&settle.expect("a chain")), expected);
+        let listing = listing.replace("policy drop", "policy accept").into_bytes();
+        assert_eq!(nftables(&listing), (listing, None));
     }
 
     #[test]
@@ -141,11 +144,12 @@ COMMIT
 -A web -p tcp -m tcp --dport 80 -j ACCEPT
 COMMIT
 ";
-        let (all, settle) = iptables(saved.as_bytes()).expect("a chain");
+        let (all, settle) = iptables(saved.as_bytes());
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
         let guard = "--dport 80 -j ACCEPT\n-A INPUT -j DROP\n-A FORWARD -j DROP\n";
         assert_eq!(text(&all), saved.replace("--dport 80 -j ACCEPT\n", guard));
-        assert_eq!(text(&settle), "*filter\n-D INPUT 3\n-D FORWARD 1\nCOMMIT\n");
-        assert_eq!(iptables(saved.replace(" DROP [", " ACCEPT [").as_bytes()), None);
+        assert_eq!(text(&settle.expect("a chain")), "*filter\n-D INPUT 3\n-D FORWARD 1\nCOMMIT\n");
+        let saved = saved.replace(" DROP [", " ACCEPT [").into_bytes();
+        assert_eq!(iptables(&saved), (saved, None));
     }
 }

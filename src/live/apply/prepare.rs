@@ -2,7 +2,7 @@
 
 use super::Same;
 use super::error::NotApplied;
-use super::guard;
+use super::guard::{self, Guarded};
 use super::journal::Folder;
 use super::system::{Step, System, only, same_text};
 use crate::live::host::{Host, Ruleset, Target};
@@ -145,18 +145,18 @@ fn nftables(place: &Place<'_>, before: Ruleset, new: &[File]) -> Result<Prepared
         None => Ok(text.to_vec()),
     };
     let (old, others) = (part(&listing, false)?, part(&listing, true)?);
-    let script = |text: &[u8]| {
+    let script = |way: &str, text: &[u8]| {
         let empty: String = match &tables {
             None => "flush ruleset\n".to_owned(),
             Some(tables) => tables.iter().map(|table| format!("table {table}\ndelete table {table}\n")).collect(),
         };
-        let (text, settle) = guard::nftables(text).map_or((text.to_vec(), None), |(all, settle)| (all, Some(settle)));
-        let bytes = [empty.as_bytes(), &text, b"\n"].concat();
-        let step = |file: String| Step::Tool { program: "nft".into(), arguments: vec!["-f".into()], file };
-        move |way: &str| {
-            let settle = settle.map(|bytes| Script { step: step(format!("{way}-settle")), bytes });
-            [Script { step: step(way.to_owned()), bytes }].into_iter().chain(settle).collect()
-        }
+        let (text, settle) = guard::nftables(text);
+        let guarded = ([empty.as_bytes(), &text, b"\n"].concat(), settle);
+        scripts(way.to_owned(), guarded, |file, _| Step::Tool {
+            program: "nft".into(),
+            arguments: vec!["-f".into()],
+            file,
+        })
     };
     let after = [others.as_slice(), b"\n", wanted.as_slice()].concat();
     let name = place.target.name();
@@ -173,8 +173,8 @@ fn nftables(place: &Place<'_>, before: Ruleset, new: &[File]) -> Result<Prepared
         root: place.root.to_owned(),
     };
     Ok(Prepared {
-        forth: script(&wanted)("forth"),
-        back: script(&old)("back"),
+        forth: script("forth", &wanted),
+        back: script("back", &old),
         before,
         after: Ruleset { files: after, ..Ruleset::default() },
         new: listed(name, wanted),
@@ -182,6 +182,14 @@ fn nftables(place: &Place<'_>, before: Ruleset, new: &[File]) -> Result<Prepared
         system,
         kept,
     })
+}
+
+/// The script that loads a text, and the one that takes away what guards it meanwhile. `step`: what runs a file of that name,
+/// and whether it takes away.
+fn scripts(name: String, guarded: Guarded, step: impl Fn(String, bool) -> Step) -> Vec<Script> {
+    let (bytes, settle) = guarded;
+    let settle = settle.map(|bytes| Script { step: step(format!("{name}-settle"), true), bytes });
+    std::iter::once(Script { step: step(name, false), bytes }).chain(settle).collect()
 }
 
 /// What a reboot loads of tables that are not replaced: it is loaded then as it is now.
@@ -214,15 +222,12 @@ fn iptables(place: &Place<'_>, before: Ruleset, new: Vec<File>) -> Result<Prepar
     for (program, name) in FAMILIES {
         let (old, new) = (of(&before.files, name), of(&new, name));
         let script = |way: &str, text: &[u8], other: &[u8]| -> Result<Vec<Script>, NotApplied> {
-            let step = |file: String, more: &[&str]| {
-                let arguments = ["--wait=10"].iter().chain(more).map(|&argument| argument.to_owned()).collect();
+            let guarded = guard::iptables(&emptying(text, other)?);
+            Ok(scripts(format!("{way}-{name}"), guarded, |file, settling| {
+                let more = settling.then(|| "--noflush".to_owned());
+                let arguments = std::iter::once("--wait=10".to_owned()).chain(more).collect();
                 Step::Tool { program: program.to_owned(), arguments, file }
-            };
-            let text = emptying(text, other)?;
-            let (bytes, settle) = guard::iptables(&text).map_or((text, None), |(all, settle)| (all, Some(settle)));
-            let settle =
-                settle.map(|bytes| Script { step: step(format!("{way}-settle-{name}"), &["--noflush"]), bytes });
-            Ok([Script { step: step(format!("{way}-{name}"), &[]), bytes }].into_iter().chain(settle).collect())
+            }))
         };
         forth.extend(script("forth", &new, &old)?);
         back.extend(script("back", &old, &new)?);

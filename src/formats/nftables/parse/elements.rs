@@ -6,6 +6,7 @@ use super::super::lex::{Kind, Sign};
 use super::super::long::Long;
 use super::super::syntax::{Element, ElementOption, Elements, Expression, Form, Kind as Expressed, Plain};
 use super::{Parsed, Parser};
+use crate::net::leading_ipv4;
 use std::net::Ipv6Addr;
 
 impl<'t> Parser<'_, 't> {
@@ -304,63 +305,9 @@ fn ipv6_element(text: &[u8], start: usize) -> Option<(Value, usize)> {
     }
 }
 
-/// So many bytes hold an address and the byte behind it.
-const WINDOW: usize = 16;
-
-/// Four numbers up to 255 without needless zeros.
 #[inline]
 fn ipv4(text: &[u8], start: usize) -> Option<(u32, usize)> {
-    match text.get(start..).and_then(<[u8]>::first_chunk::<WINDOW>) {
-        Some(window) => dotted(window).map(|(address, length)| (address, start + length)),
-        None => ipv4_near_the_end(text, start),
-    }
-}
-
-/// The same where nothing need be looked for beyond the text.
-#[inline]
-fn dotted(window: &[u8; WINDOW]) -> Option<(u32, usize)> {
-    let (mut address, mut at) = (0_u32, 0);
-    for part in 0..4 {
-        let (octet, end) = octet(window, at)?;
-        address = address << 8 | octet;
-        at = end;
-        if part < 3 {
-            if window[at % WINDOW] != b'.' {
-                return None;
-            }
-            at += 1;
-        }
-    }
-    Some((address, at))
-}
-
-#[inline]
-fn octet(window: &[u8; WINDOW], start: usize) -> Option<(u32, usize)> {
-    let digit = |n: usize| u32::from(window[(start + n) % WINDOW].wrapping_sub(b'0'));
-    let [first, second, third] = [digit(0), digit(1), digit(2)];
-    match (first, second, third) {
-        (10.., _, _) => None,
-        (_, 10.., _) => Some((first, start + 1)),
-        (0, _, _) => None,
-        (_, _, 10..) => Some((first * 10 + second, start + 2)),
-        _ => Some((first * 100 + second * 10 + third, start + 3)).filter(|(octet, _)| *octet <= 255),
-    }
-}
-
-fn ipv4_near_the_end(text: &[u8], start: usize) -> Option<(u32, usize)> {
-    let (mut address, mut at) = (0_u32, start);
-    for part in 0..4 {
-        let (octet, end) = small(text, at, 255)?;
-        address = address << 8 | u32::from(octet);
-        at = end;
-        if part < 3 {
-            if text.get(at) != Some(&b'.') {
-                return None;
-            }
-            at += 1;
-        }
-    }
-    Some((address, at))
+    leading_ipv4(text.get(start..)?).map(|(address, length)| (address, start + length))
 }
 
 /// A number up to `most`, of at most three digits, without needless zeros.
@@ -403,17 +350,6 @@ fn ipv6(text: &[u8], start: usize) -> Option<(u128, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn an_address_reads_the_same_wherever_the_text_ends(text in "[0-9.]{0,4}[0-9]{0,3}[.]?[0-9.]{0,4}[.]?[0-9]{0,4}[, ]?") {
-            let long = format!("{text}                ");
-            let (near, far) = (ipv4_near_the_end(text.as_bytes(), 0), ipv4(long.as_bytes(), 0));
-            // Whether a fourth digit follows the last number is for those to see who look at what is behind.
-            let behind = far.is_some_and(|(_, end)| long.as_bytes()[end].is_ascii_digit());
-            proptest::prop_assert!(near == far || (near.is_none() && behind), "{near:?} {far:?}");
-        }
-    }
 
     #[test]
     fn only_what_is_beyond_doubt_is_plain() {
