@@ -5,7 +5,7 @@
 #[must_use]
 #[inline]
 pub fn leading_ipv4(text: &[u8]) -> Option<(u32, usize)> {
-    let window = window(text);
+    let window: [u8; ADDRESS] = window(text);
     let (words, _) = window.as_chunks();
     let mut left = no_digits(u64::from_le_bytes(words[0])) | no_digits(u64::from_le_bytes(words[1])) << 8;
     let ends = [(); 4].map(|()| {

@@ -418,7 +418,7 @@ fn ipv4(rest: &mut &[u8]) -> Option<(u32, u32)> {
     let text = rest.get(OPTION..)?;
     let (address, end) = leading_ipv4(text)?;
     let text = text.get(end..)?;
-    let (length, end) = match *text.first_chunk()? {
+    let (length, end) = match *text.first_chunk::<4>()? {
         [b' ', ..] => (32, 1),
         [b'/', one, two, three] => {
             let [first, second] = [one, two].map(|byte| u32::from(byte.wrapping_sub(b'0')));
