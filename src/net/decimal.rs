@@ -55,7 +55,8 @@ pub fn leading_port(text: &[u8]) -> Option<(u16, usize)> {
     let digits = (word ^ BYTES * u64::from(b'0')) << (64 - 8 * length);
     let twos = digits * 10 + (digits >> 8);
     let fours = |twos: u64| twos & 0x0000_00ff_0000_00ff;
-    let all = fours(twos) * (100 + (1_000_000 << 32)) + fours(twos >> 16) * (1 + (10_000 << 32));
+    let first = fours(twos).wrapping_mul(100 + (1_000_000 << 32));
+    let all = first.wrapping_add(fours(twos >> 16).wrapping_mul(1 + (10_000 << 32)));
     u16::try_from(all >> 32).ok().map(|port| (port, length as usize))
 }
 

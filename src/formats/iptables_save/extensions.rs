@@ -61,6 +61,8 @@ pub(super) enum Truth {
     Hops,
     /// The type-of-service byte, which other rules may write.
     Service,
+    /// Bytes of the packet that no field of the model is, which other rules may write.
+    Bytes,
 }
 
 /// A target.
@@ -87,8 +89,12 @@ pub(super) enum Effect {
     Translation {
         early: bool,
     },
-    /// Somebody outside the rules decides; the packet passes or is gone.
-    Elsewhere,
+    /// Somebody outside the rules decides; the packet passes or is gone. `proxy`: if it passes, to a socket of another address.
+    Elsewhere {
+        proxy: bool,
+    },
+    /// A copy goes elsewhere; the packet goes on.
+    Copy,
     /// The packet passes, is gone or goes on.
     Any,
 }
@@ -143,6 +149,45 @@ impl Module {
             other => other,
         };
         MODULES.iter().find(|module| module.name == name)
+    }
+
+    /// Whether the option after `!` holds wherever it does not hold without: the kernel's match has no packet to which it
+    /// says no either way, as others do where there is no Ethernet or extension header.
+    pub(super) fn is_total(&self) -> bool {
+        matches!(
+            self.name,
+            "addrtype"
+                | "connlabel"
+                | "connlimit"
+                | "cpu"
+                | "devgroup"
+                | "dscp"
+                | "helper"
+                | "hl"
+                | "length"
+                | "mark"
+                | "owner"
+                | "physdev"
+                | "pkttype"
+                | "quota"
+                | "rateest"
+                | "realm"
+                | "recent"
+                | "set"
+                | "state"
+                | "statistic"
+                | "string"
+                | "tcp"
+                | "time"
+                | "tos"
+                | "ttl"
+                | "u32"
+        )
+    }
+
+    /// Whether it says no, after `!` too, to packets without a connection: those that are invalid or not tracked.
+    pub(super) fn needs_connection(&self) -> bool {
+        matches!(self.name, "cluster" | "connbytes" | "connmark" | "conntrack")
     }
 }
 
@@ -268,9 +313,9 @@ static MODULES: &[Module] = &[
             c("rateest-bps2"),
             c("rateest-pps2"),
             flag("rateest-delta"),
-            c("rateest-lt"),
-            c("rateest-gt"),
-            c("rateest-eq"),
+            flag("rateest-lt"),
+            flag("rateest-gt"),
+            flag("rateest-eq"),
         ],
     ),
     module(
@@ -345,10 +390,10 @@ static MODULES: &[Module] = &[
     ),
     module(
         "string",
-        Truth::Packet,
+        Truth::Bytes,
         &[c("algo"), or("from", "0"), or("to", "65535"), c("string"), c("hex-string"), flag("icase")],
     ),
-    module("u32", Truth::Packet, &[c("u32")]),
+    module("u32", Truth::Bytes, &[c("u32")]),
     module("addrtype", Truth::Packet, &[c("src-type"), c("dst-type"), flag("limit-iface-in"), flag("limit-iface-out")]),
     module("pkttype", Truth::Packet, &[c("pkt-type")]),
     module("rpfilter", Truth::Packet, &[flag("loose"), flag("validmark"), flag("accept-local"), flag("invert")]),
@@ -395,7 +440,7 @@ static MODULES: &[Module] = &[
         Truth::Packet,
         &[c("cluster-total-nodes"), c("cluster-local-node"), c("cluster-local-nodemask"), c("cluster-hash-seed")],
     ),
-    module("bpf", Truth::Packet, &[c("bytecode"), c("object-pinned")]),
+    module("bpf", Truth::Bytes, &[c("bytecode"), c("object-pinned")]),
     module("socket", Truth::Packet, &[flag("transparent"), flag("nowildcard"), flag("restore-skmark")]),
     module("ah", Truth::Packet, &[c("ahspi"), c("ahlen"), flag("ahres")]),
     module("esp", Truth::Packet, &[c("espspi")]),
@@ -435,7 +480,7 @@ static MODULES: &[Module] = &[
         &[flag("ipvs"), c("vproto"), c("vaddr"), c("vport"), c("vdir"), c("vmethod"), c("vportctl")],
     ),
     module("osf", Truth::Packet, &[c("genre"), c("ttl"), c("log")]),
-    module("tcpmss", Truth::Packet, &[c("mss")]),
+    module("tcpmss", Truth::Bytes, &[c("mss")]),
 ];
 
 static TARGETS: &[Target] = &[
@@ -443,13 +488,13 @@ static TARGETS: &[Target] = &[
     target("DROP", Effect::Deny, &[]),
     target("REJECT", Effect::Deny, &[t("reject-with")]),
     target("RETURN", Effect::Return, &[]),
-    target("QUEUE", Effect::Elsewhere, &[]),
+    target("QUEUE", Effect::Elsewhere { proxy: false }, &[]),
     target(
         "NFQUEUE",
-        Effect::Elsewhere,
+        Effect::Elsewhere { proxy: false },
         &[t("queue-num"), t("queue-balance"), tflag("queue-bypass"), tflag("queue-cpu-fanout")],
     ),
-    target("TPROXY", Effect::Elsewhere, &[t("on-port"), t("on-ip"), t("tproxy-mark")]),
+    target("TPROXY", Effect::Elsewhere { proxy: true }, &[t("on-port"), t("on-ip"), t("tproxy-mark")]),
     target("SYNPROXY", Effect::Any, &[tflag("sack-perm"), tflag("timestamp"), t("wscale"), t("mss"), tflag("ecn")]),
     target(
         "CLUSTERIP",
@@ -481,11 +526,11 @@ static TARGETS: &[Target] = &[
     ),
     target("TRACE", Effect::Inert("log"), &[]),
     target("AUDIT", Effect::Inert("log"), &[t("type")]),
-    target("TCPMSS", Effect::Inert("segment size"), &[t("set-mss"), tflag("clamp-mss-to-pmtu")]),
-    target("TCPOPTSTRIP", Effect::Inert("tcp options"), &[t("strip-options")]),
+    target("TCPMSS", Effect::Writes(Truth::Bytes), &[t("set-mss"), tflag("clamp-mss-to-pmtu")]),
+    target("TCPOPTSTRIP", Effect::Writes(Truth::Bytes), &[t("strip-options")]),
     target("CHECKSUM", Effect::Inert("checksum"), &[tflag("checksum-fill")]),
     target("CLASSIFY", Effect::Inert("queueing class"), &[t("set-class")]),
-    target("TEE", Effect::Inert("copy"), &[t("gateway"), t("oif")]),
+    target("TEE", Effect::Copy, &[t("gateway"), t("oif")]),
     target("SECMARK", Effect::Inert("security label"), &[t("selctx")]),
     target("CONNSECMARK", Effect::Inert("security label"), &[tflag("save"), tflag("restore")]),
     target("IDLETIMER", Effect::Inert("timer"), &[t("timeout"), t("label"), tflag("alarm")]),

@@ -2,7 +2,7 @@
 
 use super::read::Modes;
 use super::ruleset::{Hook, Ruleset, TRACKED, TRANSLATED, Tab, TableKind};
-use super::written::{Written, besides, leading_to, rules_text, short_digest};
+use super::written::{Written, besides, rules_text, short_digest, ways_to};
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Reference, Stage, Symbol, TableId};
 use crate::net::{Family, Field, Interface, Region, Set};
@@ -17,7 +17,7 @@ pub(super) fn finish<'t>(reading: &mut Reading<'t>, mut ruleset: Ruleset<'t>, mo
     ruleset.complete(reading.store, &written);
     loops(reading, &mut ruleset);
     unresolved_in_nat(reading, &mut ruleset);
-    ruleset.objects.extend(objects(reading, &ruleset));
+    ruleset.objects.extend(objects(reading, &ruleset, &written));
     unknown_policies(reading, &mut ruleset);
     filters(reading, &ruleset, modes);
     let Ruleset { tabs, mut objects, opaques, gaps, mut undefined, .. } = ruleset;
@@ -102,17 +102,22 @@ fn domain(hook: Hook, family: Family, modes: Modes) -> Region {
     all.with(Field::Input, input).with(Field::Output, output)
 }
 
-fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
+fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>, written: &Written) -> Vec<Object> {
     let mut objects = Vec::new();
     let known = besides(ruleset);
     for tab in &ruleset.tabs {
         let table = &tab.model.name;
         objects.push(Object::new("table", table.clone(), String::new(), tab.at));
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| tab.more[*chain].beside).collect();
-        let leading = leading_to(tab, &holders);
+        let leading = ways_to(tab, &holders);
         for (number, (chain, more)) in tab.model.chains.iter().zip(&tab.more).enumerate() {
             let at = chain.declared.or_else(|| chain.origins.first()).unwrap_or(tab.at);
             let name = reading.store.name(chain.name);
+            let lets_pass = !matches!(more.policy, Some((Action::Deny, _)));
+            if tab.kind != TableKind::Filter && tab.kind.hook(name).is_some() && chain.rules.is_empty() && lets_pass {
+                // As the kernel has it by itself: some versions of iptables-save name it and some do not.
+                continue;
+            }
             let content = match more.policy {
                 Some((Action::Deny, _)) => "policy DROP",
                 Some(_) => "policy ACCEPT",
@@ -121,7 +126,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Vec<Object> {
             let mut object = Object::new("chain", [table, "/", &escape(name)].concat(), content.to_owned(), at);
             // The order of such rules counts, and no filter shows it.
             if leading.binary_search(&number).is_ok() {
-                let text = rules_text(reading, &chain.origins, &known);
+                let text = rules_text(reading, &chain.origins, &known) + &written.of_all(tab.family, &more.reads);
                 object.content = format!("{} rules {}", object.content, short_digest(&text)).trim_start().to_owned();
                 object.uncomputed = match tab.kind.hook(name) {
                     Some(Hook::Postrouting | Hook::Input) if tab.kind == TableKind::Nat => None,

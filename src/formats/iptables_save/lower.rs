@@ -9,7 +9,8 @@ use super::extensions::{Effect, Meaning, Spec, Truth};
 use super::meaning::{Beside, Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{
-    check_condition, check_table, check_target_option, has_ports, is_mac, is_same, may_be_negated, needs_protocol,
+    check_condition, check_table, check_target, check_target_option, has_ports, is_invertible, is_mac, is_same,
+    may_be_negated, needed, needs_protocol,
 };
 use super::ruleset::TableKind;
 use super::syntax::{Command, Kind, Match, Part};
@@ -36,6 +37,7 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
         unknowns: Vec::new(),
         given: Vec::new(),
         seen: Vec::new(),
+        target_options: Vec::new(),
         meant: Meant {
             order: None,
             only: None,
@@ -52,6 +54,10 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
         },
     };
     lowering.protocol = lowering.find_protocol(&parts);
+    lowering.target_options.extend(parts.iter().filter_map(|part| match &part.kind {
+        Kind::TargetOption { spec, .. } => Some(spec.name),
+        _ => None,
+    }));
     for part in parts {
         lowering.part(part);
     }
@@ -77,6 +83,7 @@ struct Lowering<'t> {
     given: Vec<(usize, &'static Spec)>,
     /// What may stand once only.
     seen: Vec<&'static str>,
+    target_options: Vec<&'static str>,
     meant: Meant<'t>,
 }
 
@@ -148,6 +155,7 @@ impl<'t> Lowering<'t> {
                 match target {
                     Some(target) => {
                         check_table(target.name, self.table)?;
+                        check_target(target.name, &self.target_options)?;
                         self.target(target.effect, &name)
                     }
                     None => {
@@ -353,6 +361,9 @@ impl<'t> Lowering<'t> {
                 Ok(Claim::Inert("comment"))
             }
             (Meaning::Condition, _) => {
+                if negated && !is_invertible(module, spec) {
+                    return Err(format!("`! --{}`: iptables-restore does not take the option so", spec.name));
+                }
                 for word in &words {
                     check_condition(module, spec, word)?;
                     self.meant.no_mac |= module.name == "mac" && !is_mac(&word.text);
@@ -448,6 +459,9 @@ impl<'t> Lowering<'t> {
             Effect::Inert(why) => (Verdict::Action(Action::Continue), Claim::Inert(why)),
             Effect::Writes(truth) => {
                 self.meant.writes.push((truth, String::new()));
+                if matches!(truth, Truth::Hops | Truth::Service) {
+                    self.meant.writes.push((Truth::Bytes, String::new()));
+                }
                 (Verdict::Action(Action::Continue), Claim::Inert("read by other rules, which notice it"))
             }
             Effect::Tracking => {
@@ -458,7 +472,12 @@ impl<'t> Lowering<'t> {
                 self.meant.beside = Some(Beside::Translation { early });
                 (Verdict::Action(Action::Continue), Claim::Modelled)
             }
-            Effect::Elsewhere => {
+            Effect::Copy => {
+                self.meant.beside = Some(Beside::Copy);
+                (Verdict::Action(Action::Continue), Claim::Modelled)
+            }
+            Effect::Elsewhere { proxy } => {
+                self.meant.beside = proxy.then_some(Beside::Translation { early: true });
                 (Verdict::Elsewhere(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere"))
             }
             Effect::Any => (Verdict::Any(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere")),
@@ -480,7 +499,7 @@ impl<'t> Lowering<'t> {
         if let [word] = words {
             check_target_option(spec, word, self.family, self.protocol, self.named)?;
         }
-        if spec.name == "tproxy-mark" {
+        if spec.name == "tproxy-mark" || spec.name == "map-mark" {
             self.meant.writes.push((Truth::Marks, String::new()));
         }
         Ok(match &mut self.meant.verdict {
@@ -524,10 +543,16 @@ impl<'t> Lowering<'t> {
         for of in 0..self.matches.len() {
             let Match { module: Some(module), name } = &self.matches[of] else { continue };
             let (name, at) = (name.show(), name.at());
-            if module.options.iter().any(|spec| spec.meaning != Meaning::Condition) {
-                if self.given.iter().all(|(given, _)| *given != of) && !has_ports(module) {
+            let has = |option: &&str| self.given.iter().any(|(given, spec)| *given == of && spec.name == *option);
+            let alone = self.given.iter().all(|(given, _)| *given != of);
+            let modelled = module.options.iter().any(|spec| spec.meaning != Meaning::Condition);
+            let lacking = needed(module).iter().find(|options| !options.iter().any(|option| has(option)));
+            if modelled || lacking.is_some() {
+                if lacking.is_some() || (alone && !has_ports(module)) {
                     self.meant.refused = true;
-                    let reason = format!("`-m {name}` lacks an option: iptables-restore refuses the line");
+                    let what =
+                        lacking.map_or_else(|| "an option".to_owned(), |o| format!("`--{}`", o.join("` or `--")));
+                    let reason = format!("`-m {name}` lacks {what}: iptables-restore refuses the line");
                     let named = self.meant.claims.iter_mut().find(|(claimed, _)| claimed.end == at.end);
                     if let Some((_, claim)) = named {
                         *claim = Claim::Gap(reason);
@@ -551,11 +576,17 @@ impl<'t> Lowering<'t> {
         };
         let has = |name: &str| parts().any(|part| matches!(&part.kind, Kind::Option { spec, .. } if spec.name == name));
         // The mark is read by two matches of other names too (libxt_rpfilter, libxt_socket writes it).
-        let truth = if has("validmark") { Truth::Marks } else { module.truth };
+        let truth = match module.name {
+            _ if has("validmark") => Truth::Marks,
+            _ if has("tcp-option") => Truth::Bytes,
+            _ => module.truth,
+        };
         let of = match truth {
             Truth::Recent => word("name").unwrap_or_else(|| "DEFAULT".to_owned()),
             Truth::Sets => word("match-set").or_else(|| word("set")).unwrap_or_default(),
-            Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service => String::new(),
+            Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service | Truth::Bytes => {
+                String::new()
+            }
         };
         if truth == Truth::Sets {
             self.meant.sets.push((of.clone(), first.at.clone()));
@@ -580,8 +611,26 @@ impl<'t> Lowering<'t> {
             return;
         }
         let negated = parts().filter(|part| part.negated).count();
-        let holds = !(negated == 1 && group.len() == 1);
+        // Before tracking there are connections of which the state that the model has says nothing.
+        let of_connection = module.needs_connection() && self.table != TableKind::Raw;
+        let total = module.is_total() || of_connection;
+        let holds = !(negated == 1 && group.len() == 1 && total);
         let text = normal::condition(module, parts(), holds);
         self.unknown(text, holds, truth, of, first.at.clone());
+        if of_connection {
+            let tracked: Set = [State::New, State::Established, State::Related].map(State::value).into_iter().collect();
+            let number = *number;
+            let with_state = self.given.iter().any(|(of, spec)| *of == number && spec.meaning == Meaning::States);
+            let untracked = tracked.complement(State::ALL.len() as u128 - 1);
+            let asked = |terms: &Vec<Term>| !matches!(&terms[..], [Term::Field(Field::State, set)] if !set.overlaps(&untracked));
+            if !with_state {
+                self.field(Field::State, tracked);
+            } else if self.conditions.iter().all(asked)
+                && let Some(terms) = self.conditions.last_mut()
+            {
+                // `conntrack_mt` looks at the state first, and at nothing else where there is no connection.
+                terms.push(Term::Field(Field::State, untracked));
+            }
+        }
     }
 }

@@ -55,6 +55,7 @@ pub(super) enum Order<'t> {
 pub(super) enum Beside {
     Translation { early: bool },
     Tracking,
+    Copy,
 }
 
 /// How a piece of the line is accounted for.

@@ -562,7 +562,12 @@ fn has_beside(command: &Command<'_>) -> bool {
     use super::syntax::Kind;
     let target = |kind: &Kind<'_>| if let Kind::Jump(_, target) = kind { *target } else { None };
     let mut targets = command.parts.iter().filter_map(|part| target(&part.kind));
-    targets.any(|target| matches!(target.effect, Effect::Tracking | Effect::Translation { early: _ }))
+    targets.any(|target| {
+        matches!(
+            target.effect,
+            Effect::Tracking | Effect::Translation { early: _ } | Effect::Elsewhere { proxy: true } | Effect::Copy
+        )
+    })
 }
 
 /// Why a chain cannot be called so.

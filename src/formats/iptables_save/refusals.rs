@@ -77,12 +77,145 @@ pub(super) fn check_condition(module: &Module, spec: &Spec, word: &Word<'_>) -> 
     if values::is_template(&word.text) {
         return Err(values::refuse(word, "a value"));
     }
-    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    match (module.name, spec.name) {
-        ("limit", "limit") => normal::rate(&word.show()).map(|_| ()).ok_or_else(|| values::refuse(word, "a rate")),
-        ("limit", "limit-burst") if !digits(&word.text) => Err(values::refuse(word, "a number")),
-        _ => Ok(()),
+    let text = word.ascii().unwrap_or("");
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (holds, what) = match (module.name, spec.name) {
+        ("limit", "limit") => (normal::rate(text).is_some(), "a rate of at most 10000/second"),
+        ("limit", "limit-burst") => (digits, "a number"),
+        ("mark" | "connmark", "mark") => (is_masked(text), "a mark"),
+        ("conntrack", "ctproto") => (values::protocol(word).is_ok(), "a protocol"),
+        ("conntrack", "ctdir") => {
+            (["ORIGINAL", "REPLY"].iter().any(|known| known.eq_ignore_ascii_case(text)), "a direction")
+        }
+        ("ttl", "ttl" | "ttl-eq" | "ttl-lt" | "ttl-gt") | ("hl", "hl-eq" | "hl-lt" | "hl-gt") => {
+            (is_number(text, 255), "a number up to 255")
+        }
+        ("addrtype", "src-type" | "dst-type") => {
+            (text.split(',').all(|one| begins_one(one, &ADDRESS_TYPES)), "a type of address")
+        }
+        _ => return Ok(()),
+    };
+    if holds { Ok(()) } else { Err(values::refuse(word, what)) }
+}
+
+/// The types of addresses (libxt_addrtype.c, `rtn_names`).
+const ADDRESS_TYPES: [&str; 12] = [
+    "UNSPEC",
+    "UNICAST",
+    "LOCAL",
+    "BROADCAST",
+    "ANYCAST",
+    "MULTICAST",
+    "BLACKHOLE",
+    "UNREACHABLE",
+    "PROHIBIT",
+    "THROW",
+    "NAT",
+    "XRESOLVE",
+];
+
+/// The levels of syslog(3) as libxtables spells them (`xtopt_parse_sysloglevel`), and their numbers.
+pub(super) const LEVELS: [(&str, u8); 9] = [
+    ("emerg", 0),
+    ("panic", 0),
+    ("alert", 1),
+    ("crit", 2),
+    ("error", 3),
+    ("warning", 4),
+    ("notice", 5),
+    ("info", 6),
+    ("debug", 7),
+];
+
+fn is_number(text: &str, most: u64) -> bool {
+    values::number(text).is_some_and(|number| number <= most)
+}
+
+/// `0x1` or `0x1/0xff`, each of 32 bits.
+fn is_masked(text: &str) -> bool {
+    let (value, mask) = text.split_once('/').unwrap_or((text, "0"));
+    [value, mask].into_iter().all(|text| is_number(text, u32::MAX.into()))
+}
+
+fn begins_one(text: &str, of: &[&str]) -> bool {
+    let begins = |known: &&str| known.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    !text.is_empty() && of.iter().any(|known| begins(&known))
+}
+
+/// Whether an option of a match can stand after `!`, as far as it is only compared.
+pub(super) fn is_invertible(module: &Module, spec: &Spec) -> bool {
+    match module.name {
+        "bpf" | "limit" | "nfacct" | "rateest" | "rpfilter" | "socket" => false,
+        "addrtype" => !spec.name.starts_with("limit-iface"),
+        "conntrack" => spec.name != "ctdir",
+        "policy" => !matches!(spec.name, "dir" | "pol" | "strict" | "next"),
+        "recent" => spec.arguments == 0 && !matches!(spec.name, "rsource" | "rdest" | "reap" | "rttl"),
+        "string" => matches!(spec.name, "string" | "hex-string"),
+        "time" => matches!(spec.name, "monthdays" | "weekdays"),
+        "ttl" => matches!(spec.name, "ttl" | "ttl-eq"),
+        _ => true,
     }
+}
+
+/// The options of which a match needs one each; nothing: it may stand alone. (`x6_parse` of the extensions.)
+pub(super) fn needed(module: &Module) -> &'static [&'static [&'static str]] {
+    match module.name {
+        "addrtype" => &[&["src-type", "dst-type"]],
+        "bpf" => &[&["bytecode", "object-pinned"]],
+        "cluster" => &[&["cluster-local-node", "cluster-local-nodemask"]],
+        "connbytes" => &[&["connbytes"]],
+        "connlabel" => &[&["label"]],
+        "connlimit" => &[&["connlimit-above", "connlimit-upto"]],
+        "cpu" => &[&["cpu"]],
+        "devgroup" => &[&["src-group", "dst-group"]],
+        "dscp" => &[&["dscp", "dscp-class"]],
+        "ecn" => &[&["ecn-tcp-cwr", "ecn-tcp-ece", "ecn-ip-ect"]],
+        "hashlimit" => &[&["hashlimit-name"], &["hashlimit", "hashlimit-upto", "hashlimit-above"]],
+        "helper" => &[&["helper"]],
+        "length" => &[&["length"]],
+        "mac" => &[&["mac-source"]],
+        "mark" | "connmark" => &[&["mark"]],
+        "nfacct" => &[&["nfacct-name"]],
+        "osf" => &[&["genre"]],
+        "owner" => &[&["uid-owner", "gid-owner", "pid-owner", "sid-owner", "cmd-owner", "socket-exists"]],
+        "physdev" => &[&["physdev-in", "physdev-out", "physdev-is-in", "physdev-is-out", "physdev-is-bridged"]],
+        "pkttype" => &[&["pkt-type"]],
+        "policy" => &[&["dir"]],
+        "quota" => &[&["quota"]],
+        "realm" => &[&["realm"]],
+        "recent" => &[&["set", "rcheck", "update", "remove"]],
+        "set" => &[&["match-set", "set"]],
+        "statistic" => &[&["probability", "every"]],
+        "string" => &[&["algo"], &["string", "hex-string"]],
+        "tcpmss" => &[&["mss"]],
+        "tos" => &[&["tos"]],
+        "ttl" => &[&["ttl", "ttl-eq", "ttl-lt", "ttl-gt"]],
+        "hl" => &[&["hl-eq", "hl-lt", "hl-gt"]],
+        "u32" => &[&["u32"]],
+        _ => &[],
+    }
+}
+
+/// What the real program would refuse in a target that lacks an option; `given`: those that stand there.
+pub(super) fn check_target(name: &str, given: &[&str]) -> Result<(), String> {
+    let (one_of, all): (&[&str], bool) = match name {
+        "MARK" => (&["set-mark", "set-xmark", "and-mark", "or-mark", "xor-mark"], false),
+        "CONNMARK" => {
+            (&["set-mark", "set-xmark", "save-mark", "restore-mark", "and-mark", "or-mark", "xor-mark"], false)
+        }
+        "TCPMSS" => (&["set-mss", "clamp-mss-to-pmtu"], false),
+        "TEE" => (&["gateway"], true),
+        "TPROXY" => (&["on-port"], true),
+        "DNAT" => (&["to-destination"], true),
+        "SNAT" => (&["to-source"], true),
+        "NETMAP" => (&["to"], true),
+        _ => return Ok(()),
+    };
+    let holds = |option: &&str| given.contains(option);
+    if if all { one_of.iter().all(holds) } else { one_of.iter().any(holds) } {
+        return Ok(());
+    }
+    Err(format!("`-j {name}` lacks `--{}`: iptables-restore refuses the line", one_of.join("` or `--")))
 }
 
 /// Six bytes in hexadecimal.
@@ -118,6 +251,25 @@ pub(super) fn check_target_option(
 ) -> Result<(), String> {
     match spec.name {
         "reject-with" => reject_type(word, family, protocol),
+        "log-level" => {
+            let text = word.ascii().unwrap_or("");
+            if is_number(text, 7) || LEVELS.iter().any(|(name, _)| *name == text) {
+                return Ok(());
+            }
+            Err(values::refuse(word, "a level of syslog"))
+        }
+        "nflog-group" => {
+            if is_number(word.ascii().unwrap_or(""), u16::MAX.into()) {
+                return Ok(());
+            }
+            Err(values::refuse(word, "a number up to 65535"))
+        }
+        "set-mark" | "set-xmark" | "tproxy-mark" => {
+            if is_masked(word.ascii().unwrap_or("")) {
+                return Ok(());
+            }
+            Err(values::refuse(word, "a mark"))
+        }
         "to-ports" | "to-source" | "to-destination" => {
             let text = word.ascii().ok_or_else(|| values::refuse(word, "a place to translate to"))?;
             let ports = match spec.name {

@@ -10,7 +10,7 @@ use crate::model::{
 use crate::net::Family;
 use crate::text::Span;
 use foldhash::quality::RandomState;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 /// The tables that iptables has, in the order in which their chains run at a hook.
@@ -116,6 +116,8 @@ pub(super) struct More<'t> {
     inserted: usize,
     /// What its rules write that conditions of other rules read, and where.
     pub(super) writes: Vec<(Truth, String, Span)>,
+    /// What its conditions read that other rules may write.
+    pub(super) reads: BTreeSet<(Truth, String)>,
     objects: HashMap<String, u32, RandomState>,
     /// A rule of it changes how packets are tracked or translated.
     pub(super) beside: bool,
@@ -266,6 +268,13 @@ impl<'t> Ruleset<'t> {
             let Tab { model, more, .. } = &mut self.tabs[tab];
             let place = || format!("{}/{}", model.name, crate::text::escape(name));
             let more = &mut more[number];
+            // Whether such a rule matches is of no consequence, so that none is added to the numbers of those of others.
+            let idle = matches!(verdict, Verdict::Action(Action::Continue)) && writes.is_empty();
+            let mut number = |text: &str| {
+                let count = more.occurrences.entry(text.to_owned()).or_insert(0);
+                *count += u32::from(!idle);
+                *count
+            };
             more.writes.extend(writes.into_iter().map(|(truth, of)| (truth, of, at)));
             for unknown in conditions.iter_mut().flatten().filter_map(|term| match term {
                 Term::Opaque(unknown) => Some(unknown),
@@ -274,16 +283,13 @@ impl<'t> Ruleset<'t> {
                 match unknown.truth {
                     Truth::Packet => {}
                     Truth::Occurrence => {
-                        let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
-                        *count += 1;
-                        unknown.text = occurrence(&unknown.text, &place(), *count);
+                        unknown.text = occurrence(&unknown.text, &place(), number(&unknown.text));
                         placed = true;
                     }
-                    Truth::Marks | Truth::Recent | Truth::Sets | Truth::Hops | Truth::Service => {
-                        let count = more.occurrences.entry(unknown.text.clone()).or_insert(0);
-                        *count += 1;
+                    Truth::Marks | Truth::Recent | Truth::Sets | Truth::Hops | Truth::Service | Truth::Bytes => {
                         // What other rules write is known at the end.
-                        unknown.place = occurrence("", &place(), *count);
+                        unknown.place = occurrence("", &place(), number(&unknown.text));
+                        more.reads.insert((unknown.truth, unknown.of.clone()));
                         wait = true;
                     }
                 }
@@ -449,6 +455,7 @@ impl<'t> Ruleset<'t> {
         let gap = if conditions.is_empty() { "" } else { " " };
         let (what, uncomputed) = match beside {
             Some(Beside::Tracking) => ("tracking", Some(TRACKED)),
+            Some(Beside::Copy) => ("copy", Some(COPIED)),
             Some(Beside::Translation { early: false }) => ("translation", None),
             Some(Beside::Translation { early: true }) => ("translation", Some(TRANSLATED)),
             None if hook == Some(Hook::Postrouting) || hook == Some(Hook::Input) => ("translation", None),
@@ -529,6 +536,8 @@ impl<'t> Ruleset<'t> {
 
 pub(super) const TRANSLATED: &str =
     "translated packets meet later filters with other addresses or ports, which is not computed";
+
+const COPIED: &str = "copies of packets go where no filter here decides";
 
 pub(super) const TRACKED: &str = "the states in which later rules see the packets are not computed";
 

@@ -2,11 +2,11 @@
 //!
 //! Such a condition is the same on both sides of a change only if its writers are. So its text carries a digest of them: when
 //! they changed, the condition is another one there, and the answer widens instead of being wrongly exact.
-//! - Marks, hop limits and service bytes belong to the packet: the digest covers all rules of the chains that hold a writer and of
-//!   the chains that lead there, since any of them can keep a packet from the writer.
-//! - Lists and sets outlive the packet, so what is in them is not known anyway and is assumed to be the same on both sides: the
-//!   digest covers the writers themselves. (Which packets come to them would be the whole ruleset: every change would be two
-//!   lists, and no answer about a host with a `recent` rule would be exact.)
+//! - Marks, hop limits, service and other bytes belong to the packet: the digest covers all rules of the chains that hold a
+//!   writer, of the chains that lead there, and of those to which these lead, since any of them can keep a packet from the writer.
+//! - Lists and sets outlive the packet, so what is in them is not known anyway: the digest covers the writers themselves and the
+//!   rules that lead to their chains. That the same packets come to those is assumed. (Which do would be the whole ruleset: every
+//!   change would be two lists, and no answer about a host with a `recent` rule would be exact.)
 
 use super::extensions::Truth;
 use super::meaning::Term;
@@ -19,7 +19,8 @@ use crate::net::Family;
 use crate::text::{Span, escape, hex};
 use foldhash::quality::RandomState;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 /// The digests of one side, by family, kind of state and name.
@@ -29,7 +30,7 @@ impl Written {
     /// Of everything that is written; nothing if no condition waits for it.
     pub(super) fn of(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Self {
         let mut digests = BTreeMap::new();
-        let waits = ruleset.tabs.iter().flat_map(|tab| &tab.more).any(|more| !more.later.is_empty());
+        let waits = ruleset.tabs.iter().flat_map(|tab| &tab.more).any(|more| !more.reads.is_empty());
         if waits {
             let known = besides(ruleset);
             for tab in &ruleset.tabs {
@@ -41,6 +42,15 @@ impl Written {
             }
         }
         Self(digests)
+    }
+
+    /// What becomes of all that conditions read, in a text.
+    pub(super) fn of_all(&self, family: Family, reads: &BTreeSet<(Truth, String)>) -> String {
+        let digests = reads.iter().filter_map(|(truth, of)| {
+            let digest = self.0.get(&(family, *truth, of.clone()))?;
+            Some(format!("[{} {of} {digest}]\n", word(*truth)))
+        });
+        digests.collect()
     }
 
     /// The same conditions, those that read what is written under their full names.
@@ -68,6 +78,7 @@ const fn word(truth: Truth) -> &'static str {
         Truth::Sets => "set",
         Truth::Hops => "hop limits",
         Truth::Service => "service bytes",
+        Truth::Bytes => "bytes",
     }
 }
 
@@ -78,17 +89,25 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
         let writes = |chain: usize| tab.more[chain].writes.iter().filter(|(t, o, _)| t == truth && o == of);
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| writes(*chain).next().is_some()).collect();
         let outlives = match truth {
-            Truth::Marks | Truth::Hops | Truth::Service => false,
+            Truth::Marks | Truth::Hops | Truth::Service | Truth::Bytes => false,
             Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Sets => true,
         };
-        for chain in if outlives { holders } else { leading_to(tab, &holders) } {
-            let mut text = format!("{}/{}\n", tab.model.name, escape(reading.store.name(tab.model.chains[chain].name)));
-            let lines: Origins = if outlives {
-                writes(chain).map(|(_, _, at)| *at).collect()
-            } else {
-                tab.model.chains[chain].origins.clone()
-            };
-            text.push_str(&rules_text(reading, &lines, known));
+        let leading = leading_to(tab, &holders);
+        let name = |chain: &usize| escape(reading.store.name(tab.model.chains[*chain].name));
+        let leads = leading.iter().map(name).collect::<Vec<_>>();
+        let leads = |rule: &str| {
+            let target = rule.rsplit_once(" -> ").map_or("", |(_, target)| target);
+            let named = target.strip_prefix("-j ").or_else(|| target.strip_prefix("-g "));
+            named.is_some_and(|named| leads.iter().any(|chain| chain == named))
+        };
+        for chain in if outlives { leading } else { around(tab, leading) } {
+            let mut text = format!("{}/{}\n", tab.model.name, name(&chain));
+            for (at, _) in tab.model.chains[chain].origins.lines() {
+                let rule = rule_text(reading, at, known);
+                if !outlives || leads(&rule) || writes(chain).any(|(_, _, written)| *written == at) {
+                    text.extend([&rule, "\n"]);
+                }
+            }
             parts.push(text);
         }
     }
@@ -111,18 +130,17 @@ pub(super) fn besides<'r>(ruleset: &'r Ruleset<'_>) -> Known<'r> {
 
 /// The rules at these places in their normalised text, one a line.
 pub(super) fn rules_text(reading: &Reading<'_>, lines: &Origins, known: &Known<'_>) -> String {
-    let mut text = String::new();
-    for (at, _) in lines.lines() {
-        match known.get(&at) {
-            Some(rule) => text.push_str(rule),
-            None => {
-                let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
-                text.push_str(&normal::rule(&command));
-            }
+    lines.lines().flat_map(|(at, _)| [rule_text(reading, at, known), Cow::Borrowed("\n")]).collect()
+}
+
+fn rule_text<'r>(reading: &Reading<'_>, at: Span, known: &Known<'r>) -> Cow<'r, str> {
+    match known.get(&at) {
+        Some(rule) => Cow::Borrowed(rule),
+        None => {
+            let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
+            Cow::Owned(normal::rule(&command))
         }
-        text.push('\n');
     }
-    text
 }
 
 /// 64 bits of a digest, in hexadecimal.
@@ -130,8 +148,27 @@ pub(super) fn short_digest(text: &str) -> String {
     hex(&Sha256::digest(text)[..8])
 }
 
+/// These chains, all from which one of them can be reached, and all that those lead to, sorted: any of them can keep a packet
+/// from these.
+pub(super) fn ways_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
+    around(tab, leading_to(tab, holders))
+}
+
+/// These chains and all that they lead to, sorted.
+fn around(tab: &Tab<'_>, leading: Vec<usize>) -> Vec<usize> {
+    let mut seen: BTreeSet<usize> = BTreeSet::new();
+    let mut todo = leading;
+    while let Some(chain) = todo.pop() {
+        if seen.insert(chain) {
+            let called = tab.more[chain].calls.iter().filter_map(|(name, _)| tab.model.find(*name));
+            todo.extend(called.map(|id| id.0 as usize));
+        }
+    }
+    seen.into_iter().collect()
+}
+
 /// These chains and all from which one of them can be reached.
-pub(super) fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
+fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
     if holders.is_empty() {
         return Vec::new();
     }
