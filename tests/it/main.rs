@@ -39,6 +39,7 @@ mod includes;
 mod init;
 mod inventory;
 mod iptables;
+mod iptables_writers;
 mod jobs;
 mod judged;
 mod kubernetes;

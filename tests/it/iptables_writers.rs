@@ -1,0 +1,264 @@
+//! Rules on which the effect of other rules depends, and lines that `iptables-restore` refuses: what changes must not be called
+//! equal. What is expected here was seen with iptables 1.8.9 and Linux 6.18.
+
+use portcullis::diff::{Change, ChangeKind, compare};
+use portcullis::formats::{self, Input};
+use portcullis::model::Store;
+use portcullis::text::SourceMap;
+
+/// What becomes of a file, and how many gaps its two sides have.
+fn outcome(name: &str, base: &str, head: &str) -> (ChangeKind, usize) {
+    let (mut sources, mut store) = (SourceMap::default(), Store::default());
+    let mut input = |text: &str| {
+        let file = sources.add(name.as_bytes(), text.as_bytes().to_vec()).expect("small");
+        [Input { name: "host".into(), format: formats::format("iptables-save"), files: vec![file] }]
+    };
+    let (base, head) = (input(base), input(head));
+    let (base, memo, _) = formats::read(&base, &sources, &mut store, None);
+    let (head, _, _) = formats::read(&head, &sources, &mut store, Some(&memo));
+    let gaps = base.gaps().len() + head.gaps().len();
+    let difference = compare(&Change::new(base, head, store));
+    (difference.configurations[0].change, gaps)
+}
+
+/// Whether both are understood, and do the same.
+fn are_one(base: &str, head: &str) -> bool {
+    matches!(outcome("rules", base, head), (ChangeKind::Unchanged | ChangeKind::Equivalent, 0))
+}
+
+/// Tables of these chains and rules.
+fn file(tables: &[(&str, &[&str])]) -> String {
+    let mut text = String::new();
+    for (table, lines) in tables {
+        text.extend(["*", table, "\n"]);
+        lines.iter().for_each(|line| text.extend([line, "\n"]));
+        text.push_str("COMMIT\n");
+    }
+    text
+}
+
+#[test]
+fn what_a_chain_keeps_from_a_writer_counts() {
+    let read = ("filter", &[":INPUT ACCEPT [0:0]", "-A INPUT -m mark --mark 0x1 -j DROP"][..]);
+    let nothing = ("filter", &[":INPUT ACCEPT [0:0]"][..]);
+    for (table, writer, reader) in [
+        ("mangle", "-A PREROUTING -j MARK --set-xmark 0x1/0xffffffff", read),
+        ("raw", "-A PREROUTING -j CT --notrack", nothing),
+        ("nat", "-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1", nothing),
+    ] {
+        let with = |kept: &str| {
+            let lines = [":PREROUTING ACCEPT [0:0]", ":SKIP - [0:0]", "-A PREROUTING -j SKIP", writer, kept];
+            file(&[(table, &lines), reader])
+        };
+        let (base, head) = (with("-A SKIP -s 10.0.0.0/8 -j ACCEPT"), with("-A SKIP -j ACCEPT"));
+        assert_eq!(outcome("rules", &base, &head).0, ChangeKind::Changed, "{table}");
+        assert!(are_one(&base, &(base.clone() + "# nothing\n")), "{table}");
+    }
+}
+
+#[test]
+fn who_fills_a_list_counts() {
+    let with = |leads: &str| {
+        let lines = [
+            ":INPUT DROP [0:0]",
+            ":KNOCK - [0:0]",
+            leads,
+            "-A INPUT -p tcp --dport 22 -m recent --rcheck --name ok --rsource -j ACCEPT",
+            "-A KNOCK -m recent --set --name ok --rsource",
+        ];
+        file(&[("filter", &lines)])
+    };
+    let base = with("-A INPUT -p tcp -m tcp --dport 9999 -j KNOCK");
+    assert_eq!(outcome("rules", &base, &with("-A INPUT -j KNOCK")).0, ChangeKind::Changed);
+}
+
+#[test]
+fn whatever_writes_what_is_read_counts() {
+    for (table, writer, other, reader) in [
+        (
+            "mangle",
+            "-A INPUT -p tcp --tcp-flags SYN SYN -j TCPMSS --set-mss 500",
+            "-A INPUT -p tcp --tcp-flags SYN SYN -j TCPMSS --set-mss 1400",
+            "-A INPUT -p tcp -m tcpmss --mss 500 -j DROP",
+        ),
+        (
+            "mangle",
+            "-A PREROUTING -j SET --map-set s src --map-mark",
+            "-A PREROUTING -s 10.0.0.0/8 -j SET --map-set s src --map-mark",
+            "-A INPUT -m mark --mark 0x1 -j DROP",
+        ),
+        (
+            "mangle",
+            "-A PREROUTING -j TTL --ttl-set 8",
+            "-A PREROUTING -j TTL --ttl-set 64",
+            "-A INPUT -m u32 --u32 0x5&0xff=0x8 -j DROP",
+        ),
+    ] {
+        let with = |writer: &str| {
+            let lines = [":PREROUTING ACCEPT [0:0]", ":INPUT ACCEPT [0:0]", writer];
+            file(&[(table, &lines), ("filter", &[":INPUT ACCEPT [0:0]", reader])])
+        };
+        assert_eq!(outcome("rules", &with(writer), &with(other)).0, ChangeKind::Changed, "{writer}");
+    }
+    // Marks that translations ask for.
+    let with = |source: &str| {
+        let mark = format!("-A PREROUTING -s {source} -j MARK --set-xmark 0x1/0xffffffff");
+        let nat = "-A PREROUTING -p tcp -m mark --mark 0x1 -j DNAT --to-destination 10.0.0.1";
+        file(&[
+            ("mangle", &[":PREROUTING ACCEPT [0:0]", &mark]),
+            ("nat", &[":PREROUTING ACCEPT [0:0]", nat]),
+            ("filter", &[":INPUT DROP [0:0]"]),
+        ])
+    };
+    assert_eq!(outcome("rules", &with("10.0.0.0/8"), &with("10.0.0.0/7")).0, ChangeKind::Changed);
+}
+
+#[test]
+fn a_copy_and_a_proxy_are_no_small_matter() {
+    for (table, line) in [
+        ("mangle", "-A PREROUTING -j TEE --gateway 203.0.113.66"),
+        (
+            "mangle",
+            "-A PREROUTING -p tcp -m tcp --dport 80 -j TPROXY --on-port 22 --on-ip 127.0.0.1 --tproxy-mark 0x1/0x1",
+        ),
+    ] {
+        let with = |lines: &[&str]| file(&[(table, lines), ("filter", &[":INPUT ACCEPT [0:0]"])]);
+        let (base, head) = (with(&[":PREROUTING ACCEPT [0:0]"]), with(&[":PREROUTING ACCEPT [0:0]", line]));
+        assert_eq!(outcome("rules", &base, &head).0, ChangeKind::Changed, "{line}");
+    }
+}
+
+#[test]
+fn other_values_are_other_rules() {
+    let with = |line: &str| file(&[("nat", &[":PREROUTING ACCEPT [0:0]", line])]);
+    let dnat = |source: &str| {
+        with(&format!("-A PREROUTING -d {source} -p tcp -m tcp --dport 80 -j DNAT --to-destination [fd00::1]:80"))
+    };
+    let (wide, narrow) = (dnat("2001:db8::/32"), dnat("2001:db8::/128"));
+    assert_eq!(outcome("rules.v6", &wide, &narrow), (ChangeKind::Changed, 0));
+    for (one, other) in [
+        ("-p tcp -m socket -j ACCEPT", "-p tcp -j ACCEPT"),
+        (
+            "-m policy --dir in --pol ipsec --strict --reqid 1 --proto esp --next --reqid 2 --proto ah -j ACCEPT",
+            "-m policy --dir in --pol ipsec --strict --reqid 2 --proto esp --next --reqid 1 --proto ah -j ACCEPT",
+        ),
+    ] {
+        let with = |line: &str| {
+            let (nat, filter) = (format!("-A PREROUTING {line}"), format!("-A INPUT {line}"));
+            file(&[("nat", &[":PREROUTING ACCEPT [0:0]", &nat]), ("filter", &[":INPUT DROP [0:0]", &filter])])
+        };
+        assert_eq!(outcome("rules", &with(one), &with(other)), (ChangeKind::Changed, 0), "{one}");
+    }
+}
+
+#[test]
+fn two_spellings_of_a_rule_are_one() {
+    for (one, other) in [
+        (
+            "-p tcp --dport http -j DNAT --to-destination 10.0.0.1",
+            "-p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1",
+        ),
+        ("-p 6 -s 10.0.0.5/24 -j ACCEPT", "-s 10.0.0.0/24 -p tcp -j ACCEPT"),
+        ("-s 10.0.0.0/255.255.255.0 -j ACCEPT", "-s 10.0.0.0/24 -j ACCEPT"),
+        ("-s 0.0.0.0/0 -i + -p all -j ACCEPT", "-j ACCEPT"),
+        ("-p tcp -m multiport --dports http,https -j ACCEPT", "-p tcp -m multiport --dports 80,443 -j ACCEPT"),
+        ("-p tcp --syn -j ACCEPT", "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT"),
+        ("-p icmp --icmp-type echo-request -j ACCEPT", "-p icmp -m icmp --icmp-type 8 -j ACCEPT"),
+        ("-p tcp --sport 0:65535 -j ACCEPT", "-p tcp -m tcp -j ACCEPT"),
+        ("-j MARK --set-mark 1", "-j MARK --set-xmark 0x1/0xffffffff"),
+        ("-j LOG --log-level info", "-j LOG --log-level 6"),
+        ("-m limit --limit 60/min -j ACCEPT", "-m limit --limit 1/sec -j ACCEPT"),
+    ] {
+        let with = |line: &str| {
+            let line = format!("-A PREROUTING {line}");
+            file(&[("nat", &[":PREROUTING ACCEPT [0:0]", ":INPUT ACCEPT [0:0]", &line])])
+        };
+        assert!(are_one(&with(one), &with(other)), "{one}");
+    }
+    // Older versions name the chain INPUT of `nat`, and newer ones do not.
+    let (older, newer) = (
+        file(&[("nat", &[":PREROUTING ACCEPT [0:0]"])]),
+        file(&[("nat", &[":PREROUTING ACCEPT [0:0]", ":INPUT ACCEPT [0:0]"])]),
+    );
+    assert!(are_one(&older, &newer));
+}
+
+#[test]
+fn without_a_connection_neither_a_condition_nor_its_negation_holds() {
+    for condition in
+        ["-m connmark --mark 0x1", "-m conntrack --ctstatus ASSURED", "-m mac --mac-source 00:00:00:00:00:01"]
+    {
+        let negated = condition.replace(" --", " ! --");
+        let with = |lines: &[String]| {
+            let rules: Vec<&str> =
+                [":INPUT ACCEPT [0:0]"].into_iter().chain(lines.iter().map(String::as_str)).collect();
+            file(&[("filter", &rules)])
+        };
+        let both = with(&[condition, &*negated].map(|condition| format!("-A INPUT -s 10.0.0.0/8 {condition} -j DROP")));
+        let all = with(&["-A INPUT -s 10.0.0.0/8 -j DROP".to_owned()]);
+        assert_eq!(outcome("rules", &both, &all).0, ChangeKind::Changed, "{condition}");
+    }
+    let both = |first: &str, last: &str| {
+        file(&[("filter", &[":INPUT DROP [0:0]", &format!("-A INPUT {first} {last} -j ACCEPT")])])
+    };
+    let (one, two) = ("-m conntrack --ctstate UNTRACKED", "--ctproto 17");
+    assert_eq!(outcome("rules", &both(one, two), &both(one, &format!("-m conntrack {two}"))).0, ChangeKind::Changed);
+}
+
+#[test]
+fn a_line_that_only_logs_numbers_no_bucket() {
+    let with = |lines: &[&str]| file(&[("filter", lines)]);
+    let accept = "-A INPUT -p tcp -m tcp --dport 22 -m limit --limit 3/min -j ACCEPT";
+    let log = "-A INPUT -m limit --limit 3/min -j LOG --log-prefix \"x \"";
+    let (base, head) = (with(&[":INPUT DROP [0:0]", accept]), with(&[":INPUT DROP [0:0]", log, accept]));
+    assert!(are_one(&base, &head));
+}
+
+#[test]
+fn what_iptables_restore_refuses_is_a_gap() {
+    let gaps = |line: &str| {
+        let text = file(&[("mangle", &[":INPUT ACCEPT [0:0]", &format!("-A INPUT {line}")])]);
+        outcome("rules", &text, &text).1
+    };
+    for refused in [
+        "-j LOG --log-level wran",
+        "-j LOG --log-level 9",
+        "-j MARK",
+        "-j CONNMARK",
+        "-j NFLOG --nflog-group 70000",
+        "-j TEE",
+        "-p tcp -j TCPMSS",
+        "-m limit --limit 10001/s -j ACCEPT",
+        "-m limit ! --limit 5/s -j ACCEPT",
+        "-m mark --mark foo -j ACCEPT",
+        "-m mark -j ACCEPT",
+        "-m conntrack --ctproto foo -j ACCEPT",
+        "-m conntrack ! --ctdir ORIGINAL -j ACCEPT",
+        "-m addrtype --src-type FOO -j ACCEPT",
+        "-m addrtype -j ACCEPT",
+        "-m ttl --ttl-eq 300 -j ACCEPT",
+        "-m hashlimit --hashlimit-upto 5/s -j ACCEPT",
+        "-m string --string x -j ACCEPT",
+        "-m recent --name x -j ACCEPT",
+        "-m owner -j ACCEPT",
+        "-m physdev -j ACCEPT",
+        "-m rpfilter ! --loose -j ACCEPT",
+    ] {
+        assert_ne!(gaps(refused), 0, "{refused}");
+    }
+    for taken in [
+        "-j LOG --log-level warning",
+        "-j LOG --log-level 0x4",
+        "-m limit -j ACCEPT",
+        "-m limit --limit 600000/min -j ACCEPT",
+        "-m time -j ACCEPT",
+        "-m socket -j ACCEPT",
+        "-m rpfilter -j ACCEPT",
+        "-m addrtype --src-type local,UNI -j ACCEPT",
+        "-m conntrack --ctdir reply -j ACCEPT",
+        "-m recent ! --rcheck --name x -j ACCEPT",
+        "-m rateest --rateest r --rateest-gt --rateest-bps 1000Kbit -j ACCEPT",
+    ] {
+        assert_eq!(gaps(taken), 0, "{taken}");
+    }
+}
