@@ -114,12 +114,16 @@ fn merged_into(place: &Place, tested: &str, tip: Option<&str>, branch: &str) -> 
     on_top_of(place, branch)
 }
 
-/// The tip of a branch as it was fetched, which `HEAD` must contain.
+/// The tip of a branch as it was fetched, which `HEAD` must contain, and more: nothing of a change is in the branch itself.
 fn on_top_of(place: &Place, branch: &str) -> Result<String, SourceError> {
     let repository = git::open(&place.folder)?;
     let name = format!("origin/{branch}");
     let (head, tip) = (commit(&repository, "HEAD")?.id(), commit(&repository, &format!("refs/remotes/{name}"))?.id());
-    if head == tip || descends(&repository, head, tip)? {
+    if head == tip {
+        Err(job(&format!(
+            "what is checked out is {name} itself, with nothing of the change; check out what is to be merged"
+        )))
+    } else if descends(&repository, head, tip)? {
         Ok(tip.to_string())
     } else if repository.is_shallow() {
         Err(SourceError::Shallow { revision: format!("the history between {name} and HEAD") })

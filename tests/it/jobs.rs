@@ -47,6 +47,11 @@ fn in_a_pull_request_the_tested_merge_is_compared_with_what_it_was_merged_into()
     assert!(matches!(&found, Err(SourceError::NoRevision { revision, .. }) if *revision == wanted), "{found:?}");
     repo.git.reference("refs/remotes/origin/main", tip, true, "").expect("a branch");
     assert_eq!(job(&merge.to_string()), Ok((tip.to_string(), evil.to_string())));
+    // The branch itself is checked out: nothing of the change is there, and nothing is no change that passes.
+    repo.git.reference("refs/remotes/origin/main", evil, true, "").expect("a branch");
+    let found = job(&merge.to_string());
+    assert!(matches!(&found, Err(SourceError::Job { why }) if why.contains("origin/main itself")), "{found:?}");
+    repo.git.reference("refs/remotes/origin/main", tip, true, "").expect("a branch");
     // Not up to date with the branch.
     repo.commit(&[root], &[OLD]);
     let diverged = SourceError::Diverged { base: "origin/main".to_owned(), head: "HEAD".to_owned() };

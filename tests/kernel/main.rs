@@ -98,7 +98,7 @@ fn whole(options: &Options) -> Result<bool, String> {
     std::thread::scope(|scope| {
         let work = || {
             while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let outcome = run_share(share, options.long);
+                let outcome = run_share(share);
                 let mut tally = tally.lock().expect("nobody panics while holding it");
                 match outcome {
                     Ok(lines) => take(&mut tally, &lines),
@@ -121,10 +121,10 @@ fn whole(options: &Options) -> Result<bool, String> {
 }
 
 /// Runs a share in a process of its own; what it prints. Each ends within minutes, unless the run is a long one.
-fn run_share(share: &options::Share, long: bool) -> Result<String, String> {
+fn run_share(share: &options::Share) -> Result<String, String> {
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = world::tool("timeout")
-        .args(["--kill-after=10", if long { "0" } else { "600" }, "unshare", "--net", "--"])
+        .args(["--kill-after=10", if share.long { "0" } else { "600" }, "unshare", "--net", "--"])
         .arg(me)
         .args(share.arguments())
         .envs(std::env::var_os("PORTCULLIS_KEEP").map(|folder| ("PORTCULLIS_KEEP", folder)))
