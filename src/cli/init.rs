@@ -293,6 +293,8 @@ fn understood(groups: Vec<Group>, state: &State) -> Result<Understood, Vec<Doubt
     let mut left: BTreeMap<String, String> = BTreeMap::new();
     let mut groups = groups;
     groups.iter_mut().for_each(|group| {
+        // The policy itself is none of the files.
+        group.pattern.take_if(|pattern| matches!(pattern.as_str(), "*.yaml" | "**/*.yaml"));
         group.files.retain(|file| {
             let plain = formats::is_plain(file);
             if !plain {

@@ -168,3 +168,16 @@ fn real_files_of_every_format_become_a_policy_that_passes_on_them() {
     assert!(text.contains("format: nftables") && text.contains("format: terraform"), "{text}");
     assert!(text.contains("# Not judged, because not all of it is understood."), "{text}");
 }
+
+#[test]
+fn the_policy_is_none_of_the_files_that_it_judges() {
+    let policy = |name: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {name}, namespace: a}}\n\
+             spec: {{podSelector: {{}}, policyTypes: [Ingress]}}\n"
+        )
+    };
+    let folder = folder(&[("one.yaml", &policy("one")), ("two.yaml", &policy("two"))]);
+    written(folder.path());
+    assert_eq!(portcullis(folder.path(), &[], &["check", "--old", ".", "--new", "."]).code, 0);
+}

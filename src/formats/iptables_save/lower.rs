@@ -54,10 +54,9 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
         },
     };
     lowering.protocol = lowering.find_protocol(&parts);
-    lowering.target_options.extend(parts.iter().filter_map(|part| match &part.kind {
-        Kind::TargetOption { spec, .. } => Some(spec.name),
-        _ => None,
-    }));
+    let option =
+        |part: &Part<'t>| if let Kind::TargetOption { spec, .. } = &part.kind { Some(spec.name) } else { None };
+    lowering.target_options.extend(parts.iter().filter_map(option));
     for part in parts {
         lowering.part(part);
     }
