@@ -53,6 +53,7 @@ mod nftables;
 mod nftables_corpus;
 mod nftables_refusals;
 mod nftables_runs;
+mod nftables_written;
 mod nginx;
 mod nginx_more;
 mod notices;

@@ -164,10 +164,12 @@ impl Builder<'_> {
         let written = match truth {
             Truth::Packet => return self.opaque(key, shown.as_deref(), *at),
             Truth::Occurrence => String::new(),
-            Truth::Marks | Truth::Hops | Truth::Service => match self.digests.of_truth(truth) {
-                Some(written) => written,
-                None => return self.opaque(key, shown.as_deref(), *at),
-            },
+            Truth::Marks | Truth::Hops | Truth::Service | Truth::Payload | Truth::Options | Truth::Class => {
+                match self.digests.of_truth(truth) {
+                    Some(written) => written,
+                    None => return self.opaque(key, shown.as_deref(), *at),
+                }
+            }
             Truth::Set(_) => self.digests.of_truth(truth).unwrap_or_default(),
         };
         if let Some(opaque) = named.get(key) {

@@ -11,7 +11,7 @@ use crate::model::{self, Action, ChainId, Draft, Families, Filter, Stage, TableI
 use crate::net::{Family, Field, Interface, Region, Set, State};
 
 /// The hooks whose packets are those of the model.
-const HOOKS: [&str; 5] = ["forward", "input", "output", "postrouting", "prerouting"];
+pub(super) const HOOKS: [&str; 5] = ["forward", "input", "output", "postrouting", "prerouting"];
 
 /// Connection tracking runs at this priority of `prerouting` and `output` (netfilter_ipv4.h, `NF_IP_PRI_CONNTRACK`).
 const TRACKING: i64 = -200;
@@ -19,6 +19,11 @@ const TRACKING: i64 = -200;
 /// Whether the packets of a base chain are frames of a device.
 pub(super) fn is_link(chain: &Chain<'_>) -> bool {
     chain.base.as_ref().is_some_and(|base| matches!(&*base.hook.text, b"ingress" | b"egress"))
+}
+
+/// Whether nothing of a table is in force.
+pub(super) fn is_dormant(table: &Table<'_>) -> bool {
+    table.head.flags.contains(&TableFlag::Dormant)
 }
 
 /// Which chains run before packets are tracked.
@@ -98,7 +103,7 @@ pub(super) fn filters(
                 syntax::Family::Inet => Families::BOTH,
                 syntax::Family::Arp | syntax::Family::Bridge | syntax::Family::Netdev => continue,
             };
-            if table.head.flags.contains(&TableFlag::Dormant) {
+            if is_dormant(table) {
                 continue;
             }
             for (index, chain) in table.chains.iter().enumerate() {
@@ -167,7 +172,7 @@ fn families_of(ruleset: &Ruleset<'_>) -> Vec<Family> {
 }
 
 /// Whether a base chain, or one that it leads to, can drop a packet.
-fn can_deny(survey: &Survey, table: &Table<'_>, number: usize, chain: usize) -> bool {
+pub(super) fn can_deny(survey: &Survey, table: &Table<'_>, number: usize, chain: usize) -> bool {
     let reached = survey.reached_from(table, number, &[chain]);
     let policy = table.chains.get(chain).is_some_and(|chain| otherwise(chain) == Action::Deny);
     let seen = survey.tables.get(number).map_or(&[][..], Vec::as_slice);

@@ -4,7 +4,7 @@ use super::conditions::{Part, Wanted, boxes, settle};
 use super::declared::kinds_of;
 use super::relations::{MOST_EXCLUDED, disposition};
 use super::rules::{Condition, Lowered, Lowering, MOST_ALTERNATIVES, Outcome, Verdict};
-use super::selectors::is_tracked;
+use super::selectors::{Reads, is_tracked};
 use super::sets::{Contents, Entry};
 use super::terms::{All, Any, Term, Truth, always, and};
 use super::text;
@@ -20,15 +20,14 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         &self,
         parts: &[Part],
         entries: &'m [Entry<'r, 't>],
-        set: Option<&str>,
+        (set, unsure): (Option<&str>, &str),
         at: Span,
     ) -> Vec<(Any, &'m Entry<'r, 't>)> {
         let there = |entry: &Entry<'_, '_>, any: Any| {
             if entry.sure {
                 return any;
             }
-            let key = format!("the elements of {} that time out are in it", set.unwrap_or("the map"));
-            and(any, &[Term::opaque(key, true, Truth::Packet, at)])
+            and(any, &[Term::opaque(unsure, true, Truth::Packet, at)])
         };
         if let [part] = parts
             && let Some(alternatives) = exhaustive(part, entries, at)
@@ -84,7 +83,8 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             }
         }
         let grouped = grouped(&parts, &contents.entries);
-        for (any, entry) in self.map_entries(&parts, &grouped, set.as_deref(), at) {
+        let unsure = contents.there(set.as_deref(), "the map");
+        for (any, entry) in self.map_entries(&parts, &grouped, (set.as_deref(), &unsure), at) {
             let Kind::Verdict(verdict) = &entry.value.resolved().kind else { continue };
             let text = format!("{left} {}", shown_key(contents, &entry.key));
             seen.extend(any.iter().cloned());
@@ -120,6 +120,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             Kind::Variable(_, value) => self.value(value),
             Kind::Map(key, map) => {
                 let parts = Part::all_of(key, &self.context)?;
+                self.values_read(&parts);
                 let map = map.resolved();
                 let left: Vec<String> = parts.iter().map(Part::text).collect();
                 let left = left.join(" . ");
@@ -158,18 +159,38 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             }
             Kind::Ct(CtKey::State, _) => Ok(()),
             Kind::Ct(_, _) => {
+                self.values_read(&Part::all_of(value, &self.context).unwrap_or_default());
                 self.demand(vec![vec![is_tracked()]], String::new(), at);
                 Ok(())
             }
             Kind::Payload(_) => {
                 let parts = Part::all_of(value, &self.context)?;
+                self.values_read(&parts);
                 for part in parts {
                     self.demand(vec![part.selector.needs.clone()], String::new(), at);
                 }
                 settle(value, &mut self.context);
                 Ok(())
             }
-            _ => Ok(()),
+            Kind::Jhash { key, .. } => {
+                self.values_read(&Part::all_of(key, &self.context).unwrap_or_default());
+                Ok(())
+            }
+            _ => {
+                self.values_read(&Part::all_of(value, &self.context).unwrap_or_default());
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes what a value is made of that rules write.
+    fn values_read(&mut self, parts: &[Part]) {
+        for part in parts {
+            if let Reads::Opaque { truth, absent: _ } = &part.selector.reads
+                && !matches!(truth, Truth::Packet | Truth::Occurrence)
+            {
+                self.valued.insert(truth.clone());
+            }
         }
     }
 

@@ -22,6 +22,7 @@ mod keys;
 mod maps;
 mod names;
 mod objects;
+mod order;
 mod overlaps;
 mod plain;
 mod relations;
@@ -48,9 +49,11 @@ use hooks::Timing;
 use rules::{Beside, Env, Meant, Verdict};
 use runs::{Remembered, Template};
 use sets::Contents;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use survey::Survey;
-use written::Digests;
+use terms::Truth;
+use written::{Digests, Said};
 
 /// Puts the ruleset into the model of the configuration, and says what became of every statement, expression and set
 /// element of it: rules are claimed here, everything around them where it is parsed. What comes back is for reading the other
@@ -80,11 +83,17 @@ pub(super) fn lower<'t>(
         opaques: Vec::new(),
         known: HashSet::default(),
         besides: Vec::new(),
+        held: RefCell::default(),
         templates: HashMap::new(),
         remembered: Remembered::default(),
     };
     if survey.writes {
-        lowering.digests = Digests::of(ruleset, &survey, |table, chain, rule| lowering.text(table, chain, rule));
+        let asked = |table: usize, set: &str| {
+            let table = &ruleset.tables[table];
+            let of = table.sets.iter().find(|of| names::in_table(table, &of.head.path.name.text) == set)?;
+            statements::asked(&of.head)
+        };
+        lowering.digests = Digests::of(ruleset, &survey, |table, chain, rule| lowering.said(table, chain, rule), asked);
     }
     let mut tables = Vec::with_capacity(ruleset.tables.len());
     for number in 0..ruleset.tables.len() {
@@ -113,7 +122,7 @@ fn contents<'r, 't>(table: &'r Table<'t>, account: &mut Account) -> Sets<'r, 't>
 fn dynamic_sets(survey: &Survey) -> HashSet<String> {
     let mut dynamic = HashSet::new();
     for (truth, _) in survey.tables.iter().flatten().flat_map(|seen| &seen.writes) {
-        if let terms::Truth::Set(of) = truth {
+        if let Truth::Set(of) = truth {
             dynamic.insert(of.clone());
         }
     }
@@ -132,6 +141,8 @@ struct Lowering<'l, 'r, 't> {
     opaques: Vec<(OpaqueId, Span)>,
     known: HashSet<OpaqueId, RandomState>,
     besides: Vec<Aside>,
+    /// Digests of what the sets of each table hold, as far as they were asked for.
+    held: RefCell<HashMap<(usize, Vec<u8>), String>>,
     /// What rules of each shape become, for each table before and after tracking.
     templates: HashMap<(usize, bool), Vec<Template>>,
     remembered: Remembered,
@@ -144,6 +155,7 @@ type Occurrences = HashMap<String, u32, RandomState>;
 struct Aside {
     table: usize,
     chain: usize,
+    rule: usize,
     beside: Beside,
     conditions: String,
     text: String,
@@ -161,20 +173,48 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
         }
     }
 
-    /// A rule in one way of writing; those of a run in lines.
-    fn text(&self, table: usize, chain: usize, rule: usize) -> String {
-        let one = |rule: &Rule<'t>| {
+    /// A rule in one way of writing, with what it depends on; those of a run in lines.
+    fn said(&self, table: usize, chain: usize, rule: usize) -> Said {
+        let mut all = Said::default();
+        let mut one = |rule: &Rule<'t>| {
             let meant = rules::lower(self.env(table, chain), rule, &mut Account::default());
-            if meant.refused { statements::rule_text(rule) } else { meant.text }
+            if !all.text.is_empty() {
+                all.text.push('\n');
+            }
+            all.text.push_str(&if meant.refused { statements::rule_text(rule) } else { self.with_sets(table, &meant) });
+            all.reads.append(&mut meant.reads());
         };
         match &self.ruleset.tables[table].chains[chain].rules[rule] {
             Placed::Rule(_, rule) => one(rule),
-            Placed::Run(run) => {
-                let mut texts = Vec::new();
-                run.rules(|rule| texts.push(one(&rule)));
-                texts.join("\n")
-            }
+            Placed::Run(run) => run.rules(|rule| one(&rule)),
         }
+        all
+    }
+
+    /// The same, with what is written that it reads.
+    fn text(&self, table: usize, chain: usize, rule: usize) -> String {
+        let Said { text, reads } = self.said(table, chain, rule);
+        text + &self.written(&reads)
+    }
+
+    /// The text of a rule with digests of what the sets hold that it names. (What rules add to is known by its name.)
+    fn with_sets(&self, table: usize, meant: &Meant<'_, '_>) -> String {
+        let mut text = meant.text.clone();
+        let of = &self.ruleset.tables[table];
+        for name in &meant.sets {
+            let Some(contents) = self.sets[table].get(name.as_slice()) else { continue };
+            if self.dynamic.contains(&names::in_table(of, name)) {
+                continue;
+            }
+            let mut held = self.held.borrow_mut();
+            let digest = held.entry((table, name.clone())).or_insert_with(|| contents.digest());
+            text.push_str(&format!(" [@{} {digest}]", escape(name)));
+        }
+        text
+    }
+
+    fn written(&self, reads: &BTreeSet<Truth>) -> String {
+        reads.iter().filter_map(|truth| self.digests.of_truth(truth)).collect()
     }
 
     fn table(&mut self, reading: &mut Reading<'_>, number: usize, account: &mut Account) -> model::Table {
@@ -200,8 +240,8 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             let name = reading.store.symbol(&chain.name.text);
             let Some(id) = made.find(name) else { continue };
             let mut occurrences = HashMap::default();
-            for placed in &chain.rules {
-                let place = Place { table: number, chain: number_of_chain, id, families };
+            for (rule, placed) in chain.rules.iter().enumerate() {
+                let place = Place { table: number, chain: number_of_chain, rule, id, families };
                 match placed {
                     Placed::Rule(_, rule) => self.rule(reading, &mut made, place, rule, &mut occurrences, account),
                     Placed::Run(run) => self.run(reading, &mut made, place, run, &mut occurrences, account),
@@ -248,9 +288,11 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             }
         }
         if let Some(beside) = meant.beside {
-            let Meant { conditions, text, .. } = &meant;
-            let (conditions, text) = (conditions.clone(), text.clone());
-            self.besides.push(Aside { table: place.table, chain: place.chain, beside, conditions, text, at: rule.at });
+            let conditions = meant.conditions.clone();
+            let dormant = if hooks::is_dormant(&self.ruleset.tables[place.table]) { " (dormant)" } else { "" };
+            let text = self.with_sets(place.table, &meant) + &self.written(&meant.reads()) + dormant;
+            let Place { table, chain, rule: number, .. } = place;
+            self.besides.push(Aside { table, chain, rule: number, beside, conditions, text, at: rule.at });
         }
         let comment = rule.comment.as_ref().map(|comment| reading.store.symbol(&comment.text));
         let chain_name = made.get(place.id).name;
@@ -322,6 +364,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
 struct Place {
     table: usize,
     chain: usize,
+    rule: usize,
     id: ChainId,
     families: Families,
 }

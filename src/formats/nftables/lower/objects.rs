@@ -1,13 +1,14 @@
 //! What a ruleset declares beside its rules, and what rules do beside deciding.
 
 use super::hooks::{is_link, priority};
+use super::order::{self, Behind};
 use super::rules::Beside;
 use super::sets::Contents;
 use super::{Aside, Lowering, Sets, names, otherwise, statements, text};
 use crate::formats::nftables::ruleset::{self, Chain, Table};
 use crate::formats::nftables::syntax::{
-    CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetFlag, SetKey, StatementKind,
-    TableFlag,
+    Base, CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetFlag, SetKey,
+    StatementKind, TableFlag,
 };
 use crate::formats::nftables::types::Type;
 use crate::model::{Action, Members, Object};
@@ -20,18 +21,26 @@ use std::sync::Arc;
 const TRANSLATED: &str = "translated packets meet later filters with other addresses or ports, which is not computed";
 const TRACKED: &str = "the states in which later rules see the packets are not computed";
 const OFFLOADED: &str = "later packets of such connections pass by all chains, which is not computed";
+const COPIED: &str = "copies of such packets leave by another way, which is not computed";
+const ORDER: &str = "it decides on translated packets of its own hook, which is not computed";
 const FRAMES: &str = "which packets it keeps from the hooks of their family is not computed";
 
 /// Every object, sorted by kind and address.
 pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]) -> Vec<Object> {
     let mut objects = Vec::new();
+    let translates = |table: usize, chain: usize| {
+        let translation = |beside| matches!(beside, Beside::Translation { .. });
+        lowering.besides.iter().any(|a| a.table == table && a.chain == chain && translation(a.beside))
+    };
+    let behind = order::behind(lowering.ruleset, lowering.survey, translates);
+    let followed = followed(lowering, &behind);
     for (number, table) in lowering.ruleset.tables.iter().enumerate() {
         let name = &lowering.names[number];
         let mut flags: Vec<&str> = table.head.flags.iter().map(|flag| flag.keyword()).collect();
         flags.retain(|flag| *flag == TableFlag::Dormant.keyword());
         flags.dedup();
         objects.push(Object::new("table", name.clone(), flags.join(" "), table.at));
-        chains(lowering, number, table, &mut objects);
+        chains(lowering, number, table, &followed[number], &mut objects);
         for set in &table.sets {
             if let Some(contents) = sets[number].get(&*set.head.path.name.text) {
                 objects.push(set_object(table, set, contents));
@@ -62,52 +71,98 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
             objects.push(Object::new(kind_of(&of.data), address, data_text(&of.data), of.at));
         }
     }
-    besides(lowering, &mut objects);
+    besides(lowering, &followed, &mut objects);
+    orders(lowering, &behind, &mut objects);
     objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
     objects
 }
 
-fn chains(lowering: &Lowering<'_, '_, '_>, number: usize, table: &Table<'_>, objects: &mut Vec<Object>) {
+fn chains(
+    lowering: &Lowering<'_, '_, '_>,
+    number: usize,
+    table: &Table<'_>,
+    followed: &[bool],
+    objects: &mut Vec<Object>,
+) {
     let frames = matches!(table.head.family, Family::Bridge | Family::Netdev);
     let own: Vec<&Aside> = lowering.besides.iter().filter(|aside| aside.table == number).collect();
-    let mut holders: Vec<usize> = own.iter().map(|aside| aside.chain).collect();
-    holders.dedup();
-    let leading = lowering.survey.leading_to(table, number, &holders);
+    // How many rules of each chain decide on which packets come to such a rule, and in which order.
+    let before = |wanted: &dyn Fn(&Aside) -> bool| {
+        let holders: Vec<(usize, usize)> =
+            own.iter().filter(|aside| wanted(aside)).map(|aside| (aside.chain, aside.rule)).collect();
+        lowering.survey.ways(table, number, &holders).before()
+    };
+    let translation = |aside: &Aside, wanted: bool| match aside.beside {
+        Beside::Translation { early } => (early || followed[aside.chain]) == wanted,
+        Beside::Tracking | Beside::Copy | Beside::Offload => false,
+    };
+    let kinds = [
+        (before(&|aside| translation(aside, true)), Some(TRANSLATED)),
+        (before(&|aside| aside.beside == Beside::Tracking), Some(TRACKED)),
+        (before(&|aside| aside.beside == Beside::Offload), Some(OFFLOADED)),
+        (before(&|aside| aside.beside == Beside::Copy), Some(COPIED)),
+        (before(&|aside| translation(aside, false)), None),
+    ];
     let links: Vec<usize> = (0..table.chains.len()).filter(|chain| is_link(&table.chains[*chain])).collect();
     let linked = lowering.survey.reached_from(table, number, &links);
     for (index, chain) in table.chains.iter().enumerate() {
         let address = names::in_table(table, &chain.name.text);
         let mut made = Object::new("chain", address, base_text(table, chain), chain.at);
-        let rules = || {
-            let rules = 0..chain.rules.len();
-            rules.map(|rule| lowering.text(number, index, rule)).collect::<Vec<_>>().join("\n")
-        };
-        if frames || linked[index] {
+        let (covered, uncomputed) = if frames || linked[index] {
             // Frames are not packets of the model: whatever such a chain says, another wording is another effect.
-            made.uncomputed = Some(FRAMES);
-        } else if leading[index] {
-            // The order of such rules counts, and no filter shows it.
-            let reached = lowering.survey.reached_from(table, number, &[index]);
-            let mine = |beside| own.iter().any(|aside| aside.beside == beside && reached[aside.chain]);
-            made.uncomputed = if mine(Beside::Translation { early: true }) {
-                Some(TRANSLATED)
-            } else if mine(Beside::Tracking) {
-                Some(TRACKED)
-            } else if mine(Beside::Offload) {
-                Some(OFFLOADED)
-            } else {
-                None
-            };
+            (chain.rules.len(), Some(FRAMES))
+        } else if table.head.family == Family::Arp {
+            (chain.rules.len(), None)
         } else {
-            if table.head.family == Family::Arp {
-                made.content = digest(&made.content, &rules());
-            }
-            objects.push(made);
-            continue;
+            // The order of such rules counts, and no filter shows it.
+            let here = || kinds.iter().filter(|(before, _)| before[index] > 0);
+            let covered = here().map(|(before, _)| before[index]).max().unwrap_or_default();
+            (covered, here().find_map(|(_, uncomputed)| *uncomputed))
+        };
+        made.uncomputed = uncomputed;
+        if covered > 0 || table.head.family == Family::Arp || frames || linked[index] {
+            let rules: Vec<String> = (0..covered).map(|rule| lowering.text(number, index, rule)).collect();
+            made.content = digest(&made.content, &rules.join("\n"));
         }
-        made.content = digest(&made.content, &rules());
         objects.push(made);
     }
+}
+
+/// Base chains that see packets which were translated at their own hook: what they decide on is not what came in.
+fn orders(lowering: &Lowering<'_, '_, '_>, behind: &[Behind], objects: &mut Vec<Object>) {
+    let ruleset = lowering.ruleset;
+    for Behind { hook, base, translating, earlier } in behind {
+        let names: Vec<String> = translating.iter().map(|base| base.name(ruleset)).collect();
+        let mut content = format!("behind {}", names.join(", "));
+        if !earlier.is_empty() {
+            // What both decide together is not what either would of one packet.
+            let mut rules = Vec::new();
+            for base in earlier.iter().chain([base]) {
+                let reached = base.reached(ruleset, lowering.survey);
+                for chain in (0..reached.len()).filter(|chain| reached[*chain]) {
+                    let count = ruleset.tables[base.table].chains[chain].rules.len();
+                    rules.push(super::written::place(&ruleset.tables[base.table], chain));
+                    rules.extend((0..count).map(|rule| lowering.text(base.table, chain, rule)));
+                }
+            }
+            content = digest(&content, &rules.join("\n"));
+        }
+        let at = ruleset.tables[base.table].chains[base.chain].at;
+        let mut made = Object::new("order", format!("{hook} {}", base.name(ruleset)), content, at);
+        made.uncomputed = Some(ORDER);
+        objects.push(made);
+    }
+}
+
+/// The chains of each table with whose translations a later base chain of the same hook has to do.
+fn followed(lowering: &Lowering<'_, '_, '_>, behind: &[Behind]) -> Vec<Vec<bool>> {
+    let ruleset = lowering.ruleset;
+    let mut followed: Vec<Vec<bool>> = ruleset.tables.iter().map(|table| vec![false; table.chains.len()]).collect();
+    for base in behind.iter().flat_map(|behind| &behind.translating) {
+        let reached = base.reached(ruleset, lowering.survey);
+        followed[base.table].iter_mut().zip(reached).for_each(|(is, reached)| *is |= reached);
+    }
+    followed
 }
 
 fn digest(content: &str, rules: &str) -> String {
@@ -140,6 +195,16 @@ fn base_text(table: &Table<'_>, chain: &Chain<'_>) -> String {
     if capitals && usual.into_iter().any(known) {
         return policy.to_owned();
     }
+    exact_text(table, chain, base)
+}
+
+/// All that is said of a base chain.
+pub(super) fn exact_text(table: &Table<'_>, chain: &Chain<'_>, base: &Base<'_>) -> String {
+    let policy = match otherwise(chain) {
+        Action::Deny => "policy DROP",
+        _ => "policy ACCEPT",
+    };
+    let priority = priority(table.head.family, base);
     let mut devices: Vec<String> = base.devices.iter().map(|device| device.show()).collect();
     devices.sort_unstable();
     let devices = if devices.is_empty() { String::new() } else { format!(" devices {{ {} }}", devices.join(", ")) };
@@ -254,7 +319,7 @@ const fn kind_of(data: &ObjectData<'_>) -> &'static str {
 }
 
 /// What an object says; counts that change by themselves are left out.
-fn data_text(data: &ObjectData<'_>) -> String {
+pub(super) fn data_text(data: &ObjectData<'_>) -> String {
     match data {
         ObjectData::Counter { packets: _, bytes: _ } => String::new(),
         ObjectData::Quota(Some(quota)) => format!("{}{}", if quota.over { "over " } else { "" }, text::quota(quota)),
@@ -293,10 +358,10 @@ fn data_text(data: &ObjectData<'_>) -> String {
 }
 
 /// Translations and changes of tracking, each named by its conditions.
-fn besides(lowering: &Lowering<'_, '_, '_>, objects: &mut Vec<Object>) {
+fn besides(lowering: &Lowering<'_, '_, '_>, followed: &[Vec<bool>], objects: &mut Vec<Object>) {
     let mut counts: HashMap<String, u32, RandomState> = HashMap::default();
-    for Aside { table, chain, beside, conditions, text, at } in &lowering.besides {
-        let table = &lowering.ruleset.tables[*table];
+    for Aside { table: number, chain, rule: _, beside, conditions, text, at } in &lowering.besides {
+        let table = &lowering.ruleset.tables[*number];
         let place = names::in_table(table, &table.chains[*chain].name.text);
         let gap = if conditions.is_empty() { "" } else { " " };
         let address = format!("{place}{gap}{conditions}");
@@ -305,7 +370,9 @@ fn besides(lowering: &Lowering<'_, '_, '_>, objects: &mut Vec<Object>) {
         let nth = if *count > 1 { format!(" (#{count})") } else { String::new() };
         let (kind, uncomputed) = match beside {
             Beside::Translation { early: true } => ("translation", Some(TRANSLATED)),
+            Beside::Translation { early: false } if followed[*number][*chain] => ("translation", Some(TRANSLATED)),
             Beside::Translation { early: false } => ("translation", None),
+            Beside::Copy => ("copy", Some(COPIED)),
             Beside::Tracking => ("tracking", Some(TRACKED)),
             Beside::Offload => ("offload", Some(OFFLOADED)),
         };

@@ -140,6 +140,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         let Some(contents) = self.env.sets.get(&*name.text) else {
             return Err(SAID.to_owned());
         };
+        self.sets.insert(name.text.to_vec());
         let kinds = kinds_of(parts);
         let differ = |(a, b): (&Type, &Type)| a != b && is_distinct(*a) && is_distinct(*b);
         let wrong = kinds.len() != contents.kinds.len() || kinds.iter().zip(&contents.kinds).any(differ);
@@ -181,7 +182,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         let mut any = inside(true, negated);
         let set = name.map(|name| super::names::in_table(self.env.table, &name.text));
         if contents.has_unsure() {
-            let key = format!("the elements of {} that time out are in it", set.as_deref().unwrap_or("the set"));
+            let key = contents.there(set.as_deref(), "the set");
             let there = |holds| Term::opaque(key.clone(), holds, Truth::Packet, at);
             if negated {
                 let mut outside = inside(false, true);

@@ -15,13 +15,14 @@ use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::Table;
 use crate::formats::nftables::syntax::{
-    self, Expression, Jump, Kind, Name, Nat, NatKind, QueueFlag, Reject, Rule, SetAction, Statement, StatementKind,
+    self, Expression, Jump, Kind, Name, Nat, NatKind, ObjectKind, QueueFlag, Reject, Rule, SetAction, Statement,
+    StatementKind,
 };
 use crate::formats::nftables::types::{self, Type};
 use crate::model::{Action, Families};
 use crate::net::Family;
 use crate::text::Span;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A condition of a rule and how it reads.
 #[derive(Debug, Clone)]
@@ -60,6 +61,8 @@ pub(super) enum Beside {
         early: bool,
     },
     Tracking,
+    /// Copies go elsewhere.
+    Copy,
     /// Later packets of the connection pass by all chains.
     Offload,
 }
@@ -77,7 +80,28 @@ pub(super) struct Meant<'r, 't> {
     /// Its conditions and what it does, in one way of writing.
     pub(super) conditions: String,
     pub(super) text: String,
+    /// The sets that it names.
+    pub(super) sets: BTreeSet<Vec<u8>>,
+    /// What its values are made of that rules write.
+    valued: BTreeSet<Truth>,
     pub(super) claims: Vec<(Span, Result<Disposition, String>)>,
+}
+
+impl Meant<'_, '_> {
+    /// What it reads of what rules write.
+    pub(super) fn reads(&self) -> BTreeSet<Truth> {
+        let mut reads = self.valued.clone();
+        let conditions = self.outcomes.iter().flat_map(|outcome| &outcome.conditions);
+        for term in conditions.flat_map(|condition| &condition.any).flatten() {
+            if let Term::Opaque(unknown) = term
+                && !matches!(unknown.truth, Truth::Packet | Truth::Occurrence)
+                && !reads.contains(&unknown.truth)
+            {
+                reads.insert(unknown.truth.clone());
+            }
+        }
+        reads
+    }
 }
 
 /// What a rule is read against.
@@ -113,6 +137,8 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
         beside: None,
         effects: Vec::new(),
         writes: false,
+        sets: BTreeSet::new(),
+        valued: BTreeSet::new(),
         place: None,
     };
     let mut claims = Vec::with_capacity(rule.statements.len());
@@ -139,8 +165,7 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
             }
         }
     }
-    let Lowering { env: _, account: _, context: _, conditions, mut outcomes, ended, beside, effects, writes, place: _ } =
-        lowering;
+    let Lowering { conditions, mut outcomes, ended, beside, effects, writes, sets, valued, .. } = lowering;
     let shown = shown(&conditions);
     let text = format!("{shown} -> {}", effects.join(" "));
     if refused {
@@ -149,7 +174,7 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
     } else if !ended && (outcomes.is_empty() || conditions.iter().all(|condition| !condition.any.is_empty())) {
         outcomes.push(Outcome { conditions, verdict: Verdict::Action(Action::Continue) });
     }
-    Meant { outcomes, beside, writes, refused, at: rule.at, conditions: shown, text, claims }
+    Meant { outcomes, beside, writes, refused, at: rule.at, conditions: shown, text, sets, valued, claims }
 }
 
 /// The conditions as text, without what others of them imply: nft lists `meta l4proto tcp tcp dport 22` as `tcp dport 22`.
@@ -181,6 +206,8 @@ pub(super) struct Lowering<'a, 'e, 'r, 't> {
     beside: Option<Beside>,
     pub(super) effects: Vec<String>,
     writes: bool,
+    pub(super) sets: BTreeSet<Vec<u8>>,
+    pub(super) valued: BTreeSet<Truth>,
     /// Where within the statement it is refused.
     pub(super) place: Option<Span>,
 }
@@ -248,7 +275,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             }
             S::LimitReference(name) => {
                 self.reference(name)?;
-                self.here(text(), None, true, at);
+                self.here(format!("{}{}", text(), self.definition(ObjectKind::Limit, name)), None, true, at);
                 Ok(Disposition::Opaque("limit"))
             }
             S::Quota(quota) => {
@@ -257,7 +284,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             }
             S::QuotaReference(name) => {
                 self.reference(name)?;
-                self.here(text(), None, true, at);
+                self.here(format!("{}{}", text(), self.definition(ObjectKind::Quota, name)), None, true, at);
                 Ok(Disposition::Opaque("quota"))
             }
             S::ConnectionLimit { over, count } => {
@@ -311,9 +338,13 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                     self.reference(name)?;
                 }
                 self.demand(vec![vec![is_protocol(6)]], String::new(), at);
-                let verdict = Verdict::Any(text());
-                self.outcomes.push(Outcome { conditions: self.conditions.clone(), verdict });
-                self.effects.push(text());
+                let text = match &statement.kind {
+                    S::SynproxyReference(name) => text() + &self.definition(ObjectKind::Synproxy, name),
+                    _ => text(),
+                };
+                self.outcomes
+                    .push(Outcome { conditions: self.conditions.clone(), verdict: Verdict::Any(text.clone()) });
+                self.effects.push(text);
                 Ok(Disposition::Opaque("synproxy"))
             }
             S::Queue { number, flags } => {
@@ -338,7 +369,9 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 for value in [to, device].into_iter().flatten() {
                     self.value(value)?;
                 }
-                Ok(Disposition::Inert("copy"))
+                self.beside = Some(Beside::Copy);
+                self.effects.push(text());
+                Ok(Disposition::Modelled)
             }
             S::Forward { family: _, to, device } => {
                 if self.env.table.head.family != syntax::Family::Netdev {
@@ -358,7 +391,12 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             S::CtHelper(name) | S::CtTimeout(name) | S::CtExpectation(name) => {
                 self.reference(name)?;
                 self.beside = Some(Beside::Tracking);
-                self.effects.push(text());
+                let kind = match &statement.kind {
+                    S::CtHelper(_) => ObjectKind::CtHelper,
+                    S::CtTimeout(_) => ObjectKind::CtTimeout,
+                    _ => ObjectKind::CtExpectation,
+                };
+                self.effects.push(text() + &self.definition(kind, name));
                 Ok(Disposition::Modelled)
             }
             S::Secmark(name) => {
@@ -392,7 +430,9 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 self.effects.push(text());
                 if *action != SetAction::Delete {
                     // A full set, or what the element carries, ends the rule (nft_dynset.c).
-                    self.here(text(), None, true, at);
+                    let asked = self.env.table.set(&set.text).and_then(|set| statements::asked_by(&set.head));
+                    let asked = asked.map_or_else(String::new, |asked| format!(" ({asked})"));
+                    self.here(format!("{}{asked}", text()), None, true, at);
                 }
                 Ok(Disposition::Opaque("dynamic set"))
             }
@@ -428,6 +468,26 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             syntax::Verdict::Goto(Jump::Block(rules)) => Verdict::Block(rules, true),
             syntax::Verdict::Continue => return Ok(None),
         }))
+    }
+
+    /// What an object says of that kind and name, or of whatever name a map gives: another object is another condition.
+    fn definition(&self, kind: ObjectKind, name: &Expression<'t>) -> String {
+        let objects = || self.env.table.objects.iter().filter(|object| object.data.kind() == kind);
+        let data = |object: &syntax::Object<'_>| super::objects::data_text(&object.data);
+        if let Kind::Word(word) | Kind::Quoted(word) = &name.resolved().kind {
+            let found = objects().find(|object| *object.path.name.text == **word);
+            return found.map_or_else(String::new, |object| format!(" ({})", data(object)));
+        }
+        let mut all: Vec<String> =
+            objects().map(|object| format!("{} {}", object.path.name.show(), data(object))).collect();
+        all.sort_unstable();
+        if let Kind::Map(_, map) = &name.resolved().kind
+            && let Kind::SetReference(map) = &map.resolved().kind
+            && let Some(contents) = self.env.sets.get(&*map.text)
+        {
+            all.push(contents.digest());
+        }
+        format!(" [{}]", super::written::short_digest(&all.join("\n")))
     }
 
     fn reject(&mut self, reject: &'r Reject<'t>, at: Span) -> Result<(), String> {
@@ -533,23 +593,22 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             Some(format!("{} set {}", part.text(), value.show(part.selector.kind)))
         });
         self.effects.push(typed.unwrap_or_else(|| statements::text(statement)));
-        Ok(match written(left) {
-            Written::Truth(_) => Disposition::Inert("read by other rules, which notice it"),
-            Written::Beside => {
-                self.beside = Some(match &left.resolved().kind {
-                    Kind::Ct(_, _) => Beside::Tracking,
-                    _ => Beside::Translation { early: true },
-                });
-                Disposition::Modelled
-            }
-            Written::Nothing => {
-                if matches!(left.resolved().kind, Kind::TcpOption { .. }) {
-                    let text = statements::text(statement);
-                    self.here(format!("{text} is possible"), None, true, statement.at);
-                }
-                Disposition::Inert("nothing that is asked for is written")
-            }
-        })
+        let Written { truths, beside } = written(left);
+        if beside {
+            self.beside = Some(match &left.resolved().kind {
+                Kind::Ct(_, _) => Beside::Tracking,
+                _ => Beside::Translation { early: true },
+            });
+            return Ok(Disposition::Modelled);
+        }
+        if matches!(left.resolved().kind, Kind::TcpOption { .. }) {
+            let text = statements::text(statement);
+            self.here(format!("{text} is possible"), None, true, statement.at);
+        }
+        Ok(Disposition::Inert(match truths {
+            [] => "nothing that is asked for is written",
+            _ => "read by other rules, which notice it",
+        }))
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
             match (&**base, offset, length) {
                 (b"th", 0, 16) => port_of_any(Field::SourcePort, kind, text, context),
                 (b"th", 16, 16) => port_of_any(Field::DestinationPort, kind, text, context),
-                _ => opaque(kind, Truth::Packet, true),
+                _ => opaque(kind, Truth::Payload, true),
             }
         }
         Kind::Extension(field, _) => extension(*field, text),
@@ -117,11 +117,11 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
                     Option::Size | Option::Subtype => 16,
                     Option::Left | Option::Right | Option::Tsval | Option::Tsecr => 32,
                 };
-                opaque(Type::Integer(bits), Truth::Packet, true)
+                opaque(Type::Integer(bits), Truth::Options, true)
             }
-            None => opaque(Type::Named(&types::BOOLEAN), Truth::Packet, false),
+            None => opaque(Type::Named(&types::BOOLEAN), Truth::Options, false),
         },
-        Kind::RawTcpOption { option: _, offset: _, length } => opaque(Type::Integer(*length), Truth::Packet, true),
+        Kind::RawTcpOption { option: _, offset: _, length } => opaque(Type::Integer(*length), Truth::Options, true),
         Kind::IpOption { option: _, field } => {
             let kind = match field {
                 Some(syntax::IpOptionField::Addr) => Type::Address(Family::Ipv4),
@@ -243,7 +243,7 @@ fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
         MetaKey::Protocol => (Type::Named(&types::ETHER_TYPE), Reads::EtherType),
         MetaKey::Nfproto => (Type::Named(&types::FAMILY), Reads::Family),
         MetaKey::L4proto => (Type::Protocol, Reads::Protocol),
-        MetaKey::Priority => (Type::Class, packet),
+        MetaKey::Priority => (Type::Class, opaque(Truth::Class, false)),
         MetaKey::Cgroup | MetaKey::Cpu => (Type::Integer(32), packet),
         MetaKey::Hour => (Type::Hour, packet),
         MetaKey::Random => (Type::Integer(32), opaque(Truth::Occurrence, false)),
@@ -259,7 +259,7 @@ fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
         MetaKey::Nftrace | MetaKey::Broute => (Type::Integer(1), packet),
         MetaKey::Rtclassid => (Type::Realm, opaque(Truth::Packet, true)),
         MetaKey::Ibrname | MetaKey::Obrname => (Type::Interface, opaque(Truth::Packet, true)),
-        MetaKey::Pkttype => (Type::Named(&types::PACKET_TYPE), packet),
+        MetaKey::Pkttype => (Type::Named(&types::PACKET_TYPE), opaque(Truth::Class, false)),
         MetaKey::Iifgroup | MetaKey::Oifgroup => (Type::DeviceGroup, opaque(Truth::Packet, true)),
         MetaKey::Ipsec => (Type::Named(&types::BOOLEAN), packet),
         MetaKey::Iifkind | MetaKey::Oifkind => (Type::Text, opaque(Truth::Packet, true)),
@@ -268,7 +268,7 @@ fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
         MetaKey::Ibrhwaddr => (Type::Ethernet, opaque(Truth::Packet, true)),
         MetaKey::Time => (Type::Time, packet),
         MetaKey::Day => (Type::Named(&types::DAY), packet),
-        MetaKey::Secmark => (Type::Integer(32), packet),
+        MetaKey::Secmark => (Type::Integer(32), opaque(Truth::Class, false)),
     };
     Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not: Vec::new(), text, drawn: None, behind: false })
 }
@@ -317,7 +317,8 @@ fn ct(key: CtKey, direction: Option<CtDirection>, text: String, context: &Contex
         CtKey::Label => (Type::Label, Reads::Opaque { truth: Truth::Marks, absent: false }),
         CtKey::Zone => (Type::Integer(16), packet),
         CtKey::Event => (Type::Named(&types::CT_EVENT), packet),
-        CtKey::Secmark | CtKey::Id => (Type::Integer(32), packet),
+        CtKey::Secmark => (Type::Integer(32), Reads::Opaque { truth: Truth::Class, absent: false }),
+        CtKey::Id => (Type::Integer(32), packet),
     };
     let needs_if_not = if key == CtKey::State { Vec::new() } else { vec![is_tracked()] };
     Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not, text, drawn: None, behind: false })
@@ -337,22 +338,22 @@ fn payload(field: HeaderField, text: String, context: &Context) -> Result<Select
     use HeaderField as F;
     let header = field.header();
     let opaque = |kind, truth| (kind, Reads::Opaque { truth, absent: false });
-    let number = |bits| opaque(Type::Integer(bits), Truth::Packet);
-    let named = |named| opaque(Type::Named(named), Truth::Packet);
+    let number = |bits| opaque(Type::Integer(bits), Truth::Payload);
+    let named = |named| opaque(Type::Named(named), Truth::Payload);
     let (kind, reads) = match field {
         F::EtherSaddr | F::EtherDaddr | F::ArpSaddrEther | F::ArpDaddrEther => {
-            (Type::Ethernet, Reads::Opaque { truth: Truth::Packet, absent: true })
+            (Type::Ethernet, Reads::Opaque { truth: Truth::Payload, absent: true })
         }
         F::EtherType | F::VlanType => {
-            (Type::Named(&types::ETHER_TYPE), Reads::Opaque { truth: Truth::Packet, absent: true })
+            (Type::Named(&types::ETHER_TYPE), Reads::Opaque { truth: Truth::Payload, absent: true })
         }
-        F::VlanId => (Type::Integer(12), Reads::Opaque { truth: Truth::Packet, absent: true }),
-        F::VlanDei => (Type::Integer(1), Reads::Opaque { truth: Truth::Packet, absent: true }),
-        F::VlanPcp => (Type::Integer(3), Reads::Opaque { truth: Truth::Packet, absent: true }),
+        F::VlanId => (Type::Integer(12), Reads::Opaque { truth: Truth::Payload, absent: true }),
+        F::VlanDei => (Type::Integer(1), Reads::Opaque { truth: Truth::Payload, absent: true }),
+        F::VlanPcp => (Type::Integer(3), Reads::Opaque { truth: Truth::Payload, absent: true }),
         F::ArpHtype | F::ArpPtype => number(16),
         F::ArpHlen | F::ArpPlen => number(8),
         F::ArpOperation => named(&types::ARP_OPERATION),
-        F::ArpSaddrIp | F::ArpDaddrIp => opaque(Type::Address(Family::Ipv4), Truth::Packet),
+        F::ArpSaddrIp | F::ArpDaddrIp => opaque(Type::Address(Family::Ipv4), Truth::Payload),
         F::IpVersion => (Type::Integer(4), Reads::Version(Family::Ipv4)),
         F::Ip6Version => (Type::Integer(4), Reads::Version(Family::Ipv6)),
         F::IpHdrlength => number(4),
@@ -401,11 +402,11 @@ fn payload(field: HeaderField, text: String, context: &Context) -> Result<Select
         | F::SctpChecksum
         | F::TcpSequence
         | F::TcpAckseq => number(32),
-        F::Icmpv6Taddr | F::Icmpv6Daddr => opaque(Type::Address(Family::Ipv6), Truth::Packet),
+        F::Icmpv6Taddr | F::Icmpv6Daddr => opaque(Type::Address(Family::Ipv6), Truth::Payload),
         F::IgmpType => named(&types::IGMP_TYPE),
         F::IgmpMrt | F::AhHdrlength | F::CompFlags => number(8),
-        F::IgmpGroup => opaque(Type::Address(Family::Ipv4), Truth::Packet),
-        F::AhNexthdr | F::CompNexthdr => opaque(Type::Protocol, Truth::Packet),
+        F::IgmpGroup => opaque(Type::Address(Family::Ipv4), Truth::Payload),
+        F::AhNexthdr | F::CompNexthdr => opaque(Type::Protocol, Truth::Payload),
         F::UdpSport | F::UdpliteSport | F::SctpSport | F::DccpSport | F::TcpSport => {
             (Type::Service, Reads::Port(Field::SourcePort))
         }

@@ -3,7 +3,9 @@
 use super::arguments::of_types;
 use super::declared::{Declared, data_kinds, decides, kinds, shown_value};
 use super::overlaps::Boxes;
+use super::statements::asked_by;
 use super::values::{Values, values};
+use super::written::{digest_of_ranges, short_digest};
 use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::{self, ChangeAction};
@@ -26,6 +28,9 @@ pub(super) struct Contents<'r, 't> {
     /// Of a map: each key with its value.
     pub(super) entries: Vec<Entry<'r, 't>>,
     pub(super) count: usize,
+    /// What the set asks of packets that meet an element, and what elements ask instead.
+    asked: Option<String>,
+    limits: Vec<String>,
     /// How each element reads, sorted: the same for every way of writing it.
     pub(super) shown: Vec<String>,
 }
@@ -55,7 +60,7 @@ impl<'r, 't> Contents<'r, 't> {
                 return Self::default();
             }
         };
-        let mut contents = Self { kinds, ..Self::default() };
+        let mut contents = Self { kinds, asked: asked_by(&set.head), ..Self::default() };
         let data = data_kinds(set);
         let mut reading = Reader { contents: &mut contents, declared, data, seen: Some(Seen::default()), account };
         for change in &set.changes {
@@ -121,6 +126,35 @@ impl<'r, 't> Contents<'r, 't> {
         self.boxes = merged;
         self.shown.sort_unstable();
         self.shown.dedup();
+        self.limits.sort_unstable();
+        self.limits.dedup();
+    }
+
+    /// A digest of all of it.
+    pub(super) fn digest(&self) -> String {
+        let Self { kinds: _, sure, unsure, boxes: _, entries: _, count: _, asked, limits, shown } = self;
+        let mut parts = Vec::new();
+        for values in [sure, unsure] {
+            let mut names = values.names.clone();
+            names.sort_unstable();
+            parts.push(format!("{} {}", digest_of_ranges(values.set.ranges()), names.join(", ")));
+        }
+        parts.extend(asked.clone());
+        parts.extend([limits, shown].map(|texts| texts.join(", ")));
+        short_digest(&parts.join("\n"))
+    }
+
+    /// The condition that those of its elements are in it that are not always.
+    pub(super) fn there(&self, set: Option<&str>, otherwise: &str) -> String {
+        let set = set.unwrap_or(otherwise);
+        match (&self.asked, self.limits.as_slice()) {
+            (None, []) => format!("the elements of {set} that time out are in it"),
+            (Some(limit), []) => format!("the elements of {set} that time out or ask for more are in it ({limit})"),
+            (asked, limits) => {
+                let digest = short_digest(&format!("{asked:?} {}", limits.join("\n")));
+                format!("the elements of {set} that time out or ask for more are in it [{digest}]")
+            }
+        }
     }
 
     /// Whether one of its elements is only there for a time.
@@ -240,6 +274,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         let Element { at, key, options, value } = element;
         let mut sure = self.declared.timeout.is_none() && !self.declared.limited;
         let mut time = None;
+        let mut limits = Vec::new();
         for option in options {
             match option {
                 ElementOption::Timeout(Some(_)) if !self.declared.may_time_out => {
@@ -252,7 +287,11 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                 ElementOption::Expires(_) => sure = false,
                 ElementOption::Timeout(None) => sure = !self.declared.limited,
                 ElementOption::Comment(_) => {}
-                ElementOption::Statement(statement) => sure &= !decides(&statement.kind),
+                ElementOption::Statement(statement) if decides(&statement.kind) => {
+                    sure = false;
+                    limits.push(super::statements::text(statement));
+                }
+                ElementOption::Statement(_) => {}
             }
         }
         let rest = matches!(key.resolved().kind, Kind::Wildcard);
@@ -262,6 +301,12 @@ impl<'r, 't> Reader<'_, 'r, 't> {
         };
         let shown: Vec<String> = parts.iter().zip(&self.contents.kinds).map(|(part, kind)| part.show(*kind)).collect();
         let mut shown = shown.join(" . ");
+        // The kernel gives each element what the set asks, and lists it so.
+        let limits = Some(limits.join(" ")).filter(|own| self.contents.asked.as_ref() != Some(own)).unwrap_or_default();
+        if !limits.is_empty() {
+            shown.push_str(&format!(" {limits}"));
+            self.contents.limits.push(shown.clone());
+        }
         if let Some(value) = value {
             shown.push_str(" : ");
             shown.push_str(&shown_value(value, &self.data));
@@ -287,7 +332,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
                 if let [kind] = self.contents.kinds[..] {
                     let Some(values) = parts.into_iter().next() else { return };
                     self.check_single(key, &values, kind, *at);
-                    if time.is_some() {
+                    if time.is_some() || !limits.is_empty() {
                         self.contents.shown.push(shown);
                     }
                     let into = if sure { &mut self.contents.sure } else { &mut self.contents.unsure };

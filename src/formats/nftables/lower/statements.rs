@@ -1,8 +1,9 @@
 //! Statements in one way of writing, where types do not matter.
 
+use super::declared::decides;
 use super::text::{self, expression};
 use crate::formats::nftables::syntax::{
-    ElementOption, Expression, Log, Nat, Reject, Relation, Rule, Statement, StatementKind, Synproxy,
+    ElementOption, Expression, Log, Nat, Reject, Relation, Rule, Set, Statement, StatementKind, Synproxy,
 };
 use crate::formats::nftables::types;
 use std::fmt::Write as _;
@@ -108,6 +109,19 @@ pub(super) fn kind_text(kind: &StatementKind<'_>) -> String {
         }
         S::Xt(kind, name) => format!("xt {} {}", crate::text::escape(kind), types::quoted(&name.text)),
     }
+}
+
+/// What a set asks of each of its elements: how long it stays, and what keeps packets from it; `None`: nothing.
+pub(super) fn asked(set: &Set<'_>) -> Option<String> {
+    let time = set.timeout.map(|time| format!("timeout {time}ms"));
+    let parts: Vec<String> = time.into_iter().chain(asked_by(set)).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// What a set asks of each packet that meets one of its elements; `None`: nothing.
+pub(super) fn asked_by(set: &Set<'_>) -> Option<String> {
+    let parts: Vec<String> = set.statements.iter().filter(|statement| decides(&statement.kind)).map(text).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// The name of an object, or a map to names: quoted or not, they are names.

@@ -4,9 +4,10 @@ use super::terms::Truth;
 use crate::formats::nftables::ruleset::{Chain, Placed, Ruleset, Table};
 use crate::formats::nftables::runs::Shapes;
 use crate::formats::nftables::syntax::{
-    CtKey, Expression, ExtensionField, Field, Jump, Kind, MetaKey, Rule, SetData, Statement, StatementKind, Verdict,
+    CtKey, Expression, ExtensionField, Field, Jump, Kind, MetaKey, Nat, Rule, SetData, Statement, StatementKind,
+    Verdict,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What was seen, by the numbers of tables and chains.
 #[derive(Debug, Default)]
@@ -23,14 +24,17 @@ pub(super) struct Survey {
 /// What a chain does.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
+    /// What its rules write, and which of them does.
     pub(super) writes: Vec<(Truth, usize)>,
+    /// What of that its rules ask for.
+    pub(super) reads: BTreeSet<Truth>,
     pub(super) beside: bool,
     /// A rule of it asks for the state of a connection.
     pub(super) states: bool,
     /// A rule of it may drop a packet.
     pub(super) denies: bool,
-    /// The chains that its rules lead to.
-    pub(super) calls: Vec<Vec<u8>>,
+    /// The chains that its rules lead to, and which of them does.
+    calls: Vec<(Vec<u8>, usize)>,
 }
 
 impl Survey {
@@ -52,29 +56,83 @@ impl Survey {
         survey
     }
 
-    /// These chains of a table and all from which one of them can be reached.
-    pub(super) fn leading_to(&self, table: &Table<'_>, number: usize, holders: &[usize]) -> Vec<bool> {
-        let seen = self.tables.get(number).map_or(&[][..], Vec::as_slice);
-        let mut callers: HashMap<&[u8], Vec<usize>> = HashMap::new();
-        for (chain, seen) in seen.iter().enumerate() {
-            for name in &seen.calls {
-                callers.entry(name).or_default().push(chain);
+    /// The ways to these rules of a table, each a chain and a number.
+    pub(super) fn ways(&self, table: &Table<'_>, number: usize, holders: &[(usize, usize)]) -> Ways {
+        let calls = self.calls(table, number);
+        let mut callers = vec![Vec::new(); calls.len()];
+        for (chain, called) in calls.iter().enumerate() {
+            for (to, _) in called {
+                callers[*to].push(chain);
             }
         }
-        spread(seen.len(), holders, |chain| {
-            table.chains.get(chain).and_then(|chain| callers.get(&*chain.name.text)).cloned().unwrap_or_default()
-        })
+        let chains: Vec<usize> = holders.iter().map(|(chain, _)| *chain).collect();
+        let leading = spread(calls.len(), &chains, |chain| callers[chain].clone());
+        let mut rules = vec![BTreeSet::new(); calls.len()];
+        for (chain, rule) in holders {
+            rules[*chain].insert(*rule);
+        }
+        for (chain, called) in calls.iter().enumerate() {
+            rules[chain].extend(called.iter().filter(|(to, _)| leading[*to]).map(|(_, rule)| *rule));
+        }
+        let lengths = table.chains.iter().map(|chain| chain.rules.len()).collect();
+        Ways { calls, rules, lengths }
     }
 
     /// These chains of a table and all that they lead to.
     pub(super) fn reached_from(&self, table: &Table<'_>, number: usize, starts: &[usize]) -> Vec<bool> {
+        let calls = self.calls(table, number);
+        spread(calls.len(), starts, |chain| calls[chain].iter().map(|(to, _)| *to).collect())
+    }
+
+    /// The chains that each chain of a table leads to, and the rules that do.
+    fn calls(&self, table: &Table<'_>, number: usize) -> Vec<Vec<(usize, usize)>> {
         let seen = self.tables.get(number).map_or(&[][..], Vec::as_slice);
         let numbers: HashMap<&[u8], usize> =
             table.chains.iter().enumerate().map(|(number, chain)| (&*chain.name.text, number)).collect();
-        spread(seen.len(), starts, |chain| {
-            let calls = seen.get(chain).map_or(&[][..], |seen| seen.calls.as_slice());
-            calls.iter().filter_map(|name| numbers.get(name.as_slice()).copied()).collect()
-        })
+        let called = |(name, rule): &(Vec<u8>, usize)| Some((*numbers.get(name.as_slice())?, *rule));
+        seen.iter().map(|seen| seen.calls.iter().filter_map(called).collect()).collect()
+    }
+}
+
+/// How packets come to some rules of a table.
+#[derive(Debug)]
+pub(super) struct Ways {
+    calls: Vec<Vec<(usize, usize)>>,
+    /// Of each chain those rules, and the rules that lead to a chain of them; none: no packet comes there through it.
+    pub(super) rules: Vec<BTreeSet<usize>>,
+    lengths: Vec<usize>,
+}
+
+impl Ways {
+    /// Whether packets come there through that chain.
+    pub(super) fn through(&self, chain: usize) -> bool {
+        !self.rules[chain].is_empty()
+    }
+
+    /// Of each chain how many of its first rules can decide whether a packet comes there: those up to the last on a way, and
+    /// all of the chains that a packet comes through before.
+    pub(super) fn before(&self) -> Vec<usize> {
+        let count = self.calls.len();
+        let last = |chain: usize| self.rules[chain].last().copied().unwrap_or_default();
+        let to =
+            |chain: usize, way: bool| self.calls[chain].iter().filter(move |(to, _)| self.through(*to) == way).copied();
+        // Who comes back from there may go there once more.
+        let twice = |chain: usize| to(chain, true).filter(move |(_, rule)| *rule < last(chain)).map(|(to, _)| to);
+        let ways: Vec<usize> = (0..count).filter(|chain| self.through(*chain)).collect();
+        let again: Vec<usize> = ways.iter().flat_map(|chain| twice(*chain)).collect();
+        let whole = spread(count, &again, |chain| to(chain, true).map(|(to, _)| to).collect());
+        let aside = |chain: usize| {
+            let all = whole[chain];
+            to(chain, false).filter(move |(_, rule)| all || *rule < last(chain)).map(|(to, _)| to)
+        };
+        let aside: Vec<usize> = ways.iter().flat_map(|chain| aside(*chain)).collect();
+        let aside = spread(count, &aside, |chain| self.calls[chain].iter().map(|(to, _)| *to).collect());
+        let of = |chain: usize| match self.through(chain) {
+            _ if whole[chain] || aside[chain] => self.lengths[chain],
+            true => last(chain) + 1,
+            false => 0,
+        };
+        (0..count).map(of).collect()
     }
 }
 
@@ -114,7 +172,8 @@ impl Look<'_, '_, '_> {
     }
 
     fn writes(&mut self, truth: Truth, rule: usize) {
-        if self.seen.writes.last() != Some(&(truth.clone(), rule)) {
+        let mut own = self.seen.writes.iter().rev().take_while(|(_, other)| *other == rule);
+        if own.all(|(written, _)| *written != truth) {
             self.seen.writes.push((truth, rule));
         }
     }
@@ -123,7 +182,7 @@ impl Look<'_, '_, '_> {
         match verdict {
             Verdict::Drop => self.seen.denies = true,
             Verdict::Jump(Jump::Chain(name)) | Verdict::Goto(Jump::Chain(name)) => {
-                self.seen.calls.push(name.text.to_vec());
+                self.seen.calls.push((name.text.to_vec(), rule));
             }
             Verdict::Jump(Jump::Block(rules)) | Verdict::Goto(Jump::Block(rules)) => {
                 rules.iter().for_each(|inner| self.rule(inner, rule));
@@ -145,13 +204,32 @@ impl Look<'_, '_, '_> {
                 self.seen.denies = true;
             }
             S::Forward { .. } => self.seen.denies = true,
-            S::Nat(_) | S::Tproxy { .. } | S::Notrack | S::FlowOffload(_) => self.seen.beside = true,
-            S::CtHelper(_) | S::CtTimeout(_) | S::CtExpectation(_) => self.seen.beside = true,
-            S::Set(left, _) => match written(left) {
-                Written::Truth(truth) => self.writes(truth, rule),
-                Written::Beside => self.seen.beside = true,
-                Written::Nothing => {}
-            },
+            S::Nat(Nat { kind: _, family: _, address, port, flags: _, netmap: _ }) => {
+                self.seen.beside = true;
+                [address, port].into_iter().flatten().for_each(|value| self.expression(value));
+            }
+            S::Tproxy { family: _, address, port } => {
+                self.seen.beside = true;
+                [address, port].into_iter().flatten().for_each(|value| self.expression(value));
+            }
+            S::Dup { to, device } => {
+                self.seen.beside = true;
+                [to, device].into_iter().flatten().for_each(|value| self.expression(value));
+            }
+            S::Notrack | S::FlowOffload(_) => self.seen.beside = true,
+            S::CtHelper(name) | S::CtTimeout(name) | S::CtExpectation(name) => {
+                self.seen.beside = true;
+                self.expression(name);
+            }
+            S::Set(left, value) => {
+                self.expression(value);
+                let Written { truths, beside } = written(left);
+                truths.iter().for_each(|truth| self.writes(truth.clone(), rule));
+                self.seen.beside |= beside;
+            }
+            S::ResetOption(_) => OPTIONS.iter().for_each(|truth| self.writes(truth.clone(), rule)),
+            S::Secmark(_) => self.writes(Truth::Class, rule),
+            S::LimitReference(name) | S::QuotaReference(name) => self.expression(name),
             S::SetStatement { action: _, set, key: _, options: _, value: _, statements: _ } => {
                 let of = super::names::in_table(self.table, &set.text);
                 self.writes(Truth::Set(of), rule);
@@ -163,15 +241,10 @@ impl Look<'_, '_, '_> {
             S::Counter { .. }
             | S::CounterReference(_)
             | S::Limit(_)
-            | S::LimitReference(_)
             | S::Quota(_)
-            | S::QuotaReference(_)
             | S::ConnectionLimit { .. }
             | S::Last(_)
-            | S::Log(_)
-            | S::Dup { .. }
-            | S::ResetOption(_)
-            | S::Secmark(_) => {}
+            | S::Log(_) => {}
         }
     }
 
@@ -204,6 +277,7 @@ impl Look<'_, '_, '_> {
     }
 
     fn expression(&mut self, expression: &Expression<'_>) {
+        self.seen.reads.extend(read(&expression.kind));
         match &expression.kind {
             Kind::Variable(_, value) => self.expression(value),
             Kind::Payload(Field::IpFragOff)
@@ -224,20 +298,28 @@ impl Look<'_, '_, '_> {
 }
 
 /// What a statement changes that is read elsewhere.
-pub(super) enum Written {
-    Truth(Truth),
-    /// Addresses or ports: packets look otherwise to what comes later.
-    Beside,
-    Nothing,
+pub(super) struct Written {
+    pub(super) truths: &'static [Truth],
+    /// Addresses or ports, or how a packet is tracked: packets look otherwise to what comes later.
+    pub(super) beside: bool,
 }
+
+/// What is written with an option of TCP.
+const OPTIONS: &[Truth] = &[Truth::Options, Truth::Payload];
 
 /// What `… set …` writes.
 pub(super) fn written(left: &Expression<'_>) -> Written {
+    let truths = |truths| Written { truths, beside: false };
+    let beside = |truths| Written { truths, beside: true };
     match &left.resolved().kind {
-        Kind::Meta(MetaKey::Mark) | Kind::Ct(CtKey::Mark | CtKey::Label, _) => Written::Truth(Truth::Marks),
-        Kind::Ct(CtKey::Zone | CtKey::Helper, _) => Written::Beside,
-        Kind::Payload(Field::IpTtl | Field::Ip6Hoplimit) => Written::Truth(Truth::Hops),
-        Kind::Payload(Field::IpDscp | Field::Ip6Dscp | Field::IpEcn | Field::Ip6Ecn) => Written::Truth(Truth::Service),
+        Kind::Meta(MetaKey::Mark) | Kind::Ct(CtKey::Mark | CtKey::Label, _) => truths(&[Truth::Marks]),
+        Kind::Meta(_) | Kind::Ct(CtKey::Secmark, _) => truths(&[Truth::Class]),
+        Kind::Ct(CtKey::Zone | CtKey::Helper, _) => beside(&[]),
+        Kind::Ct(_, _) => truths(&[]),
+        Kind::Payload(Field::IpTtl | Field::Ip6Hoplimit) => truths(&[Truth::Hops, Truth::Payload]),
+        Kind::Payload(Field::IpDscp | Field::Ip6Dscp | Field::IpEcn | Field::Ip6Ecn) => {
+            truths(&[Truth::Service, Truth::Payload])
+        }
         Kind::Payload(
             Field::IpSaddr
             | Field::IpDaddr
@@ -263,8 +345,24 @@ pub(super) fn written(left: &Expression<'_>) -> Written {
             | Field::Icmpv6Type
             | Field::Icmpv6Code
             | Field::IpFragOff,
-        )
-        | Kind::RawPayload { .. } => Written::Beside,
-        _ => Written::Nothing,
+        ) => beside(&[Truth::Payload]),
+        Kind::RawPayload { .. } => beside(&[Truth::Hops, Truth::Service, Truth::Options, Truth::Payload]),
+        Kind::TcpOption { .. } | Kind::RawTcpOption { .. } => truths(OPTIONS),
+        _ => truths(&[Truth::Payload]),
     }
+}
+
+/// What of that an expression asks for, without its parts.
+const fn read(kind: &Kind<'_>) -> Option<Truth> {
+    Some(match kind {
+        Kind::Meta(MetaKey::Mark) | Kind::Ct(CtKey::Mark | CtKey::Label, _) => Truth::Marks,
+        Kind::Meta(MetaKey::Priority | MetaKey::Pkttype | MetaKey::Secmark) | Kind::Ct(CtKey::Secmark, _) => {
+            Truth::Class
+        }
+        Kind::Payload(Field::IpTtl | Field::Ip6Hoplimit) => Truth::Hops,
+        Kind::Payload(Field::IpDscp | Field::Ip6Dscp | Field::IpEcn | Field::Ip6Ecn) => Truth::Service,
+        Kind::Payload(_) | Kind::RawPayload { .. } => Truth::Payload,
+        Kind::TcpOption { .. } | Kind::RawTcpOption { .. } => Truth::Options,
+        _ => return None,
+    })
 }

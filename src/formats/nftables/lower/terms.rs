@@ -39,6 +39,12 @@ pub(super) enum Truth {
     Hops,
     /// The type-of-service byte, which other rules may write.
     Service,
+    /// Other bytes of the packet, which other rules may write.
+    Payload,
+    /// The options of TCP, which other rules may write.
+    Options,
+    /// The priority, the kind and the security label of the packet, which other rules may write.
+    Class,
     /// The elements of a set that rules add to: its table and name.
     Set(String),
 }
