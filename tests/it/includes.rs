@@ -129,6 +129,56 @@ fn folders_are_compared_with_what_their_files_include() {
     assert_eq!(portcullis(Path::new("."), &[], &["diff", &old, &old]).code, 0);
 }
 
+/// The exit code of a comparison of two sides in which the root and a host each have files, `own` those of the host; and
+/// what it says.
+fn of_hosts(main: &str, name: &str, own: [Option<&str>; 2]) -> (u8, String) {
+    let text = MAIN.replace("./rules.d/*.nft", name);
+    let policy = POLICY.replace("fw/main.nft", main);
+    let sides = own.map(|own| {
+        let mut files = vec![(main, text.as_str()), ("portcullis.yaml", policy.as_str())];
+        files.push(("etc/nftables.d/ssh.nft", "tcp dport 22 accept\n"));
+        files.push(("etc/nftables.d/other.nft", "tcp dport 25 accept\n"));
+        files.extend(own.map(|own| ("hosts/web1/etc/nftables.d/ssh.nft", own)));
+        folder(&files)
+    });
+    let [old, new] = [0, 1].map(|side: usize| sides[side].path().display().to_string());
+    let ran = portcullis(Path::new("."), &[], &["check", "--old", &old, "--new", &new]);
+    (ran.code, ran.out)
+}
+
+const OWN: Option<&str> = Some("ip saddr 192.0.2.1 tcp dport 22 accept\n");
+const OPEN: Option<&str> = Some("tcp dport 22 accept\n");
+
+#[test]
+fn a_host_includes_no_file_of_another() {
+    let main = "hosts/web1/etc/nftables.conf";
+    for name in ["/etc/nftables.d/*.nft", "/etc/nftables.d/ssh.nft", "nftables.d/*.nft", "nftables.d/ssh.nft"] {
+        let code = |own| of_hosts(main, name, own).0;
+        assert_eq!((code([OWN, OWN]), code([OWN, OPEN]), code([OWN, Some("")])), (0, 1, 0), "{name}");
+        // Nothing of the same name that is elsewhere stands in for it.
+        let (code, out) = of_hosts(main, name, [OWN, None]);
+        assert_eq!(code, if name == "nftables.d/*.nft" { 0 } else { 3 }, "{name}: {out}");
+    }
+}
+
+#[test]
+fn where_nothing_tells_the_root_of_the_host_several_are_not_understood() {
+    let main = "hosts/web1/fw.nft";
+    for (name, places) in [
+        ("/etc/nftables.d/*.nft", "., hosts/web1"),
+        ("/etc/nftables.d/ssh.nft", "., hosts/web1"),
+        ("nftables.d/ssh.nft", "etc, hosts/web1/etc"),
+    ] {
+        let (code, out) = of_hosts(main, name, [OWN, OPEN]);
+        let gap = format!("`{name}` may be of several places, and which is not known: {places}");
+        let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(code == 3 && out.contains(&gap), "{name}: {out}");
+        let (code, out) = of_hosts(main, name, [OWN, None]);
+        assert!(code == 1 && out.contains("what is not understood on base"), "{name}: {out}");
+        assert_eq!(of_hosts(main, name, [None, None]).0, 0, "{name}");
+    }
+}
+
 /// Both sides of a main file and what it includes, read one after the other.
 fn both(included: [&str; 2], names: [&str; 2]) -> [portcullis::model::Snapshot; 2] {
     let (mut sources, mut store) = (SourceMap::default(), Store::default());
