@@ -54,6 +54,33 @@ fn lines_and_files_have_to_end() {
 }
 
 #[test]
+fn a_length_of_time_is_a_number_of_seconds_or_has_units() {
+    for time in ["> 5s", "5", "1h30m", "5s-1m", "{ 500ms, 10s }", "\"5s\"", "& 5s == 5s", "49d"] {
+        accepted(&chain(&format!("ct expiration {time} accept")));
+    }
+    accepted("table ip t {\n set s { type time; elements = { 5s }\n }\n chain c {\n  ct expiration @s accept\n }\n}\n");
+    for (time, column, reason) in [
+        ("x", 15, "wrong time format"),
+        ("50d", 15, "value too large"),
+        ("4294968", 15, "value too large"),
+        ("1m-5s", 15, "Range has zero or negative size"),
+    ] {
+        let reason = format!("3:{column} {reason}: nft refuses the file");
+        refused(&chain(&format!("ct expiration {time} drop")), &[&reason]);
+    }
+}
+
+#[test]
+fn arp_is_not_asked_for_where_packets_are_of_ip() {
+    let of = |family: &str| format!("table {family} t {{\n chain c {{\narp operation request accept\n }}\n}}\n");
+    for family in ["ip", "ip6", "inet"] {
+        let reason = format!("3:1 conflicting protocols specified: {family} vs. arp: nft refuses the file");
+        refused(&of(family), &[&reason]);
+    }
+    ["arp", "bridge", "netdev"].iter().for_each(|family| accepted(&of(family)));
+}
+
+#[test]
 fn what_editors_leave_behind_is_refused() {
     assert_eq!(
         gaps(b"\xef\xbb\xbftable ip t { }\n"),

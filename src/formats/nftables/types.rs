@@ -1,6 +1,7 @@
 //! The data types of nft and how it reads their values (nft(8), DATA TYPES).
 
 use super::names::{self, Words};
+use super::parse::values::milliseconds;
 use crate::net::{
     Family, Interface, Set, format_address, format_addresses, parse_address, protocol_name, protocol_number,
     service_port,
@@ -37,7 +38,9 @@ pub(super) enum Type {
     Hour,
     /// A point in time in nanoseconds.
     Time,
-    /// Text: helpers, operating systems, times, control groups.
+    /// A length of time in milliseconds.
+    Duration,
+    /// Text: helpers, operating systems, control groups.
     Text,
     /// Connection labels, which are names on the host.
     Label,
@@ -118,7 +121,8 @@ impl Type {
             b"realm" => Self::Realm,
             b"classid" => Self::Class,
             b"hour" => Self::Hour,
-            b"time" => Self::Time,
+            // (That of `meta time` has the same name, under which it is not found.)
+            b"time" => Self::Duration,
             b"cgroupsv2" => Self::Text,
             b"verdict" => Self::Verdict,
             _ => Self::Named(NAMED.iter().find(|known| known.name.as_bytes() == name)?),
@@ -145,6 +149,7 @@ impl Type {
             Self::Class => "TC classid".to_owned(),
             Self::Hour => "Hour of day of packet reception".to_owned(),
             Self::Time => "Relative time of packet reception".to_owned(),
+            Self::Duration => "relative time".to_owned(),
             Self::Text => "string".to_owned(),
             Self::Label => "conntrack label".to_owned(),
             Self::Verdict => "netfilter verdict".to_owned(),
@@ -166,6 +171,7 @@ impl Type {
             | Self::Realm
             | Self::Class
             | Self::Hour
+            | Self::Duration
             | Self::Verdict => 32,
             Self::Time => 64,
             Self::Named(named) => named.bits,
@@ -194,6 +200,7 @@ impl Type {
             | Self::Class
             | Self::Hour
             | Self::Time
+            | Self::Duration
             | Self::Text
             | Self::Verdict => false,
         }
@@ -251,6 +258,14 @@ impl Type {
             Self::Time => {
                 numeric("").or_else(|| time(text).map(point)).unwrap_or_else(|| Err("Cannot parse date".to_owned()))
             }
+            Self::Duration => {
+                let seconds = number(text).map(|seconds| seconds.saturating_mul(1000));
+                match seconds.or_else(|| milliseconds(word).map(u128::from)) {
+                    Some(time) if time <= self.largest() => point(time),
+                    Some(_) => Err("value too large".to_owned()),
+                    None => Err("wrong time format".to_owned()),
+                }
+            }
             Self::Integer(_) => numeric("").unwrap_or_else(|| Err(format!("Could not parse {}", self.title()))),
             // (Names of marks are in a file of the host that hardly any host has.)
             Self::Mark => numeric("").unwrap_or_else(|| Err("Could not parse packet mark".to_owned())),
@@ -287,6 +302,8 @@ impl Type {
                 None if named.flags => format!("{value:#x}"),
                 None => value.to_string(),
             },
+            Self::Duration if value % 1000 == 0 => format!("{}s", value / 1000),
+            Self::Duration => format!("{value}ms"),
             Self::Service
             | Self::Integer(_)
             | Self::User

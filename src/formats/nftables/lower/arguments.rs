@@ -152,7 +152,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
 /// Whether nft takes one type for the other. Into marks newer versions write whatever is a number.
 fn fits(found: Type, target: Type) -> bool {
     match (found, target) {
-        (Type::Integer(_), _) | (_, Type::Label | Type::Text | Type::Time | Type::Hour) => true,
+        (Type::Integer(_), _) | (_, Type::Label | Type::Text | Type::Time | Type::Duration | Type::Hour) => true,
         (found, Type::Mark) => !matches!(found, Type::Interface | Type::Text),
         (_, _) => false,
     }

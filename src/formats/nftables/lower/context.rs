@@ -64,6 +64,13 @@ impl Context {
                 Some(_) | None => Ok(vec![Term::Families(Families::only(family))]),
             };
         }
+        if header == Header::Arp {
+            let other = if self.one_family { self.network.map(name_of) } else { Some("inet") };
+            return match other {
+                Some(other) => Err(format!("conflicting protocols specified: {other} vs. arp")),
+                None => Ok(Vec::new()),
+            };
+        }
         if header == Header::Vlan && self.untagged {
             return Err("conflicting protocols specified: ether vs. vlan".to_owned());
         }

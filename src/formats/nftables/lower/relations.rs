@@ -253,6 +253,7 @@ const fn is_distinct(kind: Type) -> bool {
         | Type::Class
         | Type::Hour
         | Type::Time
+        | Type::Duration
         | Type::Text
         | Type::Label
         | Type::Verdict => false,

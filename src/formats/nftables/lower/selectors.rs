@@ -297,7 +297,7 @@ fn ct(key: CtKey, direction: Option<CtDirection>, text: String, context: &Contex
         CtKey::Direction => (Type::Named(&types::CT_DIRECTION), Reads::Direction),
         CtKey::Status => (Type::Named(&types::CT_STATUS), packet),
         CtKey::Mark => (Type::Mark, Reads::Opaque { truth: Truth::Marks, absent: false }),
-        CtKey::Expiration => (Type::Integer(32), packet),
+        CtKey::Expiration => (Type::Duration, packet),
         CtKey::Helper => (Type::Text, Reads::Opaque { truth: Truth::Packet, absent: true }),
         CtKey::L3proto => (Type::Named(&types::FAMILY), packet),
         CtKey::Protocol => (Type::Protocol, packet),

@@ -14,7 +14,7 @@ mod primary;
 mod rules;
 mod stateful;
 mod statements;
-mod values;
+pub(super) mod values;
 mod words;
 
 use super::account::Account;

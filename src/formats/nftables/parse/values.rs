@@ -25,7 +25,7 @@ impl Parser<'_, '_> {
 }
 
 /// `1w2d3h4m5s6ms` in milliseconds. Each unit counts once.
-pub(super) fn milliseconds(text: &[u8]) -> Option<u64> {
+pub(in crate::formats::nftables) fn milliseconds(text: &[u8]) -> Option<u64> {
     let (mut rest, mut total) = (text, 0_u64);
     if rest.is_empty() {
         return None;
