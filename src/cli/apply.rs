@@ -455,7 +455,10 @@ fn boots(target: Target, root: &Path) -> Result<(), Early> {
             let message = format!("{why} ({help}; or say with --no-unit that something else does)");
             Err(Early::Stop(Stop::Message(message)))
         }
-        Boot::Unknown(why) => Err(Early::Stop(Stop::Message(format!("it is not known what a reboot loads: {why}")))),
+        Boot::Unknown(why, help) => {
+            let message = format!("it is not known what a reboot loads: {why} ({help})");
+            Err(Early::Stop(Stop::Message(message)))
+        }
     }
 }
 

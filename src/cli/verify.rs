@@ -140,8 +140,7 @@ impl Job<'_> {
                 HostReport::loaded(unit.to_owned(), format!("{by} loads them before the network"), expected, files)
             }
             Boot::Not(message, help) => HostReport::not_loaded(unit.to_owned(), message, help, expected, files),
-            Boot::Unknown(message) => {
-                let help = "nobody knows what a reboot would load until it can be read".to_owned();
+            Boot::Unknown(message, help) => {
                 HostReport::not_verified(unit.to_owned(), message, help, expected, files)
             }
         };

@@ -402,12 +402,19 @@ fn persisted(tally: &mut Tally) -> Result<(), String> {
     let folder = TempDir::new().map_err(|why| why.to_string())?;
     let rules = "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority 0; policy drop;\n\t\ttcp dport 22 accept\n\t}\n}\n";
     write(folder.path(), "web.nft", rules)?;
-    let unit = "[Unit]\nBefore=network-pre.target\n[Service]\nExecStart=/usr/sbin/nft -f /etc/nftables.conf\n";
-    write(folder.path(), "unit", unit)?;
+    let unit = |command: &str| {
+        let unit = "[Unit]\nWants=network-pre.target\nBefore=network-pre.target\n[Service]\nType=oneshot\nExecStart=";
+        format!("{unit}{command}\n")
+    };
+    write(folder.path(), "nft.unit", &unit("/usr/sbin/nft -f /etc/nftables.conf"))?;
+    write(folder.path(), "iptables.unit", &unit("/usr/sbin/netfilter-persistent start"))?;
     sh(
         folder.path(),
         "mkdir -p etc/systemd/system/sysinit.target.wants lib/systemd/system etc/iptables\n\
-         cp unit lib/systemd/system/nftables.service\ncp unit lib/systemd/system/netfilter-persistent.service\n\
+         cp nft.unit lib/systemd/system/nftables.service\n\
+         cp iptables.unit lib/systemd/system/netfilter-persistent.service\n\
+         mkdir -p usr/share/netfilter-persistent/plugins.d etc/systemd/system/nftables.service.d\n\
+         touch usr/share/netfilter-persistent/plugins.d/15-ip4tables usr/share/netfilter-persistent/plugins.d/25-ip6tables\n\
          ln -s /lib/systemd/system/nftables.service etc/systemd/system/sysinit.target.wants/\n\
          nft -f web.nft",
     )?;
@@ -424,6 +431,17 @@ fn persisted(tally: &mut Tally) -> Result<(), String> {
             "cp web.nft etc/more.nft\necho \"include \\\"$PWD/etc/more.nft\\\"\" > etc/nftables.conf",
             0,
         ),
+        (
+            "the unit flushes them afterwards",
+            "printf '[Service]\\nExecStartPost=/usr/sbin/nft flush ruleset\\n' > etc/systemd/system/nftables.service.d/x.conf",
+            3,
+        ),
+        (
+            "the unit only checks them",
+            "printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/nft -c -f /etc/nftables.conf\\n' > etc/systemd/system/nftables.service.d/x.conf",
+            4,
+        ),
+        ("the unit is as it was", "rm etc/systemd/system/nftables.service.d/x.conf", 0),
         ("the unit is not enabled", "rm etc/systemd/system/sysinit.target.wants/*", 4),
     ] {
         sh(folder.path(), script)?;
