@@ -140,9 +140,7 @@ impl Job<'_> {
                 HostReport::loaded(unit.to_owned(), format!("{by} loads them before the network"), expected, files)
             }
             Boot::Not(message, help) => HostReport::not_loaded(unit.to_owned(), message, help, expected, files),
-            Boot::Unknown(message, help) => {
-                HostReport::not_verified(unit.to_owned(), message, help, expected, files)
-            }
+            Boot::Unknown(message, help) => HostReport::not_verified(unit.to_owned(), message, help, expected, files),
         };
         [boot, unit]
     }
@@ -245,19 +243,28 @@ pub(super) fn hold(
         let help = "take the dump with `nft -s list ruleset`, `nft -j list ruleset` or `iptables-save`".to_owned();
         vec![Doubt { cause: Cause::Source, message, help, at: None }]
     })?;
-    let live::Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, unexpected, foreign } =
-        verified;
+    let live::Verified {
+        change,
+        difference,
+        expected_rules,
+        live_rules,
+        nothing,
+        elsewhere,
+        unexpected,
+        runtime,
+        foreign,
+    } = verified;
     let unseen = unseen.iter().cloned().chain(unexpected).collect();
     let without = |tables: &str| Origin { source: "live".to_owned(), revision: Some(format!("without {tables}")) };
     let foreign = foreign.into_iter().map(|foreign| {
-        let Foreign { tables, may_decide_first, decides_first, unread, change, difference } = foreign;
+        let Foreign { tables, may_decide_first, decides_first, writes, unread, change, difference } = foreign;
         let base = without(&tables.join(", "));
         let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
-        ForeignReport { tables, may_decide_first, decides_first, unread, comparison }
+        ForeignReport { tables, may_decide_first, decides_first, writes, unread, comparison }
     });
     let foreign = foreign.collect();
     let comparison = decision::compare(&change, &difference, base, head.clone(), &NoNames, sources);
-    Ok(Held { comparison, expected_rules, live_rules, nothing, elsewhere, unseen, foreign })
+    Ok(Held { comparison, expected_rules, live_rules, nothing, elsewhere, unseen, runtime, foreign })
 }
 
 /// What is said of a host of which something could not be read.

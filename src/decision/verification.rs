@@ -62,6 +62,8 @@ pub struct ForeignReport {
     pub may_decide_first: bool,
     /// Whether some do.
     pub decides_first: bool,
+    /// What they write and the others read, such as a condition on marks.
+    pub writes: Vec<String>,
     /// Whether part of them is not understood.
     pub unread: bool,
     /// What they do: what is in force without them as base, with them as head.
@@ -83,6 +85,8 @@ pub struct Held {
     pub elsewhere: Vec<&'static str>,
     /// What of it cannot be seen, in sentences.
     pub unseen: Vec<String>,
+    /// The sets of which elements are not compared: packets have put them there.
+    pub runtime: Vec<String>,
     /// What the tables of others do.
     pub foreign: Vec<ForeignReport>,
 }
@@ -110,7 +114,7 @@ impl HostReport {
     /// What is said of a host of which both sides were read.
     #[must_use]
     pub fn of(host: String, held: Held) -> Self {
-        let Held { comparison, expected_rules, live_rules, nothing, elsewhere, unseen, foreign } = held;
+        let Held { comparison, expected_rules, live_rules, nothing, elsewhere, unseen, runtime, foreign } = held;
         let differs = !comparison.configurations.iter().all(same);
         // An object that differs is a difference whether or not its effect is computed.
         let open = |doubt: &DoubtReport| doubt.cause != Cause::NotComputed;
@@ -120,6 +124,8 @@ impl HostReport {
             reports.flat_map(|report| report.tables.iter().cloned()).collect::<Vec<_>>().join(", ")
         };
         let (first, unknown) = (theirs(|report| report.decides_first), theirs(|report| report.unread));
+        let writes = foreign.iter().filter(|report| !report.may_decide_first).flat_map(|report| &report.writes);
+        let writes = writes.map(|what| format!("`{what}`")).collect::<Vec<_>>().join(", ");
         let rules = if expected_rules == 1 { "1 rule is" } else { &format!("{expected_rules} rules are") };
         let (outcome, message, help) = if unread {
             let help = "have somebody look at what is not understood: until then nobody knows what is in force";
@@ -138,6 +144,14 @@ impl HostReport {
         } else if !first.is_empty() {
             let help = "if it is meant to, declare it with --foreign-first";
             (Sameness::Differs, format!("tables of others decide before those that are expected: {first}"), help)
+        } else if !writes.is_empty() {
+            let writers = theirs(|report| !report.writes.is_empty());
+            let help = "if it may decide by that what those rules decide, declare it with --foreign-first";
+            (
+                Sameness::Differs,
+                format!("tables of others write what rules that are expected read: {writers}: {writes}"),
+                help,
+            )
         } else if !elsewhere.is_empty() {
             let message =
                 format!("the listing only names conditions that are kept elsewhere: {}", elsewhere.join(", "));
@@ -149,6 +163,10 @@ impl HostReport {
         } else if !unknown.is_empty() {
             let help = "if it may do whatever it does, declare it with --foreign-first";
             (Sameness::NotVerified, format!("what tables of others do is not all understood: {unknown}"), help)
+        } else if !runtime.is_empty() {
+            let equal = "what is in force is what is expected, proved for every packet whatever packets put into sets";
+            let message = format!("{equal}: the elements of {} are not compared", runtime.join(", "));
+            (Sameness::Equal, message, "")
         } else {
             (Sameness::Equal, "what is in force is what is expected, proved for every packet".to_owned(), "")
         };

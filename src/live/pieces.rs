@@ -43,13 +43,13 @@ impl Piece {
 
 /// Which notation a text is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Notation {
+pub(super) enum Notation {
     Nft,
     Json,
     Iptables,
 }
 
-fn notation(text: &[u8]) -> Notation {
+pub(super) fn notation(text: &[u8]) -> Notation {
     let is_table = |line: &[u8]| {
         let name = line.strip_prefix(b"*");
         name.is_some_and(|name| !name.is_empty() && name.trim_ascii_end().iter().all(u8::is_ascii_alphabetic))
@@ -79,75 +79,6 @@ pub(super) fn without(text: &[u8], unwanted: impl Fn(&Piece) -> bool) -> Result<
         blank(&mut out, piece.at.clone(), notation(text));
     }
     Ok(out)
-}
-
-/// A listing of nftables without the elements that packets have put into sets: those of sets and maps that rules add to,
-/// which the kernel lists with `flags dynamic`. Elements of which `expected` says that somebody expects them stay.
-pub(super) fn settled(text: &[u8], expected: impl Fn(&[u8]) -> bool) -> Vec<u8> {
-    if notation(text) != Notation::Nft || memchr::memmem::find(text, b"dynamic").is_none() {
-        return text.to_vec();
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let (mut at, mut dynamic) = (0, false);
-    while at < text.len() {
-        let end = line_end(text, at);
-        let line = text.get(at..end).unwrap_or_default().trim_ascii();
-        if line.starts_with(b"set ") || line.starts_with(b"map ") {
-            dynamic = false;
-        } else if let Some(flags) = line.strip_prefix(b"flags ") {
-            dynamic = flags.split(|byte| *byte == b',').any(|flag| flag.trim_ascii() == b"dynamic");
-        } else if dynamic && line.starts_with(b"elements = {") {
-            let body = at + memchr::memchr(b'{', text.get(at..).unwrap_or_default()).unwrap_or(0) + 1;
-            let elements = elements(text, body);
-            let close = elements.last().map_or(body, |range| range.end);
-            let kept = elements.iter().filter_map(|range| text.get(range.clone())).map(<[u8]>::trim_ascii);
-            let kept: Vec<&[u8]> = kept.filter(|element| expected(key(element))).collect();
-            if !kept.is_empty() {
-                out.extend([b"elements = { ", kept.join(&b", "[..]).as_slice(), b" }"].concat());
-            }
-            // Whatever follows stands on the line on which it stood.
-            let gone = text.get(at..close).unwrap_or_default();
-            out.extend(gone.iter().filter(|byte| **byte == b'\n'));
-            at = close + 1;
-            continue;
-        }
-        out.extend(text.get(at..=end).or_else(|| text.get(at..)).unwrap_or_default());
-        at = end + 1;
-    }
-    out
-}
-
-/// The elements of a set from behind its opening brace on; the last one ends before the closing brace.
-fn elements(text: &[u8], body: usize) -> Vec<Range<usize>> {
-    let (mut out, mut start, mut at, mut depth, mut quoted) = (Vec::new(), body, body, 0_usize, false);
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b'{' => depth += 1,
-            b'}' if depth == 0 => {
-                out.push(start..at);
-                return out;
-            }
-            b'}' => depth -= 1,
-            b',' if depth == 0 => {
-                out.push(start..at);
-                start = at + 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    out.push(start..at);
-    out
-}
-
-/// What of an element says which one it is.
-fn key(element: &[u8]) -> &[u8] {
-    const BEHIND: [&[u8]; 8] =
-        [b" timeout ", b" expires ", b" counter", b" limit ", b" quota ", b" ct count ", b" comment ", b" : "];
-    let ends = BEHIND.iter().filter_map(|word| memchr::memmem::find(element, word));
-    element.get(..ends.min().unwrap_or(element.len())).unwrap_or(element).trim_ascii()
 }
 
 /// An `iptables-save` text without tables that do nothing, if it has any: they come into being where anybody looks at them,
@@ -393,25 +324,6 @@ mod tests {
         assert_eq!(left(text, "ip a"), "# Warning: {\ntable inet b {\n}");
         assert_eq!(names("flush ruleset\ndefine x = { 1, 2 }\nadd table y { }\n"), ["ip y"]);
         assert!(pieces(b"table ip a {\n\tchain c {\n\t}\n").is_err(), "a listing that is cut short is none");
-    }
-
-    #[test]
-    fn what_packets_put_into_sets_is_left_out_unless_somebody_expects_it() {
-        let text = "table inet f {\n\tset seen {\n\t\ttype ipv4_addr\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\
-            \t\telements = { 10.0.0.1 timeout 1m expires 5s, 10.0.0.2,\n\t\t\t     10.0.0.3 comment \"a, } b\" }\n\t}\n\n\
-            \tset allow {\n\t\ttype ipv4_addr\n\t\telements = { 10.0.0.9 }\n\t}\n}\n";
-        let settled = |expected: &str| {
-            let settled = settled(text.as_bytes(), |key| !expected.is_empty() && key == expected.as_bytes());
-            String::from_utf8(settled).expect("text")
-        };
-        let without = text.replace(
-            "\t\telements = { 10.0.0.1 timeout 1m expires 5s, 10.0.0.2,\n\t\t\t     10.0.0.3 comment \"a, } b\" }\n",
-            "\n\n",
-        );
-        assert_eq!(settled(""), without);
-        let kept = without.replacen("1m\n\n\n", "1m\nelements = { 10.0.0.1 timeout 1m expires 5s }\n\n", 1);
-        assert_eq!(settled("10.0.0.1"), kept);
-        assert_eq!(super::settled(b"table ip x {\n}\n", |_| false), b"table ip x {\n}\n");
     }
 
     #[test]

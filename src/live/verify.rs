@@ -2,12 +2,13 @@
 
 use super::host::Beside;
 use super::pieces::{self, NotSplit};
+use super::runtime::Filled;
 use super::scope::{self, Scope, Whose};
 use crate::diff::{self, Change, Difference, FilterDifference};
 use crate::formats::{self, Disposition, Format, Input};
 use crate::model::{Action, Configuration, Snapshot, Stage, Store};
 use crate::source::File;
-use crate::text::{Linked, SourceId, SourceMap, escape};
+use crate::text::{Linked, SourceId, SourceMap, Span, escape};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -53,6 +54,8 @@ pub struct Verified {
     pub elsewhere: Vec<&'static str>,
     /// Which of the files in force there are not what is expected, in sentences, whether or not anything depends on them.
     pub unexpected: Vec<String>,
+    /// The sets of which elements are not compared: packets have put them there.
+    pub runtime: Vec<String>,
     /// What the tables of others do.
     pub foreign: Vec<Foreign>,
 }
@@ -66,6 +69,8 @@ pub struct Foreign {
     pub may_decide_first: bool,
     /// Whether some do.
     pub decides_first: bool,
+    /// What they write and the others read, such as a condition on marks.
+    pub writes: Vec<String>,
     /// Whether part of them is not understood.
     pub unread: bool,
     /// What is in force without them as base, with them as head.
@@ -103,9 +108,12 @@ pub fn verify(
     let Live { files, beside, included, rest_as_expected } = live;
     let expected = &awake(expected, sources)?;
     let known = expected_names(expected, scope, sources)?;
-    let mut groups = vec![(name.to_owned(), texts(&settled(files, expected, sources), scope, &known, sources)?)];
+    let mut runtime = BTreeSet::new();
+    let now = settled(files, expected, sources, &mut runtime);
+    let mut groups = vec![(name.to_owned(), texts(&now, scope, &known, sources)?)];
     for Beside { name: what, files } in beside {
-        groups.push((format!("{name} ({what})"), texts(&settled(files, expected, sources), scope, &known, sources)?));
+        let now = settled(files, expected, sources, &mut runtime);
+        groups.push((format!("{name} ({what})"), texts(&now, scope, &known, sources)?));
     }
     let side = |of: fn(&Text) -> Option<SourceId>| -> Vec<Input> {
         let inputs = groups.iter().map(|(name, texts)| Input {
@@ -157,24 +165,32 @@ pub fn verify(
         });
         let more = change.head.gaps().len() > change.base.gaps().len();
         let unread = more || theirs.len() > named_in(without, sources).len();
-        let tables = tables.into_iter().collect();
-        foreign.push(Foreign { tables, may_decide_first, decides_first, unread, change, difference });
+        let (tables, writes) = (tables.into_iter().collect(), there.writes(&change, sources));
+        foreign.push(Foreign { tables, may_decide_first, decides_first, writes, unread, change, difference });
     }
     let rules = |side: &Snapshot| side.configurations().iter().map(|configuration| configuration.rule_count()).sum();
     let denies = change.head.configurations().iter().flat_map(|configuration| &configuration.filters);
     let nothing = denies.flat_map(|filter| &filter.stages).all(|stage| stage.otherwise != Action::Deny);
     let (expected_rules, live_rules) = (rules(&change.base), rules(&change.head));
     let nothing = nothing && live_rules == 0 && change.head.gaps().is_empty();
+    let runtime = runtime.into_iter().collect();
     let elsewhere = named.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    Ok(Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, unexpected, foreign })
+    Ok(Verified { change, difference, expected_rules, live_rules, nothing, elsewhere, unexpected, runtime, foreign })
 }
 
-/// The files of a host without what packets have put into sets, unless it is named anywhere in what is expected.
-fn settled(files: &[File], expected: &Expected, sources: &SourceMap) -> Vec<File> {
+/// The files of a host without what packets have put into sets that expected rules add to, unless it is named anywhere in
+/// what is expected; the names of those sets are noted.
+fn settled(files: &[File], expected: &Expected, sources: &SourceMap, runtime: &mut BTreeSet<String>) -> Vec<File> {
     let mains = expected.files.iter().flat_map(|main| sources.included(*main).chain([*main]));
     let texts: Vec<&[u8]> = mains.map(|text| sources.bytes(text)).collect();
     let named = |key: &[u8]| texts.iter().any(|text| memchr::memmem::find(text, key).is_some());
-    files.iter().map(|file| File { bytes: pieces::settled(&file.bytes, named), ..file.clone() }).collect()
+    let filled = Filled::by(texts.iter().copied());
+    let settled = files.iter().map(|file| {
+        let (bytes, names) = filled.settled(&file.bytes, named);
+        runtime.extend(names);
+        File { bytes, ..file.clone() }
+    });
+    settled.collect()
 }
 
 /// Lets the files of the host include what those do that are expected; what else is in force there.
@@ -339,11 +355,50 @@ impl Places<'_> {
 
     fn is_foreign(&self, stage: &Stage, configuration: &Configuration) -> bool {
         let chain = configuration.table(stage.table).get(stage.chain);
-        let Some(at) = chain.declared.or(stage.otherwise_at) else { return true };
+        chain.declared.or(stage.otherwise_at).is_none_or(|at| self.hold(at))
+    }
+
+    fn hold(&self, at: Span) -> bool {
         let holds = |text: &Text, range: &Range<usize>| {
             let same = [Some(text.whole), text.with_first, text.ours].contains(&Some(at.source));
             same && range.contains(&(at.start as usize))
         };
         self.list.iter().any(|(text, range)| holds(text, range))
     }
+
+    /// What is written there and read elsewhere. A condition on what rules write is another one where other rules write it;
+    /// of what is no filter, the texts have to do.
+    fn writes(&self, change: &Change, sources: &SourceMap) -> Vec<String> {
+        let rules = |configuration: &'_ Configuration| {
+            let chains = configuration.tables.iter().flat_map(|table| &table.chains);
+            let rules = chains.flat_map(|chain| chain.rules.iter().copied().zip(chain.origins.iter()));
+            rules.collect::<Vec<_>>()
+        };
+        let written = self.list.iter().any(|(text, range)| {
+            let bytes = sources.bytes(text.whole).get((*range).clone()).unwrap_or_default();
+            WRITES.iter().any(|word| memchr::memmem::find(bytes, word).is_some())
+        });
+        let mut writes = BTreeSet::new();
+        for configuration in change.head.configurations() {
+            let before = change.base.configurations().iter().filter(|before| before.name == configuration.name);
+            let before = before.flat_map(|before| rules(before)).flat_map(|(rule, _)| change.store.literals(rule));
+            let before: BTreeSet<_> = before.map(|literal| literal.opaque).collect();
+            let others = rules(configuration).into_iter().filter(|(_, at)| !self.hold(*at));
+            let read = others.flat_map(|(rule, _)| change.store.literals(rule)).map(|literal| literal.opaque);
+            for opaque in read.filter(|opaque| !before.contains(opaque)) {
+                let text = change.store.opaque_text(opaque);
+                writes.insert(text.split_once(" [").map_or(text, |(text, _)| text).to_owned());
+            }
+            let others = configuration.objects.iter().filter(|object| written && !self.hold(object.origin));
+            let read = others.filter(|object| object.uncomputed.is_some());
+            let read = read.filter(|object| READS.iter().any(|word| object.content.contains(word)));
+            writes.extend(read.map(|object| object.content.clone()));
+        }
+        writes.into_iter().collect()
+    }
 }
+
+/// What there is in any text whose rules write into packets or connections.
+const WRITES: [&[u8]; 8] = [b" set ", b"\"mangle\"", b"MARK", b"TOS", b"DSCP", b"TTL", b" HL ", b"SET"];
+/// What there is in any text that reads what rules can write.
+const READS: [&str; 8] = ["mark", "label", "ttl", "hoplimit", "dscp", "ecn", "tos", "hl "];

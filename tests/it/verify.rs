@@ -182,6 +182,122 @@ fn e16_a_foreign_table_that_decides_first_is_a_difference() {
 }
 
 #[test]
+fn e16_a_foreign_table_that_writes_what_expected_rules_read_is_a_difference() {
+    let marked = RULES.replace("accept\n\t\ttcp", "accept\n\t\tmeta mark 5 accept\n\t\tip dscp 7 accept\n\t\ttcp");
+    let writer = |hook: &str, writes: &str| {
+        format!("table ip d {{\n\tchain p {{\n\t\ttype filter hook {hook} priority -300;\n\t\t{writes}\n\t}}\n}}\n")
+    };
+    let of = |expected: &str, theirs: &str, more: &[&str]| {
+        let host = Host::with(&[("web.nft", expected), ("live.txt", &format!("{expected}{theirs}"))]);
+        host.says(&[&VERIFY, more].concat())
+    };
+    let said = |what: &str| {
+        let said = "DIFFERS: host: tables of others write what rules that are expected read: ip d";
+        (4, format!("{said}: {what}"))
+    };
+    let mark = "`meta mark 0x5 in inet filter/input`";
+    for hook in ["prerouting", "output"] {
+        assert_eq!(of(&marked, &writer(hook, "meta mark set 5"), &["--foreign", "ip d"]), said(mark), "{hook}");
+    }
+    assert_eq!(of(&marked, &writer("output", "ct mark set 5"), &["--foreign", "ip d"]), said(mark));
+    let dscp = of(&marked, &writer("prerouting", "ip dscp set 7"), &["--foreign", "ip d"]);
+    assert!(dscp.0 == 4 && dscp.1.contains("dscp"), "{dscp:?}");
+    assert_eq!(
+        of(&marked, &writer("prerouting", "meta mark set 5"), &["--foreign-first", "ip d"]),
+        (0, EQUAL.to_owned())
+    );
+    assert_eq!(of(RULES, &writer("prerouting", "meta mark set 5"), &["--foreign", "ip d"]), (0, EQUAL.to_owned()));
+    // What is no filter reads them too.
+    let nat = "table ip n {\n\tchain p {\n\t\ttype nat hook prerouting priority -100;\n\
+        \t\tmeta l4proto tcp meta mark 5 redirect to :22\n\t}\n}\n";
+    let both = format!("{nat}{RULES}");
+    let redirected = of(&both, &writer("prerouting", "meta mark set 5"), &["--foreign", "ip d"]);
+    assert!(redirected.0 == 4 && redirected.1.contains("redirect"), "{redirected:?}");
+    assert_eq!(of(&both, &writer("prerouting", "counter"), &["--foreign", "ip d"]), (0, EQUAL.to_owned()));
+    let mangle = "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j MARK --set-xmark 0x5/0xffffffff\nCOMMIT\n";
+    let filter = SAVED.replace("-A INPUT -p tcp", "-A INPUT -m mark --mark 0x5 -j ACCEPT\n-A INPUT -p tcp");
+    let nat =
+        "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -m mark --mark 0x5 -j REDIRECT --to-ports 22\nCOMMIT\n";
+    for (rules, code) in [(filter, 4), (format!("{nat}{SAVED}"), 4), (SAVED.to_owned(), 0)] {
+        let host = Host::with(&[("rules.v4", &rules), ("dump", &format!("{mangle}{rules}"))]);
+        let (ended, line) = host.says(&["--expected", "rules.v4", "--live", "dump", "--foreign", "mangle"]);
+        assert_eq!(ended, code, "{line}");
+    }
+}
+
+#[test]
+fn e16_elements_are_left_out_only_of_sets_that_expected_rules_add_to() {
+    let set = |elements: &str| {
+        format!(
+            "\tset seen {{\n\t\ttype ipv4_addr\n\t\tsize 99\n\t\tflags dynamic,timeout\n{elements}\t}}\n\n\tchain input"
+        )
+    };
+    let rules = |elements: &str, rule: &str| {
+        let rules = RULES.replace("\tchain input", &set(elements));
+        rules.replace("accept\n\t\ttcp", &format!("accept\n\t\t{rule}\n\t\ttcp"))
+    };
+    let of = |expected: &str, live: &str| {
+        let host = Host::with(&[("web.nft", expected), ("live.txt", live)]);
+        host.says(&VERIFY)
+    };
+    let brought = "\t\telements = { 203.0.113.9 timeout 1m expires 5s }\n";
+    let adds = "tcp dport 22 add @seen { ip saddr timeout 1m } accept";
+    let equal = format!("{EQUAL} whatever packets put into sets: the elements of inet filter seen are not compared");
+    assert_eq!(of(&rules("", adds), &rules(brought, adds)), (0, equal.clone()));
+    assert_eq!(of(&rules("", adds), &rules("", adds)), (0, EQUAL.to_owned()));
+    let reads = "ip saddr @seen accept";
+    assert_eq!(of(&rules("", reads), &rules(brought, reads)), (4, DIFFERS.to_owned()));
+    // The same in JSON, as `nft -j list ruleset` has it.
+    let json = |elements: &str, rule: &str| {
+        let expressions =
+            |left: &str, right: &str| format!(r#"{{"match": {{"op": "==", "left": {left}, "right": {right}}}}}"#);
+        let saddr = r#"{"payload": {"protocol": "ip", "field": "saddr"}}"#;
+        let dport = |port: &str| expressions(r#"{"payload": {"protocol": "tcp", "field": "dport"}}"#, port);
+        let rule_of = |expressions: &str| {
+            let head = r#"{"rule": {"family": "inet", "table": "filter", "chain": "input", "expr": ["#;
+            format!(r#"{head}{expressions}, {{"accept": null}}]}}}}"#)
+        };
+        let state = r#"{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}}"#;
+        let allowed = format!("{}, {}", dport("6379"), expressions(saddr, r#""@allow""#));
+        let named = |name: &str, more: &str| {
+            format!(
+                r#"{{"set": {{"family": "inet", "name": "{name}", "table": "filter", "type": "ipv4_addr"{more}}}}}"#
+            )
+        };
+        let items = [
+            r#"{"metainfo": {"json_schema_version": 1}}"#.to_owned(),
+            r#"{"table": {"family": "inet", "name": "filter"}}"#.to_owned(),
+            named("allow", r#", "elem": ["10.0.0.1", "10.0.0.2"]"#),
+            named("seen", &format!(r#", "size": 99, "flags": ["timeout", "dynamic"]{elements}"#)),
+            concat!(
+                r#"{"chain": {"family": "inet", "table": "filter", "name": "input", "type": "filter", "hook": "input", "#,
+                r#""prio": 0, "policy": "drop"}}"#
+            )
+            .to_owned(),
+            rule_of(state),
+            rule_of(rule),
+            rule_of(&allowed),
+        ];
+        format!(r#"{{"nftables": [{}]}}"#, items.join(", "))
+    };
+    let brought = r#", "elem": [{"elem": {"val": "203.0.113.9", "timeout": 60, "expires": 5}}]"#;
+    let added = concat!(
+        r#"{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}, "#,
+        r#"{"set": {"op": "add", "elem": {"elem": {"val": {"payload": {"protocol": "ip", "field": "saddr"}}, "timeout": 60}}, "#,
+        r#""set": "@seen"}}"#
+    );
+    let read =
+        r#"{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@seen"}}"#;
+    for expected in [rules("", adds), json("", added)] {
+        assert_eq!(of(&expected, &json(brought, added)), (0, equal.clone()));
+    }
+    for expected in [rules("", reads), json("", read)] {
+        assert_eq!(of(&expected, &json("", read)), (0, EQUAL.to_owned()));
+        assert_eq!(of(&expected, &json(brought, read)), (4, DIFFERS.to_owned()));
+    }
+}
+
+#[test]
 fn e16_only_owned_tables_count_of_what_is_expected() {
     let two = format!("flush ruleset\n{RULES}table inet other {{\n}}\n");
     let host = Host::with(&[("web.nft", &two), ("live.txt", RULES)]);

@@ -4,6 +4,7 @@ use super::error::NotApplied;
 use super::journal::{Folder, Lock};
 use crate::live::host::{Host, Ruleset, Target};
 use crate::live::pieces;
+use crate::live::runtime::Filled;
 use crate::live::scope::Scope;
 use crate::live::tool::{self, Around};
 use crate::source::File;
@@ -133,8 +134,9 @@ pub(super) fn only(files: &[File], tables: &BTreeSet<String>) -> Result<Vec<File
 /// Whether two listings say the same line by line, but for remarks, blanks, what was counted and what packets have put into
 /// sets.
 pub(super) fn same_text(left: &[File], right: &[File]) -> bool {
+    let filled = Filled::by(left.iter().chain(right).map(|file| file.bytes.as_slice()));
     let settled = |files: &[File]| -> Vec<File> {
-        files.iter().map(|file| File { bytes: pieces::settled(&file.bytes, |_| false), ..file.clone() }).collect()
+        files.iter().map(|file| File { bytes: filled.settled(&file.bytes, |_| false).0, ..file.clone() }).collect()
     };
     lines(&settled(left)) == lines(&settled(right))
 }

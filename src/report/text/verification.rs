@@ -74,11 +74,12 @@ fn host(page: &mut Page<'_>, host: &HostReport) {
 }
 
 fn foreign(page: &mut Page<'_>, foreign: &ForeignReport) {
-    let ForeignReport { tables, may_decide_first, decides_first, unread, comparison } = foreign;
+    let ForeignReport { tables, may_decide_first, decides_first, writes, unread, comparison } = foreign;
     let what = match (decides_first, may_decide_first, unread) {
         (true, true, _) => "decide first, as they may",
         (true, false, _) => "decide first",
         (false, _, true) => "are not all understood",
+        (false, false, false) if !writes.is_empty() => "write what those that are expected read",
         (false, _, false) => "decide nothing before those that are expected",
     };
     page.blank();
