@@ -20,6 +20,7 @@ use crate::record::{self, AuditEvent};
 use crate::report;
 use crate::source::File;
 use crate::text::{SourceId, SourceMap, escape};
+use miette::Diagnostic as _;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,6 +43,8 @@ enum Early {
     Stop(Stop),
     /// The policy is against it: the report, and the exit code.
     Judged(String, u8),
+    /// Whoever asks for it does not say what is to be done.
+    Usage(NotApplied),
 }
 
 /// What is known once nothing more can be found out without a change.
@@ -116,6 +119,10 @@ impl Job<'_> {
                 let code = streams.data(text, *code);
                 (code, ("refused", Some("the policy is against what it does to what is in force".to_owned())))
             }
+            Early::Usage(why) => {
+                let help = why.help().map(|help| help.to_string());
+                (streams.error(&why.to_string(), help.as_deref(), 2), ("undecided", Some(why.to_string())))
+            }
         };
         streams.say("nothing was changed");
         let event = event("apply", outcome, why.clone(), trail);
@@ -152,6 +159,10 @@ impl Job<'_> {
         };
         let (tree, passed, says) = self.tree(trail, sources)?;
         let mains = tree.mains(&arguments.proposed, sources).map_err(|doubts| Early::Stop(Stop::Doubts(doubts)))?;
+        if target == Some(Target::Iptables) {
+            live::families(&mains.iter().map(|main| PathBuf::from(sources.name(*main))).collect::<Vec<_>>())
+                .map_err(Early::Usage)?;
+        }
         let scope = Scope {
             owned: arguments.owned.clone(),
             foreign: arguments.foreign.clone(),
@@ -242,9 +253,7 @@ impl Job<'_> {
         let loaded = live::loaded(place, &copy, &paths, &texts).map_err(stop)?;
         let expected = Expected { files: mains.to_vec(), format: formats::format(place.target.format()) };
         let scope = Scope::default();
-        held(&expected, &loaded, &scope, sources).map_err(|why| {
-            stop(NotApplied::Rehearsal { what: "what the kernel makes of it is not what is proposed", why })
-        })?;
+        held(&expected, &loaded, &scope, sources).map_err(|why| stop(NotApplied::NotAsProposed { why }))?;
         let Ruleset { files, .. } = loaded;
         live::prepare(place, folder, files, &same(Some(place.target.format()))).map_err(stop)
     }
@@ -484,10 +493,51 @@ fn held(expected: &Expected, now: &Ruleset, scope: &Scope, sources: &mut SourceM
     };
     match report.outcome {
         Sameness::Equal => Ok(()),
-        Sameness::NotVerified | Sameness::Differs => Err(report.message),
+        Sameness::NotVerified | Sameness::Differs => Err(match report.first() {
+            Some(first) => format!("{}: {first}", report.message),
+            None => report.message,
+        }),
     }
 }
 
 fn diagnosed(why: NotApplied, code: u8) -> Stop {
     Stop::Diagnosed(Box::new(why), code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_told_with_the_first_difference() {
+        let rules = |set: &str, rule: &str| {
+            let chain = format!("chain input {{\ntype filter hook input priority 0; policy drop;\n{rule}\n}}\n");
+            format!("table inet f {{\nset s {{\ntype ipv4_addr\n{set}}}\n{chain}}}\n")
+        };
+        let file = |name: &str, text: &str| {
+            let name = name.as_bytes().to_vec();
+            File { path: name.clone(), name, bytes: text.as_bytes().to_vec(), executable: false }
+        };
+        let says = |wanted: &str, now: &str| {
+            let now = Ruleset { files: vec![file("live:nft", now)], ..Ruleset::default() };
+            same(Some("nftables"))(&[file("web.nft", wanted)], &now, &Scope::default())
+        };
+        let expected = rules("", "tcp dport 22 accept");
+        assert_eq!(says(&expected, &expected), Ok(()));
+        let differs = "what is in force is not what is expected: ";
+        let packet =
+            "tcp 192.0.2.1:1024 -> 192.0.2.2:22 new in eth0 is expected to be allowed by web.nft:7, and is denied by";
+        let denied = says(&expected, &rules("", "tcp dport 23 accept"));
+        assert!(denied.as_ref().is_err_and(|why| why.starts_with(differs)), "{denied:?}");
+        let denied = says(&expected, &rules("", "counter"));
+        assert_eq!(denied, Err(format!("{differs}{packet} live:nft:6")));
+        let set = says(&expected, &rules("elements = { 10.0.0.1 }\n", "tcp dport 22 accept"));
+        let object = "set `inet f/s` is another one than is expected (web.nft:2, live:nft:2)";
+        assert_eq!(set, Err(format!("{differs}{object}")));
+        let gap = says(&expected, &rules("", "frobnicate"));
+        assert!(
+            gap.as_ref().is_err_and(|why| why.starts_with("what was read is not all understood: live:nft:7: ")),
+            "{gap:?}"
+        );
+    }
 }

@@ -1,7 +1,10 @@
 //! Whether hosts are what they should be: the answer of `verify`.
 
 use super::Cause;
-use super::report::{ChangeKind, Comparison, ConfigurationReport, DoubtReport, Origin, VERSION};
+use super::report::{
+    Answer, AnswerReport, ChangeKind, Comparison, ConfigurationReport, DoubtReport, GapReport, Location, ObjectReport,
+    ObjectsReport, Origin, VERSION, WitnessReport,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -183,6 +186,46 @@ impl HostReport {
             comparison: Some(comparison),
             foreign,
         }
+    }
+
+    /// The first thing that keeps it from being what it should be, with a packet or a place, in a sentence part.
+    #[must_use]
+    pub fn first(&self) -> Option<String> {
+        let comparison = self.comparison.as_ref()?;
+        let place = |path: &str, line: u32| format!("{path}:{line}");
+        let at = |location: &Location| place(&location.path, location.line);
+        if let Some(GapReport { location, reason, .. }) = comparison.gaps.first() {
+            return Some(format!("{}: {reason}", at(location)));
+        }
+        let differing: Vec<&ConfigurationReport> = comparison.configurations.iter().filter(|one| !same(one)).collect();
+        let witnesses = differing
+            .iter()
+            .flat_map(|configuration| &configuration.filters)
+            .flat_map(|filter| filter.newly_allowed_witness.iter().chain(&filter.newly_denied_witness));
+        if let Some(WitnessReport { packet, assumed, base, head }) = witnesses.into_iter().next() {
+            let answer = |answer: &AnswerReport| {
+                let verb = if answer.answer == Answer::Allow { "allowed" } else { "denied" };
+                match (&answer.path, answer.line) {
+                    (Some(path), Some(line)) => format!("{verb} by {}", place(path, line)),
+                    _ => format!("{verb} by nothing"),
+                }
+            };
+            let base =
+                base.as_ref().map_or_else(String::new, |base| format!("is expected to be {}, and ", answer(base)));
+            let packet = [&[packet.clone()][..], assumed].concat().join(" ");
+            return Some(format!("{packet} {base}is {}", answer(head)));
+        }
+        let objects = differing.iter().flat_map(|configuration| {
+            let ObjectsReport { added, removed, modified } = &configuration.objects;
+            let of =
+                |what, list: &'_ [ObjectReport]| list.iter().map(move |one| (what, one.clone())).collect::<Vec<_>>();
+            [of("not expected", added), of("missing", removed), of("another one than is expected", modified)].concat()
+        });
+        objects.into_iter().next().map(|(what, object)| {
+            let ObjectReport { kind, address, base, head, .. } = object;
+            let places: Vec<String> = base.iter().chain(&head).map(at).collect();
+            format!("{kind} `{address}` is {what} ({})", places.join(", "))
+        })
     }
 
     /// What is said of a host of which something could not be read.

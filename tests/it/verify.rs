@@ -384,6 +384,35 @@ fn e24_a_host_that_is_missed_is_a_failure() {
 }
 
 #[test]
+fn putting_one_family_of_iptables_into_force_is_a_usage_error() {
+    let policy = "version: 1\nextends: [baseline]\nconfigurations: {web: {files: [rules.*]}}\n";
+    let host = Host::with(&[("pol.yaml", policy), ("tree/rules.v4", SAVED), ("tree/rules.other", SAVED)]);
+    let apply = |proposed: &[&str]| {
+        let fixed = [
+            "apply",
+            "--policy",
+            "pol.yaml",
+            "--tree",
+            "tree",
+            "--live",
+            "live:iptables",
+            "--journal",
+            "j",
+            "--no-unit",
+        ];
+        portcullis(host.0.path(), &[], &[&fixed, proposed].concat())
+    };
+    let one = apply(&["--proposed", "rules.v4"]);
+    let says = "error: of iptables the files of both families are put into force together, and";
+    let help = " help: name both, and say by their names which is which: --proposed rules.v4 --proposed rules.v6\n\
+                nothing was changed\n";
+    assert_eq!((one.code, one.talk), (2, format!("{says} only one is proposed\n{help}")));
+    let both = apply(&["--proposed", "rules.v4", "--proposed", "rules.other"]);
+    let why = "the names of those that are proposed do not say which is which";
+    assert_eq!((both.code, both.talk), (2, format!("{says} {why}\n{help}")));
+}
+
+#[test]
 fn what_cannot_be_read_of_a_host_is_refused_by_name() {
     let host = Host::with(&[("web.nft", RULES)]);
     for (target, says) in [

@@ -42,7 +42,10 @@ pub enum NotApplied {
         why: String,
     },
     /// Not both families are given.
-    #[error("iptables has two families, and {count} files are proposed")]
+    #[error(
+        "of iptables the files of both families are put into force together, and {}",
+        if *count == 1 { "only one is proposed" } else { "the names of those that are proposed do not say which is which" }
+    )]
     #[diagnostic(
         code(portcullis::live::families),
         help("name both, and say by their names which is which: --proposed rules.v4 --proposed rules.v6")
@@ -84,6 +87,19 @@ pub enum NotApplied {
         /// What was tried.
         what: &'static str,
         /// What came of it.
+        why: String,
+    },
+    /// A kernel makes something else of the rules than what they are understood to be.
+    #[error("what the kernel makes of it is not what is proposed, rehearsed in a network namespace of its own: {why}")]
+    #[diagnostic(
+        code(portcullis::live::not_as_proposed),
+        help(
+            "nothing was changed on the host; write into the file what the kernel lists once it is loaded \
+             (`unshare --net sh -c 'nft -f FILE; nft list ruleset'`), and if both mean the same, report it"
+        )
+    )]
+    NotAsProposed {
+        /// What differs first.
         why: String,
     },
     /// Somebody else changed the rules.

@@ -18,7 +18,7 @@ mod watch;
 pub use connection::connection;
 pub use error::NotApplied;
 pub use journal::{Folder, Journal, Last, Lock, Phase};
-pub use prepare::{Place, Prepared, loaded, prepare};
+pub use prepare::{Place, Prepared, families, loaded, prepare};
 pub use transaction::{Ended, Transaction, commands, confirm, probe, recover};
 pub use watch::watch;
 

@@ -92,6 +92,14 @@ pub fn loaded(place: &Place<'_>, folder: &Path, mains: &[PathBuf], texts: &[&[u8
     Ok(scratch.host().read(place.target)?)
 }
 
+/// Whether the names of files of iptables say which is that of which family.
+///
+/// # Errors
+/// They do not.
+pub fn families(mains: &[PathBuf]) -> Result<(), NotApplied> {
+    by_family(mains).map(drop)
+}
+
 /// The file of each family, IPv4 first.
 fn by_family(mains: &[PathBuf]) -> Result<[&PathBuf; 2], NotApplied> {
     let newer = |path: &&PathBuf| {
