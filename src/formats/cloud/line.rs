@@ -29,6 +29,29 @@ impl Condition {
         Self { text: format!("{shown}\0{value}"), shown: Some(shown), holds: true }
     }
 
+    /// Another one that holds at most where both do.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        let join = |a: &str, one: bool, b: &str, two: bool| {
+            let word = |holds: bool| if holds { "" } else { "not " };
+            format!("{}{a}, if {}{b}", word(one), word(two))
+        };
+        let text = join(&self.text, self.holds, &other.text, other.holds);
+        let shown = (self.shown.is_some() || other.shown.is_some()).then(|| {
+            let (a, b) = (self.shown.as_ref().unwrap_or(&self.text), other.shown.as_ref().unwrap_or(&other.text));
+            join(a, self.holds, b, other.holds)
+        });
+        Self { text, shown, holds: true }
+    }
+
+    /// The same of something else that it begins with.
+    pub(super) fn about(&self, before: &str, after: &str) -> Self {
+        let renamed = |text: &String| match text.strip_prefix(before) {
+            Some(rest) => format!("{after}{rest}"),
+            None => text.clone(),
+        };
+        Self { text: renamed(&self.text), shown: self.shown.as_ref().map(renamed), holds: self.holds }
+    }
+
     /// Whether it is that what the text says is so.
     pub(super) const fn holds(&self) -> bool {
         self.holds

@@ -250,9 +250,35 @@ fn add(
     lowering.add(of, |_| MANNER, lines);
 }
 
+/// What stands for the end of a packet in conditions of the entries of a list.
+const END: &str = "address";
+
+/// A peer that counts if a condition holds, where there is one.
+fn perhaps(peer: Peer, condition: Option<&Condition>) -> Peer {
+    let Some(condition) = condition else { return peer };
+    match peer {
+        Peer::Known(family, set) => Peer::KnownIf(family, set, condition.clone()),
+        Peer::Any => Peer::If(condition.clone()),
+        Peer::KnownIf(_, _, inner) | Peer::If(inner) => Peer::If(inner.with(condition)),
+    }
+}
+
+/// An entry of a list as one end of a packet.
+fn at_end(peer: &Peer, end: &str) -> Peer {
+    let about = |condition: &Condition| {
+        condition.about(&format!("{END} "), &format!("{end} ")).about(&format!("a {END} "), &format!("a {end} "))
+    };
+    match peer {
+        Peer::Any | Peer::Known(..) => peer.clone(),
+        Peer::KnownIf(family, set, condition) => Peer::KnownIf(*family, set.clone(), about(condition)),
+        Peer::If(condition) => Peer::If(about(condition)),
+    }
+}
+
 /// Prefix lists whose entries are in the configuration.
 struct Lists {
-    /// The address of each list, and its entries if all are known.
+    /// The address of each list, and its entries: those that are not known, or not known to be there, are conditions on an
+    /// [`END`].
     known: Vec<(String, Vec<Peer>)>,
 }
 
@@ -278,14 +304,21 @@ impl Lists {
             list.inert(&names, "not about packets", lowering.account);
             list.close(lowering.account);
             let mut all = Vec::new();
-            for entry in &entries.there {
-                let Some(mut entry) = Attributes::open(entry, lowering.account) else { continue };
-                all.extend(peers(&entry.items("cidr"), "address", None, lowering.account));
-                entry.inert(&["description"], "a description", lowering.account);
-                entry.close(lowering.account);
+            for (entry, condition) in entries.with_conditions(&instance.address) {
+                let found = match entry.name_of_unknown() {
+                    Some(name) => vec![Peer::If(Condition::new(format!("{END} is in {name}")))],
+                    None => {
+                        let Some(mut entry) = Attributes::open(entry, lowering.account) else { continue };
+                        let found = peers(&entry.items("cidr"), END, None, lowering.account);
+                        entry.inert(&["description"], "a description", lowering.account);
+                        entry.close(lowering.account);
+                        found
+                    }
+                };
+                all.extend(found.into_iter().map(|peer| perhaps(peer, condition.as_ref())));
             }
             lowering.group(kind, instance, &[]);
-            if entries.perhaps.is_empty() && instance.existence.is_none() {
+            if instance.existence.is_none() {
                 known.push((instance.address.to_string(), all));
             }
         }
@@ -293,20 +326,15 @@ impl Lists {
             let Some(mut entry) = Attributes::open(&instance.body, lowering.account) else { continue };
             let list = entry.text("prefix_list_id", lowering.account);
             let list = list.map(|list| lowering.target(&list, LISTS, instance.origin));
-            let cidr = peers(&entry.items("cidr"), "address", None, lowering.account);
+            let cidr = peers(&entry.items("cidr"), END, None, lowering.account);
             entry.inert(&["description", "id"], "a description", lowering.account);
             entry.close(lowering.account);
             lowering.group(kind, instance, &[]);
-            match known.iter_mut().find(|(address, _)| Some(address) == list.as_ref()) {
-                Some((_, all)) if instance.existence.is_none() => all.extend(cidr),
-                Some((address, _)) => {
-                    let address = address.clone();
-                    known.retain(|(other, _)| *other != address);
-                }
-                None => {}
+            if let Some((_, all)) = known.iter_mut().find(|(address, _)| Some(address) == list.as_ref()) {
+                let condition = conditions(instance).pop();
+                all.extend(cidr.into_iter().map(|peer| perhaps(peer, condition.as_ref())));
             }
         }
-        known.retain(|(_, all)| all.iter().all(|peer| matches!(peer, Peer::Known(..))));
         Self { known }
     }
 
@@ -319,7 +347,7 @@ impl Lists {
         };
         let name = lowering.target(&known, LISTS, list.at);
         match self.known.iter().find(|(address, _)| *address == name) {
-            Some((_, all)) => all.clone(),
+            Some((_, all)) => all.iter().map(|peer| at_end(peer, end)).collect(),
             None => vec![Peer::If(Condition::new(format!("{end} is in {name}")))],
         }
     }
