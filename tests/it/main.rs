@@ -85,6 +85,7 @@ mod terraform_corpus;
 mod terraform_json;
 mod terraform_moved;
 mod terraform_plans;
+mod terraform_unknown;
 mod threats;
 mod tools;
 mod truth_tables;

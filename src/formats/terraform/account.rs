@@ -32,7 +32,9 @@ fn top(block: &Block, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, 
     let disposition = match &**kind {
         "resource" => {
             let relevant = block.labels.first().is_some_and(|(kind, _)| cloud::matters(kind));
-            if !relevant {
+            if !relevant && world.is_used(*at) {
+                Disposition::Opaque("what the provider computes of it")
+            } else if !relevant {
                 Disposition::Inert("not a firewall")
             } else if there.contains(at) {
                 meta(body, account);

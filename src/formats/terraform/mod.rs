@@ -21,12 +21,14 @@ mod eval;
 mod functions;
 mod includes;
 mod json;
+mod marks;
 mod moves;
 mod overrides;
 mod parse;
 mod plan;
 mod read;
 mod settle;
+mod sources;
 mod syntax;
 mod types;
 mod world;
@@ -51,8 +53,8 @@ impl Format for Terraform {
         is_plan(text) || read::NAMES.iter().any(|end| name.ends_with(end))
     }
 
-    fn includes(&self, _main: &str, file: &str, text: &[u8]) -> Vec<Include> {
-        includes::of(file, text)
+    fn includes(&self, main: &str, file: &str, text: &[u8]) -> Vec<Include> {
+        includes::of(main, file, text)
     }
 
     fn declarations(&self, _configuration: &Configuration, texts: &Texts<'_>) -> Vec<Declaration> {

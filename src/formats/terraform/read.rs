@@ -9,6 +9,7 @@ use super::moves::{self, Moves};
 use super::overrides::{self, Overridden};
 use super::parse::{self, File};
 use super::settle::settled;
+use super::sources;
 use super::syntax::{Block, Body, Kind};
 use super::world::{Module, Text, Texts, World, both};
 use crate::formats::account::Account;
@@ -216,7 +217,7 @@ fn computed<'m>(
     for failure in refused {
         world.refuse(failure);
     }
-    out.data(world);
+    out.objects.extend(sources::objects(world));
     for ((_, file), name) in parsed.iter().zip(names) {
         account::claim(file, world, roots.contains_key(folder_of(name)), &out.there, &mut account);
     }
@@ -542,18 +543,6 @@ impl Out {
                 origin: block.at,
                 existence: both(module.existence.as_ref(), copy.existence.as_ref()),
             });
-        }
-    }
-
-    /// The data sources that something asked for: what they find depends on what they say.
-    fn data(&mut self, world: &World<'_>) {
-        for (address, module, block) in world.data() {
-            let context = Context { world, module: &module, scope: &Scope::NONE };
-            let object = context.body(&block.body, false, None);
-            let body = Value::new(What::Object(Arc::new(object)), block.at);
-            let (address, content) = (escape(address.as_bytes()), escape(eval::show_all(&body).as_bytes()));
-            let uncomputed = Some("what a data source finds is not known");
-            self.objects.push(Object { uncomputed, ..Object::new("data", address, content, block.at) });
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Type constraints of input variables, and values made to fit them (Terraform language: type constraints, conversion).
 
-use super::eval::{Context, Evaluated, Failure};
+use super::eval::{Context, Evaluated, Failure, show_all};
+use super::marks::mark_of;
 use super::syntax::{Call, Expr, Key, Kind};
-use crate::formats::data::value::{Entry, List, More, Object, Value, What};
+use crate::formats::data::value::{Entry, List, More, Object, Unknown, Value, What};
 use crate::text::Span;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -94,6 +95,15 @@ fn attribute((key, expr): &(Key, Expr)) -> Result<Attribute<'_>, Failure> {
 pub(super) fn convert<'m>(context: &Context<'_, 'm>, value: Value, kind: &Type<'m>) -> Evaluated {
     let (at, sensitive) = (value.at, value.sensitive);
     let wrong = |wanted: &str| Err(Failure::new(at, format!("{wanted} is expected")));
+    if let What::Unknown(unknown) = &value.what {
+        // Of what it leaves out the type says what it is.
+        let mut filled = String::new();
+        defaults(context, kind, &mut filled)?;
+        if !filled.is_empty() {
+            let name = format!("{}{}", unknown.0, mark_of(&filled));
+            return Ok(Value { what: What::Unknown(Unknown(name.into())), ..value });
+        }
+    }
     if matches!(value.what, What::Null | What::Unknown(_)) || matches!(kind, Type::Any) {
         return Ok(value);
     }
@@ -151,6 +161,24 @@ pub(super) fn convert<'m>(context: &Context<'_, 'm>, value: Value, kind: &Type<'
     Ok(Value { what, ..value })
 }
 
+/// What a type fills in, in words.
+fn defaults<'m>(context: &Context<'_, 'm>, kind: &Type<'m>, out: &mut String) -> Result<(), Failure> {
+    match kind {
+        Type::Any | Type::Text | Type::Number | Type::Truth => Ok(()),
+        Type::List(of) | Type::Set(of) | Type::Map(of) => defaults(context, of, out),
+        Type::Tuple(kinds) => kinds.iter().try_for_each(|kind| defaults(context, kind, out)),
+        Type::Object(attributes) => attributes.iter().try_for_each(|Attribute { name, kind, optional: _, default }| {
+            if let Some(default) = default {
+                out.push_str(name);
+                out.push_str(" = ");
+                out.push_str(&show_all(&context.eval(default)?));
+                out.push_str(", ");
+            }
+            defaults(context, kind, out)
+        }),
+    }
+}
+
 /// An object with exactly these attributes; further ones are dropped, optional ones filled in.
 fn fit<'m>(context: &Context<'_, 'm>, object: &Object, attributes: &[Attribute<'m>], at: Span) -> Evaluated {
     let mut entries = Vec::with_capacity(attributes.len());
@@ -159,7 +187,11 @@ fn fit<'m>(context: &Context<'_, 'm>, object: &Object, attributes: &[Attribute<'
         let (given, name_at) = match (given, &object.more[..]) {
             (Some(value), _) => (Some(value), object.entry(name).map_or(at, |entry| entry.at)),
             (None, []) => (None, at),
-            (None, [one, ..]) => (Some(Value::unknown(&format!("{}.{name}", one.name.0), at)), at),
+            (None, [one, ..]) => {
+                let filled = default.map(|default| context.eval(default)).transpose()?;
+                let mark = filled.map_or_else(String::new, |value| mark_of(&show_all(&value)));
+                (Some(Value::unknown(&format!("{}.{name}{mark}", one.name.0), at)), at)
+            }
         };
         let value = match (given.filter(|value| !(*optional && value.is_null())), optional, default) {
             (Some(value), _, _) => convert(context, value, kind)?,

@@ -82,6 +82,8 @@ pub(super) struct Module<'m> {
     known: RefCell<HashMap<(Span, Arc<str>), Memo>>,
     expansions: RefCell<HashMap<Span, Result<Rc<Expansion>, Failure>>>,
     children: RefCell<HashMap<(Span, Arc<str>), usize>>,
+    /// What tells the arguments of resources from others.
+    pub(super) marks: RefCell<HashMap<(Span, Arc<str>), Arc<str>>>,
 }
 
 /// The call of a module.
@@ -186,6 +188,7 @@ impl<'m> World<'m> {
             known: RefCell::default(),
             expansions: RefCell::default(),
             children: RefCell::default(),
+            marks: RefCell::default(),
         });
         modules.push(Rc::clone(&module));
         module
@@ -214,7 +217,7 @@ impl<'m> World<'m> {
     }
 
     /// Something asked for the value of that declaration.
-    fn uses(&self, at: Span) {
+    pub(super) fn uses(&self, at: Span) {
         self.used.borrow_mut().insert(at);
     }
 
@@ -234,6 +237,11 @@ impl<'m> World<'m> {
             modules.get(*id).map(|module| (address.clone(), Rc::clone(module), *block))
         };
         known.iter().filter_map(with_module).collect()
+    }
+
+    /// The modules of the same root, of those that something asked for.
+    pub(super) fn beside(&self, module: &Module<'m>) -> Vec<Rc<Module<'m>>> {
+        self.modules.borrow().iter().filter(|other| other.root == module.root).cloned().collect()
     }
 
     /// Whether something did.
@@ -463,7 +471,8 @@ impl<'m> Module<'m> {
                 }
             }
         }
-        object.more.push(more(address, Value::unknown(&format!("{address}.*"), block.at)));
+        let mark = self.mark(world, block, copy);
+        object.more.push(more(address, Value::unknown(&format!("{address}.*{mark}"), block.at)));
         Ok(Value::new(What::Object(Arc::new(object)), block.at))
     }
 }

@@ -15,11 +15,11 @@ pub(super) use templates::LONGEST_TEXT;
 
 use super::declared::joined;
 use super::functions;
-use super::syntax::{Call, Expr, Key, Kind, Start};
+use super::syntax::{Call, Expr, Key, Kind, Start, Step};
 use super::types;
 use super::world::{Module, Text, World};
 use crate::formats::data::value::{Entry, Object, Value, What};
-use crate::text::Span;
+use crate::text::{Span, escape};
 use std::sync::Arc;
 
 /// How deep evaluations may stand in one another.
@@ -164,8 +164,13 @@ impl<'c, 'm> Context<'c, 'm> {
             // Terraform computes both sides then, but a mistake in one that is never taken is none of it.
             return match (self.eval(then), self.eval(otherwise)) {
                 (Ok(then), Ok(otherwise)) => Ok(operators::either(&condition, &then, &otherwise, at)),
-                (Ok(one), Err(_)) | (Err(_), Ok(one)) => {
-                    Ok(unknown_of(&format!("{} ? {}", show(&condition), show(&one)), &[&condition, &one], at))
+                (Ok(one), Err(failure)) => {
+                    let name = format!("{} ? {} : {}", show(&condition), show(&one), failure.reason());
+                    Ok(unknown_of(&name, &[&condition, &one], at))
+                }
+                (Err(failure), Ok(one)) => {
+                    let name = format!("{} ? {} : {}", show(&condition), failure.reason(), show(&one));
+                    Ok(unknown_of(&name, &[&condition, &one], at))
                 }
                 (Err(failure), Err(_)) => Err(failure),
             };
@@ -195,20 +200,11 @@ impl<'c, 'm> Context<'c, 'm> {
         let Call { name, arguments, spread } = call;
         match &**name {
             // What fails in these is no mistake (functions: `try`, `can`).
-            "try" => {
-                let mut last = Failure::new(at, "`try` needs an argument");
-                for argument in arguments {
-                    match self.eval(argument) {
-                        Ok(value) => return Ok(value),
-                        Err(failure) => last = failure,
-                    }
-                }
-                return Err(last);
-            }
+            "try" => return self.first_of(arguments, at),
             "can" => {
                 let [argument] = &arguments[..] else { return Err(Failure::new(at, "`can` takes one argument")) };
                 return Ok(match self.eval(argument) {
-                    Ok(value) if value.is_known() => Value::new(What::Truth(true), at),
+                    Ok(value) if value.is_known() || self.is_sure(argument) => Value::new(What::Truth(true), at),
                     Ok(value) => unknown_of(&format!("can({})", show(&value)), &[&value], at),
                     Err(_) => Value::new(What::Truth(false), at),
                 });
@@ -237,6 +233,74 @@ impl<'c, 'm> Context<'c, 'm> {
             "templatefile" => self.template_file(&values, at),
             _ => functions::call(self, name, &values, at),
         }
+    }
+
+    /// `try`: the first argument that can be computed. Where it is not known whether one can, what comes behind it counts too.
+    fn first_of(&self, arguments: &'m [Expr], at: Span) -> Evaluated {
+        let Some((first, rest)) = arguments.split_first() else {
+            return Err(Failure::new(at, "no argument of `try` can be computed"));
+        };
+        let value = match self.eval(first) {
+            Ok(value) => value,
+            Err(failure) if rest.is_empty() => return Err(failure),
+            Err(_) => return self.first_of(rest, at),
+        };
+        if rest.is_empty() || value.is_known() || self.is_sure(first) {
+            return Ok(value);
+        }
+        let sure = unknown_of(&format!("can({})", show(&value)), &[&value], at);
+        Ok(match self.first_of(rest, at) {
+            Ok(otherwise) => operators::either(&sure, &value, &otherwise, at),
+            Err(_) => value,
+        })
+    }
+
+    /// Whether an expression that has a value has one whatever that turns out to be: what is asked for is declared.
+    fn is_sure(&self, expr: &'m Expr) -> bool {
+        let Kind::Path(start, steps) = &expr.kind else {
+            return match &expr.kind {
+                Kind::Literal(_) => true,
+                Kind::Tuple(items) => items.iter().all(|item| self.is_sure(item)),
+                _ => false,
+            };
+        };
+        let Start::Name(name) = &**start else { return false };
+        if self.scope.find(name).is_some() {
+            return steps.is_empty();
+        }
+        let declared = self.module.declared;
+        let (block, behind) = match (&**name, &steps[..]) {
+            ("var" | "local" | "path", [Step::Attribute(_)]) => return true,
+            ("data", [Step::Attribute(kind), Step::Attribute(name), behind @ ..]) => {
+                (declared.data.get(&(&**kind, &**name)), behind)
+            }
+            ("module", [Step::Attribute(name), behind @ ..]) => (declared.modules.get(&**name), behind),
+            (kind, [Step::Attribute(name), behind @ ..]) => (declared.resources.get(&(kind, &**name)), behind),
+            _ => return false,
+        };
+        let Some(block) = block else { return false };
+        let there = || {
+            let found = self.module.expansion(self.world, block);
+            found.is_ok_and(|found| found.copies.iter().all(|copy| copy.existence.is_none()))
+        };
+        match behind {
+            [Step::Attribute(_)] => there(),
+            [Step::Index(index), Step::Attribute(_)] => {
+                matches!(index.kind, Kind::Literal(_)) && &**name != "data" && there()
+            }
+            _ => false,
+        }
+    }
+
+    /// A function reads a file that is not at hand: it may be another one on the other side.
+    pub(super) fn missing(&self, name: &str, path: Option<&Value>, at: Span) {
+        let path = path.map(show).unwrap_or_default();
+        let path = escape(path.as_bytes());
+        let reason = match name {
+            "fileset" => format!("`fileset`: which files there are is not among what is compared: {path}"),
+            _ => format!("`{name}`: its file is not among what is compared: {path}"),
+        };
+        self.world.refuse(&Failure::new(at, reason));
     }
 
     /// A text of the side: the path is from the folder of the root module.

@@ -3,11 +3,12 @@
 //! An argument of a resource that its configuration sets may be read through a reference: a provider has to plan what
 //! is configured. What is not configured, or null, is computed by the provider, and unknown under its address.
 
-use super::show::{more, show, unknown_of};
-use super::{Context, Evaluated, Failure};
+use super::show::{more, show, show_all, unknown_of};
+use super::{Context, Evaluated, Failure, Scope};
 use crate::formats::data::value::{List, Value, What};
+use crate::formats::terraform::marks;
 use crate::formats::terraform::syntax::{Block, Step};
-use crate::formats::terraform::world::{Copy, Repetition};
+use crate::formats::terraform::world::{Copy, Module, Repetition};
 use crate::text::Span;
 use std::sync::Arc;
 
@@ -95,6 +96,12 @@ impl<'m> Context<'_, 'm> {
                 let address = format!("{}{name}.{second}.{third}", self.module.address);
                 if let Some(block) = self.module.declared.data.get(&(&**second, &**third)) {
                     self.world.asks(&address, self.module, block);
+                    if let Some((Step::Attribute(wanted), rest)) = rest.split_first()
+                        && &**wanted == "content"
+                        && let Some(text) = self.content_of(second, block)
+                    {
+                        return self.steps(Value { at, ..text? }, rest, at);
+                    }
                 }
                 match rest.split_first() {
                     // Which of its instances is no part of what one finds.
@@ -114,6 +121,23 @@ impl<'m> Context<'_, 'm> {
             }
             kind => self.resource(kind, second, rest, at),
         }
+    }
+
+    /// What a data source reads that reads a file; `None`: it is not at hand.
+    fn content_of(&self, kind: &str, block: &'m Block) -> Option<Evaluated> {
+        let hidden = kind == "local_sensitive_file";
+        if !(hidden || kind == "local_file")
+            || ["count", "for_each"].iter().any(|name| block.body.argument(name).is_some())
+        {
+            return None;
+        }
+        let outside = Context { scope: &Scope::NONE, ..*self };
+        let path = match outside.eval(&block.body.argument("filename")?.value) {
+            Ok(path) => path,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let text = self.file(&path.as_text()?)?;
+        Some(Ok(Value::of_text(text.text, path.at).hidden(hidden || path.sensitive)))
     }
 
     fn resource(&self, kind: &str, name: &str, steps: &'m [Step], at: Span) -> Evaluated {
@@ -147,12 +171,7 @@ impl<'m> Context<'_, 'm> {
             Some((Step::Index(index), rest)) => {
                 let index = self.eval(index)?;
                 if !index.is_known() {
-                    let key: Arc<str> = format!("[{}]", show(&index)).into();
-                    let name = match thing {
-                        Thing::Resource(block) => self.world.address(self.module, block, &key),
-                        Thing::Module(_) => format!("{}{address}{key}", self.module.address),
-                    };
-                    return self.steps(unknown_of(&name, &[&index], at), rest, at);
+                    return self.some_of(thing, &expansion.copies, address, &index, rest, at);
                 }
                 let key = match (expansion.kind, index.as_integer(), index.as_text()) {
                     (Repetition::Count, Some(number), _) => address_of_key(&Value::of_number(number, index.at)),
@@ -202,6 +221,44 @@ impl<'m> Context<'_, 'm> {
         }
     }
 
+    /// What is behind one of several instances, of which it is not known which.
+    fn some_of(
+        &self,
+        thing: Thing<'m>,
+        copies: &[Copy],
+        address: &str,
+        index: &Value,
+        steps: &'m [Step],
+        at: Span,
+    ) -> Evaluated {
+        let key: Arc<str> = format!("[{}]", show(index)).into();
+        let name = match thing {
+            Thing::Resource(block) => self.world.address(self.module, block, &key),
+            Thing::Module(_) => format!("{}{address}{key}", self.module.address),
+        };
+        // It is another one where one of those is.
+        let mut all = String::new();
+        for copy in copies {
+            let value = match (thing, steps.first()) {
+                (Thing::Resource(_), Some(Step::Attribute(name))) if marks::is_identity(address, name) => break,
+                (Thing::Resource(block), _) => self.module.mark(self.world, block, copy).to_string(),
+                (Thing::Module(_), _) => {
+                    let value = self.instance(thing, copy, address, steps, at);
+                    value.map_or_else(|failure| failure.reason().to_owned(), |value| show_all(&value))
+                }
+            };
+            all.push_str(&value);
+        }
+        let mark = if all.is_empty() { String::new() } else { marks::mark_of(&all) };
+        match steps.split_first() {
+            Some((Step::Attribute(attribute), rest)) => {
+                let name = format!("{name}.{attribute}{mark}");
+                self.steps(unknown_of(&name, &[index], at), rest, at)
+            }
+            Some(_) | None => self.steps(unknown_of(&format!("{name}{mark}"), &[index], at), steps, at),
+        }
+    }
+
     /// What all instances are.
     fn all(
         &self,
@@ -243,10 +300,19 @@ impl<'m> Context<'_, 'm> {
                     let value = self.module.whole(self.world, block, copy, &address)?;
                     return self.steps(value, steps, at);
                 };
-                let value = self.module.argument_of(self.world, block, copy, name).transpose()?;
+                let kind = block.labels.first().map_or("", |(kind, _)| kind);
+                let said = Module::argument_behind(kind, name);
+                let value = self.module.argument_of(self.world, block, copy, said).transpose()?;
                 match value.filter(|value| !value.is_null()) {
                     Some(value) => self.steps(value, rest, at),
-                    None => self.steps(Value::unknown(&format!("{address}.{name}"), at), rest, at),
+                    None => {
+                        let name = if marks::is_identity(&address, name) {
+                            format!("{address}.{name}")
+                        } else {
+                            marks::name_of(&address, name, &self.module.mark(self.world, block, copy))
+                        };
+                        self.steps(Value::unknown(&name, at), rest, at)
+                    }
                 }
             }
             Thing::Module(block) => {
@@ -345,7 +411,7 @@ fn attribute(value: &Value, name: &str, at: Span) -> Evaluated {
         What::Object(object) => match (object.get(name), &object.more[..]) {
             (Some(value), _) => Ok(value.clone()),
             (None, []) => Err(Failure::new(at, format!("there is no `{name}` in it"))),
-            (None, [one]) => Ok(Value::unknown(&format!("{}.{name}", one.name.0), at)),
+            (None, [one]) => Ok(Value::unknown(&marks::name_of(&one.name.0, name, marks::within(&one.like)), at)),
             (None, _) => Ok(unknown_of(&format!("{}.{name}", show(value)), &[value], at)),
         },
         What::Unknown(unknown) => Ok(Value::unknown(&format!("{}.{name}", unknown.0), at)),

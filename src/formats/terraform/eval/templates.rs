@@ -49,15 +49,27 @@ impl<'m> Context<'_, 'm> {
             let shown = format!("templatefile({}, {})", show(path), show(given));
             Ok(unknown_of(&shown, &[path, given], at))
         };
-        let (text, names) = match (path.as_text(), &given.what) {
-            (Some(path), What::Object(names)) if names.more.is_empty() => (self.file(&path), names),
-            (Some(_), What::Object(_) | What::Unknown(_)) => return unknown(),
-            (None, _) if path.name_of_unknown().is_some() => return unknown(),
-            (None, _) => return refuse("a path is expected".to_owned()),
-            (Some(_), _) => return refuse("an object is expected".to_owned()),
+        let text = match path.as_text() {
+            Some(path) => self.file(&path),
+            None if path.name_of_unknown().is_some() => None,
+            None => return refuse("a path is expected".to_owned()),
         };
         // What is not at hand is not known.
-        let Some(text) = text else { return unknown() };
+        let Some(text) = text else {
+            self.missing("templatefile", Some(path), at);
+            return unknown();
+        };
+        let names = match &given.what {
+            What::Object(names) if names.more.is_empty() => names,
+            What::Object(_) | What::Unknown(_) => {
+                let text = Value::of_text(text.text, at);
+                let shown = format!("templatefile({} of {}, {})", show(path), show(&text), show(given));
+                return Ok(unknown_of(&shown, &[path, given], at));
+            }
+            What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::List(_) => {
+                return refuse("an object is expected".to_owned());
+            }
+        };
         let parts = match text.template() {
             Ok(parts) => parts,
             Err(reason) => return refuse(reason.to_owned()),

@@ -1,12 +1,26 @@
 //! Encodings, digests and files (functions: encoding, hash and crypto, filesystem functions).
 
 use super::{Arguments, Found, Stop, text, truth};
-use crate::formats::data::value::{Entry, Object, Value, What};
+use crate::formats::data::value::{Entry, Object, Unknown, Value, What};
 use crate::formats::data::{Json, Kind, Node, Number};
 use crate::text::{Span, hex};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fmt::Write as _;
 use std::sync::Arc;
+
+/// The functions that read files.
+pub(super) const READERS: &[&str] = &[
+    "file",
+    "filebase64",
+    "filebase64sha256",
+    "filebase64sha512",
+    "fileexists",
+    "filemd5",
+    "fileset",
+    "filesha1",
+    "filesha256",
+    "filesha512",
+];
 
 pub(super) fn call(name: &str, arguments: &Arguments<'_, '_, '_>) -> Option<Found> {
     Some(match name {
@@ -20,6 +34,16 @@ pub(super) fn call(name: &str, arguments: &Arguments<'_, '_, '_>) -> Option<Foun
         "dirname" => first_parts(arguments),
         "file" => file(arguments),
         "fileexists" => exists(arguments),
+        "filebase64" => content(arguments).and_then(|found| text(base64_of(found.as_bytes()))),
+        "filesha256" => content(arguments).and_then(|found| text(hex(&Sha256::digest(found)))),
+        "filesha512" => content(arguments).and_then(|found| text(hex(&Sha512::digest(found)))),
+        "filebase64sha256" => content(arguments).and_then(|found| text(base64_of(&Sha256::digest(found)))),
+        "filebase64sha512" => content(arguments).and_then(|found| text(base64_of(&Sha512::digest(found)))),
+        "filemd5" | "filesha1" => content(arguments).map(|found| {
+            // It is told apart from that of every other content.
+            What::Unknown(Unknown(format!("{name} of #{}", hex(&Sha256::digest(found)[..8])).into()))
+        }),
+        "fileset" => Err(Stop::Unknown),
         _ => return None,
     })
 }
@@ -134,11 +158,14 @@ fn value_of(node: Node<'_>, at: Span) -> Value {
 }
 
 fn base64(arguments: &Arguments<'_, '_, '_>) -> Found {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     arguments.at_most(1)?;
-    let value = arguments.text(0)?;
+    text(base64_of(arguments.text(0)?.as_bytes()))
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
-    for chunk in value.as_bytes().chunks(3) {
+    for chunk in bytes.chunks(3) {
         let at = |n: usize| chunk.get(n).copied().map_or(0, u32::from);
         let bits = at(0) << 16 | at(1) << 8 | at(2);
         for n in 0..4 {
@@ -146,7 +173,7 @@ fn base64(arguments: &Arguments<'_, '_, '_>) -> Found {
             out.push(if n <= u32::try_from(chunk.len()).unwrap_or(3) { char::from(letter) } else { '=' });
         }
     }
-    text(out)
+    out
 }
 
 fn url(arguments: &Arguments<'_, '_, '_>) -> Found {
@@ -186,9 +213,13 @@ fn first_parts(arguments: &Arguments<'_, '_, '_>) -> Found {
 
 /// A file of the side, if it is at hand.
 fn file(arguments: &Arguments<'_, '_, '_>) -> Found {
+    text(content(arguments)?)
+}
+
+fn content(arguments: &Arguments<'_, '_, '_>) -> Result<String, Stop> {
     arguments.at_most(1)?;
     match arguments.context.file(&arguments.text(0)?) {
-        Some(found) => text(found.text),
+        Some(found) => Ok(found.text.to_owned()),
         None => Err(Stop::Unknown),
     }
 }

@@ -68,6 +68,9 @@ pub(super) fn call(context: &Context<'_, '_>, name: &str, values: &[Value], at: 
         Ok(what) => Ok(arguments.traced(Value::new(what, at).hidden(hidden || plain == "sensitive"))),
         Err(Stop::Refused(failure)) => Err(failure),
         Err(Stop::Unknown) => {
+            if encoding::READERS.contains(&plain) {
+                context.missing(plain, values.first(), at);
+            }
             let shown: Vec<String> = values.iter().map(show).collect();
             let used: Vec<&Value> = values.iter().collect();
             Ok(arguments.traced(unknown_of(&format!("{name}({})", shown.join(", ")), &used, at)))
