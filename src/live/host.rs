@@ -3,6 +3,7 @@
 use super::error::NotRead;
 use super::haproxy;
 use super::pieces;
+use super::shown;
 use super::tool::{self, Around};
 use crate::source::File;
 use crate::text::suggest;
@@ -70,7 +71,14 @@ impl Named {
     /// Anything that leaves it open what is in force.
     pub fn read(&self, netns: Option<&Path>, started_with: &[PathBuf]) -> Result<Ruleset, NotRead> {
         match self {
-            Self::Rules(target) => Host::here(netns)?.read(*target),
+            Self::Rules(target) => {
+                let host = Host::here(netns)?;
+                let mut ruleset = host.read(*target)?;
+                if *target == Target::Iptables {
+                    ruleset.unseen.extend(shown::hidden(&host, &ruleset));
+                }
+                Ok(ruleset)
+            }
             Self::Haproxy(socket) => haproxy::read(socket, started_with),
         }
     }
@@ -207,7 +215,8 @@ impl Host {
         }
     }
 
-    fn tables(&self) -> Result<Vec<u8>, NotRead> {
+    /// What `nft` lists.
+    pub(super) fn tables(&self) -> Result<Vec<u8>, NotRead> {
         self.answer("nft", &["-s", "list", "ruleset"], INSTALL_NFT)
     }
 
@@ -313,7 +322,7 @@ fn unknown(path: &Path, why: &std::io::Error) -> NotRead {
 }
 
 /// Tables that `iptables-save` and `ip6tables-save` show.
-fn is_of_iptables(table: &str) -> bool {
+pub(super) fn is_of_iptables(table: &str) -> bool {
     let name = table.strip_prefix("ip ").or_else(|| table.strip_prefix("ip6 "));
     name.is_some_and(|name| matches!(name, "filter" | "nat" | "mangle" | "raw" | "security"))
 }

@@ -12,6 +12,7 @@ mod process;
 mod runtime;
 mod scope;
 mod scratch;
+mod shown;
 mod stamp;
 mod tool;
 mod units;
@@ -19,7 +20,7 @@ mod verify;
 
 pub use apply::{
     Ended, Folder, Journal, Last, Lock, NotApplied, Phase, Place, Prepared, Same, Transaction, commands, confirm,
-    connection, loaded, prepare, probe, recover, watch,
+    connection, families, loaded, prepare, probe, recover, watch,
 };
 pub use error::NotRead;
 pub use host::{Beside, Host, Named, Ruleset, Target};

@@ -21,6 +21,7 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
         blind(tally)?;
         persisted(tally)?;
         filled(tally)?;
+        disguised(tally)?;
         incident(tally)?;
     }
     for number in share.first..share.first + share.count {
@@ -530,9 +531,9 @@ fn incident(tally: &mut Tally) -> Result<(), String> {
 fn filled(tally: &mut Tally) -> Result<(), String> {
     let folder = TempDir::new().map_err(|why| why.to_string())?;
     let rules = "table inet filter {\n\tset seen {\n\t\ttype inet_service\n\t\tsize 1000\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\
-        \t}\n\tset fixed {\n\t\ttype inet_service\n\t\telements = { 22 }\n\t}\n\tchain input {\n\
+        \t}\n\tset idle {\n\t\ttype inet_service\n\t\tflags dynamic\n\t}\n\tset fixed {\n\t\ttype inet_service\n\t\telements = { 22 }\n\t}\n\tchain input {\n\
         \t\ttype filter hook input priority 0; policy drop;\n\t\tiif lo udp dport 9 add @seen { udp sport } accept\n\
-        \t\tudp sport @seen accept\n\t\ttcp dport @fixed accept\n\t}\n}\n";
+        \t\tudp sport @seen accept\n\t\ttcp dport @fixed accept\n\t\ttcp sport @idle accept\n\t}\n}\n";
     write(folder.path(), "web.nft", rules)?;
     let arguments = [&["--expected", "web.nft", "--live", "live:nft"][..], &HERE].concat();
     let brought = "bash -c 'for n in 1 2 3; do echo x > /dev/udp/127.0.0.1/9; done'\n\
@@ -541,9 +542,48 @@ fn filled(tally: &mut Tally) -> Result<(), String> {
         ("what packets bring", brought, 0),
         ("an element of a set that no rule adds to", "nft add element inet filter fixed '{ 23 }'", 4),
         ("a set that lost an element", "nft flush set inet filter fixed", 4),
+        (
+            "an element of a set that packets could fill, and no rule adds to",
+            "nft add element inet filter idle '{ 23 }'",
+            4,
+        ),
     ] {
         sh(folder.path(), &format!("nft flush ruleset\nnft -f web.nft\n{script}"))?;
         expect(what, verify(folder.path(), &arguments), code, tally);
+        sh(folder.path(), "nft -j list ruleset > dump.json")?;
+        let dumped = ["--expected", "web.nft", "--live", "dump.json"];
+        expect(&format!("{what}, in JSON"), verify(folder.path(), &dumped), code, tally);
+    }
+    write(folder.path(), "marks.nft", &rules.replace("tcp dport @fixed", "meta mark 5"))?;
+    let arguments = [&["--expected", "marks.nft", "--live", "live:nft", "--foreign", "ip d"][..], &HERE].concat();
+    for (what, rule, code) in [("counts", "counter", 0), ("sets the marks that are read", "meta mark set 5", 4)] {
+        let table = format!("table ip d {{ chain p {{ type filter hook prerouting priority -300; {rule}; }}; }}");
+        sh(folder.path(), &format!("nft flush ruleset\nnft -f marks.nft\nnft '{table}'"))?;
+        expect(&format!("a table of others {what}"), verify(folder.path(), &arguments), code, tally);
+    }
+    sh(folder.path(), "nft flush ruleset")
+}
+
+/// `iptables-save` shows rules that `nft` has made as something else than they are.
+fn disguised(tally: &mut Tally) -> Result<(), String> {
+    let folder = TempDir::new().map_err(|why| why.to_string())?;
+    let rules = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:USER - [0:0]\n\
+        -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -m comment --comment \"to the rest\" -j USER\n\
+        -A USER -m limit --limit 3/second -j ACCEPT\nCOMMIT\n";
+    write(folder.path(), "rules.v4", rules)?;
+    write(folder.path(), "rules.v6", &rules.replace("22", "23"))?;
+    let both = ["--expected", "rules.v4", "--expected", "rules.v6", "--live", "live:iptables"];
+    let arguments = [&both[..], &HERE].concat();
+    let load = "nft flush ruleset\niptables-restore rules.v4\nip6tables-restore rules.v6";
+    let instead = |rule: &str| format!("iptables -D INPUT 1\nnft 'insert rule ip filter INPUT {rule}'");
+    for (what, script, code) in [
+        ("is what iptables has made", String::new(), 0),
+        ("is the same, made by nft", instead("tcp dport 22 accept"), 0),
+        ("has a condition that is not shown", instead("tcp dport 22 tcp sequence 7 accept"), 3),
+        ("has a raw condition that is not shown", instead("@ll,0,8 3 tcp dport 22 accept"), 3),
+    ] {
+        sh(folder.path(), &format!("{load}\n{script}"))?;
+        expect(&format!("a rule of iptables {what}"), verify(folder.path(), &arguments), code, tally);
     }
     sh(folder.path(), "nft flush ruleset")
 }
