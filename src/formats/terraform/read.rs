@@ -3,7 +3,7 @@
 use super::account;
 use super::check::{self, Checked};
 use super::declared::{Declared, Source};
-use super::eval::{self, Context, Failure, Scope};
+use super::eval::{Context, Failure, Scope};
 use super::json;
 use super::moves::{self, Moves};
 use super::overrides::{self, Overridden};
