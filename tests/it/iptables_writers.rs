@@ -100,6 +100,20 @@ fn whatever_writes_what_is_read_counts() {
         };
         assert_eq!(outcome("rules", &with(writer), &with(other)).0, ChangeKind::Changed, "{writer}");
     }
+    // A mark that depends on a list.
+    let with = |leads: &str| {
+        let lines = [
+            ":PREROUTING ACCEPT [0:0]",
+            ":KNOCK - [0:0]",
+            leads,
+            "-A PREROUTING -m recent --rcheck --name ok --rsource -j MARK --set-xmark 0x1/0xffffffff",
+        ];
+        let knock = ["-A KNOCK -m recent --set --name ok --rsource"];
+        let filter = [":INPUT DROP [0:0]", "-A INPUT -m mark --mark 0x1 -j ACCEPT"];
+        file(&[("mangle", &[&lines[..], &knock].concat()), ("filter", &filter)])
+    };
+    let base = with("-A PREROUTING -p tcp -m tcp --dport 9999 -j KNOCK");
+    assert_eq!(outcome("rules", &base, &with("-A PREROUTING -j KNOCK")).0, ChangeKind::Changed);
     // Marks that translations ask for.
     let with = |source: &str| {
         let mark = format!("-A PREROUTING -s {source} -j MARK --set-xmark 0x1/0xffffffff");

@@ -24,24 +24,36 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 /// The digests of one side, by family, kind of state and name.
-pub(super) struct Written(BTreeMap<(Family, Truth, String), String>);
+pub(super) struct Written(BTreeMap<Key, String>);
+
+/// A family, a kind of state and a name.
+type Key = (Family, Truth, String);
 
 impl Written {
     /// Of everything that is written; nothing if no condition waits for it.
     pub(super) fn of(reading: &Reading<'_>, ruleset: &Ruleset<'_>) -> Self {
-        let mut digests = BTreeMap::new();
+        let mut own: BTreeMap<Key, (String, BTreeSet<Key>)> = BTreeMap::new();
         let waits = ruleset.tabs.iter().flat_map(|tab| &tab.more).any(|more| !more.reads.is_empty());
         if waits {
             let known = besides(ruleset);
             for tab in &ruleset.tabs {
                 for (truth, of, _) in tab.more.iter().flat_map(|more| &more.writes) {
                     let key = (tab.family, *truth, of.clone());
-                    let made = |key: &(Family, Truth, String)| digest(reading, ruleset, &known, key);
-                    digests.entry(key).or_insert_with_key(made);
+                    own.entry(key).or_insert_with_key(|key| digest(reading, ruleset, &known, key));
                 }
             }
         }
-        Self(digests)
+        // What is written may depend on what is written elsewhere.
+        let whole = |key: &Key| {
+            let (mut seen, mut todo) = (BTreeSet::from([key]), vec![key]);
+            while let Some(key) = todo.pop() {
+                let reads = own.get(key).into_iter().flat_map(|(_, reads)| reads);
+                todo.extend(reads.filter(|read| own.contains_key(read) && seen.insert(read)));
+            }
+            let digests: Vec<&str> = seen.into_iter().map(|key| own[key].0.as_str()).collect();
+            if let [digest] = digests[..] { digest.to_owned() } else { short_digest(&digests.concat()) }
+        };
+        Self(own.keys().map(|key| (key.clone(), whole(key))).collect())
     }
 
     /// What becomes of all that conditions read, in a text.
@@ -82,9 +94,10 @@ const fn word(truth: Truth) -> &'static str {
     }
 }
 
-fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: &(Family, Truth, String)) -> String {
+/// The digest of what is written there, and what the rules in it read.
+fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: &Key) -> (String, BTreeSet<Key>) {
     let (family, truth, of) = key;
-    let mut parts: Vec<String> = Vec::new();
+    let (mut parts, mut reads): (Vec<String>, _) = (Vec::new(), BTreeSet::new());
     for tab in ruleset.tabs.iter().filter(|tab| tab.family == *family) {
         let writes = |chain: usize| tab.more[chain].writes.iter().filter(|(t, o, _)| t == truth && o == of);
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| writes(*chain).next().is_some()).collect();
@@ -109,10 +122,11 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
                 }
             }
             parts.push(text);
+            reads.extend(tab.more[chain].reads.iter().map(|(truth, of)| (*family, *truth, of.clone())));
         }
     }
     parts.sort_unstable();
-    short_digest(&parts.concat())
+    (short_digest(&parts.concat()), reads)
 }
 
 /// Rules whose normalised text is known, by their places.
