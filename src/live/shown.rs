@@ -9,10 +9,9 @@ use super::scratch::Scratch;
 use super::tool::Around;
 use crate::text::escape;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::time::SystemTime;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 
 /// The lines of each chain of each table; those of a table that are in none stand below an empty name.
 type Chains = BTreeMap<(String, String), Vec<String>>;
@@ -104,15 +103,15 @@ fn chains(listing: &[u8]) -> Result<Chains, NotRead> {
     Ok(chains)
 }
 
-/// A file without a name that holds a text.
+/// What a text can be read from once.
 fn held(text: &[u8]) -> io::Result<File> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let path = std::env::temp_dir().join(format!(".portcullis-{}-{now}", std::process::id()));
-    let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-    std::fs::remove_file(&path)?;
-    file.write_all(text)?;
-    file.rewind()?;
-    Ok(file)
+    let (reader, mut writer) = io::pipe()?;
+    let text = text.to_vec();
+    std::thread::spawn(move || {
+        // Whoever reads says itself that it does not read to the end.
+        drop(writer.write_all(&text));
+    });
+    Ok(File::from(OwnedFd::from(reader)))
 }
 
 #[cfg(test)]
