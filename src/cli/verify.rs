@@ -108,6 +108,8 @@ impl Job<'_> {
     fn persisted(&self, live: &str, sources: &mut SourceMap) -> [HostReport; 2] {
         let root =
             self.arguments.root.as_ref().map_or_else(|| PathBuf::from("/"), |root| self.surroundings.folder.join(root));
+        // The programs that load what is below it run elsewhere.
+        let root = std::path::absolute(&root).unwrap_or(root);
         let (name, unit) = ("after a reboot", "unit");
         let expected = Origin { source: "files".to_owned(), revision: Some(self.arguments.expected.join(", ")) };
         let files = Origin { source: "files".to_owned(), revision: Some(root.display().to_string()) };

@@ -215,7 +215,7 @@ fn named(element: &Value, expected: &impl Fn(&[u8]) -> bool) -> bool {
         // Of a map, the key says it.
         Value::Array(parts) => parts.iter().all(|part| named(part, expected)),
         Value::String(text) => expected(text.as_bytes()),
-        other => expected(other.to_string().as_bytes()),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => expected(other.to_string().as_bytes()),
     }
 }
 
