@@ -14,7 +14,7 @@ use crate::formats::nftables::types::Type;
 use crate::model::{Action, Members, Object};
 use crate::net::Set;
 use foldhash::quality::RandomState;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -28,10 +28,9 @@ const FRAMES: &str = "which packets it keeps from the hooks of their family is n
 /// Every object, sorted by kind and address.
 pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]) -> Vec<Object> {
     let mut objects = Vec::new();
-    let translates = |table: usize, chain: usize| {
-        let translation = |beside| matches!(beside, Beside::Translation { .. });
-        lowering.besides.iter().any(|a| a.table == table && a.chain == chain && translation(a.beside))
-    };
+    let translations = lowering.besides.iter().filter(|aside| matches!(aside.beside, Beside::Translation { .. }));
+    let translating: HashSet<(usize, usize)> = translations.map(|aside| (aside.table, aside.chain)).collect();
+    let translates = |table, chain| translating.contains(&(table, chain));
     let behind = order::behind(lowering.ruleset, lowering.survey, translates);
     let followed = followed(lowering, &behind);
     for (number, table) in lowering.ruleset.tables.iter().enumerate() {

@@ -6,9 +6,10 @@
 //!   rules before a writer and before the calls that lead there, and the chains that those lead to; where the base chains with
 //!   writers stand among those with readers; and what is read there in turn.
 //! - Sets outlive the packet, and what came before is not known anyway. The digest covers the writers, the calls that lead
-//!   there, the base chains that those are in, and what the set itself asks of elements. Rules that end before a writer or a call
-//!   is reached are not covered, or every change of a host with a dynamic set would be undecided: it is assumed that what
-//!   they keep from the writer on one side only was not what filled the set, nor what would have.
+//!   there, the base chains that those are in, the rules before a writer in its own chain unless that is a base chain, and what
+//!   the set itself asks of elements. Other rules that end before a writer or a call is reached are not covered, or every change
+//!   of a host with a dynamic set would be undecided: it is assumed that what they keep from the writer on one side only
+//!   was not what filled the set, nor what would have.
 
 use super::hooks::is_dormant;
 use super::order;
@@ -64,7 +65,7 @@ impl Digests {
                 let holders: Vec<(usize, usize)> = chains.iter().enumerate().flat_map(of).collect();
                 let ways = survey.ways(table, number, &holders);
                 through.push((0..chains.len()).map(|chain| ways.through(chain)).collect());
-                for (chain, wanted) in wanted(&ways, outlives).into_iter().enumerate() {
+                for (chain, wanted) in wanted(table, &ways, &holders, outlives).into_iter().enumerate() {
                     if wanted.is_empty() {
                         continue;
                     }
@@ -114,12 +115,15 @@ impl Digests {
 }
 
 /// The rules of each chain that a digest covers.
-fn wanted(ways: &Ways, outlives: bool) -> Vec<Vec<usize>> {
-    if outlives {
-        ways.rules.iter().map(|rules| rules.iter().copied().collect()).collect()
-    } else {
-        ways.before().into_iter().map(|count| (0..count).collect()).collect()
+fn wanted(table: &Table<'_>, ways: &Ways, holders: &[(usize, usize)], outlives: bool) -> Vec<Vec<usize>> {
+    if !outlives {
+        return ways.before().into_iter().map(|count| (0..count).collect()).collect();
     }
+    let mut wanted = ways.rules.clone();
+    for (chain, rule) in holders.iter().filter(|(chain, _)| table.chains[*chain].base.is_none()) {
+        wanted[*chain].extend(0..*rule);
+    }
+    wanted.into_iter().map(|rules| rules.into_iter().collect()).collect()
 }
 
 /// A chain, and where its rules come to stand.
