@@ -259,6 +259,8 @@ fn a_rule_changes_with_the_object_that_it_names() {
             ("rate 2/second", "rate over 2/second", Otherwise),
             // So it is listed.
             ("{ 10.0.0.1 }", "{ 10.0.0.1 limit rate 1/second }", Same),
+            ("protocol tcp; }", "protocol tcp; l3proto ip; }", Same),
+            ("dport 99;", "dport 99; l3proto ip;", Same),
         ],
     );
 }

@@ -7,7 +7,7 @@ use super::sets::Contents;
 use super::{Aside, Lowering, Sets, names, otherwise, statements, text};
 use crate::formats::nftables::ruleset::{self, Chain, Table};
 use crate::formats::nftables::syntax::{
-    Base, CtExpectation, CtTimeout, Expression, Family, ObjectData, ObjectKind, SetData, SetFlag, SetKey,
+    Base, CtExpectation, CtTimeout, Expression, Family, Name, ObjectData, ObjectKind, SetData, SetFlag, SetKey,
     StatementKind, TableFlag,
 };
 use crate::formats::nftables::types::Type;
@@ -67,7 +67,7 @@ pub(super) fn objects<'t>(lowering: &Lowering<'_, '_, 't>, sets: &[Sets<'_, 't>]
         }
         for of in &table.objects {
             let address = names::in_table(table, &of.path.name.text);
-            objects.push(Object::new(kind_of(&of.data), address, data_text(&of.data), of.at));
+            objects.push(Object::new(kind_of(&of.data), address, data_text(table, &of.data), of.at));
         }
     }
     besides(lowering, &followed, &mut objects);
@@ -318,7 +318,12 @@ const fn kind_of(data: &ObjectData<'_>) -> &'static str {
 }
 
 /// What an object says; counts that change by themselves are left out.
-pub(super) fn data_text(data: &ObjectData<'_>) -> String {
+pub(super) fn data_text(table: &Table<'_>, data: &ObjectData<'_>) -> String {
+    // Where none is said it is the family of the table, and is listed.
+    let family = |l3proto: &Option<Name<'_>>| {
+        let own = || table.head.family.keyword().to_owned();
+        format!(" l3proto {}", l3proto.as_ref().map_or_else(own, Name::show))
+    };
     match data {
         ObjectData::Counter { packets: _, bytes: _ } => String::new(),
         ObjectData::Quota(Some(quota)) => format!("{}{}", if quota.over { "over " } else { "" }, text::quota(quota)),
@@ -327,19 +332,19 @@ pub(super) fn data_text(data: &ObjectData<'_>) -> String {
         ObjectData::CtHelper { kind, protocol, l3proto } => {
             let kind = text::named("type", kind.as_ref());
             let protocol = text::named("protocol", protocol.as_ref());
-            format!("{kind}{protocol}{}", text::named("l3proto", l3proto.as_ref())).trim_start().to_owned()
+            format!("{kind}{protocol}{}", family(l3proto)).trim_start().to_owned()
         }
         ObjectData::CtTimeout(CtTimeout { protocol, l3proto, policy }) => {
             let mut policy: Vec<String> =
                 policy.iter().map(|(state, time)| format!("{} : {time}", state.show())).collect();
             policy.sort_unstable();
             let protocol = text::named("protocol", protocol.as_ref());
-            let l3proto = text::named("l3proto", l3proto.as_ref());
+            let l3proto = family(l3proto);
             format!("{protocol}{l3proto} policy {{ {} }}", policy.join(", ")).trim_start().to_owned()
         }
         ObjectData::CtExpectation(CtExpectation { protocol, l3proto, dport, timeout, size }) => {
             let protocol = text::named("protocol", protocol.as_ref());
-            let l3proto = text::named("l3proto", l3proto.as_ref());
+            let l3proto = family(l3proto);
             let port = |port: &Expression<'_>| {
                 super::values::number(port, Type::Service).map_or_else(|_| text::expression(port), |n| n.to_string())
             };

@@ -473,7 +473,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
     /// What an object says of that kind and name, or of whatever name a map gives: another object is another condition.
     fn definition(&self, kind: ObjectKind, name: &Expression<'t>) -> String {
         let objects = || self.env.table.objects.iter().filter(|object| object.data.kind() == kind);
-        let data = |object: &syntax::Object<'_>| super::objects::data_text(&object.data);
+        let data = |object: &syntax::Object<'_>| super::objects::data_text(self.env.table, &object.data);
         if let Kind::Word(word) | Kind::Quoted(word) = &name.resolved().kind {
             let found = objects().find(|object| *object.path.name.text == **word);
             return found.map_or_else(String::new, |object| format!(" ({})", data(object)));
