@@ -55,6 +55,7 @@ mod nftables_refusals;
 mod nftables_runs;
 mod nftables_written;
 mod nginx;
+mod nginx_changes;
 mod nginx_more;
 mod notices;
 mod notify;

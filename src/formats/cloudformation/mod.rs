@@ -67,6 +67,7 @@ impl Format for CloudFormation {
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
+        reading.configuration.declares = true;
         let mut account = Account::default();
         let (mut templates, mut given) = (Vec::new(), Given::default());
         for file in reading.files() {

@@ -3,13 +3,14 @@
 
 use super::Lowering;
 use super::http::{block, is_tls_setting};
-use super::locations::under;
+use super::locations::{answering, under};
+use super::settings::whole;
 use super::syntax::{Directive, called};
-use super::variables::{anew, everything, known, variables};
+use super::variables::{Definitions, anew, everything, grouped, known, variables};
 use super::words::is_pass;
 use crate::formats::balancers;
-use crate::model::{Condition, Outcome, Subject, Test};
-use crate::net::{Family, Field, Pattern, Set, parse_addresses};
+use crate::model::{Condition, Outcome, Subject};
+use crate::net::{Family, Field, Pattern, Set, format_addresses, parse_addresses};
 use crate::text::{Span, escape};
 use std::collections::BTreeMap;
 
@@ -21,20 +22,37 @@ pub(super) struct Piece {
     pub(super) at: Span,
 }
 
+/// What the rewrite module makes of a block.
+struct Rewritten<'d> {
+    pieces: Vec<Piece>,
+    /// Whether nothing is left after it.
+    ended: bool,
+    /// Of which requests it goes on to look at what comes after the block.
+    going: Condition,
+    /// The blocks of `if`, and for which requests they hold.
+    branches: Vec<(Condition, &'d Directive)>,
+}
+
 /// How many times nginx goes on to another location before it gives up (`NGX_HTTP_MAX_URI_CHANGES`).
 const MOST_NAMED: usize = 10;
 
 /// What a block inherits from those around it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
-    /// The addresses that are denied, and where that is said; `None`: none.
-    denied: Option<((Set, Set), Span)>,
-    /// The header from which the address of a client is taken.
-    real_ip: Option<String>,
-    /// Whose credentials are asked for.
+    /// The addresses that are denied and those that are allowed, and where that is said; `None`: nothing is said.
+    access: Option<Access>,
+    /// From whom another address of a client is believed, and how that is found.
+    believed: Believed,
+    /// Whose credentials are asked for (`auth_basic`).
     credentials: Option<(String, Span)>,
     /// Which users there are.
     users: String,
+    /// Whose tokens are asked for (`auth_jwt`).
+    tokens: Option<(String, Span)>,
+    /// With which keys those are made.
+    keys: String,
+    /// Who else is asked whether a request may pass (`auth_request`).
+    asks: Option<Directive>,
     /// Whether one of address and credentials is enough.
     any: bool,
     /// Where files are.
@@ -45,16 +63,80 @@ pub(super) struct Scope {
     named: usize,
 }
 
+/// `allow` and `deny`.
+#[derive(Debug, Clone)]
+struct Access {
+    denied: (Set, Set),
+    allowed: (Set, Set),
+    at: Span,
+}
+
+/// `set_real_ip_from`, `real_ip_header`, `real_ip_recursive`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Believed {
+    from: Vec<Directive>,
+    header: Option<String>,
+    recursive: bool,
+}
+
+impl Believed {
+    /// What a block says of it.
+    pub(super) fn enter(&mut self, block: &[Directive]) {
+        let from: Vec<Directive> = called(block, "set_real_ip_from").cloned().collect();
+        if !from.is_empty() {
+            self.from = from;
+        }
+        for directive in block {
+            match &directive.name[..] {
+                b"real_ip_header" => self.header = Some(escape(directive.first())),
+                b"real_ip_recursive" => self.recursive = directive.first() == b"on",
+                _ => {}
+            }
+        }
+    }
+
+    /// Who is believed, if that is known, and where the address is; `None`: nobody is.
+    fn text(&self) -> Option<(Option<(Set, Set)>, String)> {
+        self.from.first()?;
+        let mut known = Some((Set::empty(), Set::empty()));
+        for directive in &self.from {
+            let text = String::from_utf8_lossy(directive.first());
+            known = match (known, parse_addresses(&text)) {
+                (Some((four, six)), Some((Family::Ipv4, set))) => Some((four.union(&set), six)),
+                (Some((four, six)), Some((Family::Ipv6, set))) => Some((four, six.union(&set))),
+                // Who comes through a socket of the file system has no address.
+                (known, None) if directive.first() == b"unix:" => known,
+                (_, _) => None,
+            };
+        }
+        let header = self.header.as_deref().unwrap_or("X-Real-IP");
+        let from = || self.from.iter().map(Directive::said).collect::<Vec<_>>().join(", ");
+        let more = match (&known, self.recursive) {
+            (Some(_), false) => String::new(),
+            (_, true) => format!(", recursive, from {}", from()),
+            (None, false) => format!(", from {}", from()),
+        };
+        Some((known, format!("{header}{more}")))
+    }
+}
+
 /// What the whole of a server says.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     /// Whether TLS is spoken.
-    tls: bool,
+    pub(super) tls: bool,
     /// How variables come about, by name.
-    pub(super) definitions: &'c BTreeMap<Vec<u8>, String>,
+    pub(super) definitions: &'c Definitions<'c>,
     /// The locations that can be asked by name only.
-    named: BTreeMap<&'c [u8], &'c Directive>,
+    pub(super) named: &'c BTreeMap<&'c [u8], &'c Directive>,
+    /// All directives of the server.
+    pub(super) list: &'c [Directive],
     /// All that the server says, for what is decided anew.
-    pub(super) all: String,
+    pub(super) all: &'c str,
+    /// The directives of the block that come after the one that is looked at.
+    pub(super) later: &'c [Directive],
+    /// The expressions that `$1` may be a part of.
+    pub(super) captured: &'c str,
 }
 
 /// Whether a directive is read as part of a [`Scope`].
@@ -66,7 +148,6 @@ pub(super) fn is_of_scope(name: &[u8]) -> bool {
             | b"auth_basic"
             | b"auth_basic_user_file"
             | b"satisfy"
-            | b"real_ip_header"
             | b"root"
             | b"alias"
             | b"ssl"
@@ -75,6 +156,7 @@ pub(super) fn is_of_scope(name: &[u8]) -> bool {
             | b"auth_request"
             | b"auth_jwt"
             | b"auth_jwt_key_file"
+            | b"auth_jwt_key_request"
     ) || is_tls_setting(name)
 }
 
@@ -89,25 +171,29 @@ impl Scope {
     pub(super) fn enter(&mut self, lowering: &mut Lowering<'_, '_>, block: &[Directive]) {
         let access: Vec<&Directive> = block.iter().filter(|d| d.is("allow") || d.is("deny")).collect();
         if let Some(first) = access.first() {
-            let (mut ipv4, mut ipv6) = (Set::empty(), Set::empty());
+            let (mut denied, mut allowed) = ((Set::empty(), Set::empty()), (Set::empty(), Set::empty()));
             for directive in access.iter().rev() {
                 let Some((four, six)) = lowering.addresses(directive) else { continue };
-                let deny = directive.is("deny");
-                ipv4 = if deny { ipv4.union(&four) } else { ipv4.difference(&four) };
-                ipv6 = if deny { ipv6.union(&six) } else { ipv6.difference(&six) };
+                let (to, from) =
+                    if directive.is("deny") { (&mut denied, &mut allowed) } else { (&mut allowed, &mut denied) };
+                *to = (to.0.union(&four), to.1.union(&six));
+                *from = (from.0.difference(&four), from.1.difference(&six));
             }
-            self.denied = (!ipv4.is_empty() || !ipv6.is_empty()).then_some(((ipv4, ipv6), first.span));
+            self.access = Some(Access { denied, allowed, at: first.span });
         }
+        self.believed.enter(block);
+        let said = |directive: &Directive| {
+            let off = directive.first() == b"off";
+            (!off).then(|| (format!("{} {}", escape(&directive.name), directive.said()), directive.span))
+        };
         for directive in block {
             match &directive.name[..] {
-                b"real_ip_header" => self.real_ip = Some(escape(directive.first())),
-                b"auth_basic" | b"auth_jwt" | b"auth_request" if directive.first() == b"off" => self.credentials = None,
-                b"auth_basic" | b"auth_jwt" | b"auth_request" => {
-                    self.credentials =
-                        Some((format!("{} {}", escape(&directive.name), directive.said()), directive.span));
-                }
-                b"auth_basic_user_file" | b"auth_jwt_key_file" => {
-                    self.users = format!(", {} {}", escape(&directive.name), directive.said());
+                b"auth_basic" => self.credentials = said(directive),
+                b"auth_jwt" => self.tokens = said(directive),
+                b"auth_request" => self.asks = Some(directive.clone()).filter(|d| d.first() != b"off"),
+                b"auth_basic_user_file" => self.users = format!(", {} {}", escape(&directive.name), directive.said()),
+                b"auth_jwt_key_file" | b"auth_jwt_key_request" => {
+                    self.keys = format!(", {} {}", escape(&directive.name), directive.said());
                 }
                 b"satisfy" => self.any = directive.first() == b"any",
                 b"root" | b"alias" => self.files = format!("{} {}", escape(&directive.name), directive.said()),
@@ -125,25 +211,31 @@ impl Lowering<'_, '_> {
         server: &Directive,
         outer: &Scope,
         tls: bool,
-        definitions: &BTreeMap<Vec<u8>, String>,
+        definitions: &Definitions<'_>,
     ) -> Vec<Piece> {
         let list = block(server);
         let scope = outer.inside(self, list);
         let named = called(list, "location").filter(|d| d.first().starts_with(b"@")).map(|d| (d.first(), d)).collect();
         let mut all = String::new();
         everything(list, &mut all);
-        let cx = Context { tls, definitions, named, all };
-        let (mut out, ended) = self.rewrites(list, &cx, true);
+        let definitions = Definitions::new(list.iter(), Some(definitions));
+        let captured = grouped(list);
+        let cx =
+            Context { tls, definitions: &definitions, named: &named, list, all: &all, later: &[], captured: &captured };
+        let Rewritten { pieces: mut out, ended, .. } = self.rewrites(list, &scope, &cx, true);
         if !ended {
             out.extend(self.locations(list, &scope, &cx));
-            out.extend(self.access(&scope, None));
+        }
+        // What locations leave over, if they leave anything.
+        if !out.iter().any(|piece| piece.condition == Condition::Always) {
+            out.extend(self.access(&scope, None, &cx));
             out.extend(self.files(&scope, &cx, server.head));
         }
         for directive in list {
             match &directive.name[..] {
                 b"listen" | b"server_name" | b"location" | b"return" | b"rewrite" | b"if" | b"break" | b"internal" => {}
                 name if is_of_scope(name) => {}
-                _ => self.other(directive),
+                _ => self.beside(directive),
             }
         }
         out
@@ -155,51 +247,105 @@ impl Lowering<'_, '_> {
         let scope = outer.inside(self, list);
         for directive in list {
             match &directive.name[..] {
-                b"location" | b"return" | b"rewrite" | b"if" | b"break" | b"internal" | b"limit_except"
-                | b"limit_req" | b"limit_conn" => {}
+                b"location" | b"return" | b"rewrite" | b"if" | b"break" | b"internal" | b"limit_except" => {}
                 name if is_of_scope(name) || is_content(name) => {}
-                _ => self.other(directive),
+                _ => self.beside(directive),
             }
         }
         if let Some(internal) = called(list, "internal").next() {
             let outcome = Outcome::Refused("404: for requests of nginx itself only".to_owned());
             return vec![Piece { condition: Condition::Always, outcome, at: internal.span }];
         }
-        let (mut out, ended) = self.rewrites(list, cx, false);
+        let mut captured = super::locations::expression_of(location).unwrap_or_else(|| cx.captured.to_owned());
+        let own = grouped(list);
+        if !own.is_empty() {
+            captured = format!("{captured}; {own}");
+        }
+        let cx = &Context { captured: &captured, ..*cx };
+        let Rewritten { pieces: mut out, ended, branches, .. } = self.rewrites(list, &scope, cx, false);
         if ended {
             return out;
         }
-        out.extend(self.access(&scope, None));
-        for except in called(list, "limit_except") {
+        let excepts: Vec<&Directive> = called(list, "limit_except").collect();
+        if excepts.is_empty() {
+            out.extend(self.access(&scope, None, cx));
+        }
+        // Requests for which an `if` holds are those of its block from there on, and the last one counts. It has the
+        // access rules and the servers of the location unless it says others, but not its `limit_except` and `try_files`.
+        for (condition, branch) in branches.iter().rev() {
+            let own = block(branch).iter().find(|directive| is_content(&directive.name));
+            let files = block(branch).iter().any(|d| d.is("root") || d.is("alias"));
+            if own.is_none() && !files && scope.tries.is_none() && excepts.is_empty() {
+                // What an earlier one says does not count.
+                if branches.iter().any(|(_, other)| block(other).iter().any(|d| is_content(&d.name) || d.is("root"))) {
+                    let pieces = self.contents(list, &scope, cx, location.head);
+                    out.extend(under(condition, pieces));
+                }
+                continue;
+            }
+            let inner = Scope { tries: None, ..scope.inside(self, block(branch)) };
+            if !excepts.is_empty() {
+                out.extend(under(condition, self.access(&inner, None, cx)));
+            }
+            let pieces = match own {
+                Some(content) => self.content(content, &inner, cx, location.head),
+                None => {
+                    let rest: Vec<Directive> = list.iter().filter(|d| !d.is("try_files")).cloned().collect();
+                    self.contents(&rest, &inner, cx, location.head)
+                }
+            };
+            out.extend(under(condition, pieces));
+        }
+        let mut methods = Condition::Always;
+        for except in excepts {
             for word in except.words.iter().filter(|word| !METHODS.contains(&&word.text[..])) {
                 let reason = format!("nginx refuses it: invalid method \"{}\"", escape(&word.text));
                 self.account.gap(word.span, reason);
             }
-            let mut methods: Vec<Pattern> = except.words.iter().map(|word| Pattern::exact(word.text.clone())).collect();
+            let mut named: Vec<Pattern> = except.words.iter().map(|word| Pattern::exact(word.text.clone())).collect();
             if except.words.iter().any(|word| word.text == b"GET") {
-                methods.push(Pattern::exact("HEAD"));
+                named.push(Pattern::exact("HEAD"));
             }
-            let others = self.test(Subject::Method, methods).negated();
-            let inner = Scope { real_ip: scope.real_ip.clone(), ..Scope::default() }.inside(self, block(except));
-            out.extend(under(&others, self.access(&inner, Some(except.span))));
+            methods = self.test(Subject::Method, named);
+            let others = methods.clone().negated();
+            // Other methods are of that block: its access rules count instead of those around it, if it has any.
+            let inner = Scope { tries: None, ..scope.inside(self, block(except)) };
+            let has_own = block(except).iter().any(|d| d.is("allow") || d.is("deny"));
+            out.extend(under(&others, self.access(&inner, has_own.then_some(except.span), cx)));
+            let own = block(except).iter().find(|directive| is_content(&directive.name));
+            if own.is_some() || scope.tries.is_some() {
+                let pieces = match own {
+                    Some(content) => self.content(content, &inner, cx, location.head),
+                    None => {
+                        let rest: Vec<Directive> = list.iter().filter(|d| !d.is("try_files")).cloned().collect();
+                        self.contents(&rest, &inner, cx, location.head)
+                    }
+                };
+                out.extend(under(&others, pieces));
+            }
         }
-        // What an `if` block says of who answers counts instead of what stands around it; the last one wins.
-        for branch in called(list, "if").rev() {
-            let Some(content) = block(branch).iter().find(|directive| is_content(&directive.name)) else { continue };
-            let condition = self.asked_if(branch, cx);
-            out.extend(under(&condition, self.content(content, &scope, cx, location.head)));
+        if methods != Condition::Always {
+            out.extend(under(&methods, self.access(&scope, None, cx)));
         }
+        out.extend(self.contents(list, &scope, cx, location.head));
+        out
+    }
+
+    /// Who answers, at a location or in a block of it.
+    fn contents(&mut self, list: &[Directive], scope: &Scope, cx: &Context<'_>, at: Span) -> Vec<Piece> {
+        let mut out = Vec::new();
         let contents: Vec<&Directive> = list.iter().filter(|directive| is_content(&directive.name)).collect();
         match contents[..] {
-            [] => out.extend(self.files(&scope, cx, location.head)),
-            [content] => out.extend(self.content(content, &scope, cx, location.head)),
+            [] => out.extend(self.files(scope, cx, at)),
+            [content] => out.extend(self.content(content, scope, cx, at)),
             [one, other] if one.is("try_files") != other.is("try_files") => {
                 // Files that are there are handed to the other.
                 let other = if one.is("try_files") { other } else { one };
-                let answer = self.content(other, &scope, cx, location.head).pop();
-                let mut tried = self.files(&scope, cx, location.head);
-                if let (Some(there), Some(Piece { condition: _, outcome, at })) = (tried.first_mut(), answer) {
-                    (there.outcome, there.at) = (outcome, at);
+                let answer = self.content(other, scope, cx, at).pop();
+                let mut tried = self.files(scope, cx, at);
+                if let (Some(there), Some(Piece { condition: _, outcome, at: answered })) = (tried.first_mut(), answer)
+                {
+                    (there.outcome, there.at) = (outcome, answered);
                 }
                 out.extend(tried);
             }
@@ -214,44 +360,65 @@ impl Lowering<'_, '_> {
     }
 
     /// What the rewrite module decides, and whether nothing is left after it.
-    fn rewrites(&mut self, list: &[Directive], cx: &Context<'_>, of_server: bool) -> (Vec<Piece>, bool) {
-        let mut out = Vec::new();
+    fn rewrites<'d>(
+        &mut self,
+        list: &'d [Directive],
+        scope: &Scope,
+        cx: &Context<'_>,
+        of_server: bool,
+    ) -> Rewritten<'d> {
+        let (mut pieces, mut branches) = (Vec::new(), Vec::new());
         let mut going = Condition::Always;
-        for directive in list {
+        for (at, directive) in list.iter().enumerate() {
+            let cx = &Context { later: list.get(at + 1..).unwrap_or_default(), ..*cx };
             match &directive.name[..] {
                 b"return" => {
                     let outcome = returned(directive, cx);
                     let condition = going.clone();
-                    out.push(Piece { condition, outcome, at: directive.span });
+                    pieces.push(Piece { condition, outcome, at: directive.span });
                     if going == Condition::Always {
-                        return (out, true);
+                        return Rewritten { pieces, ended: true, going: Condition::Never, branches };
                     }
+                    break;
                 }
-                b"break" => return (out, false),
+                b"break" => return Rewritten { pieces, ended: false, going: Condition::Never, branches },
                 b"rewrite" => {
                     if let Some(piece) = self.rewritten(directive, cx, of_server) {
-                        out.extend(under(&going, vec![piece]));
+                        pieces.extend(under(&going, vec![piece]));
+                    } else if let [expression, _, flag] = &directive.words[..]
+                        && flag.text == b"break"
+                    {
+                        // No directive of this module is looked at after it.
+                        let fits = self.expression(Subject::Path, &expression.text, false);
+                        going = Condition::all([going, fits.negated()]);
                     }
                 }
                 b"if" => {
-                    let condition = self.asked_if(directive, cx);
-                    let (inner, _) = self.rewrites(block(directive), cx, of_server);
-                    out.extend(under(&Condition::all([going.clone(), condition.clone()]), inner));
-                    if block(directive).iter().any(|inner| inner.is("break")) {
-                        going = Condition::all([going, condition.negated()]);
+                    let condition = self.asked_if(directive, scope, cx);
+                    let captured = grouped(std::slice::from_ref(directive));
+                    let captured = if captured.is_empty() { cx.captured } else { &captured };
+                    let inside = Context { captured, ..*cx };
+                    let inner = self.rewrites(block(directive), scope, &inside, of_server);
+                    let holds = Condition::all([going.clone(), condition.clone()]);
+                    pieces.extend(under(&holds, inner.pieces));
+                    if !inner.ended && !goes_away(block(directive)) {
+                        branches.push((holds, directive));
+                    }
+                    if inner.going != Condition::Always && !inner.ended {
+                        going = Condition::all([going, Condition::any([condition.negated(), inner.going])]);
                     }
                     for inner in block(directive) {
                         match &inner.name[..] {
                             b"return" | b"break" | b"rewrite" | b"if" => {}
                             name if is_content(name) || is_of_scope(name) => {}
-                            _ => self.other(inner),
+                            _ => self.beside(inner),
                         }
                     }
                 }
                 _ => {}
             }
         }
-        (out, false)
+        Rewritten { pieces, ended: false, going, branches }
     }
 
     /// A redirect, or another path with which a location is looked for anew; `None`: the location stays.
@@ -261,10 +428,13 @@ impl Lowering<'_, '_> {
             return None;
         };
         let flag = rest.first().map_or(&b""[..], |word| &word.text);
+        // A redirect is another one where `$1` is a part of another expression.
+        let captured = grouped(std::slice::from_ref(directive));
+        let own = Context { captured: if captured.is_empty() { cx.captured } else { &captured }, ..*cx };
         let away = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|start| to.text.starts_with(start));
         let outcome = match flag {
-            b"redirect" | b"permanent" => Outcome::Answered(format!("redirect to {}", known(&to.text, cx))),
-            _ if away => Outcome::Answered(format!("redirect to {}", known(&to.text, cx))),
+            b"redirect" | b"permanent" => Outcome::Answered(format!("redirect to {}", known(&to.text, &own))),
+            _ if away => Outcome::Answered(format!("redirect to {}", known(&to.text, &own))),
             b"break" if !of_server => return None,
             b"last" | b"break" | b"" => Outcome::Computed(anew(&escape(&to.text), cx)),
             other => {
@@ -277,7 +447,7 @@ impl Lowering<'_, '_> {
     }
 
     /// The condition of an `if`.
-    fn asked_if(&mut self, directive: &Directive, cx: &Context<'_>) -> Condition {
+    fn asked_if(&mut self, directive: &Directive, scope: &Scope, cx: &Context<'_>) -> Condition {
         let mut words: Vec<Vec<u8>> = directive.words.iter().map(|word| word.text.clone()).collect();
         let opens =
             words.first_mut().is_some_and(|word| word.first() == Some(&b'(') && !word.drain(..1).as_slice().is_empty());
@@ -306,7 +476,7 @@ impl Lowering<'_, '_> {
                         (false, Operator::Is)
                     }
                 };
-                let condition = self.compared(variable, operator, value, cx);
+                let condition = self.compared(variable, (operator, value), scope, cx);
                 if negated { condition.negated() } else { condition }
             }
             [test, file] if test.starts_with(b"-") || test.starts_with(b"!-") => {
@@ -322,7 +492,13 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn compared(&mut self, variable: &[u8], operator: Operator, value: &[u8], cx: &Context<'_>) -> Condition {
+    fn compared(
+        &mut self,
+        variable: &[u8],
+        (operator, value): (Operator, &[u8]),
+        scope: &Scope,
+        cx: &Context<'_>,
+    ) -> Condition {
         let subject = match variable {
             _ if value.contains(&b'$') && operator == Operator::Is => None,
             b"$host" => Some((Subject::HostName, true)),
@@ -347,12 +523,13 @@ impl Lowering<'_, '_> {
             }
             b"$remote_addr" if operator == Operator::Is => {
                 let text = String::from_utf8_lossy(value);
-                if let Some((family, set)) = parse_addresses(&text) {
+                // It is a text that is compared: no address reads like a network.
+                if let Some((family, set)) = parse_addresses(&text).filter(|_| !text.contains(['/', '-'])) {
                     let (ipv4, ipv6) = match family {
                         Family::Ipv4 => (set, Set::empty()),
                         Family::Ipv6 => (Set::empty(), set),
                     };
-                    return balancers::source(self.reading.store, ipv4, ipv6);
+                    return self.client(ipv4, ipv6, &scope.believed);
                 }
                 None
             }
@@ -376,33 +553,70 @@ impl Lowering<'_, '_> {
         }
     }
 
+    /// Whether the address of a client is one of these. Of those who are believed it is another one.
+    pub(super) fn client(&mut self, ipv4: Set, ipv6: Set, believed: &Believed) -> Condition {
+        let own = balancers::source(self.reading.store, ipv4.clone(), ipv6.clone());
+        let Some((trusted, header)) = believed.text().filter(|_| matches!(own, Condition::Test(_))) else {
+            return own;
+        };
+        let ranges = |family, set: &Set| -> Vec<String> {
+            set.ranges().iter().map(|(from, to)| format_addresses(family, from, to)).collect()
+        };
+        let shown = [ranges(Family::Ipv4, &ipv4), ranges(Family::Ipv6, &ipv6)].concat().join(",");
+        let said = self.reading.store.opaque(&format!("the address in {header} is of {shown}"));
+        let Some((four, six)) = trusted else { return Condition::Opaque(said) };
+        let own = balancers::source(self.reading.store, ipv4.difference(&four), ipv6.difference(&six));
+        let trusted = balancers::source(self.reading.store, four, six);
+        Condition::any([own, Condition::all([trusted, Condition::Opaque(said)])])
+    }
+
     /// Who may not ask.
-    fn access(&mut self, scope: &Scope, at: Option<Span>) -> Vec<Piece> {
-        let denied = scope.denied.as_ref().map(|((ipv4, ipv6), span)| {
-            let condition = match &scope.real_ip {
-                None => balancers::source(self.reading.store, ipv4.clone(), ipv6.clone()),
-                Some(header) => {
-                    let test = Test::Source { ipv4: ipv4.clone(), ipv6: ipv6.clone() };
-                    let text = format!("the address in {header} is denied: {test:?}");
-                    Condition::Opaque(self.reading.store.opaque(&text))
-                }
-            };
-            (condition, at.unwrap_or(*span))
-        });
-        let stranger = scope.credentials.as_ref().map(|(text, span)| {
-            let accepted = self.reading.store.opaque(&format!("the credentials are accepted: {text}{}", scope.users));
-            (Condition::Opaque(accepted).negated(), at.unwrap_or(*span))
-        });
-        let refused = |how: &str| Outcome::Refused(how.to_owned());
-        let piece = |(condition, at): (Condition, Span), how| Piece { condition, outcome: refused(how), at };
-        match (denied, stranger) {
-            (Some(denied), Some(stranger)) if scope.any => {
-                vec![piece((Condition::all([denied.0, stranger.0]), denied.1), "401")]
-            }
-            (denied, stranger) => {
-                denied.map(|denied| piece(denied, "403")).into_iter().chain(stranger.map(|s| piece(s, "401"))).collect()
+    fn access(&mut self, scope: &Scope, at: Option<Span>, cx: &Context<'_>) -> Vec<Piece> {
+        let mut strangers = Vec::new();
+        for (asked, more) in [(&scope.credentials, &scope.users), (&scope.tokens, &scope.keys)] {
+            if let Some((text, span)) = asked {
+                let text = format!("the credentials are accepted: {text}{more}");
+                strangers.push((text, at.unwrap_or(*span)));
             }
         }
+        if let Some(directive) = &scope.asks {
+            let path = directive.first();
+            let asked = match answering(path, cx.list) {
+                Some(location) => {
+                    let text = format!("{} {}", escape(path), whole(std::slice::from_ref(location)));
+                    format!("{text}{}", variables(&text, cx))
+                }
+                None => anew(&escape(path), cx),
+            };
+            strangers.push((format!("the request is accepted: auth_request {asked}"), at.unwrap_or(directive.span)));
+        }
+        let strangers =
+            strangers.into_iter().map(|(text, at)| (Condition::Opaque(self.reading.store.opaque(&text)).negated(), at));
+        let strangers: Vec<(Condition, Span)> = strangers.collect();
+        let refused = |how: &str| Outcome::Refused(how.to_owned());
+        let piece = |(condition, at): (Condition, Span), how| Piece { condition, outcome: refused(how), at };
+        let mut out = Vec::new();
+        if let (true, Some((_, first))) = (scope.any, strangers.first()) {
+            // Whoever is allowed need not say who it is, and one of those who are asked is enough.
+            let mut parts = Vec::new();
+            let mut place = *first;
+            if let Some(Access { denied: _, allowed, at: said }) = &scope.access {
+                let (ipv4, ipv6) = balancers::every();
+                let (ipv4, ipv6) = (ipv4.difference(&allowed.0), ipv6.difference(&allowed.1));
+                parts.push(self.client(ipv4, ipv6, &scope.believed));
+                place = at.unwrap_or(*said);
+            }
+            parts.extend(strangers.into_iter().map(|(stranger, _)| stranger));
+            out.push(piece((Condition::all(parts), place), "401"));
+        } else {
+            if let Some(Access { denied, allowed: _, at: said }) = &scope.access {
+                let condition = self.client(denied.0.clone(), denied.1.clone(), &scope.believed);
+                out.push(piece((condition, at.unwrap_or(*said)), "403"));
+            }
+            out.extend(strangers.into_iter().map(|stranger| piece(stranger, "401")));
+        }
+        out.retain(|piece| piece.condition != Condition::Never);
+        out
     }
 
     /// The addresses of `allow` and `deny`.
@@ -490,6 +704,14 @@ impl Lowering<'_, '_> {
         out.push(Piece { condition: Condition::Always, outcome: fallback, at: tries.span });
         out
     }
+}
+
+/// Whether a block sends every request elsewhere.
+fn goes_away(list: &[Directive]) -> bool {
+    const ANY: &[&[u8]] =
+        &[b"^", b".*", b"^.*", b"^.*$", b"(.*)", b"^(.*)$", b"^/(.*)$", b"^/(.*)", b"^/.*$", b"^(.*)", b"/"];
+    let away = |d: &Directive| ANY.contains(&d.first()) && d.words.get(2).is_some_and(|flag| flag.text != b"break");
+    called(list, "rewrite").any(away)
 }
 
 fn returned(directive: &Directive, cx: &Context<'_>) -> Outcome {

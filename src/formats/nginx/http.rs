@@ -3,7 +3,9 @@
 use super::Lowering;
 use super::handlers::{Piece, Scope};
 use super::hosts::{Named, Rank};
+use super::settings;
 use super::syntax::{Directive, Word, called};
+use super::variables::Definitions;
 use crate::formats::balancers;
 use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Tls};
 use crate::text::{Span, escape};
@@ -33,13 +35,14 @@ impl Lowering<'_, '_> {
         for directive in http.iter().filter(|directive| directive.is("upstream")) {
             self.upstream(directive);
         }
-        let definitions = super::variables::definitions(http.iter().copied());
+        let around = http.iter().filter(|directive| !directive.is("server"));
+        let definitions = Definitions::new(around.copied(), None);
         let own: Vec<Directive> =
             http.iter().filter(|d| !d.is("server") && !d.is("upstream")).map(|d| (*d).clone()).collect();
         scope.enter(self, &own);
         for directive in &own {
             if !super::handlers::is_of_scope(&directive.name) {
-                self.other(directive);
+                self.beside(directive);
             }
         }
         let servers: Vec<&Directive> = http.iter().filter(|d| d.is("server") && d.block.is_some()).copied().collect();
@@ -56,6 +59,7 @@ impl Lowering<'_, '_> {
             }
         }
         let mut programs = Programs::new();
+        let beside = Beside::new(&own, &servers, &definitions);
         let names: Vec<Vec<Named>> = servers.iter().map(|server| self.names(block(server))).collect();
         for ((address, ports), socket) in sockets {
             let tls = socket.iter().any(|(_, listen)| listen.tls);
@@ -79,7 +83,7 @@ impl Lowering<'_, '_> {
                 let reason = "nginx refuses it: no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
                 self.account.gap(listen.span, reason);
             }
-            let listener = self.socket(address, ports, tls, &socket, (&servers, &names, &programs));
+            let listener = self.socket(address, ports, tls, &socket, (&names, &programs, &beside));
             self.reading.configuration.listeners.extend(listener);
         }
     }
@@ -90,7 +94,7 @@ impl Lowering<'_, '_> {
         ports: Option<(u16, u16)>,
         tls: bool,
         socket: &[(usize, Listen)],
-        (servers, names, programs): (&[&Directive], &[Vec<Named>], &Programs),
+        (names, programs, beside): (&[Vec<Named>], &Programs, &Beside<'_>),
     ) -> Option<Listener> {
         let (default, _) = socket.iter().find(|(_, listen)| listen.first).or_else(|| socket.first())?;
         let (_, listen) = socket.first()?;
@@ -114,24 +118,12 @@ impl Lowering<'_, '_> {
             }
             routes.push(Route { condition: condition.clone(), outcome: outcome.clone(), origin: *at });
         }
-        let certificates = socket.iter().flat_map(|(number, _)| called(block(servers[*number]), "ssl_certificate"));
-        let certificates: Vec<(String, Span)> =
-            certificates.filter(|_| tls).map(|d| (escape(d.first()), d.span)).collect();
-        let mut settings: Vec<String> = socket
-            .iter()
-            .filter(|_| tls)
-            .flat_map(|(number, _)| block(servers[*number]))
-            .filter(|d| is_tls_setting(&d.name))
-            .map(|d| format!("{} {}", escape(&d.name), d.said()))
-            .collect();
-        settings.sort();
-        settings.dedup();
+        let numbers: Vec<usize> = socket.iter().map(|(number, _)| *number).collect();
+        let tls = tls.then(|| beside.tls(&numbers, *default));
         let mut said: Vec<String> = socket.iter().flat_map(|(_, listen)| listen.settings.iter().cloned()).collect();
-        // What is shown, or asked, where a request fails.
-        said.extend(socket.iter().flat_map(|(number, _)| pages_of_errors(block(servers[*number]))));
         said.sort();
         said.dedup();
-        let tls = tls.then(|| Tls { certificates, settings: settings.join("; ") });
+        said.extend(beside.settings(&numbers));
         let name = match (address.as_str(), ports) {
             (path, None) => path.to_owned(),
             (address, Some((first, last))) => {
@@ -255,10 +247,94 @@ impl Lowering<'_, '_> {
     }
 }
 
-/// The directives `error_page` of a server and its locations, as they read.
-fn pages_of_errors(list: &[Directive]) -> Vec<String> {
-    let own = called(list, "error_page").map(|directive| format!("error_page {};", directive.said()));
-    own.chain(list.iter().flat_map(|directive| pages_of_errors(block(directive)))).collect()
+/// What servers say beside what becomes of requests.
+struct Beside<'d> {
+    /// What stands around servers.
+    own: &'d [Directive],
+    /// The settings around servers.
+    around: String,
+    /// The servers: how each is called, itself, and its settings.
+    servers: Vec<(String, &'d Directive, String)>,
+}
+
+impl<'d> Beside<'d> {
+    fn new(own: &'d [Directive], servers: &[&'d Directive], definitions: &Definitions<'_>) -> Self {
+        let pages = settings::pages(own);
+        let around = settings::of(own, &[], definitions);
+        let server = |server: &&'d Directive| {
+            let list = block(server);
+            let mut names: Vec<String> =
+                called(list, "server_name").flat_map(|d| &d.words).map(|word| escape(&word.text)).collect();
+            names.sort();
+            let definitions = Definitions::new(list.iter(), Some(definitions));
+            let all: Vec<&[u8]> = pages.iter().copied().chain(settings::pages(list)).collect();
+            (names.join(" "), *server, settings::of(list, &all, &definitions))
+        };
+        let servers = servers.iter().map(server).collect();
+        Self { own, around, servers }
+    }
+
+    /// The settings of a socket with these servers.
+    fn settings(&self, numbers: &[usize]) -> Vec<String> {
+        let mut texts: Vec<String> = Vec::new();
+        for (name, _, text) in numbers.iter().filter_map(|number| self.servers.get(*number)) {
+            if !text.is_empty() {
+                texts.push(format!("server {name} {{ {text} }}"));
+            }
+        }
+        texts.sort();
+        let around = Some(self.around.clone()).filter(|text| !text.is_empty());
+        around.map(|text| format!("http {{ {text} }}")).into_iter().chain(texts).collect()
+    }
+
+    fn tls(&self, numbers: &[usize], default: usize) -> Tls {
+        let (mut certificates, mut texts, mut with) = (Vec::new(), Vec::new(), Vec::new());
+        for number in numbers {
+            let Some((name, server, _)) = self.servers.get(*number) else { continue };
+            let own = said_of(block(server), self.own);
+            let named = own.iter().filter(|d| d.is("ssl_certificate"));
+            let mut shown: Vec<String> = Vec::new();
+            for directive in named {
+                let certificate = (escape(directive.first()), directive.span);
+                if !certificates.contains(&certificate) {
+                    certificates.push(certificate);
+                }
+                shown.push(format!("ssl_certificate {}", directive.said()));
+            }
+            let mut rest: Vec<&&Directive> = own.iter().filter(|d| !d.is("ssl_certificate")).collect();
+            rest.sort_by(|a, b| a.name.cmp(&b.name));
+            let rest: Vec<String> = rest.iter().map(|d| format!("{} {}", escape(&d.name), d.said())).collect();
+            let name = if *number == default { format!("default {name}") } else { name.clone() };
+            texts.push((name.clone(), rest.clone()));
+            with.push((name, [rest, shown].concat()));
+        }
+        // Where all have the same certificates, which are those is said beside; what is in one is said here.
+        let alike = |list: &[(String, Vec<String>)]| list.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        let mut chosen =
+            if alike(&with) && !with.iter().any(|(_, all)| all.iter().any(|text| text.contains("(sha256 "))) {
+                texts
+            } else {
+                with
+            };
+        let settings = match (alike(&chosen), chosen.first()) {
+            (true, Some((_, all))) => all.join("; "),
+            (_, _) => {
+                chosen.sort();
+                let one = |(name, all): &(String, Vec<String>)| format!("{name}: {}", all.join("; "));
+                chosen.iter().map(one).collect::<Vec<_>>().join(" | ")
+            }
+        };
+        Tls { certificates, settings }
+    }
+}
+
+/// What a server says of TLS, and what stands around it where it says nothing of that name itself.
+pub(super) fn said_of<'d>(server: &'d [Directive], around: &'d [Directive]) -> Vec<&'d Directive> {
+    let about = |directive: &&Directive| directive.is("ssl_certificate") || is_tls_setting(&directive.name);
+    let own: Vec<&Directive> = server.iter().filter(about).collect();
+    let outer = around.iter().filter(about).filter(|d| !own.iter().any(|mine| mine.name == d.name));
+    let outer: Vec<&Directive> = outer.collect();
+    own.into_iter().chain(outer).collect()
 }
 
 /// What stands in the braces.
@@ -275,6 +351,7 @@ pub(super) fn is_tls_setting(name: &[u8]) -> bool {
             | b"ssl_verify_client"
             | b"ssl_verify_depth"
             | b"ssl_client_certificate"
+            | b"ssl_trusted_certificate"
             | b"ssl_crl"
             | b"ssl_reject_handshake"
             | b"ssl_prefer_server_ciphers"

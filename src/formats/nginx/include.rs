@@ -62,15 +62,20 @@ fn places(main: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
     match name.strip_prefix(b"/") {
         None => place(folder, name),
         Some(absolute) => {
-            for prefix in [&b"etc/nginx/"[..], b"usr/local/etc/nginx/", b"usr/local/nginx/conf/", b"opt/nginx/conf/"] {
-                if let Some(rest) = absolute.strip_prefix(prefix) {
-                    place(folder, rest);
-                }
+            if let Some(rest) = of_folder(name) {
+                place(folder, rest);
             }
             roots(folder).into_iter().for_each(|root| place(root, absolute));
         }
     }
     places
+}
+
+/// What an absolute name says below the folder that is the one of `nginx.conf` on hosts; `None`: it is not below one.
+pub(super) fn of_folder(name: &[u8]) -> Option<&[u8]> {
+    [&b"/etc/nginx/"[..], b"/usr/local/etc/nginx/", b"/usr/local/nginx/conf/", b"/opt/nginx/conf/"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(*prefix))
 }
 
 /// The files of `nginx -T` that a name leads to, in the order in which they are read.

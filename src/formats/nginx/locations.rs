@@ -53,25 +53,9 @@ impl<'d> Lowering<'_, '_> {
     fn places(&mut self, list: &'d [Directive], within: Option<&Place<'d>>) -> Vec<Place<'d>> {
         let mut out: Vec<Place<'d>> = Vec::new();
         for directive in list.iter().filter(|directive| directive.is("location")) {
-            let words: Vec<&[u8]> = directive.words.iter().map(|word| &word.text[..]).collect();
-            let (kind, path) = match words[..] {
-                [b"=", path] => (Kind::Exact, path),
-                [b"^~", path] => (Kind::Prefix(true), path),
-                [b"~", path] => (Kind::Expression(false), path),
-                [b"~*", path] => (Kind::Expression(true), path),
-                [name] if name.starts_with(b"@") => (Kind::Named, name),
-                [path] => match path {
-                    // The sign may stand at the path without a blank.
-                    [b'=', path @ ..] => (Kind::Exact, path),
-                    [b'^', b'~', path @ ..] => (Kind::Prefix(true), path),
-                    [b'~', b'*', path @ ..] => (Kind::Expression(true), path),
-                    [b'~', path @ ..] => (Kind::Expression(false), path),
-                    path => (Kind::Prefix(false), path),
-                },
-                _ => {
-                    self.account.gap(directive.head, "nginx refuses it: invalid number of arguments in \"location\"");
-                    continue;
-                }
+            let Some((kind, path)) = kind_of(directive) else {
+                self.account.gap(directive.head, "nginx refuses it: invalid number of arguments in \"location\"");
+                continue;
             };
             let twin = |other: &Place<'_>| {
                 let group = |kind| match kind {
@@ -200,6 +184,66 @@ impl<'d> Lowering<'_, '_> {
         }
         Condition::all(parts)
     }
+}
+
+/// Which paths a location is for.
+fn kind_of(directive: &Directive) -> Option<(Kind, &[u8])> {
+    let words: Vec<&[u8]> = directive.words.iter().map(|word| &word.text[..]).collect();
+    Some(match words[..] {
+        [b"=", path] => (Kind::Exact, path),
+        [b"^~", path] => (Kind::Prefix(true), path),
+        [b"~", path] => (Kind::Expression(false), path),
+        [b"~*", path] => (Kind::Expression(true), path),
+        [name] if name.starts_with(b"@") => (Kind::Named, name),
+        [path] => match path {
+            // The sign may stand at the path without a blank.
+            [b'=', path @ ..] => (Kind::Exact, path),
+            [b'^', b'~', path @ ..] => (Kind::Prefix(true), path),
+            [b'~', b'*', path @ ..] => (Kind::Expression(true), path),
+            [b'~', path @ ..] => (Kind::Expression(false), path),
+            path => (Kind::Prefix(false), path),
+        },
+        _ => return None,
+    })
+}
+
+/// The expression of a location that has groups, as it reads.
+pub(super) fn expression_of(location: &Directive) -> Option<String> {
+    match kind_of(location)? {
+        (Kind::Expression(_), expression) if expression.contains(&b'(') => {
+            Some(format!("location {}", location.said()))
+        }
+        (Kind::Expression(_) | Kind::Exact | Kind::Prefix(_) | Kind::Named, _) => None,
+    }
+}
+
+/// The location of a server that answers a path that nginx itself asks for; `None`: it is not known, or leads elsewhere.
+pub(super) fn answering<'d>(path: &[u8], list: &'d [Directive]) -> Option<&'d Directive> {
+    const ELSEWHERE: &[&str] = &["location", "rewrite", "try_files", "error_page", "if"];
+    let path = path.split(|byte| *byte == b'?').next().unwrap_or(path);
+    if !path.starts_with(b"/") || path.contains(&b'$') || list.iter().any(|d| d.is("rewrite") || d.is("if")) {
+        return None;
+    }
+    let known: Vec<(&Directive, Kind, &[u8])> = list
+        .iter()
+        .filter(|directive| directive.is("location"))
+        .filter_map(|directive| kind_of(directive).map(|(kind, text)| (directive, kind, text)))
+        .collect();
+    let exact = known.iter().find(|(_, kind, text)| *kind == Kind::Exact && *text == path);
+    let prefixes = known.iter().filter(|(_, kind, text)| matches!(kind, Kind::Prefix(_)) && path.starts_with(text));
+    let (location, kind, _) = exact.or_else(|| prefixes.max_by_key(|(_, _, text)| text.len()))?;
+    let expressions = |kind: &Kind, text: &[u8]| match kind {
+        Kind::Expression(fold) => {
+            let pattern = std::str::from_utf8(text).ok().and_then(Pattern::regex);
+            let pattern = pattern.map(|pattern| if *fold { pattern.ignoring_case() } else { pattern });
+            pattern.is_none_or(|pattern| pattern.matches(path))
+        }
+        Kind::Exact | Kind::Prefix(_) | Kind::Named => false,
+    };
+    if *kind == Kind::Prefix(false) && known.iter().any(|(_, kind, text)| expressions(kind, text)) {
+        return None;
+    }
+    (!block(location).iter().any(|d| ELSEWHERE.iter().any(|name| d.is(name)))).then_some(*location)
 }
 
 /// Whether a location asks servers itself.

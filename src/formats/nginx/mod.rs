@@ -11,6 +11,7 @@ mod http;
 mod include;
 mod locations;
 mod parse;
+mod settings;
 mod stream;
 mod syntax;
 mod upstreams;
@@ -53,6 +54,8 @@ impl Format for Nginx {
     }
 
     fn read(&self, reading: &mut Reading<'_>) {
+        // A file may hold anything: types, upstreams, a map.
+        reading.configuration.declares = true;
         let mut account = Account::default();
         let mut lists: Vec<(SourceId, Vec<Directive>)> = Vec::new();
         for file in reading.files() {
@@ -60,7 +63,9 @@ impl Format for Nginx {
             if dump::is_one(text) {
                 lists.extend(dumped(*file, text, &mut account).map(|list| (*file, list)));
             } else if let Some(directives) = parsed(*file, text, &mut account) {
-                let mut files = Files { reading, account: &mut account, main: *file, within: vec![*file], read: 0 };
+                let of_host = is_of_host(reading, *file, &directives);
+                let (within, account) = (vec![*file], &mut account);
+                let mut files = Files { reading, account, main: *file, of_host, within, read: 0 };
                 lists.push((*file, files.expand(directives)));
             }
         }
@@ -153,7 +158,7 @@ impl Dump<'_> {
     fn expand(&mut self, directives: &[Directive]) -> Vec<Directive> {
         let mut out = Vec::new();
         for directive in directives {
-            if directive.is("include") && !is_data(directive.first()) {
+            if directive.is("include") {
                 self.include(directive, &mut out);
             } else {
                 let block = directive.block.as_ref().map(|block| self.expand(block));
@@ -165,7 +170,9 @@ impl Dump<'_> {
 
     fn include(&mut self, directive: &Directive, out: &mut Vec<Directive>) {
         let found = include::in_dump(directive.first(), self.main, self.parts);
-        if found.is_empty() && !super::places::is_pattern(directive.first()) {
+        if found.is_empty() && is_data(directive.first()) {
+            self.account.claim(directive.span, Disposition::Inert("a file of the package"));
+        } else if found.is_empty() && !super::places::is_pattern(directive.first()) {
             self.account.gap(directive.span, "the file that it includes is not in the dump");
         }
         for (name, directives) in found {
@@ -182,15 +189,40 @@ impl Dump<'_> {
     }
 }
 
-/// Names of files that nginx includes and that hold nothing but types.
+/// Files that come with the package: types, character sets, and what servers are told in the usual way. Nothing in them
+/// decides where a request goes.
+const PACKAGED: &[&[u8]] = &[
+    b"mime.types",
+    b"fastcgi_params",
+    b"fastcgi.conf",
+    b"uwsgi_params",
+    b"scgi_params",
+    b"proxy_params",
+    b"koi-utf",
+    b"koi-win",
+    b"win-utf",
+];
+
+/// Whether a name is that of a file that comes with the package.
 fn is_data(name: &[u8]) -> bool {
-    name == b"mime.types" || name.ends_with(b"/mime.types")
+    PACKAGED.contains(&name.rsplit(|byte| *byte == b'/').next().unwrap_or(name))
+}
+
+/// Whether the folder of a main file is that of the host's configuration: a name below `/etc/nginx` leads to a file in it.
+fn is_of_host(reading: &Reading<'_>, main: SourceId, directives: &[Directive]) -> bool {
+    directives.iter().any(|directive| {
+        let leads = || reading.linked(main, directive.first()).is_some_and(|linked| !linked.texts.is_empty());
+        (directive.is("include") && include::of_folder(directive.first()).is_some() && leads())
+            || is_of_host(reading, main, directive.block.as_deref().unwrap_or_default())
+    })
 }
 
 struct Files<'a, 'r> {
     reading: &'a Reading<'r>,
     account: &'a mut Account,
     main: SourceId,
+    /// Whether all of the host's folder is beside the main file.
+    of_host: bool,
     within: Vec<SourceId>,
     read: usize,
 }
@@ -214,7 +246,10 @@ impl Files<'_, '_> {
         let name = directive.first();
         let shown = escape(name);
         if is_data(name) && self.reading.linked(self.main, name).is_none_or(|linked| linked.texts.is_empty()) {
-            self.account.claim(directive.span, Disposition::Inert("types of content"));
+            self.account.claim(
+                directive.span,
+                Disposition::Inert("a file of the package: types of content, or how servers are asked"),
+            );
             return Vec::new();
         }
         let Some(linked) = self.reading.linked(self.main, name) else {
@@ -222,6 +257,10 @@ impl Files<'_, '_> {
             return Vec::new();
         };
         if linked.texts.is_empty() {
+            // A pattern may lead to nothing, and git keeps no empty folder.
+            if self.of_host && super::places::is_pattern(name) && include::of_folder(name).is_some() {
+                return Vec::new();
+            }
             if !linked.within {
                 let reason = format!("`{shown}` is outside of what is compared: what it includes is not known");
                 self.account.gap(directive.span, reason);
@@ -303,6 +342,13 @@ impl Lowering<'_, '_> {
                 let name = escape(&directive.name);
                 self.account.gap(directive.head, format!("the directive `{name}` is not known here"));
             }
+        }
+    }
+
+    /// The same for what belongs to the settings of listeners where it can matter: see [`settings`].
+    fn beside(&mut self, directive: &Directive) {
+        if !words::is_setting(&directive.name) {
+            self.other(directive);
         }
     }
 

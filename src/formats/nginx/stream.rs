@@ -1,9 +1,11 @@
 //! The `stream` part: connections, not requests (`ngx_stream_core_module`, `ngx_stream_proxy_module`).
 
 use super::Lowering;
-use super::http::block;
+use super::handlers::Believed;
+use super::http::{block, is_tls_setting, said_of};
+use super::settings;
 use super::syntax::{Directive, called};
-use super::variables;
+use super::variables::{Definitions, defined};
 use crate::formats::balancers;
 use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Subject, Tls};
 use crate::net::{Pattern, Set};
@@ -20,25 +22,40 @@ impl Lowering<'_, '_> {
                     maps.extend(directive.words.get(1).map(|word| (&word.text[..], *directive)));
                 }
                 (b"server", Some(_)) => {}
-                _ => self.other(directive),
+                (b"allow" | b"deny", _) => {}
+                _ => self.beside(directive),
             }
         }
-        let definitions = variables::definitions(stream.iter().copied());
+        let around = stream.iter().filter(|directive| !directive.is("server"));
+        let definitions = Definitions::new(around.clone().copied(), None);
+        let own: Vec<Directive> = around.filter(|d| !d.is("upstream")).map(|d| (*d).clone()).collect();
         for server in stream.iter().filter(|directive| directive.is("server") && directive.block.is_some()) {
-            self.stream_server(server, &maps, &definitions);
+            self.stream_server(server, &own, &maps, &definitions);
         }
     }
 
     fn stream_server(
         &mut self,
         server: &Directive,
+        own: &[Directive],
         maps: &BTreeMap<&[u8], &Directive>,
-        definitions: &BTreeMap<Vec<u8>, String>,
+        definitions: &Definitions<'_>,
     ) {
         let list = block(server);
+        let mut believed = Believed::default();
+        believed.enter(own);
+        believed.enter(list);
+        let texts = [("stream", settings::of(own, &[], definitions)), ("server", settings::of(list, &[], definitions))];
+        let texts =
+            texts.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name} {{ {text} }}"));
+        let texts: Vec<String> = texts.collect();
+        let secured = said_of(list, own);
         let mut routes: Vec<Route> = Vec::new();
         let (mut ipv4, mut ipv6, mut denied_at) = (Set::empty(), Set::empty(), None);
-        for directive in list.iter().rev().filter(|d| d.is("allow") || d.is("deny")) {
+        let rules = |list: &[Directive]| list.iter().any(|d| d.is("allow") || d.is("deny"));
+        // Those around count where it has none of its own.
+        let ruled = if rules(list) { list } else { own };
+        for directive in ruled.iter().rev().filter(|d| d.is("allow") || d.is("deny")) {
             let Some((four, six)) = self.addresses(directive) else { continue };
             let deny = directive.is("deny");
             ipv4 = if deny { ipv4.union(&four) } else { ipv4.difference(&four) };
@@ -46,7 +63,7 @@ impl Lowering<'_, '_> {
             denied_at = Some(directive.span);
         }
         if let Some(origin) = denied_at.filter(|_| !ipv4.is_empty() || !ipv6.is_empty()) {
-            let condition = balancers::source(self.reading.store, ipv4, ipv6);
+            let condition = self.client(ipv4, ipv6, &believed);
             routes.push(Route { condition, outcome: Outcome::Refused("denied".to_owned()), origin });
         }
         let mut otherwise = (Outcome::Refused("no proxy_pass".to_owned()), None);
@@ -67,7 +84,7 @@ impl Lowering<'_, '_> {
                             (last, Some(directive.span))
                         }
                         Some(_) | None => {
-                            let names = variables::defined(&written, definitions);
+                            let (names, _) = defined(&written, definitions, "");
                             (Outcome::Computed(format!("{written}{names}")), Some(directive.span))
                         }
                     };
@@ -76,7 +93,8 @@ impl Lowering<'_, '_> {
                     otherwise = (Outcome::Answered(format!("return {}", directive.said())), Some(directive.span));
                 }
                 b"listen" | b"allow" | b"deny" | b"ssl_preread" | b"ssl_certificate" => {}
-                _ => self.other(directive),
+                name if is_tls_setting(name) => {}
+                _ => self.beside(directive),
             }
         }
         for directive in called(list, "listen") {
@@ -100,8 +118,15 @@ impl Lowering<'_, '_> {
                 }
             }
             let Some((address, ports)) = self.listened(place, has(b"ipv6only=off"), 0) else { continue };
-            let certificates = called(list, "ssl_certificate").map(|d| (escape(d.first()), d.span)).collect();
-            let tls = has(b"ssl").then(|| Tls { certificates, settings: String::new() });
+            let tls = has(b"ssl").then(|| {
+                let certificates = secured.iter().filter(|d| d.is("ssl_certificate"));
+                let certificates = certificates.map(|d| (escape(d.first()), d.span)).collect();
+                let said = |d: &&&Directive| !d.is("ssl_certificate") || d.said().contains("(sha256 ");
+                let mut rest: Vec<&&Directive> = secured.iter().filter(said).collect();
+                rest.sort_by(|a, b| a.name.cmp(&b.name));
+                let rest: Vec<String> = rest.iter().map(|d| format!("{} {}", escape(&d.name), d.said())).collect();
+                Tls { certificates, settings: rest.join("; ") }
+            });
             let protocol = if has(b"udp") { Protocol::Udp } else { Protocol::Tcp };
             let addresses = balancers::addresses(&address);
             let written = escape(&place.text);
@@ -113,7 +138,12 @@ impl Lowering<'_, '_> {
                 routes: routes.clone(),
                 otherwise: otherwise.0.clone(),
                 otherwise_at: otherwise.1,
-                settings: if has(b"proxy_protocol") { "proxy_protocol".to_owned() } else { String::new() },
+                settings: has(b"proxy_protocol")
+                    .then(|| "proxy_protocol".to_owned())
+                    .into_iter()
+                    .chain(texts.iter().cloned())
+                    .collect::<Vec<_>>()
+                    .join(" "),
                 owner: None,
                 origin: directive.span,
             });
@@ -122,7 +152,7 @@ impl Lowering<'_, '_> {
 
     /// The routes of a map from the server name of the handshake (`ngx_stream_map_module`): texts first, then the longest
     /// names with an asterisk if it says `hostnames`, then expressions in order.
-    fn mapped(&mut self, map: &Directive, definitions: &BTreeMap<Vec<u8>, String>) -> (Vec<Route>, Outcome) {
+    fn mapped(&mut self, map: &Directive, definitions: &Definitions<'_>) -> (Vec<Route>, Outcome) {
         let hostnames = block(map).iter().any(|entry| entry.is("hostnames"));
         let (mut exact, mut leading, mut trailing, mut expressions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut last = Outcome::Refused("the map has no value for it".to_owned());
@@ -137,7 +167,7 @@ impl Lowering<'_, '_> {
             }
             let written = escape(entry.first());
             let outcome = if written.contains('$') {
-                let names = variables::defined(&written, definitions);
+                let (names, _) = defined(&written, definitions, "");
                 Outcome::Computed(format!("{written}{names}"))
             } else {
                 Outcome::Backend(self.asked(&written, entry.span, 0))

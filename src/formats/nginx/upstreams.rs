@@ -3,6 +3,7 @@
 
 use super::Lowering;
 use super::syntax::{Directive, Word};
+use super::words::is_setting;
 use crate::model::{Backend, Server};
 use crate::text::{Span, escape};
 
@@ -20,6 +21,9 @@ impl Lowering<'_, '_> {
                 b"check" | b"health_check" => check = Some(inner.said()),
                 b"zone" | b"queue" | b"ntlm" | b"check_http_send" | b"check_http_expect_alive" => {
                     self.inert(inner, "how a server is asked, not which");
+                }
+                name if is_setting(name) => {
+                    settings.push(format!("{} {}", escape(name), inner.said()).trim_end().to_owned());
                 }
                 _ => self.other(inner),
             }

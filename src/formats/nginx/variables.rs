@@ -8,43 +8,112 @@ use crate::formats::code::digest;
 use crate::text::escape;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How each variable comes about that some directive of a configuration sets: two conditions on it are the same only if that
-/// is the same as well.
-pub(super) fn definitions<'d>(list: impl Iterator<Item = &'d Directive>) -> BTreeMap<Vec<u8>, String> {
-    let mut out: BTreeMap<Vec<u8>, Vec<String>> = BTreeMap::new();
-    let mut stack: Vec<(&Directive, String)> = list.map(|directive| (directive, String::new())).collect();
-    while let Some((directive, around)) = stack.pop() {
-        let names: Vec<&[u8]> = match &directive.name[..] {
-            b"set" | b"js_set" | b"perl_set" | b"set_by_lua" | b"set_by_lua_block" | b"set_by_lua_file"
-            | b"set_random" => vec![directive.first()],
-            b"map" | b"geo" | b"split_clients" | b"keyval" | b"geoip_country" => {
-                directive.words.iter().rev().take(1).map(|word| &word.text[..]).collect()
-            }
-            _ => Vec::new(),
-        };
-        for name in names {
-            let Some(name) = name.strip_prefix(b"$") else { continue };
+/// How variables come about, by name, in the order in which that is said: two conditions on one are the same only if that is
+/// the same as well.
+#[derive(Debug, Default)]
+pub(super) struct Definitions<'o> {
+    /// What holds around.
+    outer: Option<&'o Self>,
+    own: BTreeMap<Vec<u8>, Vec<String>>,
+}
+
+impl<'o> Definitions<'o> {
+    /// Those of a block. What servers say is their own.
+    pub(super) fn new<'d>(list: impl Iterator<Item = &'d Directive>, outer: Option<&'o Self>) -> Self {
+        let mut out = Self { outer, own: BTreeMap::new() };
+        for directive in list {
+            out.add(directive, "");
+        }
+        out
+    }
+
+    fn add(&mut self, directive: &Directive, around: &str) {
+        let said = || {
             let inner: Vec<String> =
                 block(directive).iter().map(|d| format!("{} {}", escape(&d.name), d.said())).collect();
             let text = format!("{around}{} {} {}", escape(&directive.name), directive.said(), inner.join("; "));
-            out.entry(name.to_vec()).or_default().push(text.trim_end().to_owned());
+            text.trim_end().to_owned()
+        };
+        for name in set_by(directive) {
+            self.own.entry(name).or_default().push(said());
         }
-        if !directive.is("map") && !directive.is("geo") && !directive.is("split_clients") {
-            let around = if directive.is("if") { format!("{around}if {}: ", directive.said()) } else { around };
-            stack.extend(block(directive).iter().map(|inner| (inner, around.clone())));
+        let inner = match &directive.name[..] {
+            b"map" | b"geo" | b"split_clients" | b"upstream" => return,
+            b"if" | b"location" | b"limit_except" => {
+                format!("{around}{} {}: ", escape(&directive.name), directive.said())
+            }
+            _ => around.to_owned(),
+        };
+        for directive in block(directive) {
+            self.add(directive, &inner);
         }
     }
-    out.into_iter()
-        .map(|(name, mut texts)| {
-            texts.sort();
-            (name, texts.join("; "))
-        })
-        .collect()
+
+    fn get(&self, name: &[u8]) -> Option<String> {
+        let around = self.outer.and_then(|outer| outer.get(name));
+        let own = self.own.get(name).map(|texts| texts.join("; "));
+        let all: Vec<String> = around.into_iter().chain(own).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
+/// The variables that a directive sets, or that an expression in it captures.
+fn set_by(directive: &Directive) -> Vec<Vec<u8>> {
+    let words = || directive.words.iter().map(|word| &word.text[..]);
+    let bare = |name: &[u8]| name.strip_prefix(b"$").map(<[u8]>::to_vec);
+    match &directive.name[..] {
+        b"set" | b"js_set" | b"js_var" | b"perl_set" | b"set_by_lua" | b"set_by_lua_block" | b"set_by_lua_file"
+        | b"set_random" | b"auth_request_set" => bare(directive.first()).into_iter().collect(),
+        b"map" | b"geo" | b"split_clients" | b"keyval" | b"geoip_country" => {
+            let entries = block(directive).iter().filter(|entry| entry.name.starts_with(b"~"));
+            let captured = entries.flat_map(|entry| captures(&entry.name));
+            words().last().and_then(bare).into_iter().chain(captured).collect()
+        }
+        b"valid_referers" => vec![b"invalid_referer".to_vec()],
+        b"secure_link" | b"secure_link_md5" | b"secure_link_secret" => {
+            vec![b"secure_link".to_vec(), b"secure_link_expires".to_vec()]
+        }
+        b"location" | b"server_name" | b"if" | b"rewrite" => words().flat_map(captures).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The names of the groups of an expression: `(?<name>`, `(?P<name>`, `(?'name'`.
+fn captures(expression: &[u8]) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    for at in memchr::memmem::find_iter(expression, b"(?") {
+        let rest = &expression[at + 2..];
+        let rest = rest.strip_prefix(b"P").unwrap_or(rest);
+        let Some(rest) = rest.strip_prefix(b"<").or_else(|| rest.strip_prefix(b"'")) else { continue };
+        let name: Vec<u8> =
+            rest.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
+        if !name.is_empty() {
+            out.push(name);
+        }
+    }
+    out
+}
+
+/// The expressions with groups among the names of a server and what the rewrite module reads: `$1` is a part of the last
+/// that matched.
+pub(super) fn grouped(list: &[Directive]) -> String {
+    let grouped = |directive: &&Directive| {
+        // Of an `if`, what stands behind the operator.
+        let skipped = match &directive.name[..] {
+            b"if" => 2,
+            b"server_name" | b"rewrite" => 0,
+            _ => return false,
+        };
+        directive.words.iter().skip(skipped).any(|word| word.text.contains(&b'('))
+    };
+    let all = list.iter().filter(grouped).map(|d| format!("{} {}", escape(&d.name), d.said()));
+    all.collect::<Vec<_>>().join("; ")
 }
 
 /// What another path leads to: it depends on all that the server says, which so belongs to the text.
 pub(super) fn anew(path: &str, cx: &Context<'_>) -> String {
-    let names = variables(path, cx);
+    // The expressions are part of what the server says.
+    let names = variables(path, &Context { captured: "", ..*cx });
     format!("{path}{names} in the same server ({})", digest(cx.all.as_bytes()))
 }
 
@@ -57,23 +126,43 @@ pub(super) fn known(variable: &[u8], cx: &Context<'_>) -> String {
 
 /// How the variables in a text come about, where that is said.
 pub(super) fn variables(text: &str, cx: &Context<'_>) -> String {
-    defined(text, cx.definitions)
-}
-
-/// The same, by how each variable comes about.
-pub(super) fn defined(text: &str, definitions: &BTreeMap<Vec<u8>, String>) -> String {
-    let (mut out, mut pending, mut seen) = (String::new(), vec![text.to_owned()], BTreeSet::new());
-    while let Some(text) = pending.pop() {
-        for part in text.split('$').skip(1) {
-            let part = part.trim_start_matches('{');
-            let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            if let Some(definition) = definitions.get(name.as_bytes()).filter(|_| seen.insert(name)) {
-                out.push_str(&format!(" ({definition})"));
-                pending.push(definition.clone());
-            }
+    let (mut out, seen) = defined(text, cx.definitions, cx.captured);
+    // What sets one of them further down has not happened yet.
+    let mut later: Vec<&Directive> = cx.later.iter().collect();
+    while let Some(directive) = later.pop() {
+        if set_by(directive).iter().any(|name| seen.contains(name)) && !directive.is("rewrite") && !directive.is("if") {
+            out.push_str(&format!(" (before {} {})", escape(&directive.name), directive.said()));
+        }
+        if directive.is("if") {
+            later.extend(block(directive));
         }
     }
     out
+}
+
+/// The same, by how each variable comes about and what the numbered ones are parts of; and which variables those are.
+pub(super) fn defined(text: &str, definitions: &Definitions<'_>, captured: &str) -> (String, BTreeSet<Vec<u8>>) {
+    let (mut out, mut pending, mut seen) = (String::new(), vec![text.to_owned()], BTreeSet::new());
+    let mut numbered = captured.is_empty();
+    while let Some(text) = pending.pop() {
+        for part in text.split('$').skip(1) {
+            let part = part.trim_start_matches('{');
+            if part.starts_with(|c: char| c.is_ascii_digit()) {
+                if !numbered {
+                    out.push_str(&format!(" (of {captured})"));
+                }
+                numbered = true;
+                continue;
+            }
+            let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let Some(definition) = definitions.get(name.as_bytes()) else { continue };
+            if seen.insert(name.into_bytes()) {
+                out.push_str(&format!(" ({definition})"));
+                pending.push(definition);
+            }
+        }
+    }
+    (out, seen)
 }
 
 /// Everything that a block says, in one text.

@@ -168,8 +168,8 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("limit_rate", "how fast answers are sent"),
     ("limit_req_zone", "memory"),
     ("limit_conn_zone", "memory"),
-    ("limit_req_", "limits of rates"),
-    ("limit_conn_", "limits of rates"),
+    ("limit_req", "limits of rates"),
+    ("limit_conn", "limits of rates"),
     ("limit_zone", "memory"),
     ("port_in_redirect", "redirects of the server itself"),
     ("absolute_redirect", "redirects of the server itself"),
@@ -214,6 +214,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("geo", "a variable; where it decides it is not known"),
     ("map", "a variable; where it decides it is not known"),
     ("set_real_ip_from", "from where addresses are believed"),
+    ("real_ip_header", "from where addresses are believed"),
     ("real_ip_recursive", "from where addresses are believed"),
     ("opentracing", "logging"),
     ("otel_", "logging"),
@@ -243,6 +244,43 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("ssl_certificate_cache", "how TLS is spoken"),
     ("ssl_engine", "how TLS is spoken"),
 ];
+
+/// Why a directive cannot matter to a request, whatever it says.
+const INDIFFERENT: &[&str] = &[
+    "logging",
+    "counting",
+    "compression",
+    "memory",
+    "processes",
+    "types of content",
+    "old browsers",
+    "how bytes are sent",
+    "how connections are processed",
+    "how connections are kept",
+    "how connections are closed",
+    "code in another language",
+    "code in another language: part of what runs code",
+    "what other directives may be there",
+    "the other half of a certificate",
+];
+
+/// Whether a directive decides nothing about where requests go, but can matter to them: it belongs to the settings of the
+/// listener. What makes a variable does so where it is used.
+pub(super) fn is_setting(name: &[u8]) -> bool {
+    let variable = matches!(
+        name,
+        b"set"
+            | b"map"
+            | b"geo"
+            | b"split_clients"
+            | b"js_set"
+            | b"perl_set"
+            | b"set_by_lua"
+            | b"set_by_lua_block"
+            | b"set_by_lua_file"
+    );
+    !variable && inert(name).is_some_and(|reason| !INDIFFERENT.contains(&reason))
+}
 
 /// Names of which a longer one decides something and is no word of the table.
 const WHOLE: &[&str] = &["use", "user", "env", "set", "index", "root", "geo", "map", "types", "http2", "pid", "slice"];
