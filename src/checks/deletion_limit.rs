@@ -4,7 +4,7 @@ use super::stable::Stable;
 use super::{Check, Context, Report, Spans, Watched, declare_check};
 use crate::diff::Side;
 use crate::facts::{Maker, MissingFact};
-use crate::policy::{Policy, Spanned, keys};
+use crate::policy::{Policy, Spanned, is_of_preset, keys};
 use crate::text::{escape, few};
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ impl Check for DeletionLimit {
             for kind in kinds {
                 let known = groups.keys().any(|(_, name)| *name == kind.value)
                     || cx.change.head.configurations().iter().flat_map(|c| &c.objects).any(|o| o.kind == kind.value);
-                if !known {
+                if !known && !is_of_preset(kind.span, cx.sources) {
                     report
                         .idle(format!("there is nothing of the kind `{}` on either side", kind.value), Some(kind.span));
                 }

@@ -2,8 +2,10 @@ use super::{Check, Context, Report, Undecided, balancers, declare_check};
 use crate::diff::Side;
 use crate::diff::balancers::{Effect, deciding};
 use crate::facts::MissingFact;
+use crate::model::{Listener, Route};
 use crate::policy::{Pattern, keys};
-use crate::text::escape;
+use crate::text::{Span, escape};
+use std::collections::HashSet;
 
 declare_check! { id: "route-changes", since: "0.1.0", level: Block, settings: RouteChanges, alone: Always, sees: Balancers }
 
@@ -63,26 +65,43 @@ impl RouteChanges {
     /// Reports routes that no request can reach.
     fn shadowed(&self, cx: &Context<'_>, report: &mut Report<'_>) {
         for head in balancers::of_head(cx, report) {
+            // One line may stand in several listeners: it is needed if it is needed in one of them.
+            let mut needed: HashSet<Span> = HashSet::new();
+            let mut idle: Vec<(&Listener, &Route)> = Vec::new();
             for listener in &head.listeners {
-                if !balancers::wanted(self.listeners.as_deref(), &head.name, &listener.name) {
-                    continue;
-                }
-                let name = escape(listener.name.as_bytes());
+                let wanted = balancers::wanted(self.listeners.as_deref(), &head.name, &listener.name);
+                needed.extend(listener.otherwise_at);
                 let Some(deciding) = deciding(&cx.change.store, listener) else {
+                    needed.extend(listener.routes.iter().map(|route| route.origin));
+                    if !wanted {
+                        continue;
+                    }
+                    let name = escape(listener.name.as_bytes());
                     let message = format!("which routes of `{name}` decide could not be found out within the budget");
                     let help = "split the listener; nothing is said of its routes";
                     let finding = report.undecided(Undecided::TooHard, message, help);
                     finding.configuration = Some(head.name.clone());
                     continue;
                 };
-                for (_, route) in listener.routes.iter().enumerate().filter(|(n, _)| !deciding.contains(n)) {
-                    let message =
-                        format!("no request to `{name}` comes to this route: those before it decide all of them");
-                    let help = "move it before them, or remove it";
-                    let finding = report.finding(message, help);
-                    finding.configuration = Some(head.name.clone());
-                    finding.location = Some((Side::Head, route.origin));
+                for (n, route) in listener.routes.iter().enumerate() {
+                    if deciding.contains(&n) {
+                        needed.insert(route.origin);
+                    } else if wanted {
+                        idle.push((listener, route));
+                    }
                 }
+            }
+            for (listener, route) in idle {
+                // What has been said once need not be said again.
+                if !needed.insert(route.origin) {
+                    continue;
+                }
+                let name = escape(listener.name.as_bytes());
+                let message = format!("no request to `{name}` comes to this route: those before it decide all of them");
+                let help = "move it before them, or remove it";
+                let finding = report.finding(message, help);
+                finding.configuration = Some(head.name.clone());
+                finding.location = Some((Side::Head, route.origin));
             }
         }
     }

@@ -47,7 +47,7 @@ pub use node::{Kind, Node, Spanned};
 pub use pattern::Pattern;
 pub use people::{AccountKeys, ApprovalKeys, PersonKeys, Roster, TeamKeys, most_pairs};
 pub use plan::{Attributes, Plan, Planned, Unmatched};
-pub use presets::PRESETS;
+pub use presets::{PRESETS, is_of_preset};
 pub use proposal::{KeyChange, Proposal, changes};
 pub use reader::{Named, Object, Read, Reader};
 pub(crate) use reader::{key, keys, words};

@@ -6,7 +6,7 @@ use super::names::Names;
 use super::node::{Kind, Node, Spanned};
 use super::reader::{Object, Read, Reader};
 use super::yaml;
-use crate::text::SourceMap;
+use crate::text::{SourceMap, Span};
 
 /// The presets: name and text.
 pub static PRESETS: &[(&str, &str)] = &[
@@ -17,6 +17,13 @@ pub static PRESETS: &[(&str, &str)] = &[
     ("kubernetes", include_str!("../../policies/presets/kubernetes.yaml")),
     ("aws", include_str!("../../policies/presets/aws.yaml")),
 ];
+
+/// Whether a place is in a preset: what it says is for everybody, so nobody can remove a part of it that says nothing to them.
+#[must_use]
+pub fn is_of_preset(at: Span, sources: &SourceMap) -> bool {
+    let (title, text) = (sources.name(at.source), sources.bytes(at.source));
+    PRESETS.iter().any(|(name, known)| title.strip_prefix("preset ") == Some(name) && text == known.as_bytes())
+}
 
 /// The entries of the presets that a policy extends.
 pub(super) fn entries(
