@@ -97,6 +97,48 @@ pub(super) fn attach(
     Some(content)
 }
 
+/// A name of a file of which nothing is known but whether it is the same, and where it may lead; it may be a folder of such
+/// files. Where it is not at hand its name is all that is compared.
+pub(super) fn kept(main: &str, name: &[u8], beside: &[&[u8]]) -> [Include; 2] {
+    let file = named(main, name, beside);
+    let inside = |path: &[u8]| [path.strip_suffix(b"/").unwrap_or(path), b"/*"].concat();
+    let places = file.places.iter().map(|place| inside(place)).collect();
+    let folder = Include { name: inside(name), places, pattern: true, beside: false };
+    [file, folder]
+}
+
+/// Accounts for such a file, puts it into the configuration as an object, and gives back by what it is told apart; `None`:
+/// it is not at hand. It may hold a secret.
+pub(super) fn attach_kept(
+    reading: &mut Reading<'_>,
+    account: &mut Account,
+    main: SourceId,
+    (name, at): (&[u8], Span),
+    what: &'static str,
+) -> Option<String> {
+    let inside = [name.strip_suffix(b"/").unwrap_or(name), b"/*"].concat();
+    let texts = |name: &[u8]| reading.linked(main, name).map_or_else(Vec::new, |linked| linked.texts.clone());
+    let (own, within) = (texts(name), texts(&inside));
+    let content = match own.first() {
+        Some(file) => digest(reading.text(*file)),
+        None if within.is_empty() => return None,
+        None => {
+            let parts = within.iter().map(|file| format!("{} {}", reading.name(*file), digest(reading.text(*file))));
+            digest(parts.collect::<Vec<_>>().join("\n").as_bytes())
+        }
+    };
+    for file in own.iter().take(1).chain(within.iter().filter(|_| own.is_empty())) {
+        let all = whole(*file, reading.text(*file));
+        account.claim(all, Disposition::Opaque(what));
+        reading.hide(all);
+    }
+    let shown = escape(name);
+    if !reading.configuration.objects.iter().any(|object| object.kind == FILE && object.address == shown) {
+        reading.configuration.objects.push(Object::new(FILE, shown, content.clone(), at));
+    }
+    Some(content)
+}
+
 /// The kind of these objects.
 const FILE: &str = "file";
 

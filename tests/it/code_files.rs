@@ -130,3 +130,53 @@ fn patterns_and_maps_that_no_route_asks_for_count_where_settings_do() {
         assert!(code == 1 && said.contains("other settings differ"), "{}: {said}", base[at].0);
     }
 }
+
+/// Main files, and the files that they name of those whose word is believed.
+const ANCHORS: &[(&str, &str, &[&str])] = &[
+    (
+        "haproxy.cfg",
+        "global\n ca-base /etc/haproxy/cas\ndefaults\n mode http\nfrontend f\n bind :443 ssl crt certs/ ca-file clients.pem crl-file \
+         /etc/haproxy/revoked.pem verify required\n default_backend b\nbackend b\n server s 10.0.0.1:443 ssl verify required \
+         ca-file servers.pem crt own.pem\n",
+        &["certs/a.pem", "cas/clients.pem", "revoked.pem", "servers.pem", "own.pem"],
+    ),
+    (
+        "etc/nginx.conf",
+        "events {}\nhttp {\n  server {\n    listen 443 ssl;\n    ssl_certificate /etc/nginx/a.pem;\n    ssl_certificate_key a.key;\n    \
+         ssl_client_certificate clients.pem;\n    ssl_crl revoked.pem;\n    ssl_trusted_certificate trusted.pem;\n    \
+         location / { proxy_ssl_trusted_certificate servers.pem; proxy_pass https://10.0.0.1; }\n  }\n}\n",
+        &["etc/a.pem", "etc/clients.pem", "etc/revoked.pem", "etc/trusted.pem", "etc/servers.pem"],
+    ),
+    (
+        "envoy.yaml",
+        "static_resources:\n  listeners:\n  - name: l\n    address: {socket_address: {address: 0.0.0.0, port_value: 443}}\n    filter_chains:\n    \
+         - transport_socket:\n        name: envoy.transport_sockets.tls\n        typed_config:\n          \"@type\": \
+         type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext\n          require_client_certificate: true\n          \
+         common_tls_context:\n            tls_certificates: [{certificate_chain: {filename: /etc/envoy/a.pem}, private_key: {filename: a.key}}]\n            \
+         validation_context: {trusted_ca: {filename: clients.pem}, crl: {filename: revoked.pem}}\n      filters:\n      \
+         - name: envoy.filters.network.tcp_proxy\n        typed_config:\n          \"@type\": \
+         type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy\n          stat_prefix: x\n          cluster: c\n  \
+         clusters:\n  - name: c\n    connect_timeout: 1s\n    type: STATIC\n    load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: \
+         [{endpoint: {address: {socket_address: {address: 10.0.0.1, port_value: 80}}}}]}]}\n",
+        &["a.pem", "clients.pem", "revoked.pem"],
+    ),
+];
+
+#[test]
+fn whose_word_is_believed_is_what_a_file_says() {
+    for (name, text, files) in ANCHORS {
+        let main = (*name, *text);
+        let base: Vec<(&str, &str)> = files.iter().map(|file| (*file, "-----BEGIN X-----\nsecret1\n")).collect();
+        let (code, said) = compared(main, &base, &base);
+        assert_eq!(code, 0, "{name}: {said}");
+        for at in 0..base.len() {
+            let mut changed = base.clone();
+            changed[at].1 = "-----BEGIN X-----\nsecret2\n";
+            let (code, said) = compared(main, &base, &changed);
+            assert!(code == 1 && !said.contains("secret"), "{name} {}: {said}", base[at].0);
+        }
+        // What is elsewhere is compared by its name.
+        let (code, said) = compared(main, &[], &[]);
+        assert_eq!(code, 0, "{name}: {said}");
+    }
+}

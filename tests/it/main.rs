@@ -5,6 +5,7 @@ mod action_comments;
 mod approvals_oracle;
 mod architecture;
 mod audit;
+mod balancer_start;
 mod blessed;
 mod browser;
 mod bypass_b;

@@ -105,6 +105,7 @@ impl Format for Envoy {
         let mut all = Resources::default();
         for value in &values {
             lowering.hide(value);
+            lowering.anchors(value);
             lowering.file(value, &mut all);
         }
         lowering.resources(&all);

@@ -102,6 +102,7 @@ impl Question {
             (_, Kind::Text) => Matching::Exact,
             (_, Kind::Binary) => Matching::Binary,
         };
+        let mut chosen = known.is_some() || !sample.is_shapeless();
         let (mut ignore_case, mut files, mut at) = (false, Vec::new(), 1);
         while let Some(word) = words.get(at) {
             let value =
@@ -122,6 +123,7 @@ impl Question {
                     at += 1;
                 }
                 "-m" => {
+                    chosen = true;
                     let way = value()?;
                     let found = Matching::named(&way.text);
                     matching = found.ok_or_else(|| (way.at, format!("unknown matching method `{}`", way.text)))?;
@@ -137,6 +139,10 @@ impl Question {
                 _ => break,
             }
             at += 1;
+        }
+        if !chosen {
+            let why = format!("`{}` is nothing that is compared without `-m`: HAProxy refuses the file", first.text);
+            return Err(fail(why));
         }
         let patterns: Vec<Word> = words.get(at..).unwrap_or_default().to_vec();
         let span = Span { end: words.last().unwrap_or(first).at.end, ..first.at };

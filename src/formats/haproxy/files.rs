@@ -16,8 +16,26 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     let mut found: Vec<Include> = Vec::new();
     let mut sources = crate::text::SourceMap::default();
     let Ok(source) = sources.add(b"", Vec::new()) else { return found };
+    let bases = bases(main, text);
     for (_, bytes) in lines(text) {
         let cut = line(source, 0, bytes, &Environment::default());
+        for word in anchors(&cut) {
+            for mut include in code::kept(main, word.text.as_bytes(), FOLDERS) {
+                if !word.text.starts_with('/') {
+                    // Relative names are below the folders that are said for them.
+                    for base in &bases {
+                        let below = format!("{base}/{}", word.text);
+                        let more = code::kept(main, below.as_bytes(), FOLDERS).into_iter();
+                        let more = more.filter(|other| other.pattern == include.pattern).flat_map(|i| i.places);
+                        let known: Vec<Vec<u8>> = more.filter(|place| !include.places.contains(place)).collect();
+                        include.places.splice(0..0, known);
+                    }
+                }
+                if found.iter().all(|known| known.name != include.name) {
+                    found.push(include);
+                }
+            }
+        }
         for name in named(&cut).into_iter().chain(attached(&cut).map(|(word, _)| (word.text.clone(), word.at))) {
             let include = code::named(main, name.0.as_bytes(), FOLDERS);
             if found.iter().all(|known| known.name != include.name) {
@@ -54,6 +72,26 @@ fn attached(line: &Line) -> impl Iterator<Item = (&Word, Sort)> {
     words.filter(|(word, _)| !word.unknown)
 }
 
+/// The folders below which certificates are, where that is said.
+fn bases(main: &str, text: &[u8]) -> Vec<String> {
+    let mut sources = crate::text::SourceMap::default();
+    let Ok(source) = sources.add(main.as_bytes(), Vec::new()) else { return Vec::new() };
+    let cut = lines(text).map(|(_, bytes)| line(source, 0, bytes, &Environment::default()));
+    let said = cut.filter(|cut| matches!(cut.text(0), "crt-base" | "ca-base"));
+    said.filter_map(|cut| cut.words.get(1).map(|word| word.text.trim_end_matches('/').to_owned())).collect()
+}
+
+/// The words of a line that name a certificate, or a list of those that are believed or revoked.
+fn anchors(line: &Line) -> impl Iterator<Item = &Word> {
+    let tls = matches!(line.text(0), "bind" | "server" | "default-server" | "server-template" | "load");
+    let names = |before: &str| {
+        matches!(before, "ca-file" | "ca-verify-file" | "ca-sign-file" | "crl-file" | "crt" | "default-crt")
+    };
+    let words = line.words.iter().skip(1).zip(&line.words);
+    let words = words.filter(move |(_, before)| tls && names(&before.text)).map(|(word, _)| word);
+    words.filter(|word| !word.unknown && !word.text.starts_with('@'))
+}
+
 /// Puts those files into the configuration, so that it is known whether they are the same.
 pub(super) fn attach(reading: &mut Reading<'_>, sections: &[Section], account: &mut Account) {
     for entry in sections.iter().flat_map(|section| &section.entries) {
@@ -62,6 +100,10 @@ pub(super) fn attach(reading: &mut Reading<'_>, sections: &[Section], account: &
             if word.text != "/dev/null" {
                 code::attach(reading, account, word.at.source, (word.text.as_bytes(), word.at), sort);
             }
+        }
+        for word in anchors(&entry.line) {
+            let named = (word.text.as_bytes(), word.at);
+            code::attach_kept(reading, account, word.at.source, named, "a certificate, or a list of them");
         }
     }
 }

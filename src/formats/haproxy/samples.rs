@@ -105,6 +105,16 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// Whether it has no kind of which HAProxy knows how it is compared: anything, or bytes.
+    pub(super) fn is_shapeless(&self) -> bool {
+        match self.converters.last() {
+            None => matches!(fetches().get(self.fetch.name.as_str()), Some((_, _, "any" | "bin"))),
+            Some(last) => matches!(last.name.as_str(), "set-var" | "unset-var" | "debug" | "json_query" | "bytes"),
+        }
+    }
+}
+
 /// What a map gives: `map_MATCH_KIND`, without a kind text.
 fn of_map(name: &str) -> Option<Kind> {
     let mut parts = name.split('_');

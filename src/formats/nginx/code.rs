@@ -45,11 +45,24 @@ fn file(directive: &Directive) -> Option<(&Word, Sort)> {
     }
 }
 
+/// The word of a directive that names a certificate, or a list of those that are believed or revoked.
+fn anchor(directive: &Directive) -> Option<&Word> {
+    let name = std::str::from_utf8(&directive.name).ok()?;
+    let bare = ["proxy_", "grpc_", "uwsgi_"].iter().find_map(|way| name.strip_prefix(way)).unwrap_or(name);
+    let known = ["ssl_certificate", "ssl_client_certificate", "ssl_trusted_certificate", "ssl_crl"].contains(&bare);
+    directive.words.first().filter(|word| known && !word.text.contains(&b'$') && !word.text.starts_with(b"data:"))
+}
+
 /// The files that directives name, and where they may be.
 pub(super) fn names(main: &str, directives: &[Directive], out: &mut Vec<Include>) {
     for directive in directives {
         if let Some((word, _)) = file(directive) {
             let include = code::named(main, &word.text, FOLDERS);
+            if out.iter().all(|known| known.name != include.name) {
+                out.push(include);
+            }
+        }
+        for include in anchor(directive).into_iter().flat_map(|word| code::kept(main, &word.text, FOLDERS)) {
             if out.iter().all(|known| known.name != include.name) {
                 out.push(include);
             }
@@ -97,6 +110,9 @@ fn read(
             } else {
                 parts.extend(code::attach(reading, account, main, (&text, span), sort));
             }
+        } else if let Some(word) = anchor(directive) {
+            let Word { text, span } = word.clone();
+            parts.extend(code::attach_kept(reading, account, main, (&text, span), "a certificate, or a list of them"));
         } else if matches!(language(&directive.name), Some((Language::Lua, _))) {
             let text = reading.text(directive.span.source);
             let text = text.get(directive.span.start as usize..directive.span.end as usize).unwrap_or_default();

@@ -9,8 +9,16 @@ use crate::formats::{Include, code};
 use crate::text::SourceMap;
 
 /// What stands in every text that names a file: see `code::file`.
-const FILES: &[&[u8]] =
-    &[b"include", b"js_import", b"perl_require", b"_by_lua_file", b"auth_basic_user_file", b"auth_jwt_key_file"];
+const FILES: &[&[u8]] = &[
+    b"include",
+    b"js_import",
+    b"perl_require",
+    b"_by_lua_file",
+    b"auth_basic_user_file",
+    b"auth_jwt_key_file",
+    b"ssl_c",
+    b"ssl_trusted_certificate",
+];
 
 /// The names behind `include` in a text, and where they may lead from that main file. Of `nginx -T` nothing is included: it
 /// holds all files.
