@@ -103,8 +103,13 @@ pub(super) fn kept(main: &str, name: &[u8], beside: &[&[u8]]) -> [Include; 2] {
     let file = named(main, name, beside);
     let inside = |path: &[u8]| [path.strip_suffix(b"/").unwrap_or(path), b"/*"].concat();
     let places = file.places.iter().map(|place| inside(place)).collect();
-    let folder = Include { name: inside(name), places, pattern: true, beside: false };
-    [file, folder]
+    let folder = Include { name: key(&inside(name)), places, pattern: true, beside: false };
+    [Include { name: key(name), ..file }, folder]
+}
+
+/// Such files are linked by names that no host is asked for: what is in force of them is found out otherwise.
+fn key(name: &[u8]) -> Vec<u8> {
+    [b"module of certificates ", name].concat()
 }
 
 /// Accounts for such a file, puts it into the configuration as an object, and gives back by what it is told apart; `None`:
@@ -117,7 +122,7 @@ pub(super) fn attach_kept(
     what: &'static str,
 ) -> Option<String> {
     let inside = [name.strip_suffix(b"/").unwrap_or(name), b"/*"].concat();
-    let texts = |name: &[u8]| reading.linked(main, name).map_or_else(Vec::new, |linked| linked.texts.clone());
+    let texts = |name: &[u8]| reading.linked(main, &key(name)).map_or_else(Vec::new, |linked| linked.texts.clone());
     let (own, within) = (texts(name), texts(&inside));
     let content = match own.first() {
         Some(file) => digest(reading.text(*file)),

@@ -59,7 +59,7 @@ fn a_line_that_one_bind_needs_is_not_shadowed() {
     let lint = |text: &str| {
         let policy = policy("haproxy.cfg", "checks: [{check: route-changes}]");
         let folder = folder(&[("haproxy.cfg", text), ("portcullis.yaml", &policy)]);
-        let ran = portcullis(folder.path(), &[], &["lint"]);
+        let ran = portcullis(folder.path(), &[], &["lint", "--path", "."]);
         (ran.code, format!("{}{}", ran.out, ran.talk))
     };
     let (code, said) = lint(REDIRECT);
