@@ -302,7 +302,7 @@ impl Type {
                 None if named.flags => format!("{value:#x}"),
                 None => value.to_string(),
             },
-            Self::Duration if value % 1000 == 0 => format!("{}s", value / 1000),
+            Self::Duration if value.is_multiple_of(1000) => format!("{}s", value / 1000),
             Self::Duration => format!("{value}ms"),
             Self::Service
             | Self::Integer(_)

@@ -4,7 +4,9 @@ use super::conditions::Part;
 use super::declared::{Declared, data_kinds, kinds_of};
 use super::rules::Lowering;
 use super::values::{self, Values, values};
-use crate::formats::nftables::syntax::{Binary, CtKey, ElementOption, Elements, Expression, Kind, Name, SetData};
+use crate::formats::nftables::syntax::{
+    Binary, CtKey, ElementOption, Elements, Expression, Kind, Name, QueueFlag, SetData,
+};
 use crate::formats::nftables::types::Type;
 use crate::text::Span;
 
@@ -234,4 +236,36 @@ pub(super) fn check_parts(parts: &[Expression<'_>]) -> Result<(), String> {
         return Err("can not use variable sized data types (string) in concat expressions".to_owned());
     }
     Ok(())
+}
+
+/// A number of a queue under which iptables knows it too; `None`: it does not.
+pub(super) fn queue_key(number: Option<&Expression<'_>>, flags: &[QueueFlag]) -> Option<String> {
+    let number = match number {
+        Some(number) => values::number(number, Type::Integer(16)).ok()?,
+        None => 0,
+    };
+    let mut key = format!("-j NFQUEUE --queue-num {number}");
+    if flags.contains(&QueueFlag::Bypass) {
+        key.push_str(" --queue-bypass");
+    }
+    (!flags.contains(&QueueFlag::Fanout)).then_some(key)
+}
+
+/// Refuses what cannot be the number of a queue.
+pub(super) fn queue_number(number: &Expression<'_>, flags: &[QueueFlag]) -> Result<(), String> {
+    let one = |number: &Expression<'_>| values::number(number, Type::Integer(16)).map(drop);
+    match &number.resolved().kind {
+        Kind::Word(_) if flags.contains(&QueueFlag::Fanout) => {
+            Err("fanout requires a range to be specified".to_owned())
+        }
+        Kind::Word(_) => one(number),
+        Kind::Range(first, last) => one(first).and_then(|()| one(last)),
+        Kind::Numgen { .. } | Kind::Jhash { .. } | Kind::Symhash { .. } if flags.contains(&QueueFlag::Fanout) => {
+            Err("fanout requires a range to be specified".to_owned())
+        }
+        Kind::Symhash { modulus, offset } if modulus.saturating_add(*offset) > 65_536 => {
+            Err("queue expression max value exceeds 65535".to_owned())
+        }
+        _ => Ok(()),
+    }
 }

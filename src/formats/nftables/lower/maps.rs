@@ -9,7 +9,7 @@ use super::sets::{Contents, Entry};
 use super::terms::{All, Any, Term, Truth, always, and};
 use super::text;
 use super::values::Values;
-use crate::formats::nftables::syntax::{self, CtKey, Expression, Jump, Kind, Name};
+use crate::formats::nftables::syntax::{self, CtKey, Expression, Jump, Kind, Name, ObjectKind};
 use crate::net::Set;
 use crate::text::Span;
 use std::collections::HashMap;
@@ -197,6 +197,26 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
     /// The name of an object, or a map to one.
     pub(super) fn reference(&mut self, name: &'r Expression<'t>) -> Result<(), String> {
         self.value(name)
+    }
+
+    /// What an object says of that kind and name, or of whatever name a map gives: another object is another condition.
+    pub(super) fn definition(&self, kind: ObjectKind, name: &Expression<'t>) -> String {
+        let objects = || self.env.table.objects.iter().filter(|object| object.data.kind() == kind);
+        let data = |object: &syntax::Object<'_>| super::objects::data_text(self.env.table, &object.data);
+        if let Kind::Word(word) | Kind::Quoted(word) = &name.resolved().kind {
+            let found = objects().find(|object| *object.path.name.text == **word);
+            return found.map_or_else(String::new, |object| format!(" ({})", data(object)));
+        }
+        let mut all: Vec<String> =
+            objects().map(|object| format!("{} {}", object.path.name.show(), data(object))).collect();
+        all.sort_unstable();
+        if let Kind::Map(_, map) = &name.resolved().kind
+            && let Kind::SetReference(map) = &map.resolved().kind
+            && let Some(contents) = self.env.sets.get(&*map.text)
+        {
+            all.push(contents.digest());
+        }
+        format!(" [{}]", super::written::short_digest(&all.join("\n")))
     }
 }
 

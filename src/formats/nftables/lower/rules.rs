@@ -1,6 +1,6 @@
 //! What a rule demands of a packet and does with it, statement by statement (nft(8), STATEMENTS).
 
-use super::arguments::Refused;
+use super::arguments::{Refused, queue_key, queue_number};
 use super::conditions::{Part, settle};
 use super::context::{Context, name_of};
 use super::keys;
@@ -15,8 +15,7 @@ use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::Table;
 use crate::formats::nftables::syntax::{
-    self, Expression, Jump, Kind, Name, Nat, NatKind, ObjectKind, QueueFlag, Reject, Rule, SetAction, Statement,
-    StatementKind,
+    self, Expression, Jump, Kind, Name, Nat, NatKind, ObjectKind, Reject, Rule, SetAction, Statement, StatementKind,
 };
 use crate::formats::nftables::types::{self, Type};
 use crate::model::{Action, Families};
@@ -470,26 +469,6 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         }))
     }
 
-    /// What an object says of that kind and name, or of whatever name a map gives: another object is another condition.
-    fn definition(&self, kind: ObjectKind, name: &Expression<'t>) -> String {
-        let objects = || self.env.table.objects.iter().filter(|object| object.data.kind() == kind);
-        let data = |object: &syntax::Object<'_>| super::objects::data_text(self.env.table, &object.data);
-        if let Kind::Word(word) | Kind::Quoted(word) = &name.resolved().kind {
-            let found = objects().find(|object| *object.path.name.text == **word);
-            return found.map_or_else(String::new, |object| format!(" ({})", data(object)));
-        }
-        let mut all: Vec<String> =
-            objects().map(|object| format!("{} {}", object.path.name.show(), data(object))).collect();
-        all.sort_unstable();
-        if let Kind::Map(_, map) = &name.resolved().kind
-            && let Kind::SetReference(map) = &map.resolved().kind
-            && let Some(contents) = self.env.sets.get(&*map.text)
-        {
-            all.push(contents.digest());
-        }
-        format!(" [{}]", super::written::short_digest(&all.join("\n")))
-    }
-
     fn reject(&mut self, reject: &'r Reject<'t>, at: Span) -> Result<(), String> {
         let family = match reject {
             Reject::Default => return Ok(()),
@@ -621,36 +600,5 @@ pub(super) const fn ip_family(family: syntax::Family) -> Option<Family> {
         syntax::Family::Ip => Some(Family::Ipv4),
         syntax::Family::Ip6 => Some(Family::Ipv6),
         syntax::Family::Inet | syntax::Family::Arp | syntax::Family::Bridge | syntax::Family::Netdev => None,
-    }
-}
-
-fn queue_key(number: Option<&Expression<'_>>, flags: &[QueueFlag]) -> Option<String> {
-    let number = match number {
-        Some(number) => values::number(number, Type::Integer(16)).ok()?,
-        None => 0,
-    };
-    let mut key = format!("-j NFQUEUE --queue-num {number}");
-    if flags.contains(&QueueFlag::Bypass) {
-        key.push_str(" --queue-bypass");
-    }
-    (!flags.contains(&QueueFlag::Fanout)).then_some(key)
-}
-
-/// Refuses what cannot be the number of a queue.
-fn queue_number(number: &Expression<'_>, flags: &[QueueFlag]) -> Result<(), String> {
-    let one = |number: &Expression<'_>| values::number(number, Type::Integer(16)).map(drop);
-    match &number.resolved().kind {
-        Kind::Word(_) if flags.contains(&QueueFlag::Fanout) => {
-            Err("fanout requires a range to be specified".to_owned())
-        }
-        Kind::Word(_) => one(number),
-        Kind::Range(first, last) => one(first).and_then(|()| one(last)),
-        Kind::Numgen { .. } | Kind::Jhash { .. } | Kind::Symhash { .. } if flags.contains(&QueueFlag::Fanout) => {
-            Err("fanout requires a range to be specified".to_owned())
-        }
-        Kind::Symhash { modulus, offset } if modulus.saturating_add(*offset) > 65_536 => {
-            Err("queue expression max value exceeds 65535".to_owned())
-        }
-        _ => Ok(()),
     }
 }
