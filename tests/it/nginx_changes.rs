@@ -90,6 +90,21 @@ fn who_may_ask_is_what_nginx_asks_last() {
             ),
         ],
     );
+    // What nginx asks another method: POST is answered 404 by nginx, not 418.
+    all_differ(
+        server,
+        &[
+            ("location / { limit_except GET { allow all; } return 418; }", "location / { return 418; }"),
+            (
+                "location / { limit_except GET { allow all; } stub_status; }",
+                "location / { limit_except GET { deny all; } stub_status; }",
+            ),
+            (
+                "location / { limit_except GET { allow all; } if ($http_x) { return 418; } ASK }",
+                "location / { if ($http_x) { return 418; } ASK }",
+            ),
+        ],
+    );
     let believed = |from: &str, header: &str| {
         server(&format!(
             "set_real_ip_from {from}; real_ip_header {header}; allow 192.0.2.0/24; deny all; location / {{ ASK }}"

@@ -262,41 +262,14 @@ impl Lowering<'_, '_> {
             captured = format!("{captured}; {own}");
         }
         let cx = &Context { captured: &captured, ..*cx };
-        let Rewritten { pieces: mut out, ended, branches, .. } = self.rewrites(list, &scope, cx, false);
-        if ended {
-            return out;
-        }
+        // Other methods than those that `limit_except` names are of its block: the rewrite module says nothing to them, its
+        // access rules count instead of those around it, if it has any, and only servers are asked as outside of it.
         let excepts: Vec<&Directive> = called(list, "limit_except").collect();
-        if excepts.is_empty() {
-            out.extend(self.access(&scope, None, cx));
-        }
-        // Requests for which an `if` holds are those of its block from there on, and the last one counts. It has the
-        // access rules and the servers of the location unless it says others, but not its `limit_except` and `try_files`.
-        for (condition, branch) in branches.iter().rev() {
-            let own = block(branch).iter().find(|directive| is_content(&directive.name));
-            let files = block(branch).iter().any(|d| d.is("root") || d.is("alias"));
-            if own.is_none() && !files && scope.tries.is_none() && excepts.is_empty() {
-                // What an earlier one says does not count.
-                if branches.iter().any(|(_, other)| block(other).iter().any(|d| is_content(&d.name) || d.is("root"))) {
-                    let pieces = self.contents(list, &scope, cx, location.head);
-                    out.extend(under(condition, pieces));
-                }
-                continue;
-            }
-            let inner = Scope { tries: None, ..scope.inside(self, block(branch)) };
-            if !excepts.is_empty() {
-                out.extend(under(condition, self.access(&inner, None, cx)));
-            }
-            let pieces = match own {
-                Some(content) => self.content(content, &inner, cx, location.head),
-                None => {
-                    let rest: Vec<Directive> = list.iter().filter(|d| !d.is("try_files")).cloned().collect();
-                    self.contents(&rest, &inner, cx, location.head)
-                }
-            };
-            out.extend(under(condition, pieces));
-        }
-        let mut methods = Condition::Always;
+        let rewrites = |d: &Directive| matches!(&d.name[..], b"return" | b"rewrite" | b"if" | b"break");
+        let apart = scope.tries.is_some()
+            || list.iter().any(|d| rewrites(d) || (is_content(&d.name) && !is_pass(&d.name)))
+            || excepts.iter().any(|except| block(except).iter().any(|d| is_content(&d.name)));
+        let (mut out, mut methods) = (Vec::new(), Condition::Always);
         for except in excepts {
             for word in except.words.iter().filter(|word| !METHODS.contains(&&word.text[..])) {
                 let reason = format!("nginx refuses it: invalid method \"{}\"", escape(&word.text));
@@ -307,25 +280,42 @@ impl Lowering<'_, '_> {
                 named.push(Pattern::exact("HEAD"));
             }
             methods = self.test(Subject::Method, named);
-            let others = methods.clone().negated();
-            // Other methods are of that block: its access rules count instead of those around it, if it has any.
             let inner = Scope { tries: None, ..scope.inside(self, block(except)) };
             let has_own = block(except).iter().any(|d| d.is("allow") || d.is("deny"));
-            out.extend(under(&others, self.access(&inner, has_own.then_some(except.span), cx)));
-            let own = block(except).iter().find(|directive| is_content(&directive.name));
-            if own.is_some() || scope.tries.is_some() {
-                let pieces = match own {
+            let mut others = self.access(&inner, has_own.then_some(except.span), cx);
+            if apart && !others.iter().any(|piece| piece.condition == Condition::Always) {
+                let own = block(except).iter().find(|directive| is_content(&directive.name));
+                others.extend(match own {
                     Some(content) => self.content(content, &inner, cx, location.head),
                     None => {
-                        let rest: Vec<Directive> = list.iter().filter(|d| !d.is("try_files")).cloned().collect();
-                        self.contents(&rest, &inner, cx, location.head)
+                        let asked: Vec<Directive> = list.iter().filter(|d| is_pass(&d.name)).cloned().collect();
+                        self.contents(&asked, &inner, cx, location.head)
                     }
-                };
-                out.extend(under(&others, pieces));
+                });
             }
+            out.extend(under(&methods.clone().negated(), others));
         }
-        if methods != Condition::Always {
-            out.extend(under(&methods, self.access(&scope, None, cx)));
+        let Rewritten { pieces, ended, branches, .. } = self.rewrites(list, &scope, cx, false);
+        out.extend(pieces);
+        if ended {
+            return out;
+        }
+        let denied = self.access(&scope, None, cx);
+        out.extend(if apart { denied } else { under(&methods, denied) });
+        // Requests for which an `if` holds are those of its block from there on, and the last one counts. It has the
+        // access rules and the servers of the location unless it says others, but not its `try_files`.
+        let says = |list: &[Directive]| list.iter().any(|d| is_content(&d.name) || d.is("root") || d.is("alias"));
+        let other = branches.iter().any(|(_, branch)| says(block(branch)));
+        for (condition, branch) in branches.iter().rev().filter(|_| other || scope.tries.is_some()) {
+            let inner = Scope { tries: None, ..scope.inside(self, block(branch)) };
+            let pieces = match block(branch).iter().find(|directive| is_content(&directive.name)) {
+                Some(content) => self.content(content, &inner, cx, location.head),
+                None => {
+                    let rest: Vec<Directive> = list.iter().filter(|d| !d.is("try_files")).cloned().collect();
+                    self.contents(&rest, &inner, cx, location.head)
+                }
+            };
+            out.extend(under(condition, pieces));
         }
         out.extend(self.contents(list, &scope, cx, location.head));
         out
