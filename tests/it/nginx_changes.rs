@@ -218,6 +218,17 @@ fn what_is_not_modelled_is_told_where_it_stands() {
 }
 
 #[test]
+fn of_servers_of_one_name_the_first_counts() {
+    let two = |one: &str, other: &str| {
+        let server = |text: &str| format!("server {{ listen 80; server_name a; {text} location / {{ ASK }} }}");
+        http(&format!("server {{ listen 80 default_server; return 404; }} {} {}", server(one), server(other)))
+    };
+    let (one, other) = ("proxy_method GET;", "proxy_method POST;");
+    let (code, said) = compared(&two(one, other), &two(other, one));
+    assert_eq!(code, 1, "{said}");
+}
+
+#[test]
 fn tls_is_told_by_server() {
     let two = |a: &str, b: &str| {
         http(&format!(

@@ -573,7 +573,11 @@ impl Lowering<'_, '_> {
             let path = directive.first();
             let asked = match answering(path, cx.list) {
                 Some(location) => {
-                    let text = format!("{} {}", escape(path), whole(std::slice::from_ref(location)));
+                    // nginx asks it as if it were a request: what the server says to all of them is asked first.
+                    let first = |d: &&Directive| d.is("if") || d.is("return") || d.is("set") || d.is("break");
+                    let mut asked: Vec<Directive> = cx.list.iter().filter(first).cloned().collect();
+                    asked.push(location.clone());
+                    let text = format!("{} {}", escape(path), whole(&asked));
                     format!("{text}{}", variables(&text, cx))
                 }
                 None => anew(&escape(path), cx),

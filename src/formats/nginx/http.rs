@@ -123,7 +123,7 @@ impl Lowering<'_, '_> {
         let mut said: Vec<String> = socket.iter().flat_map(|(_, listen)| listen.settings.iter().cloned()).collect();
         said.sort();
         said.dedup();
-        said.extend(beside.settings(&numbers));
+        said.extend(beside.settings(&numbers, *default));
         let name = match (address.as_str(), ports) {
             (path, None) => path.to_owned(),
             (address, Some((first, last))) => {
@@ -274,17 +274,19 @@ impl<'d> Beside<'d> {
         Self { own, around, servers }
     }
 
-    /// The settings of a socket with these servers.
-    fn settings(&self, numbers: &[usize]) -> Vec<String> {
-        let mut texts: Vec<String> = Vec::new();
-        for (name, _, text) in numbers.iter().filter_map(|number| self.servers.get(*number)) {
-            if !text.is_empty() {
-                texts.push(format!("server {name} {{ {text} }}"));
-            }
+    /// The settings of a socket with these servers. Of those with the same name the first counts.
+    fn settings(&self, numbers: &[usize], default: usize) -> Vec<String> {
+        let mut texts: Vec<(String, &str)> = Vec::new();
+        for number in numbers {
+            let Some((name, _, text)) = self.servers.get(*number) else { continue };
+            let first = if numbers.len() > 1 && *number == default { "default server" } else { "server" };
+            texts.push((format!("{first} {name}"), text));
         }
-        texts.sort();
+        texts.sort_by(|a, b| a.0.cmp(&b.0));
+        let one = |(name, text): &(String, &str)| format!("{} {{ {text} }}", name.trim_end());
         let around = Some(self.around.clone()).filter(|text| !text.is_empty());
-        around.map(|text| format!("http {{ {text} }}")).into_iter().chain(texts).collect()
+        let around = around.map(|text| format!("http {{ {text} }}"));
+        around.into_iter().chain(texts.iter().filter(|(_, text)| !text.is_empty()).map(one)).collect()
     }
 
     fn tls(&self, numbers: &[usize], default: usize) -> Tls {

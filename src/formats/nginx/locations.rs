@@ -221,7 +221,14 @@ pub(super) fn expression_of(location: &Directive) -> Option<String> {
 pub(super) fn answering<'d>(path: &[u8], list: &'d [Directive]) -> Option<&'d Directive> {
     const ELSEWHERE: &[&str] = &["location", "rewrite", "try_files", "error_page", "if"];
     let path = path.split(|byte| *byte == b'?').next().unwrap_or(path);
-    if !path.starts_with(b"/") || path.contains(&b'$') || list.iter().any(|d| d.is("rewrite") || d.is("if")) {
+    let matches = |text: &[u8], fold: bool| {
+        let pattern = std::str::from_utf8(text).ok().and_then(Pattern::regex);
+        let pattern = pattern.map(|pattern| if fold { pattern.ignoring_case() } else { pattern });
+        pattern.is_none_or(|pattern| pattern.matches(path))
+    };
+    let inside = list.iter().filter(|directive| directive.is("if")).flat_map(block);
+    let away = list.iter().chain(inside).any(|d| d.is("rewrite") && matches(d.first(), false));
+    if !path.starts_with(b"/") || path.contains(&b'$') || away {
         return None;
     }
     let known: Vec<(&Directive, Kind, &[u8])> = list
@@ -233,11 +240,7 @@ pub(super) fn answering<'d>(path: &[u8], list: &'d [Directive]) -> Option<&'d Di
     let prefixes = known.iter().filter(|(_, kind, text)| matches!(kind, Kind::Prefix(_)) && path.starts_with(text));
     let (location, kind, _) = exact.or_else(|| prefixes.max_by_key(|(_, _, text)| text.len()))?;
     let expressions = |kind: &Kind, text: &[u8]| match kind {
-        Kind::Expression(fold) => {
-            let pattern = std::str::from_utf8(text).ok().and_then(Pattern::regex);
-            let pattern = pattern.map(|pattern| if *fold { pattern.ignoring_case() } else { pattern });
-            pattern.is_none_or(|pattern| pattern.matches(path))
-        }
+        Kind::Expression(fold) => matches(text, *fold),
         Kind::Exact | Kind::Prefix(_) | Kind::Named => false,
     };
     if *kind == Kind::Prefix(false) && known.iter().any(|(_, kind, text)| expressions(kind, text)) {
