@@ -67,7 +67,7 @@ fn set_by(directive: &Directive) -> Vec<Vec<u8>> {
         b"map" | b"geo" | b"split_clients" | b"keyval" | b"geoip_country" => {
             let entries = block(directive).iter().filter(|entry| entry.name.starts_with(b"~"));
             let captured = entries.flat_map(|entry| captures(&entry.name));
-            words().last().and_then(bare).into_iter().chain(captured).collect()
+            words().next_back().and_then(bare).into_iter().chain(captured).collect()
         }
         b"valid_referers" => vec![b"invalid_referer".to_vec()],
         b"secure_link" | b"secure_link_md5" | b"secure_link_secret" => {
