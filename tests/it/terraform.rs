@@ -122,6 +122,23 @@ fn what_is_made_to_cost_much_is_refused() {
     );
     refused(&[("a.tf", &long)], "gap: a text that is longer than can be computed");
 
+    let group =
+        |expression: &str| format!("resource \"aws_security_group\" \"a\" {{ name = jsonencode({expression}) }}\n");
+    let repeated = "[for a in range(1024) : [for b in range(1024) : [for c in range(1024) : a]]]";
+    let nothing = "[for a in range(1024) : [for b in range(1024) : [for c in range(1024) : a if false]]]";
+    for expression in [repeated.to_owned(), nothing.to_owned(), format!("try({repeated}, 1)")] {
+        refused(&[("a.tf", &group(&expression))], "gap: the values of the configuration are more than can be computed");
+    }
+    for pair in ["[local.l{}, local.l{}]", "{ a = local.l{}, b = local.l{} }"] {
+        let all: String = (1..40).map(|n| format!("  l{n} = {}\n", pair.replace("{}", &(n - 1).to_string()))).collect();
+        let nested = format!("locals {{\n  l0 = [\"x\"]\n{all}}}\n{}", group("flatten([local.l39])"));
+        refused(&[("a.tf", &nested)], "gap: a value that is larger than can be computed");
+    }
+    let all: String =
+        (1..40).map(|n| format!("  l{n} = join(local.l{0}, [for x in range(9) : local.l{0}])\n", n - 1)).collect();
+    let long = format!("locals {{\n  l0 = \"x\"\n{all}}}\n{}", group("local.l39"));
+    refused(&[("a.tf", &long)], "gap: `join`: more than can be computed");
+
     let itself = "module \"m\" { source = \"./b\" }\n";
     let back = "module \"n\" { source = \"../\" }\nmodule \"o\" { source = \"../\" }\n";
     refused(&[("a/a.tf", itself), ("a/b/b.tf", back)], "gap: the module calls itself: terraform refuses it");

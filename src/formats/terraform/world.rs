@@ -3,7 +3,7 @@
 //! Nothing is computed before something asks for it, and nothing twice.
 
 use super::declared::{Declared, Source};
-use super::eval::{Context, Evaluated, Failure, Item, Scope, address_of_key, items_of, more};
+use super::eval::{Context, Evaluated, Failure, ITEM, Item, MOST, Scope, address_of_key, items_of, more};
 use super::moves::{Address, Moves};
 use super::parse::{self, Piece, Place};
 use super::syntax::{Argument, Block, Body, Part};
@@ -51,6 +51,8 @@ impl<'m> Text<'m> {
 /// All modules of a configuration.
 pub(super) struct World<'m> {
     pub(super) depth: Cell<u32>,
+    /// What was computed so far.
+    spent: Cell<u64>,
     /// By their folders.
     folders: &'m BTreeMap<String, Declared<'m>>,
     texts: &'m Texts<'m>,
@@ -152,6 +154,7 @@ impl<'m> World<'m> {
     pub(super) fn new(folders: &'m BTreeMap<String, Declared<'m>>, texts: &'m Texts<'m>, moves: &'m Moves) -> Self {
         Self {
             depth: Cell::new(0),
+            spent: Cell::new(0),
             folders,
             texts,
             moves,
@@ -204,6 +207,24 @@ impl<'m> World<'m> {
         let [(kind, _), (name, _)] = &block.labels[..] else { return module.address.clone() };
         let resource = Some((Arc::clone(kind), (Arc::clone(name), Arc::clone(key))));
         self.moves.now(module.root, Address { modules: module.path.clone(), resource }, self.folders).to_string()
+    }
+
+    /// So much more is computed.
+    ///
+    /// # Errors
+    /// It is more than is computed of one configuration.
+    pub(super) fn charge(&self, at: Span, amount: u64) -> Result<(), Failure> {
+        let before = self.spent.get();
+        self.spent.set(before.saturating_add(amount));
+        if self.spent.get() <= MOST {
+            return Ok(());
+        }
+        let failure = Failure::limit(at, "the values of the configuration are more than can be computed");
+        // Once is enough: whatever comes of it, it is told.
+        if before <= MOST {
+            self.refuse(&failure);
+        }
+        Err(failure)
     }
 
     /// Terraform refuses the configuration for that.
@@ -538,6 +559,7 @@ impl<'m> Context<'_, 'm> {
             let iterator = iterator.unwrap_or(name);
             let collection = self.eval(&each.value)?;
             for Item { key, value, name: together } in items_of(&collection, each.value.at)? {
+                self.world.charge(each.value.at, ITEM)?;
                 let at = each.value.at;
                 let entries =
                     vec![Entry { name: "key".into(), at, value: key }, Entry { name: "value".into(), at, value }];

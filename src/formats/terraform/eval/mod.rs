@@ -1,12 +1,14 @@
 //! What expressions are worth. Whatever is not written down is unknown under its name, and what is computed from it is
 //! unknown under the name of the computation; a mistake in the configuration is a [`Failure`].
 
+mod budget;
 mod operators;
 mod paths;
 mod repeat;
 mod show;
 mod templates;
 
+pub(super) use budget::{ITEM, MOST};
 pub(super) use operators::equal;
 pub(super) use paths::address_of_key;
 pub(super) use repeat::{Item, items_of};
@@ -27,19 +29,28 @@ const DEEPEST: u32 = 2000;
 
 /// Terraform refuses the configuration: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure(Box<(Span, String)>);
+pub(super) struct Failure {
+    told: Box<(Span, String)>,
+    /// Whether it is only not computed here, and no mistake.
+    is_limit: bool,
+}
 
 impl Failure {
     pub(super) fn new(at: Span, reason: impl Into<String>) -> Self {
-        Self(Box::new((at, reason.into())))
+        Self { told: Box::new((at, reason.into())), is_limit: false }
+    }
+
+    /// It is more than is computed here; Terraform may well do it.
+    pub(super) fn limit(at: Span, reason: impl Into<String>) -> Self {
+        Self { is_limit: true, ..Self::new(at, reason) }
     }
 
     pub(super) const fn at(&self) -> Span {
-        self.0.0
+        self.told.0
     }
 
     pub(super) fn reason(&self) -> &str {
-        &self.0.1
+        &self.told.1
     }
 }
 
@@ -98,8 +109,9 @@ impl<'c, 'm> Context<'c, 'm> {
         }
         let depth = &self.world.depth;
         if depth.get() > DEEPEST {
-            return Err(Failure::new(expr.at, "values are computed from one another too deeply to be followed"));
+            return Err(Failure::limit(expr.at, "values are computed from one another too deeply to be followed"));
         }
+        self.world.charge(expr.at, budget::STEP)?;
         depth.set(depth.get() + 1);
         let found = self.eval_kind(expr);
         depth.set(depth.get() - 1);
@@ -112,20 +124,20 @@ impl<'c, 'm> Context<'c, 'm> {
             Kind::Literal(value) => Ok(value.clone()),
             Kind::Tuple(items) => {
                 let items = items.iter().map(|item| self.eval(item)).collect::<Result<Vec<_>, _>>()?;
-                Ok(Value::of_list(items, at))
+                self.made(Value::of_list(items, at))
             }
-            Kind::Object(items) => self.object(items, at),
-            Kind::Template(parts) => self.template(parts, at),
+            Kind::Object(items) => self.made(self.object(items, at)?),
+            Kind::Template(parts) => self.made(self.template(parts, at)?),
             Kind::Path(start, steps) => match &**start {
                 Start::Name(name) => self.path(name, steps, at),
                 Start::Expr(start) => self.steps(self.eval(start)?, steps, at),
             },
             Kind::Conditional(parts) => self.conditional(parts, at),
-            Kind::Call(call) => self.call(call, at),
+            Kind::Call(call) => self.made(self.call(call, at)?),
             Kind::Not(of) => operators::not(&self.eval(of)?, at),
             Kind::Minus(of) => operators::minus(&self.eval(of)?, at),
             Kind::Binary(operator, sides) => self.binary(*operator, sides, at),
-            Kind::For(of) => self.repeated(of, at),
+            Kind::For(of) => self.made(self.repeated(of, at)?),
         }
     }
 
@@ -163,7 +175,8 @@ impl<'c, 'm> Context<'c, 'm> {
             }
             // Terraform computes both sides then, but a mistake in one that is never taken is none of it.
             return match (self.eval(then), self.eval(otherwise)) {
-                (Ok(then), Ok(otherwise)) => Ok(operators::either(&condition, &then, &otherwise, at)),
+                (Ok(then), Ok(otherwise)) => self.made(operators::either(&condition, &then, &otherwise, at)),
+                (_, Err(failure)) | (Err(failure), _) if failure.is_limit => Err(failure),
                 (Ok(one), Err(failure)) => {
                     let name = format!("{} ? {} : {}", show(&condition), show(&one), failure.reason());
                     Ok(unknown_of(&name, &[&condition, &one], at))
@@ -206,6 +219,7 @@ impl<'c, 'm> Context<'c, 'm> {
                 return Ok(match self.eval(argument) {
                     Ok(value) if value.is_known() || self.is_sure(argument) => Value::new(What::Truth(true), at),
                     Ok(value) => unknown_of(&format!("can({})", show(&value)), &[&value], at),
+                    Err(failure) if failure.is_limit => return Err(failure),
                     Err(_) => Value::new(What::Truth(false), at),
                 });
             }
@@ -242,17 +256,18 @@ impl<'c, 'm> Context<'c, 'm> {
         };
         let value = match self.eval(first) {
             Ok(value) => value,
-            Err(failure) if rest.is_empty() => return Err(failure),
+            Err(failure) if rest.is_empty() || failure.is_limit => return Err(failure),
             Err(_) => return self.first_of(rest, at),
         };
         if rest.is_empty() || value.is_known() || self.is_sure(first) {
             return Ok(value);
         }
         let sure = unknown_of(&format!("can({})", show(&value)), &[&value], at);
-        Ok(match self.first_of(rest, at) {
-            Ok(otherwise) => operators::either(&sure, &value, &otherwise, at),
-            Err(_) => value,
-        })
+        match self.first_of(rest, at) {
+            Ok(otherwise) => Ok(operators::either(&sure, &value, &otherwise, at)),
+            Err(failure) if failure.is_limit => Err(failure),
+            Err(_) => Ok(value),
+        }
     }
 
     /// Whether an expression that has a value has one whatever that turns out to be: what is asked for is declared.

@@ -4,7 +4,7 @@
 //! is configured. What is not configured, or null, is computed by the provider, and unknown under its address.
 
 use super::show::{more, show, show_all, unknown_of};
-use super::{Context, Evaluated, Failure, Scope};
+use super::{Context, Evaluated, Failure, ITEM, Scope};
 use crate::formats::data::value::{List, Value, What};
 use crate::formats::terraform::marks;
 use crate::formats::terraform::syntax::{Block, Step};
@@ -361,6 +361,7 @@ impl<'m> Context<'_, 'm> {
                         What::List(list) => {
                             let mut out = List::default();
                             for item in &list.items {
+                                self.world.charge(at, ITEM)?;
                                 out.items.push(self.steps(item.clone(), each, at)?);
                             }
                             for further in &list.more {

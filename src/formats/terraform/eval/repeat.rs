@@ -2,7 +2,7 @@
 
 use super::operators::truth_of;
 use super::show::{more, show, unknown_of};
-use super::{Context, Evaluated, Failure};
+use super::{Context, Evaluated, Failure, ITEM};
 use crate::formats::data::value::{Entry, List, Object, Value, What};
 use crate::formats::terraform::syntax::For;
 use crate::text::Span;
@@ -76,6 +76,7 @@ impl<'m> Context<'_, 'm> {
         let mut groups: Vec<Vec<Value>> = Vec::new();
         let mut hidden = collection.sensitive;
         for Item { key, value, name } in items_of(&collection, of.collection.at)? {
+            self.world.charge(at, ITEM)?;
             let named = of.key.as_deref().map(|name| (name, key));
             let names: Vec<(&str, Value)> = named.into_iter().chain([(&*of.value, value)]).collect();
             let scope = self.scope.with(&names);

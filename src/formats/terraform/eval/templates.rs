@@ -3,7 +3,7 @@
 use super::operators::truth_of;
 use super::repeat::{Item, items_of};
 use super::show::{show, unknown_of};
-use super::{Context, Evaluated, Failure, Scope};
+use super::{Context, Evaluated, Failure, ITEM, Scope};
 use crate::formats::data::value::{Value, What};
 use crate::formats::terraform::syntax::{Expr, Kind, Part, Start, each_of_parts};
 use crate::text::Span;
@@ -95,7 +95,7 @@ impl<'m> Context<'_, 'm> {
     fn parts(&self, parts: &'m [Part], text: &mut Text, at: Span) -> Result<(), Failure> {
         for part in parts {
             if text.plain.len() > LONGEST_TEXT {
-                return Err(Failure::new(at, "a text that is longer than can be computed"));
+                return Err(Failure::limit(at, "a text that is longer than can be computed"));
             }
             match part {
                 Part::Text(plain) => {
@@ -144,6 +144,7 @@ impl<'m> Context<'_, 'm> {
                     text.hidden |= collection.sensitive;
                     let items = items_of(&collection, part.collection.at)?;
                     for Item { key, value, name } in items {
+                        self.world.charge(at, ITEM)?;
                         if let Some(name) = name {
                             text.unknown = true;
                             text.named.push_str("%{ for ");

@@ -64,7 +64,7 @@ pub(super) fn call(context: &Context<'_, '_>, name: &str, values: &[Value], at: 
         Ok(What::Null | What::Truth(_) | What::Number(_) | What::Object(_) | What::Unknown(_)) | Err(_) => false,
     };
     match found {
-        Ok(_) if too_much => Err(Failure::new(at, format!("`{name}`: more than can be computed"))),
+        Ok(_) if too_much => Err(Failure::limit(at, format!("`{name}`: more than can be computed"))),
         Ok(what) => Ok(arguments.traced(Value::new(what, at).hidden(hidden || plain == "sensitive"))),
         Err(Stop::Refused(failure)) => Err(failure),
         Err(Stop::Unknown) => {

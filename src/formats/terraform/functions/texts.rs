@@ -2,7 +2,7 @@
 
 use super::{Arguments, Found, Stop, count, list, text, truth};
 use crate::formats::data::value::{Entry, List, More, Unknown, Value, What};
-use crate::formats::terraform::eval::show;
+use crate::formats::terraform::eval::{Failure, LONGEST_TEXT, show};
 use std::sync::Arc;
 
 pub(super) fn call(name: &str, arguments: &Arguments<'_, '_, '_>) -> Option<Found> {
@@ -92,6 +92,10 @@ fn join(arguments: &Arguments<'_, '_, '_>) -> Found {
         }
     }
     arguments.get(1)?;
+    let length = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+    if length.saturating_add(separator.len().saturating_mul(pieces.len())) > LONGEST_TEXT {
+        return Err(Stop::Refused(Failure::limit(arguments.at, "`join`: more than can be computed")));
+    }
     text(pieces.join(&*separator))
 }
 
