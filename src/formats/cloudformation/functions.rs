@@ -22,7 +22,8 @@ impl Scope<'_> {
                 match (resource.text(), attribute.as_text()) {
                     (Some(resource), Some(attribute)) => self.attribute(resource, &attribute, at),
                     (Some(resource), None) if !attribute.is_known() => {
-                        self.unknown(&format!("{}{resource}.{}", self.prefix, show(&attribute)), at)
+                        let mark = self.mark(resource);
+                        self.unknown(&format!("{}{resource}.{}{mark}", self.prefix, show(&attribute)), at)
                     }
                     _ => self.wrong(name, at),
                 }

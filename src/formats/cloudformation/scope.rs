@@ -5,7 +5,8 @@ use super::{Found, function};
 use crate::formats::account::Account;
 use crate::formats::data::value::{Entry, List, More, Object, Unknown, Value, What};
 use crate::model::Reference;
-use crate::text::{Span, escape};
+use crate::text::{Span, escape, hex};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -109,8 +110,15 @@ impl<'t> Scope<'t> {
             | "AWS::StackId"
             | "AWS::StackName"
             | "AWS::URLSuffix" => self.unknown(name, at),
-            _ if self.resources.get(name).is_some() => self.unknown(&format!("{}{name}", self.prefix), at),
-            _ => self.undeclared("parameter or resource", name, at),
+            _ => {
+                let Some(declared) = self.resources.get(name) else {
+                    return self.undeclared("parameter or resource", name, at);
+                };
+                let kind = declared.object().and_then(|declared| declared.get("Type")).and_then(Value::text);
+                // What `Ref` gives of one that is not of Amazon is up to its author.
+                let mark = if is_identity(kind, "Arn") { String::new() } else { self.mark(name) };
+                self.unknown(&format!("{}{name}{mark}", self.prefix), at)
+            }
         }
     }
 
@@ -133,7 +141,41 @@ impl<'t> Scope<'t> {
                 }
             }
         }
-        self.unknown(&format!("{}{resource}.{attribute}", self.prefix), at)
+        let mark = if is_identity(kind, attribute) { String::new() } else { self.mark(resource) };
+        self.unknown(&format!("{}{resource}.{attribute}{mark}", self.prefix), at)
+    }
+
+    /// What tells apart what a template says of a resource, and of all that it refers to: an attribute that is not known is another
+    /// one where that is something else.
+    pub(super) fn mark(&self, resource: &str) -> String {
+        let (mut said, mut out) = (BTreeSet::new(), String::new());
+        self.said(resource, &mut said, &mut out);
+        let digest = Sha256::digest(out.as_bytes());
+        format!(" #{}", hex(&digest[..8]))
+    }
+
+    fn said<'n>(&self, name: &'n str, said: &mut BTreeSet<&'n str>, out: &mut String)
+    where
+        't: 'n,
+    {
+        let mut open = vec![name];
+        while let Some(name) = open.pop() {
+            if !said.insert(name) {
+                continue;
+            }
+            let rows = self.mappings.and_then(|mappings| mappings.get(name));
+            let asked = self.conditions.and_then(|conditions| conditions.get(name));
+            let declared = self.resources.get(name);
+            for value in [declared, rows, asked].into_iter().flatten() {
+                out.push_str(&show(value));
+                words(value, &mut open);
+            }
+            match self.parameters.get(name) {
+                Some(value) if value.sensitive => out.push_str(&secret(value)),
+                Some(value) => out.push_str(&show(value)),
+                None => {}
+            }
+        }
     }
 
     /// A name that nothing declares, for which CloudFormation refuses the template.
@@ -160,6 +202,33 @@ impl<'t> Scope<'t> {
     }
 }
 
+/// Whether an attribute says which resource it is, and is the same one whatever is said of that.
+fn is_identity(kind: Option<&str>, attribute: &str) -> bool {
+    let named = matches!(attribute, "Arn" | "Name" | "GroupName");
+    let of_amazon = kind.is_some_and(|kind| kind.starts_with("AWS::") && !kind.starts_with("AWS::CloudFormation::"));
+    of_amazon && (named || attribute.ends_with("Id") || attribute.ends_with("Arn"))
+}
+
+/// The words in the texts of a value, which may be names.
+fn words<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
+    match &value.what {
+        What::Text(text) => {
+            out.extend(text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()))
+        }
+        What::List(list) => list.items.iter().for_each(|item| words(item, out)),
+        What::Object(object) => object.entries.iter().for_each(|entry| words(&entry.value, out)),
+        What::Null | What::Truth(_) | What::Number(_) | What::Unknown(_) => {}
+    }
+}
+
+/// Tells values apart that must not be printed; says nothing of them, and is another one in every run.
+fn secret(value: &Value) -> String {
+    use std::hash::BuildHasher as _;
+    static SEED: std::sync::OnceLock<std::hash::RandomState> = std::sync::OnceLock::new();
+    let plain = Value { sensitive: false, ..value.clone() };
+    format!("{:016x}", SEED.get_or_init(std::hash::RandomState::new).hash_one(show(&plain)))
+}
+
 /// A value in words, for the names of what is computed from it.
 pub(super) fn show(value: &Value) -> String {
     if value.sensitive && value.name_of_unknown().is_none() {
@@ -184,7 +253,6 @@ pub(super) fn show(value: &Value) -> String {
 }
 
 fn shortened(text: String) -> String {
-    use sha2::{Digest as _, Sha256};
     if text.len() <= LONGEST {
         return text;
     }
