@@ -1,7 +1,8 @@
 //! What is not written in a configuration of Terraform is not taken for the same on both sides where what it depends on is not.
 
-use crate::cli::portcullis;
+use crate::cli::{Ran, portcullis};
 use std::path::Path;
+use std::sync::LazyLock;
 use tempfile::TempDir;
 
 const POLICY: &str =
@@ -9,6 +10,13 @@ const POLICY: &str =
 
 /// Whether a change passes as one that changes nothing.
 fn is_nothing(old: &[(&str, &str)], new: &[(&str, &str)]) -> bool {
+    let ran = check(POLICY, old, new);
+    let nothing = ran.out.starts_with("PASS: no finding, no semantic change");
+    assert_eq!(nothing, ran.code == 0, "{}", ran.out);
+    nothing
+}
+
+fn check(policy: &str, old: &[(&str, &str)], new: &[(&str, &str)]) -> Ran {
     let folder = TempDir::new().expect("a folder");
     for (side, files) in [("old", old), ("new", new)] {
         for (name, text) in files {
@@ -17,11 +25,8 @@ fn is_nothing(old: &[(&str, &str)], new: &[(&str, &str)]) -> bool {
             std::fs::write(path, text).expect("written");
         }
     }
-    std::fs::write(folder.path().join("policy.yaml"), POLICY).expect("written");
-    let ran = portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"]);
-    let nothing = ran.out.starts_with("PASS: no finding, no semantic change");
-    assert_eq!(nothing, ran.code == 0, "{}", ran.out);
-    nothing
+    std::fs::write(folder.path().join("policy.yaml"), policy).expect("written");
+    portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"])
 }
 
 /// A group that lets in ssh from the addresses of an expression.
@@ -176,4 +181,125 @@ fn an_entry_of_a_prefix_list_that_is_not_known_hides_no_other() {
         assert!(!is_nothing(&[("main.tf", &old)], &[("main.tf", &new)]), "{new}");
         assert!(is_nothing(&[("main.tf", &old)], &[("main.tf", &old)]), "{old}");
     }
+}
+
+/// Types of resources that filter or balance, and are not computed.
+const FILTERS: &[&str] = &[
+    "aws_vpc_block_public_access_options",
+    "aws_waf_web_acl",
+    "aws_wafv2_web_acl",
+    "aws_wafv2_web_acl_association",
+    "azurerm_network_manager_admin_rule",
+    "cloudflare_ruleset",
+    "kubernetes_ingress_v1",
+    "kubernetes_manifest",
+    "kubernetes_network_policy",
+    "kubernetes_network_policy_v1",
+    "kubernetes_service",
+    "nsxt_policy_security_policy",
+    "oci_core_security_list",
+    "openstack_fwaas_rule_v2",
+    "ovh_iploadbalancing_tcp_farm",
+    "panos_security_policy",
+];
+
+#[test]
+fn a_change_of_what_filters_and_is_not_computed_is_told() {
+    for (kinds, wanted) in
+        [(FILTERS, false), (&["aws_s3_bucket_acl", "aws_wafv2_web_acl_logging_configuration"][..], true)]
+    {
+        for kind in kinds {
+            let of = |side: &str| {
+                group("[\"10.0.0.0/8\"]", &format!("resource \"{kind}\" \"x\" {{\n  a = \"{side}\"\n}}\n"))
+            };
+            assert_eq!(is_nothing(&[("main.tf", &of("3"))], &[("main.tf", &of("4"))]), wanted, "{kind}");
+        }
+    }
+    let stack = |side: &str| {
+        format!(
+            "AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\n  A: {{Type: AWS::WAFv2::WebACL, Properties: {{Scope: a{side}}}}}\n  \
+             B: {{Type: AWS::WAFv2::WebACLAssociation, Properties: {{WebACLArn: b{side}}}}}\n"
+        )
+    };
+    let ran = check(&STACKS, &[("stack.yaml", &stack("3"))], &[("stack.yaml", &stack("4"))]);
+    assert!(ran.code != 0 && ran.out.matches("what it does to packets is not computed").count() >= 2, "{}", ran.out);
+}
+
+static STACKS: LazyLock<String> = LazyLock::new(|| {
+    POLICY.replace("files: [\"*.tf\"], format: terraform", "files: [\"*.yaml\"], format: cloudformation")
+});
+
+/// Resources that say before what a filter stands.
+const ATTACHED: &[(&str, &str)] = &[
+    ("aws_network_acl", "subnet_ids = [\"s-@@\"]"),
+    ("hcloud_firewall", "apply_to {\n    label_selector = \"@@\"\n  }"),
+    ("digitalocean_firewall", "droplet_ids = [@@]"),
+    ("digitalocean_firewall", "tags = [\"@@\"]"),
+    ("digitalocean_droplet", "tags = [\"@@\"]"),
+    ("aws_instance", "vpc_security_group_ids = [\"sg-@@\"]"),
+    ("aws_network_interface", "security_groups = [\"sg-@@\"]"),
+    ("aws_db_instance", "vpc_security_group_ids = [\"sg-@@\"]"),
+    ("aws_launch_template", "network_interfaces {\n    security_groups = [\"sg-@@\"]\n  }"),
+    ("aws_ecs_service", "network_configuration {\n    security_groups = [\"sg-@@\"]\n  }"),
+    ("aws_lb", "security_groups = [\"sg-@@\"]"),
+    ("aws_elb", "security_groups = [\"sg-@@\"]"),
+    ("google_compute_instance", "tags = [\"@@\"]"),
+    ("hcloud_server", "firewall_ids = [@@]"),
+];
+
+#[test]
+fn where_a_filter_stands_is_compared_and_its_change_not_computed() {
+    // As far as the line goes on.
+    const TOLD: &str = "which hosts a firewall stands before is";
+    let told = |format: &str, name: &str, text: &str| {
+        let files = name.replace("a.", "*.");
+        let policy =
+            POLICY.replace("files: [\"*.tf\"], format: terraform", &format!("files: [\"{files}\"], format: {format}"));
+        let (old, new) = (text.replace("@@", "3"), text.replace("@@", "4"));
+        assert!(!check(&policy, &[(name, &old)], &[(name, &old)]).out.contains(TOLD), "{old}");
+        let ran = check(&policy, &[(name, &old)], &[(name, &new)]);
+        assert!(ran.code != 0 && ran.out.contains(TOLD), "{new}: {}", ran.out);
+    };
+    for (kind, argument) in ATTACHED {
+        told("terraform", "a.tf", &format!("resource \"{kind}\" \"x\" {{\n  {argument}\n}}\n"));
+    }
+    let acl = "{\"NetworkAcls\": [{\"NetworkAclId\": \"acl-1\", \"Entries\": [], \"Associations\": [{\"SubnetId\": \"s-@@\"}]}]}";
+    told("aws-api", "a.json", acl);
+    for hosts in ["subnets", "networkInterfaces"] {
+        let group = format!(
+            "[{{\"name\": \"a\", \"type\": \"Microsoft.Network/networkSecurityGroups\", \"securityRules\": [], \
+             \"{hosts}\": [{{\"id\": \"/s/@@\", \"resourceGroup\": \"x\"}}]}}]"
+        );
+        told("azure-api", "a.json", &group);
+    }
+    let host = "AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\n  \
+        I: {Type: AWS::EC2::Instance, Properties: {SecurityGroupIds: [sg-@@]}}\n";
+    told("cloudformation", "a.yaml", host);
+    // What else is said of a host is no matter.
+    let of = |side: &str| {
+        group(
+            "[]",
+            &format!(
+                "resource \"aws_instance\" \"x\" {{\n  ami = \"{side}\"\n  vpc_security_group_ids = [\"sg-1\"]\n}}\n"
+            ),
+        )
+    };
+    assert!(is_nothing(&[("main.tf", &of("3"))], &[("main.tf", &of("4"))]));
+}
+
+#[test]
+fn an_attribute_of_another_resource_of_a_template_is_another_one_where_that_is() {
+    let stack = |size: &str, other: &str| {
+        format!(
+            "AWSTemplateFormatVersion: \"2010-09-09\"\nParameters: {{P: {{Type: String, Default: \"{size}\"}}, Q: {{Type: String, Default: {other}}}}}\n\
+             Resources:\n  C: {{Type: \"Custom::Net\", Properties: {{ServiceToken: x, Size: !Ref P}}}}\n  D: {{Type: AWS::SQS::Queue, Properties: \
+             {{QueueName: !Ref Q}}}}\n  G:\n    Type: AWS::EC2::SecurityGroup\n    Properties:\n      GroupDescription: a\n      \
+             SecurityGroupIngress: [{{IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: !GetAtt C.Cidr}}]\n"
+        )
+    };
+    let ran = |old: &str, new: &str| check(&STACKS, &[("stack.yaml", old)], &[("stack.yaml", new)]);
+    let changed = ran(&stack("1", "a"), &stack("2", "a"));
+    assert!(changed.out.contains("1 configuration changed"), "{}", changed.out);
+    let same = ran(&stack("1", "a"), &stack("1", "b"));
+    assert!(same.out.contains("no semantic change"), "{}", same.out);
 }

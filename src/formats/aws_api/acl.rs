@@ -1,8 +1,9 @@
 //! Network ACLs and their entries.
 
 use super::Reader;
-use crate::formats::data::value::Value;
-use crate::formats::data::{Keys, Kind, Node};
+use crate::formats::data::value::{Entry as Named, Value};
+use crate::formats::data::{Keys, Kind, Node, value_of};
+use crate::text::Span;
 
 /// The number of the rule with the asterisk, which denies what no other rule decides.
 const ASTERISK: u64 = 32767;
@@ -28,10 +29,28 @@ impl Reader<'_> {
         for (key, name) in [("VpcId", "vpc_id"), ("Tags", "tags")] {
             body.extend(acl.take(key).map(|node| self.named(name, node)));
         }
-        self.inert_keys(&mut acl, &["Associations"], "which subnets it is for");
+        if let Some(associations) = acl.take("Associations").filter(|node| node.kind() != Kind::Null) {
+            let subnets = associations.list().into_iter().flatten().filter_map(|item| self.subnet(item)).collect();
+            let at = self.span(associations);
+            let name = Span { end: at.start, ..at };
+            body.push(Named { name: "subnet_ids".into(), at: name, value: Value::of_list(subnets, at) });
+        }
         self.inert_keys(&mut acl, &["IsDefault", "OwnerId"], "not about packets");
         self.close(acl);
         self.instance("aws_network_acl", &id, node, body);
+    }
+
+    /// "NetworkAclAssociation".
+    fn subnet(&mut self, node: Node<'_>) -> Option<Value> {
+        let mut association = self.open(node)?;
+        let subnet = association.take("SubnetId").map(|subnet| value_of(self.source, subnet));
+        let told = ["NetworkAclAssociationId", "NetworkAclId"];
+        self.inert_keys(&mut association, &told, "the list that it is in tells it");
+        self.close(association);
+        if subnet.is_none() {
+            self.gap(node, "it has no `SubnetId`");
+        }
+        subnet
     }
 
     /// "NetworkAclEntry"; `None`: the one with the asterisk, which is always there.

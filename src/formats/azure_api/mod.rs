@@ -21,7 +21,9 @@ const TYPE: &str = "Microsoft.Network/networkSecurityGroups";
 /// What is told of everything.
 const ABOUT: &[&str] = &["id", "etag", "type", "provisioningState", "resourceGuid", "resourceGroup"];
 /// What is told of a group beside its rules.
-const AROUND: &[&str] = &["networkInterfaces", "subnets", "flowLogs", "flushConnection"];
+const AROUND: &[&str] = &["flowLogs", "flushConnection"];
+/// What a group stands before, and how that is called as an argument.
+const HOSTS: &[(&str, &str)] = &[("networkInterfaces", "network_interfaces"), ("subnets", "subnets")];
 
 /// The properties of a rule, and the arguments of Terraform that they are.
 const RULE: &[(&str, &str)] = &[
@@ -169,6 +171,11 @@ impl Reader<'_> {
         if let Some(rules) = properties.take("defaultSecurityRules") {
             rules.list().into_iter().flatten().for_each(|rule| self.default_rule(rule));
         }
+        for (property, argument) in HOSTS {
+            let Some(hosts) = properties.take(property).filter(|hosts| hosts.kind() != Kind::Null) else { continue };
+            let ids = hosts.list().into_iter().flatten().filter_map(|host| self.host(host)).collect();
+            body.push(self.named(argument, Value::of_list(ids, self.span(hosts))));
+        }
         self.inert_keys(&mut properties, ABOUT, "not about packets");
         self.inert_keys(&mut properties, AROUND, "which hosts it is for");
         self.close(properties);
@@ -198,6 +205,19 @@ impl Reader<'_> {
             self.close(part);
         }
         Value::of_entries(body, self.span(node))
+    }
+
+    /// What a group stands before, of which only the id is told unless more is asked for.
+    fn host(&mut self, node: Node<'_>) -> Option<Value> {
+        let mut host = self.open(node)?;
+        let id = host.take("id").map(|id| value_of(self.source, id));
+        for entry in host.close() {
+            self.inert(&entry, "about the host, which its id tells");
+        }
+        if id.is_none() {
+            self.gap(node, "it has no `id`");
+        }
+        id
     }
 
     fn id(&mut self, node: Node<'_>) -> Option<Value> {

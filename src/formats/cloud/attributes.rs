@@ -119,6 +119,12 @@ impl<'v> Attributes<'v> {
         }
     }
 
+    /// What of these is given is compared beside.
+    pub(super) fn apart(&mut self, names: &[&str]) {
+        let given = names.iter().filter_map(|name| self.object.entry(name));
+        self.taken.extend(given.map(|entry| &*entry.name));
+    }
+
     /// What nobody took is not known to change nothing.
     pub(super) fn close(self, account: &mut Account) {
         let Self { object, taken, at } = self;

@@ -79,8 +79,11 @@ fn group(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instanc
     let names = ["name", "location", "resource_group_name", "tags", "id"];
     group.inert(&names, "not about packets", lowering.account);
     group.inert(&["timeouts"], "how it is made and deleted", lowering.account);
+    let hosts = ["network_interfaces", "subnets"];
+    group.apart(&hosts);
     group.close(lowering.account);
-    lowering.group(kind, instance, &["security_rule"]);
+    lowering.attached(instance, &|name| hosts.contains(&name));
+    lowering.group(kind, instance, &["security_rule", "network_interfaces", "subnets"]);
 }
 
 /// "Default security rules" 65000 and 65001 of each direction; what they leave is denied by those of 65500.

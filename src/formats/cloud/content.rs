@@ -2,6 +2,7 @@
 
 use crate::formats::data::value::{Entry, List, More, Object, Value, What};
 use crate::text::escape;
+use std::sync::Arc;
 
 /// What a provider fills in by itself, and what is said elsewhere in the model.
 const COMPUTED: &[&str] = &[
@@ -33,6 +34,60 @@ pub(super) fn of(body: &Value, without: &[&str]) -> String {
     parts.extend(object.more.iter().map(more));
     parts.sort();
     parts.join(", ")
+}
+
+/// What a resource says of where filters stand: the arguments of these names, wherever they are in it; `None`: nothing.
+pub(super) fn attached(body: &Value, named: &dyn Fn(&str) -> bool) -> Option<String> {
+    let mut parts = Vec::new();
+    places(body, "", named, &mut |path, entry| parts.push(format!("{path} = {}", any_order(&entry.value))));
+    parts.sort();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The arguments of these names that say anything, each with the names that lead to it.
+pub(super) fn places<'v>(
+    value: &'v Value,
+    path: &str,
+    named: &dyn Fn(&str) -> bool,
+    visit: &mut dyn FnMut(&str, &'v Entry),
+) {
+    match &value.what {
+        What::Object(object) => {
+            for entry in object.entries.iter().filter(|entry| says(&entry.value)) {
+                let name = escape(entry.name.as_bytes());
+                let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+                if named(&entry.name) {
+                    visit(&path, entry);
+                } else {
+                    places(&entry.value, &path, named, visit);
+                }
+            }
+            object
+                .more
+                .iter()
+                .for_each(|more| places(&more.like, &format!("{path}.{}", show_name(more)), named, visit));
+        }
+        What::List(list) => {
+            list.items.iter().for_each(|item| places(item, path, named, visit));
+            list.more.iter().for_each(|more| places(&more.like, &format!("{path} {}", show_name(more)), named, visit));
+        }
+        What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::Unknown(_) => {}
+    }
+}
+
+fn show_name(more: &More) -> String {
+    escape(more.name.0.as_bytes())
+}
+
+/// A value in words, the order of its items left out.
+fn any_order(value: &Value) -> String {
+    match &value.what {
+        What::List(list) if !value.sensitive => {
+            let set = List { is_set: true, ..List::clone(list) };
+            show(&Value { what: What::List(Arc::new(set)), ..value.clone() })
+        }
+        _ => show(value),
+    }
 }
 
 /// Whether a value says anything: null, nothing in a list and `false` are what is so anyway.

@@ -70,8 +70,10 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
             "not about packets",
             lowering.account,
         );
-        firewall.inert(&["droplet_ids", "tags"], "which droplets it is for", lowering.account);
+        firewall.apart(&["droplet_ids", "tags"]);
         firewall.close(lowering.account);
-        lowering.group(kind, instance, &["inbound_rule", "outbound_rule", "status", "pending_changes"]);
+        lowering.attached(instance, &|name| matches!(name, "droplet_ids" | "tags"));
+        let rules = ["inbound_rule", "outbound_rule", "status", "pending_changes", "droplet_ids", "tags"];
+        lowering.group(kind, instance, &rules);
     }
 }

@@ -64,8 +64,9 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
             lowering.points.add(&instance.address, direction, manner, line);
         }
         firewall.inert(&["name", "labels", "id"], "not about packets", lowering.account);
-        firewall.inert(&["apply_to"], "which servers it is for", lowering.account);
+        firewall.apart(&["apply_to"]);
         firewall.close(lowering.account);
-        lowering.group(kind, instance, &["rule"]);
+        lowering.attached(instance, &|name| name == "apply_to");
+        lowering.group(kind, instance, &["rule", "apply_to"]);
     }
 }

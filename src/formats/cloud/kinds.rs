@@ -13,7 +13,7 @@ pub(super) struct Other {
 pub(super) const UNKNOWN: &str = "resource";
 
 const BALANCED: &str = "what a load balancer does with requests is not computed";
-const ATTACHED: &str = "which hosts a firewall stands before is not computed";
+pub(super) const ATTACHED: &str = "which hosts a firewall stands before is not computed";
 const FILTERED: &str = "what it does to packets is not computed";
 
 /// What is to be said of a type; `None`: it has nothing to do with packets.
@@ -23,12 +23,17 @@ pub(super) fn other(kind: &str) -> Option<Other> {
             return Some(Other { kind, uncomputed });
         }
     }
+    // What is written down of its packets is none of them.
+    if kind.ends_with("_logging_configuration") && kind.contains("waf") {
+        return None;
+    }
     let parts: Vec<&str> = kind.split('_').collect();
     let has =
         |words: &[&str]| words.iter().any(|word| parts.windows(word.split('_').count()).any(|w| w.join("_") == *word));
+    let acl = has(&["acl"]) && !has(NO_PACKETS);
     let (kind, uncomputed) = if has(BALANCING) {
         (UNKNOWN, BALANCED)
-    } else if has(FILTERING) {
+    } else if acl || has(FILTERING) {
         (UNKNOWN, FILTERED)
     } else {
         return None;
@@ -40,8 +45,18 @@ pub(super) fn other(kind: &str) -> Option<Other> {
 const BALANCING: &[&str] = &[
     "lb",
     "alb",
+    "clb",
     "elb",
+    "frontdoor",
+    "gwlb",
+    "iploadbalancing",
+    "loadbalancers",
+    "loadbalancing",
+    "load_balancing",
     "nlb",
+    "nodebalancer",
+    "slb",
+    "traffic_manager",
     "loadbalancer",
     "load_balancer",
     "listener",
@@ -50,8 +65,33 @@ const BALANCING: &[&str] = &[
     "backend_service",
 ];
 
+/// Words beside `acl` in the names of types that say who may use something else than a network.
+const NO_PACKETS: &[&str] =
+    &["bucket", "consul", "elasticache", "kafka", "memorydb", "nomad", "object", "redis", "s3", "storage", "topic"];
+
 /// Words in the names of types that filter packets.
 const FILTERING: &[&str] = &[
+    "access_list",
+    "access_rule",
+    "address_group",
+    "admin_rule",
+    "appsec",
+    "firewalls",
+    "fw",
+    "fwaas",
+    "gateway_policy",
+    "ip_group",
+    "nat_rule",
+    "network_rule",
+    "network_rules",
+    "network_security",
+    "security_admin",
+    "security_list",
+    "security_policy",
+    "vpc_block_public_access",
+    "waf",
+    "wafregional",
+    "wafv2",
     "firewall",
     "security_group",
     "securitygroup",
@@ -89,6 +129,10 @@ static KNOWN: &[(&[&str], &str)] = &[
             "openstack_lb_member_v2",
             "openstack_lb_monitor_v2",
             "openstack_lb_pool_v2",
+            "kubernetes_ingress",
+            "kubernetes_ingress_v1",
+            "kubernetes_service",
+            "kubernetes_service_v1",
         ],
         BALANCED,
     ),
@@ -114,6 +158,11 @@ static KNOWN: &[(&[&str], &str)] = &[
             "aws_networkfirewall_firewall_policy",
             "aws_networkfirewall_rule_group",
             "aws_redshift_security_group",
+            "cloudflare_filter",
+            "cloudflare_ruleset",
+            "cloudflare_zone_lockdown",
+            "kubectl_manifest",
+            "kubernetes_manifest",
             "azurerm_firewall",
             "azurerm_firewall_application_rule_collection",
             "azurerm_firewall_nat_rule_collection",

@@ -101,6 +101,25 @@ pub(super) fn matters(kind: &str) -> bool {
     providers().any(|(kinds, _)| kinds.contains(&kind)) || kinds::other(kind).is_some()
 }
 
+/// Whether an argument of a resource that is no firewall says which firewalls stand before it.
+pub(super) fn attaches(kind: &str, name: &str) -> bool {
+    if name == "tags" {
+        return TAGGED.contains(&kind);
+    }
+    let name: String = name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
+    let computed = ["cluster", "default", "source"].iter().any(|start| name.starts_with(start));
+    let words = ["securitygroup", "secgroup", "firewallid", "nsgid"];
+    name == "groupset" || !computed && words.iter().any(|word| name.contains(word))
+}
+
+/// Hosts whose firewalls are found by their tags.
+const TAGGED: &[&str] = &[
+    "digitalocean_droplet",
+    "google_compute_instance",
+    "google_compute_instance_template",
+    "google_compute_region_instance_template",
+];
+
 /// The arguments of resources of a type that are looked at; `None`: all of them.
 pub(super) fn arguments(kind: &str) -> Option<&'static [&'static str]> {
     balance::MEMBERS.contains(&kind).then_some(balance::ARGUMENTS)
@@ -292,10 +311,21 @@ impl<'i> Lowering<'_, 'i> {
         }
     }
 
+    /// A resource says before what filters stand, in arguments of these names.
+    fn attached(&mut self, instance: &Instance, named: &dyn Fn(&str) -> bool) {
+        let Some(content) = content::attached(&instance.body, named) else { return };
+        let account = &mut *self.account;
+        content::places(&instance.body, "", named, &mut |_, entry| {
+            account.claim(attributes::whole(entry), Disposition::Opaque("where a firewall stands"));
+        });
+        self.object("attachment", instance, content).uncomputed = Some(kinds::ATTACHED);
+    }
+
     /// A resource that no provider here knows.
     fn other(&mut self, instance: &Instance) {
         let Some(kinds::Other { kind, uncomputed }) = kinds::other(&instance.kind) else {
-            return self.account.claim(instance.origin, Disposition::Inert("not a firewall"));
+            self.account.claim(instance.origin, Disposition::Inert("not a firewall"));
+            return self.attached(instance, &|name| attaches(&instance.kind, name));
         };
         let content = content::of(&instance.body, &[]);
         let content =

@@ -156,6 +156,9 @@ pub(super) fn kind(name: &str) -> Kind {
     }
     let parts: Vec<&str> = name.split("::").collect();
     match parts.as_slice() {
+        ["AWS", service, resource] if service.starts_with("WAF") => {
+            Kind::Named(format!("aws_{}_{}", service.to_ascii_lowercase(), words(resource)))
+        }
         ["AWS", service, resource] => {
             let balancer = if service.starts_with("ElasticLoadBalancing") { "lb_" } else { "" };
             Kind::Named(format!("aws_{}_{balancer}{}", words(service), words(resource)))

@@ -56,9 +56,18 @@ fn resource(entry: &Entry, scope: &mut Scope<'_>) {
             shape.kind.to_owned()
         }
         Kind::Named(kind) => {
-            let read = properties.filter(|_| cloud::matters(&kind));
-            let read = read.map(|properties| scope.value(properties));
-            body.extend(read.iter().filter_map(Value::object).flat_map(|object| object.entries.clone()));
+            if cloud::matters(&kind) {
+                let read = properties.map(|properties| scope.value(properties));
+                body.extend(read.iter().filter_map(Value::object).flat_map(|object| object.entries.clone()));
+            } else {
+                // Of what is no firewall what says which ones stand before it.
+                let said = properties.and_then(Value::object).into_iter().flat_map(|object| &object.entries);
+                for entry in
+                    said.filter(|entry| cloud::attaches(&kind, &entry.name) || says_attached(&kind, &entry.value))
+                {
+                    body.push(Entry { value: scope.value(&entry.value), ..entry.clone() });
+                }
+            }
             kind
         }
         Kind::Makes(why) => return scope.account.gap(origin, why),
@@ -73,6 +82,17 @@ fn resource(entry: &Entry, scope: &mut Scope<'_>) {
         origin,
         existence,
     });
+}
+
+/// Whether something in a value says which firewalls stand before a resource.
+fn says_attached(kind: &str, value: &Value) -> bool {
+    match &value.what {
+        What::Object(object) => {
+            object.entries.iter().any(|entry| cloud::attaches(kind, &entry.name) || says_attached(kind, &entry.value))
+        }
+        What::List(list) => list.items.iter().any(|item| says_attached(kind, item)),
+        What::Null | What::Truth(_) | What::Number(_) | What::Text(_) | What::Unknown(_) => false,
+    }
 }
 
 /// What is said of a resource beside its properties.

@@ -1,7 +1,7 @@
 //! What became of the text of a file.
 
 use super::parse::File;
-use super::syntax::{Block, Body};
+use super::syntax::{Block, Body, Expr, Key};
 use super::world::{World, block_name, is_ignored, is_meta_block};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
@@ -31,7 +31,8 @@ fn top(block: &Block, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, 
     let Block { kind, body, at, .. } = block;
     let disposition = match &**kind {
         "resource" => {
-            let relevant = block.labels.first().is_some_and(|(kind, _)| cloud::matters(kind));
+            let relevant =
+                block.labels.first().is_some_and(|(kind, _)| cloud::matters(kind) || !attaching(kind, body).is_empty());
             if !relevant && world.is_used(*at) {
                 Disposition::Opaque("what the provider computes of it")
             } else if !relevant {
@@ -100,6 +101,33 @@ fn top(block: &Block, world: &World<'_>, is_root: bool, there: &BTreeSet<Span>, 
         _ => Disposition::Modelled,
     };
     account.claim(*at, disposition);
+}
+
+/// The arguments and blocks of a resource that is no firewall in which it says which ones stand before it.
+pub(super) fn attaching<'b>(kind: &str, body: &'b Body) -> Vec<&'b str> {
+    fn says(kind: &str, body: &Body) -> bool {
+        body.arguments.iter().any(|argument| cloud::attaches(kind, &argument.name) || holds(kind, &argument.value))
+            || body.blocks.iter().any(|block| {
+                block_name(block).is_some_and(|name| cloud::attaches(kind, name)) || says(kind, &block.body)
+            })
+    }
+    // Some providers take objects where others have blocks.
+    fn holds(kind: &str, value: &Expr) -> bool {
+        let keys = value.object().into_iter().flatten();
+        let named = |key: &Key| matches!(key, Key::Name(name, _) if cloud::attaches(kind, name));
+        keys.into_iter().any(|(key, value)| named(key) || holds(kind, value))
+            || value.tuple().into_iter().flatten().any(|item| holds(kind, item))
+    }
+    let arguments =
+        body.arguments.iter().filter(|argument| cloud::attaches(kind, &argument.name) || holds(kind, &argument.value));
+    let mut found: Vec<&str> = arguments.map(|argument| &*argument.name).collect();
+    for block in &body.blocks {
+        let Some(name) = block_name(block).filter(|name| !is_meta_block(name)) else { continue };
+        if cloud::attaches(kind, name) || says(kind, &block.body) {
+            found.push(name);
+        }
+    }
+    found
 }
 
 /// What every resource may say besides its own arguments.

@@ -517,7 +517,9 @@ impl Out {
 
     fn resource<'m>(&mut self, world: &World<'m>, module: &Module<'m>, block: &'m Block) {
         let [(kind, _), _] = &block.labels[..] else { return };
-        if !cloud::matters(kind) {
+        let attaching = account::attaching(kind, &block.body);
+        let only = if cloud::matters(kind) { cloud::arguments(kind) } else { Some(&attaching[..]) };
+        if only.is_some_and(<[_]>::is_empty) {
             return;
         }
         let expansion = match module.expansion(world, block) {
@@ -534,7 +536,7 @@ impl Out {
             }
             let scope = Scope { names: &copy.names, outer: None };
             let context = Context { world, module, scope: &scope };
-            let object = context.body(&block.body, true, cloud::arguments(kind));
+            let object = context.body(&block.body, true, only);
             self.there.insert(block.at);
             self.instances.push(Instance {
                 kind: Arc::clone(kind),

@@ -52,12 +52,14 @@ fn list(lowering: &mut Lowering<'_, '_>, kind: &'static str, instance: &Instance
     }
     let about = ["vpc_id", "tags", "tags_all", "owner_id", "arn", "id", "region", "default_network_acl_id"];
     list.inert(&about, "not about packets", lowering.account);
-    list.inert(&["subnet_ids", "subnet_id"], "which subnets it is for", lowering.account);
+    let subnets = ["subnet_ids", "subnet_id"];
+    list.apart(&subnets);
     list.close(lowering.account);
+    lowering.attached(instance, &|name| subnets.contains(&name));
     if kind == "aws_default_network_acl" {
         lowering.adopted(kind, instance);
     } else {
-        lowering.group(kind, instance, &["ingress", "egress"]);
+        lowering.group(kind, instance, &["ingress", "egress", "subnet_ids", "subnet_id"]);
     }
 }
 

@@ -111,6 +111,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     };
     let mut balancers = BTreeMap::new();
     for (kind, instance) in of("aws_lb") {
+        lowering.attached(instance, &|name| name == "security_groups");
         if let Some((balancer, gateway)) = balancer(lowering, kind, instance) {
             balancers.insert(instance.address.to_string(), (balancer, gateway));
         }

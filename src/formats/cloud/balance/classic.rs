@@ -134,6 +134,7 @@ fn balancer(
     let Some(mut body) = Attributes::open(&instance.body, lowering.account) else { return };
     body.at = instance.origin;
     let address = super::aws::scheme(lowering, &mut body, instance);
+    lowering.attached(instance, &|name| name == "security_groups");
     let reach = lowering.rest(&mut body, REACH);
     let rest = lowering.rest(&mut body, BALANCER);
     let instances = body.items("instances");

@@ -6,7 +6,7 @@
 use super::super::attributes::{Items, text_of};
 use super::Lowering;
 use crate::formats::Disposition;
-use crate::formats::cloud::Mine;
+use crate::formats::cloud::{Mine, attaches};
 use crate::formats::data::value::{Value, What};
 
 pub(in crate::formats::cloud) const KINDS: &[&str] = &[
@@ -26,6 +26,7 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
     "lb_target_group_arn",
     "load_balancer",
     "load_balancers",
+    "network_configuration",
     "network_interface",
     "target_group_arns",
     "traffic_source",
@@ -40,6 +41,7 @@ const TARGETS: &[&str] = &["aws_lb_target_group", "aws_alb_target_group", "aws_e
 pub(in crate::formats::cloud) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     for (_, instance) in mine {
         lowering.account.claim(instance.origin, Disposition::Opaque("which hosts there are is found at run time"));
+        lowering.attached(instance, &|name| attaches(&instance.kind, name));
         let Some(body) = instance.body.object() else { continue };
         for entry in body.entries.iter().filter(|entry| ARGUMENTS.contains(&&*entry.name)) {
             let mut found = Vec::new();
