@@ -85,6 +85,19 @@ fn a_file_that_is_read_is_compared_or_told_to_be_not() {
         let files = [("main.tf", main.as_str()), ("nets.json", FEW)];
         assert!(is_nothing(&files, &files), "{main}");
     }
+    let json = |file: &str| {
+        format!(
+            "{{\"locals\": {{\"p\": \"${{path.module}}/nets.json\"}}, \"resource\": {{\"aws_security_group\": {{\"a\": {{\"ingress\": \
+             [{{\"protocol\": \"tcp\", \"from_port\": 22, \"to_port\": 22, \"cidr_blocks\": \"${{jsondecode(file({file})).cidrs}}\"}}]}}}}}}}}"
+        )
+    };
+    for file in ["local.p", "join(\"/\", [path.module, \"nets.json\"])"] {
+        let text = json(&file.replace('"', "\\\""));
+        let policy = POLICY.replace("*.tf", "*.tf.json");
+        let sides = [FEW, MANY].map(|nets| [("main.tf.json", text.as_str()), ("nets.json", nets)]);
+        let ran = check(&policy, &sides[0], &sides[1]);
+        assert!(ran.code != 0, "{text}: {}", ran.out);
+    }
     let exists = group("fileexists(\"nets.json\") ? [\"0.0.0.0/0\"] : [\"10.0.0.0/8\"]", "");
     assert!(!is_nothing(&[("main.tf", &exists)], &[("main.tf", &exists), ("nets.json", FEW)]));
 }

@@ -81,13 +81,9 @@ fn show_name(more: &More) -> String {
 
 /// A value in words, the order of its items left out.
 fn any_order(value: &Value) -> String {
-    match &value.what {
-        What::List(list) if !value.sensitive => {
-            let set = List { is_set: true, ..List::clone(list) };
-            show(&Value { what: What::List(Arc::new(set)), ..value.clone() })
-        }
-        _ => show(value),
-    }
+    let Some(list) = value.list().filter(|_| !value.sensitive) else { return show(value) };
+    let set = List { is_set: true, ..List::clone(list) };
+    show(&Value { what: What::List(Arc::new(set)), ..value.clone() })
 }
 
 /// Whether a value says anything: null, nothing in a list and `false` are what is so anyway.

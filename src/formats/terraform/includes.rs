@@ -31,13 +31,14 @@ pub(super) fn of(main: &str, file: &str, text: &[u8]) -> Vec<Include> {
         }
     }
     if is_json {
+        let mut computed = READERS.iter().any(|reader| memchr::memmem::find(text, reader).is_some());
         json::texts(text, &mut |name, text| {
             if name == "source" {
                 found.module(folder, text);
             }
-            found.files(folder, text.as_bytes());
+            computed |= found.files(folder, text.as_bytes());
         });
-        if READERS.iter().any(|reader| memchr::memmem::find(text, reader).is_some()) {
+        if computed {
             json::texts(text, &mut |_, text| found.perhaps(folder, text));
         }
     } else {

@@ -16,6 +16,7 @@
 
 mod account;
 mod check;
+mod copies;
 mod declared;
 mod eval;
 mod functions;

@@ -2,8 +2,9 @@
 //!
 //! Nothing is computed before something asks for it, and nothing twice.
 
+pub(super) use super::copies::{Copy, Expansion, Repetition};
 use super::declared::{Declared, Source};
-use super::eval::{Context, Evaluated, Failure, ITEM, Item, MOST, Scope, address_of_key, items_of, more};
+use super::eval::{Context, Evaluated, Failure, ITEM, Item, MOST, Scope, items_of, more};
 use super::moves::{Address, Moves};
 use super::parse::{self, Piece, Place};
 use super::syntax::{Argument, Block, Body, Part};
@@ -85,7 +86,7 @@ pub(super) struct Module<'m> {
     expansions: RefCell<HashMap<Span, Result<Rc<Expansion>, Failure>>>,
     children: RefCell<HashMap<(Span, Arc<str>), usize>>,
     /// What tells the arguments of resources from others.
-    pub(super) marks: RefCell<HashMap<(Span, Arc<str>), Arc<str>>>,
+    pub(super) marks: RefCell<Marks>,
 }
 
 /// The call of a module.
@@ -95,59 +96,12 @@ struct Call<'m> {
     names: Vec<(&'static str, Value)>,
 }
 
+/// By their blocks and keys.
+type Marks = HashMap<(Span, Arc<str>), Arc<str>>;
+
 enum Memo {
     Busy,
     Done(Evaluated),
-}
-
-/// How often a block is there.
-#[derive(Debug)]
-pub(super) struct Expansion {
-    pub(super) kind: Repetition,
-    pub(super) copies: Vec<Copy>,
-}
-
-/// What makes a block be there more than once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repetition {
-    /// Nothing.
-    Single,
-    /// `count`
-    Count,
-    /// `for_each`
-    ForEach,
-}
-
-/// One instance of a block.
-#[derive(Debug, Clone)]
-pub(super) struct Copy {
-    /// What its address ends with: `[0]`, `["a"]`, nothing.
-    pub(super) key: Arc<str>,
-    pub(super) names: Vec<(&'static str, Value)>,
-    /// Set if it is not known whether it is there, or how often: what that depends on.
-    pub(super) existence: Option<Arc<str>>,
-}
-
-impl Copy {
-    fn single() -> Self {
-        Self { key: "".into(), names: Vec::new(), existence: None }
-    }
-
-    /// An instance by its number.
-    pub(super) fn counted(index: Value, existence: Option<Arc<str>>) -> Self {
-        let key = address_of_key(&index);
-        let at = index.at;
-        let entry = Entry { name: "index".into(), at, value: index };
-        Self { key, names: vec![("count", Value::of_entries(vec![entry], at))], existence }
-    }
-
-    /// An instance by its key.
-    pub(super) fn keyed(key: Value, value: Value, existence: Option<Arc<str>>) -> Self {
-        let address = address_of_key(&key);
-        let at = key.at;
-        let entries = vec![Entry { name: "key".into(), at, value: key }, Entry { name: "value".into(), at, value }];
-        Self { key: address, names: vec![("each", Value::of_entries(entries, at))], existence }
-    }
 }
 
 impl<'m> World<'m> {

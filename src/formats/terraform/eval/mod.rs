@@ -276,7 +276,15 @@ impl<'c, 'm> Context<'c, 'm> {
             return match &expr.kind {
                 Kind::Literal(_) => true,
                 Kind::Tuple(items) => items.iter().all(|item| self.is_sure(item)),
-                _ => false,
+                Kind::Object(_)
+                | Kind::Template(_)
+                | Kind::Path(..)
+                | Kind::Conditional(_)
+                | Kind::Call(_)
+                | Kind::Not(_)
+                | Kind::Minus(_)
+                | Kind::Binary(..)
+                | Kind::For(_) => false,
             };
         };
         let Start::Name(name) = &**start else { return false };
