@@ -29,14 +29,14 @@ pub fn leading_ipv4(text: &[u8]) -> Option<(u32, usize)> {
     };
     // Two numbers at once, each in its half.
     let value = |two: u64| {
-        let digit = |n: u32| two >> (8 * n) & HALVES * 0xf;
+        let digit = |n: u32| (two >> (8 * n)) & (HALVES * 0xf);
         digit(0) * 100 + digit(1) * 10 + digit(2)
     };
     let (first, last) = (value(digits(0) | digits(1) << 32), value(digits(2) | digits(3) << 32));
     let above = |two: u64, most: u64| (two + HALVES * ((1 << 31) - 1 - most)) >> 31 & HALVES;
     let more = above(first, 9) + above(first, 99) + above(last, 9) + above(last, 99);
     let without_needless_zeros = 7 + (more + (more >> 32)) as u32 % 16;
-    let too_much = (first | last) & HALVES * 0xffff_ff00;
+    let too_much = (first | last) & (HALVES * 0xffff_ff00);
     let pair = |two: u64| (two << 8 | two >> 32) as u32 & 0xffff;
     let address = pair(first) << 16 | pair(last);
     (too_much == 0 && ends[3] == without_needless_zeros).then_some((address, ends[3] as usize))
@@ -52,7 +52,7 @@ pub fn leading_port(text: &[u8]) -> Option<(u16, usize)> {
         return None;
     }
     // The last digit in the last byte, and zeros before the first; then two, four and eight digits together.
-    let digits = (word ^ BYTES * u64::from(b'0')) << (64 - 8 * length);
+    let digits = (word ^ (BYTES * u64::from(b'0'))) << (64 - 8 * length);
     let twos = digits * 10 + (digits >> 8);
     let fours = |twos: u64| twos & 0x0000_00ff_0000_00ff;
     let first = fours(twos).wrapping_mul(100 + (1_000_000 << 32));
@@ -79,8 +79,8 @@ fn window<const LENGTH: usize>(text: &[u8]) -> [u8; LENGTH] {
 /// Which of eight bytes are no digits: one bit each.
 #[inline]
 const fn no_digits(word: u64) -> u32 {
-    let digits = word ^ BYTES * b'0' as u64;
-    let high = ((digits & BYTES * 0x7f) + BYTES * (0x80 - 10) | digits) & BYTES * 0x80;
+    let digits = word ^ (BYTES * b'0' as u64);
+    let high = (((digits & (BYTES * 0x7f)) + BYTES * (0x80 - 10)) | digits) & (BYTES * 0x80);
     ((high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
 }
 

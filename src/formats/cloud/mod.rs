@@ -311,21 +311,30 @@ impl<'i> Lowering<'_, 'i> {
         }
     }
 
-    /// A resource says before what filters stand, in arguments of these names.
+    /// A filter says before what it stands, in arguments of these names.
     fn attached(&mut self, instance: &Instance, named: &dyn Fn(&str) -> bool) {
-        let Some(content) = content::attached(&instance.body, named) else { return };
+        if let Some(attachment) = self.attachment(instance, named) {
+            attachment.uncomputed = Some(kinds::ATTACHED);
+        }
+    }
+
+    /// A resource says what filter stands before what, in arguments of these names. Of a host it is told which those are, and that
+    /// is all: hosts come and go, and the filters that they name are judged as they are.
+    fn attachment(&mut self, instance: &Instance, named: &dyn Fn(&str) -> bool) -> Option<&mut Object> {
+        let content = content::attached(&instance.body, named)?;
         let account = &mut *self.account;
         content::places(&instance.body, "", named, &mut |_, entry| {
             account.claim(attributes::whole(entry), Disposition::Opaque("where a firewall stands"));
         });
-        self.object("attachment", instance, content).uncomputed = Some(kinds::ATTACHED);
+        Some(self.object("attachment", instance, content))
     }
 
     /// A resource that no provider here knows.
     fn other(&mut self, instance: &Instance) {
         let Some(kinds::Other { kind, uncomputed }) = kinds::other(&instance.kind) else {
             self.account.claim(instance.origin, Disposition::Inert("not a firewall"));
-            return self.attached(instance, &|name| attaches(&instance.kind, name));
+            self.attachment(instance, &|name| attaches(&instance.kind, name));
+            return;
         };
         let content = content::of(&instance.body, &[]);
         let content =

@@ -545,7 +545,7 @@ impl<'t> Lowering<'t> {
             let has = |option: &&str| self.given.iter().any(|(given, spec)| *given == of && spec.name == *option);
             let alone = self.given.iter().all(|(given, _)| *given != of);
             let modelled = module.options.iter().any(|spec| spec.meaning != Meaning::Condition);
-            let lacking = needed(module).iter().find(|options| !options.iter().any(|option| has(option)));
+            let lacking = needed(module).iter().find(|options| !options.iter().any(&has));
             if modelled || lacking.is_some() {
                 if lacking.is_some() || (alone && !has_ports(module)) {
                     self.meant.refused = true;

@@ -29,9 +29,9 @@ pub(super) fn rule(command: &Command<'_>) -> String {
     let mut policies = BTreeMap::<usize, String>::new();
     let has_options =
         |match_of: usize| parts.iter().any(|part| matches!(&part.kind, Kind::Option { of, .. } if *of == match_of));
-    let protocol = parts.iter().find_map(|part| match &part.kind {
-        Kind::Protocol(word) if !part.negated => values::protocol(word).ok(),
-        _ => None,
+    let protocol = parts.iter().filter(|part| !part.negated).find_map(|part| {
+        let Kind::Protocol(word) = &part.kind else { return None };
+        values::protocol(word).ok()
     });
     let marks = parts
         .iter()

@@ -139,7 +139,7 @@ fn is_masked(text: &str) -> bool {
 
 fn begins_one(text: &str, of: &[&str]) -> bool {
     let begins = |known: &&str| known.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
-    !text.is_empty() && of.iter().any(|known| begins(&known))
+    !text.is_empty() && of.iter().any(begins)
 }
 
 /// Whether an option of a match can stand after `!`, as far as it is only compared.
