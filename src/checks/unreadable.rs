@@ -75,7 +75,8 @@ fn uncomputed(base: &Configuration, head: &Configuration, report: &mut Report<'_
     for (side, mine, other) in sides {
         for object in &mine.objects {
             let twin = other.get(&(object.kind, object.address.as_str()));
-            let Some(effect) = object.untold(side == Side::Base && twin.is_none()) else { continue };
+            let both = twin.is_some();
+            let Some(effect) = object.untold(side == Side::Base || both, side == Side::Head || both) else { continue };
             let differs = twin.is_none_or(|twin| !twin.says_the_same(object));
             // What is on both sides is reported once, where it stands on head.
             if !differs || (side == Side::Base && twin.is_some()) {

@@ -182,7 +182,7 @@ fn objects(base: Option<&Configuration>, head: Option<&Configuration>) -> Object
             address: object.address.clone(),
             base: old.map(|object| object.origin),
             head: new.map(|object| object.origin),
-            uncomputed: object.untold(new.is_none()),
+            uncomputed: object.untold(old.is_some(), new.is_some()),
             elements: old.zip(new).and_then(|(old, new)| elements(old, new)),
         };
         match (old, new) {

@@ -92,6 +92,7 @@ pub(super) fn attach(
             origin: at,
             uncomputed: None,
             stays: None,
+            rewritten: None,
         });
     }
     Some(content)

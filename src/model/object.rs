@@ -24,6 +24,8 @@ pub struct Object {
     pub uncomputed: Option<&'static str>,
     /// Set when it stays in force though it is declared no more: what to say then.
     pub stays: Option<&'static str>,
+    /// Set when another content has an effect that is not computed, and that it comes or goes has none: what to say then.
+    pub rewritten: Option<&'static str>,
 }
 
 impl Object {
@@ -40,6 +42,7 @@ impl Object {
             origin,
             uncomputed: None,
             stays: None,
+            rewritten: None,
         }
     }
 
@@ -53,10 +56,15 @@ impl Object {
         self.members.as_ref().map(|members| (&*members.certain, &*members.passing))
     }
 
-    /// What of a change of it is not computed; `goes`: it is there on the side before only.
+    /// What of a change of it is not computed; whether it is there before and after.
     #[must_use]
-    pub fn untold(&self, goes: bool) -> Option<&'static str> {
-        self.stays.filter(|_| goes).or(self.uncomputed)
+    pub fn untold(&self, before: bool, after: bool) -> Option<&'static str> {
+        let own = match (before, after) {
+            (true, false) => self.stays,
+            (true, true) => self.rewritten,
+            (false, _) => None,
+        };
+        own.or(self.uncomputed)
     }
 }
 

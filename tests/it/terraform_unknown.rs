@@ -298,6 +298,12 @@ fn where_a_filter_stands_is_compared_and_its_change_not_computed() {
         )
     };
     assert!(is_nothing(&[("main.tf", &of("3"))], &[("main.tf", &of("4"))]));
+    // That a host comes is no reason to be undecided, nor that one goes.
+    let (without, with) = (group("[]", ""), of("3"));
+    for (old, new) in [(&without, &with), (&with, &without)] {
+        let ran = check(POLICY, &[("main.tf", old)], &[("main.tf", new)]);
+        assert!(ran.code == 0 && ran.out.contains("attachment"), "{}", ran.out);
+    }
 }
 
 #[test]

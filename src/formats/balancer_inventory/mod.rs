@@ -122,6 +122,7 @@ impl Reader<'_, '_> {
             origin,
             uncomputed: None,
             stays: None,
+            rewritten: None,
         });
     }
 

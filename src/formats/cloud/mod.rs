@@ -318,8 +318,7 @@ impl<'i> Lowering<'_, 'i> {
         }
     }
 
-    /// A resource says what filter stands before what, in arguments of these names. Of a host it is told which those are, and that
-    /// is all: hosts come and go, and the filters that they name are judged as they are.
+    /// A resource says what filter stands before what, in arguments of these names.
     fn attachment(&mut self, instance: &Instance, named: &dyn Fn(&str) -> bool) -> Option<&mut Object> {
         let content = content::attached(&instance.body, named)?;
         let account = &mut *self.account;
@@ -333,7 +332,11 @@ impl<'i> Lowering<'_, 'i> {
     fn other(&mut self, instance: &Instance) {
         let Some(kinds::Other { kind, uncomputed }) = kinds::other(&instance.kind) else {
             self.account.claim(instance.origin, Disposition::Inert("not a firewall"));
-            self.attachment(instance, &|name| attaches(&instance.kind, name));
+            // Hosts come and go, and the filters that they name are judged as they are; one that comes to stand behind another
+            // filter is not.
+            if let Some(attachment) = self.attachment(instance, &|name| attaches(&instance.kind, name)) {
+                attachment.rewritten = Some(kinds::ATTACHED);
+            }
             return;
         };
         let content = content::of(&instance.body, &[]);

@@ -173,7 +173,8 @@ impl Page<'_> {
     }
 
     fn object(&mut self, object: &Object) {
-        let Object { kind, address, content, elements, members: _, owner: _, origin, uncomputed, stays } = object;
+        let Object { kind, address, content, elements, members: _, owner: _, origin, uncomputed, stays, rewritten } =
+            object;
         let place = self.place(*origin);
         let mut text = format!("  {place}  {kind} {address}");
         if let Some(count) = elements {
@@ -184,6 +185,9 @@ impl Page<'_> {
         }
         if let Some(uncomputed) = uncomputed {
             write!(text, "; if it changes, {uncomputed}").expect("writing to a String");
+        }
+        if let Some(rewritten) = rewritten {
+            write!(text, "; if it says something else, {rewritten}").expect("writing to a String");
         }
         if let Some(stays) = stays {
             write!(text, "; if it goes, {stays}").expect("writing to a String");
