@@ -1,7 +1,7 @@
 use super::{Check, Context, Report, Spans, Undecided, balancers, declare_check};
 use crate::diff::Side;
 use crate::facts::MissingFact;
-use crate::model::Snapshot;
+use crate::model::{Configuration, Snapshot};
 use crate::policy::{Pattern, Policy, keys};
 use crate::text::escape;
 use std::collections::BTreeSet;
@@ -12,8 +12,8 @@ keys! {
     struct CertificateReferences {
         /// Listeners or patterns of them: `www`, `lb/public-*`. Default: all.
         listeners: Option<Vec<Pattern>>,
-        /// The certificates that there are, by name or path, or patterns of them. Default: those that the configurations of
-        /// head declare themselves.
+        /// The certificates that there are, by name or path (without the `/` with which it begins), or patterns of them. Default:
+        /// those that the configurations of head declare themselves; where those declare none, what base names is taken to be there.
         inventory: Option<Vec<Pattern>>,
     }
 }
@@ -22,6 +22,13 @@ keys! {
 fn certificates(snapshot: &Snapshot) -> BTreeSet<&str> {
     let objects = snapshot.configurations().iter().flat_map(|configuration| &configuration.objects);
     objects.filter(|object| object.kind == "certificate").map(|object| object.address.as_str()).collect()
+}
+
+/// The certificates that listeners name.
+fn named(configuration: &Configuration) -> impl Iterator<Item = &String> {
+    let endpoints = configuration.listeners.iter().flat_map(|listener| &listener.endpoints);
+    let tls = endpoints.filter_map(|end| end.tls.as_ref());
+    tls.flat_map(|tls| tls.certificates.iter().map(|(certificate, _)| certificate))
 }
 
 impl Check for CertificateReferences {
@@ -37,6 +44,8 @@ impl Check for CertificateReferences {
         balancers::report_idle(listeners.as_deref(), "listener", balancers::listeners, cx, report);
         let declared = certificates(&cx.change.head);
         let before = certificates(&cx.change.base);
+        let named: BTreeSet<&String> =
+            cx.change.base.configurations().iter().flat_map(|configuration| named(configuration)).collect();
         for head in balancers::of_head(cx, report) {
             for listener in &head.listeners {
                 if !balancers::wanted(listeners.as_deref(), &head.name, &listener.name) {
@@ -54,7 +63,10 @@ impl Check for CertificateReferences {
                     for (certificate, at) in &tls.certificates {
                         let known = escape(certificate.as_bytes());
                         let there = match inventory {
-                            Some(patterns) => patterns.iter().any(|pattern| pattern.covers(&known)),
+                            Some(patterns) => {
+                                let bare = known.trim_start_matches('/');
+                                patterns.iter().any(|pattern| pattern.covers(&known) || pattern.covers(bare))
+                            }
                             None => declared.contains(known.as_str()),
                         };
                         if there {
@@ -62,6 +74,9 @@ impl Check for CertificateReferences {
                         }
                         let vanished = before.contains(known.as_str());
                         if inventory.is_none() && declared.is_empty() && !vanished {
+                            if named.contains(certificate) {
+                                continue;
+                            }
                             let message = format!("whether the certificate `{known}` of `{name}` exists is not known");
                             let help = "name the certificates that there are under `inventory`";
                             let finding = report.undecided(Undecided::MissingFact, message, help);

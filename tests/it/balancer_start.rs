@@ -90,3 +90,27 @@ fn init_writes_a_policy_for_a_site_without_backends() {
     let ran = portcullis(repo.folder.path(), &[], &["init"]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.talk);
 }
+
+#[test]
+fn a_certificate_that_stands_elsewhere_is_asked_for_when_it_is_named_anew() {
+    let site = |certificate: &str| {
+        let listen = format!(
+            "listen 443 ssl;\n    ssl_certificate {certificate};\n    ssl_certificate_key /etc/letsencrypt/live/a/privkey.pem;"
+        );
+        SITE.replace("listen 80;", &listen)
+    };
+    let (old, new) = ("/etc/letsencrypt/live/a/fullchain.pem", "/etc/letsencrypt/live/b/fullchain.pem");
+    for (checks, head, code) in [
+        ("extends: [baseline, load-balancer]", old, 0),
+        ("checks: [{check: certificate-references}]", new, 3),
+        ("checks: [{check: certificate-references, inventory: [\"etc/letsencrypt/**\"]}]", new, 0),
+        ("checks: [{check: certificate-references, inventory: [\"etc/letsencrypt/live/a/*\"]}]", new, 1),
+    ] {
+        let policy = policy("nginx.conf", checks);
+        let sides = folder(&[]);
+        write(&sides.path().join("old"), &[("nginx.conf", &site(old)), ("portcullis.yaml", &policy)]);
+        write(&sides.path().join("new"), &[("nginx.conf", &site(head)), ("portcullis.yaml", &policy)]);
+        let ran = portcullis(sides.path(), &[], &["check", "--old", "old", "--new", "new"]);
+        assert_eq!(ran.code, code, "{checks} {head}: {}{}", ran.out, ran.talk);
+    }
+}
