@@ -20,7 +20,7 @@ use crate::text::{Span, escape, hex};
 use foldhash::quality::RandomState;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// The digests of one side, by family, kind of state and name.
@@ -94,6 +94,9 @@ const fn word(truth: Truth) -> &'static str {
     }
 }
 
+/// What stands before the name of a chain; ` -g ` does as well.
+const OPTION: &[u8] = b" -j ";
+
 /// The digest of what is written there, and what the rules in it read.
 fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: &Key) -> (String, BTreeSet<Key>) {
     let (family, truth, of) = key;
@@ -106,19 +109,21 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
             Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Sets => true,
         };
         let leading = leading_to(tab, &holders);
-        let name = |chain: &usize| escape(reading.store.name(tab.model.chains[*chain].name));
-        let leads = leading.iter().map(name).collect::<Vec<_>>();
-        let leads = |rule: &str| {
-            let target = rule.rsplit_once(" -> ").map_or("", |(_, target)| target);
-            let named = target.strip_prefix("-j ").or_else(|| target.strip_prefix("-g "));
-            named.is_some_and(|named| leads.iter().any(|chain| chain == named))
+        let name = |chain: usize| reading.store.name(tab.model.chains[chain].name);
+        let names: HashSet<&[u8], RandomState> = leading.iter().map(|chain| name(*chain)).collect();
+        let leads = |at: Span| {
+            let line = &reading.text(at.source)[at.start as usize..at.end as usize];
+            let named = |at: usize| line[at + OPTION.len()..].split(|byte| *byte == b' ').next().unwrap_or_default();
+            let jumps = memchr::memmem::find_iter(line, OPTION).map(named);
+            let mut named = jumps.chain(memchr::memmem::find_iter(line, b" -g ").map(named)).peekable();
+            // Whoever names a chain in another way is taken to lead there.
+            named.peek().is_none() || named.any(|name| names.contains(name) || name.first() == Some(&b'"'))
         };
         for chain in if outlives { leading } else { around(tab, leading) } {
-            let mut text = format!("{}/{}\n", tab.model.name, name(&chain));
+            let mut text = format!("{}/{}\n", tab.model.name, escape(name(chain)));
             for (at, _) in tab.model.chains[chain].origins.lines() {
-                let rule = rule_text(reading, at, known);
-                if !outlives || leads(&rule) || writes(chain).any(|(_, _, written)| *written == at) {
-                    text.extend([&rule, "\n"]);
+                if !outlives || leads(at) || writes(chain).any(|(_, _, written)| *written == at) {
+                    text.extend([&*rule_text(reading, at, known), "\n"]);
                 }
             }
             parts.push(text);
