@@ -575,10 +575,12 @@ impl<'t> Lowering<'t> {
         };
         let has = |name: &str| parts().any(|part| matches!(&part.kind, Kind::Option { spec, .. } if spec.name == name));
         // The mark is read by two matches of other names too (libxt_rpfilter, libxt_socket writes it).
-        let truth = match module.name {
-            _ if has("validmark") => Truth::Marks,
-            _ if has("tcp-option") => Truth::Bytes,
-            _ => module.truth,
+        let truth = if has("validmark") {
+            Truth::Marks
+        } else if has("tcp-option") {
+            Truth::Bytes
+        } else {
+            module.truth
         };
         let of = match truth {
             Truth::Recent => word("name").unwrap_or_else(|| "DEFAULT".to_owned()),

@@ -198,21 +198,18 @@ pub(super) fn needed(module: &Module) -> &'static [&'static [&'static str]] {
 
 /// What the real program would refuse in a target that lacks an option; `given`: those that stand there.
 pub(super) fn check_target(name: &str, given: &[&str]) -> Result<(), String> {
-    let (one_of, all): (&[&str], bool) = match name {
-        "MARK" => (&["set-mark", "set-xmark", "and-mark", "or-mark", "xor-mark"], false),
-        "CONNMARK" => {
-            (&["set-mark", "set-xmark", "save-mark", "restore-mark", "and-mark", "or-mark", "xor-mark"], false)
-        }
-        "TCPMSS" => (&["set-mss", "clamp-mss-to-pmtu"], false),
-        "TEE" => (&["gateway"], true),
-        "TPROXY" => (&["on-port"], true),
-        "DNAT" => (&["to-destination"], true),
-        "SNAT" => (&["to-source"], true),
-        "NETMAP" => (&["to"], true),
+    let one_of: &[&str] = match name {
+        "MARK" => &["set-mark", "set-xmark", "and-mark", "or-mark", "xor-mark"],
+        "CONNMARK" => &["set-mark", "set-xmark", "save-mark", "restore-mark", "and-mark", "or-mark", "xor-mark"],
+        "TCPMSS" => &["set-mss", "clamp-mss-to-pmtu"],
+        "TEE" => &["gateway"],
+        "TPROXY" => &["on-port"],
+        "DNAT" => &["to-destination"],
+        "SNAT" => &["to-source"],
+        "NETMAP" => &["to"],
         _ => return Ok(()),
     };
-    let holds = |option: &&str| given.contains(option);
-    if if all { one_of.iter().all(holds) } else { one_of.iter().any(holds) } {
+    if one_of.iter().any(|option| given.contains(option)) {
         return Ok(());
     }
     Err(format!("`-j {name}` lacks `--{}`: iptables-restore refuses the line", one_of.join("` or `--")))
@@ -249,27 +246,13 @@ pub(super) fn check_target_option(
     protocol: Option<u8>,
     named: u8,
 ) -> Result<(), String> {
+    let text = word.ascii().unwrap_or("");
+    let held = |holds: bool, what: &str| if holds { Ok(()) } else { Err(values::refuse(word, what)) };
     match spec.name {
         "reject-with" => reject_type(word, family, protocol),
-        "log-level" => {
-            let text = word.ascii().unwrap_or("");
-            if is_number(text, 7) || LEVELS.iter().any(|(name, _)| *name == text) {
-                return Ok(());
-            }
-            Err(values::refuse(word, "a level of syslog"))
-        }
-        "nflog-group" => {
-            if is_number(word.ascii().unwrap_or(""), u16::MAX.into()) {
-                return Ok(());
-            }
-            Err(values::refuse(word, "a number up to 65535"))
-        }
-        "set-mark" | "set-xmark" | "tproxy-mark" => {
-            if is_masked(word.ascii().unwrap_or("")) {
-                return Ok(());
-            }
-            Err(values::refuse(word, "a mark"))
-        }
+        "log-level" => held(is_number(text, 7) || LEVELS.iter().any(|(name, _)| *name == text), "a level of syslog"),
+        "nflog-group" => held(is_number(text, u16::MAX.into()), "a number up to 65535"),
+        "set-mark" | "set-xmark" | "tproxy-mark" => held(is_masked(text), "a mark"),
         "to-ports" | "to-source" | "to-destination" => {
             let text = word.ascii().ok_or_else(|| values::refuse(word, "a place to translate to"))?;
             let ports = match spec.name {

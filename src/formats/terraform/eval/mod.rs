@@ -272,21 +272,10 @@ impl<'c, 'm> Context<'c, 'm> {
 
     /// Whether an expression that has a value has one whatever that turns out to be: what is asked for is declared.
     fn is_sure(&self, expr: &'m Expr) -> bool {
-        let Kind::Path(start, steps) = &expr.kind else {
-            return match &expr.kind {
-                Kind::Literal(_) => true,
-                Kind::Tuple(items) => items.iter().all(|item| self.is_sure(item)),
-                Kind::Object(_)
-                | Kind::Template(_)
-                | Kind::Path(..)
-                | Kind::Conditional(_)
-                | Kind::Call(_)
-                | Kind::Not(_)
-                | Kind::Minus(_)
-                | Kind::Binary(..)
-                | Kind::For(_) => false,
-            };
-        };
+        if let Kind::Tuple(items) = &expr.kind {
+            return items.iter().all(|item| self.is_sure(item));
+        }
+        let Kind::Path(start, steps) = &expr.kind else { return matches!(expr.kind, Kind::Literal(_)) };
         let Start::Name(name) = &**start else { return false };
         if self.scope.find(name).is_some() {
             return steps.is_empty();
