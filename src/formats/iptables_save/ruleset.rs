@@ -140,6 +140,16 @@ pub(super) struct Later<'t> {
     at: Span,
 }
 
+impl Later<'_> {
+    /// The chain that it leads to.
+    pub(super) fn chain(&self, store: &Store) -> Option<Symbol> {
+        match &self.verdict {
+            Verdict::Jump(name) | Verdict::Goto(name) => store.find_symbol(&name.text),
+            Verdict::Action(_) | Verdict::Elsewhere(_) | Verdict::Any(_) => None,
+        }
+    }
+}
+
 /// Everything that is read so far.
 #[derive(Debug, Default)]
 pub(super) struct Ruleset<'t> {

@@ -12,9 +12,9 @@ use super::extensions::Truth;
 use super::meaning::Term;
 use super::normal;
 use super::parse;
-use super::ruleset::{Ruleset, Tab};
+use super::ruleset::{Ruleset, Tab, TableKind};
 use crate::formats::Reading;
-use crate::model::{Origins, Symbol};
+use crate::model::{Action, Chain, Origins, RuleId, Symbol};
 use crate::net::Family;
 use crate::text::{Span, escape, hex};
 use foldhash::quality::RandomState;
@@ -94,9 +94,6 @@ const fn word(truth: Truth) -> &'static str {
     }
 }
 
-/// What stands before the name of a chain; ` -g ` does as well.
-const OPTION: &[u8] = b" -j ";
-
 /// The digest of what is written there, and what the rules in it read.
 fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: &Key) -> (String, BTreeSet<Key>) {
     let (family, truth, of) = key;
@@ -109,20 +106,21 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
             Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Sets => true,
         };
         let leading = leading_to(tab, &holders);
-        let name = |chain: usize| reading.store.name(tab.model.chains[chain].name);
-        let names: HashSet<&[u8], RandomState> = leading.iter().map(|chain| name(*chain)).collect();
-        let leads = |at: Span| {
-            let line = &reading.text(at.source)[at.start as usize..at.end as usize];
-            let named = |at: usize| line[at + OPTION.len()..].split(|byte| *byte == b' ').next().unwrap_or_default();
-            let jumps = memchr::memmem::find_iter(line, OPTION).map(named);
-            let mut named = jumps.chain(memchr::memmem::find_iter(line, b" -g ").map(named)).peekable();
-            // Whoever names a chain in another way is taken to lead there.
-            named.peek().is_none() || named.any(|name| names.contains(name) || name.first() == Some(&b'"'))
-        };
+        let names: HashSet<Symbol, RandomState> = leading.iter().map(|chain| tab.model.chains[*chain].name).collect();
         for chain in if outlives { leading } else { around(tab, leading) } {
-            let mut text = format!("{}/{}\n", tab.model.name, escape(name(chain)));
-            for (at, _) in tab.model.chains[chain].origins.lines() {
-                if !outlives || leads(at) || writes(chain).any(|(_, _, written)| *written == at) {
+            let Chain { name, rules, origins, .. } = &tab.model.chains[chain];
+            let mut text = format!("{}/{}\n", tab.model.name, escape(reading.store.name(*name)));
+            // The model has none of the rules of `nat`.
+            let leads = |rule: RuleId| {
+                tab.kind == TableKind::Nat
+                    || match (tab.more[chain].later.get(&rule), reading.store.get(rule).action()) {
+                        (Some(later), _) => later.chain(reading.store).is_some_and(|name| names.contains(&name)),
+                        (None, Action::Jump(name) | Action::Goto(name)) => names.contains(&name),
+                        (None, Action::Accept | Action::Deny | Action::Return | Action::Continue) => false,
+                    }
+            };
+            for (at, of) in origins.lines() {
+                if !outlives || leads(rules[of.start]) || writes(chain).any(|(_, _, written)| *written == at) {
                     text.extend([&*rule_text(reading, at, known), "\n"]);
                 }
             }
