@@ -90,7 +90,7 @@ fn targets<'c>(cx: &Context<'c>, configuration: &Configuration) -> BTreeSet<&'c 
 fn mentions(sources: &SourceMap, file: SourceId, one: &Declaration, inside: &dyn Fn(SourceId, usize) -> bool) -> bool {
     let text = sources.bytes(file);
     let part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    one.mentions.iter().any(|mention| {
+    (one.mentions)(&one.name).iter().any(|mention| {
         let words: Vec<String> = mention.split(' ').map(regex::escape).collect();
         let Ok(pattern) = Regex::new(&format!("(?-u){}", words.join(r#"[\s"']+"#))) else { return true };
         pattern.find_iter(text).any(|found| {

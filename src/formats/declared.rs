@@ -27,7 +27,7 @@ impl<'a> Texts<'a> {
         configuration: &Configuration,
         kind: &str,
         is_free: impl Fn(&str) -> bool,
-        mentions: impl Fn(&str) -> Vec<String>,
+        mentions: fn(&str) -> Vec<String>,
     ) -> Vec<Declaration> {
         let mine = configuration.objects.iter().filter(|object| object.kind == kind && is_free(&object.content));
         mine.filter_map(|object| {
@@ -37,7 +37,7 @@ impl<'a> Texts<'a> {
                 name: name.to_owned(),
                 address: object.address.clone(),
                 origin: object.origin,
-                mentions: mentions(name),
+                mentions,
                 files: Arc::clone(&self.files),
             })
         })
@@ -49,7 +49,7 @@ impl<'a> Texts<'a> {
         &self,
         kind: &'static str,
         pattern: &Regex,
-        mentions: impl Fn(&str) -> Vec<String>,
+        mentions: fn(&str) -> Vec<String>,
     ) -> Vec<Declaration> {
         let mut out = Vec::new();
         for file in self.files.iter() {
@@ -64,7 +64,6 @@ impl<'a> Texts<'a> {
                 // Blanks before it are none of it.
                 let lead = all.as_bytes().len() - all.as_bytes().trim_ascii_start().len();
                 let origin = Span { source: *file, start: narrow(all.start() + lead), end: narrow(all.end()) };
-                let mentions = mentions(&name);
                 let (address, files) = (name.clone(), Arc::clone(&self.files));
                 out.push(Declaration { kind, name, address, origin, mentions, files });
             }

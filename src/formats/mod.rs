@@ -25,6 +25,7 @@ use crate::model::{Configuration, Declaration, Gap, RuleId, Snapshot, Store};
 use crate::text::{Linked, SourceId, SourceMap, Span};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Declares the formats: one line each, which is both the module and the registration.
@@ -196,8 +197,14 @@ impl<'a> Reading<'a> {
 
     /// Closes the account of a file: what is unclaimed becomes a gap.
     pub fn close(&mut self, ledger: Ledger<'a>) {
+        let source = ledger.source();
         let (mut notes, gaps) = ledger.close();
+        let first = self.notes.len();
         append(&mut self.notes, &mut notes);
+        let mine = self.memo.lines.get_mut(&self.configuration.name);
+        if let Some(left) = mine.and_then(|files| files.get_mut(self.sources.name(source))) {
+            left.notes = first..self.notes.len();
+        }
         for (origin, reason) in gaps {
             self.gap(origin, reason);
         }
@@ -213,9 +220,12 @@ impl<'a> Reading<'a> {
     /// the one, whatever it is called.
     #[must_use]
     pub fn earlier(&self, file: SourceId) -> Option<Earlier<'a>> {
-        let left = self.earlier?.lines.get(&self.configuration.name)?;
+        let earlier = self.earlier?;
+        let left = earlier.lines.get(&self.configuration.name)?;
+        let whole = earlier.configurations.get(&self.configuration.name)?;
         let only = || left.values().next().filter(|_| left.len() == 1 && self.files.len() == 1);
         let Left { source, lines, ends, marked, notes } = left.get(self.sources.name(file)).or_else(only)?;
+        let notes = whole.notes.get(notes.clone())?;
         Some(Earlier { text: self.sources.bytes(*source), lines, ends, marked, notes })
     }
 
@@ -251,10 +261,10 @@ impl<'a> Reading<'a> {
 
     /// Leaves behind which rules the lines of a file are, for reading the other side.
     pub fn remember(&mut self, ledger: &Ledger<'a>, taken: Taken) {
-        let (source, notes) = (ledger.source(), ledger.notes().to_vec());
+        let source = ledger.source();
         let Taken { lines, ends, marked } = taken;
         let mine = self.memo.lines.entry(self.configuration.name.clone()).or_default();
-        mine.insert(self.sources.name(source).to_owned(), Left { source, lines, ends, marked, notes });
+        mine.insert(self.sources.name(source).to_owned(), Left { source, lines, ends, marked, notes: 0..0 });
     }
 }
 
@@ -347,7 +357,8 @@ struct Left {
     lines: Vec<Lines>,
     ends: Vec<u32>,
     marked: Vec<u32>,
-    notes: Vec<Note>,
+    /// Which of the notes on the configuration are on it.
+    notes: Range<usize>,
 }
 
 /// Reads one side of a change. The only way to a [`Snapshot`].

@@ -60,7 +60,7 @@ pub struct Reference {
 /// A name that a configuration declares and that only it can use, for `unused-objects`.
 ///
 /// Only what nobody outside of the configuration can refer to is listed, and only where every reference names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Declaration {
     /// What it is: `chain`, `set`, `define`, `backend` …
     pub kind: &'static str,
@@ -70,8 +70,8 @@ pub struct Declaration {
     pub address: String,
     /// Where it is declared; what stands there is no reference.
     pub origin: Span,
-    /// How texts refer to it: words, one of which would be there. A blank stands for blanks and quotes.
-    pub mentions: Vec<String>,
+    /// How texts refer to what is called so: words, one of which would be there. A blank stands for blanks and quotes.
+    pub mentions: fn(&str) -> Vec<String>,
     /// The texts in which that could be.
     pub files: Arc<[SourceId]>,
 }

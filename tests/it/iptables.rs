@@ -78,6 +78,19 @@ fn the_fast_way_and_the_general_way_read_the_same() {
     }
 }
 
+/// More ends of lines than are kept; the last that was met again is forgotten with the others.
+#[test]
+fn a_great_many_ends_of_lines_are_read_the_same() {
+    let mut text = "*filter\n:INPUT DROP [0:0]\n".to_owned();
+    let numbers = (0..65_000).chain([64_999, 64_999]).chain(65_000..66_000).chain([64_999]);
+    for n in numbers {
+        let mac = format!("00:00:00:00:{:02X}:{:02X}", n / 256, n % 256);
+        writeln!(text, "-A INPUT -s 10.0.0.1/32 -m mac --mac-source {mac} -j DROP").expect("writing to a String");
+    }
+    text.push_str("COMMIT\n");
+    assert_same(&page(text.as_bytes()), &page(&indented(text.as_bytes())), "many MAC addresses");
+}
+
 #[test]
 fn a_side_reads_the_same_whether_or_not_the_other_was_read_before() {
     let files = corpus();

@@ -127,7 +127,7 @@ impl<'t> File<'_, '_, 't> {
         let &Fast { tab, family, context, chain: Some(Named { prefix, id, kind }), .. } = self.fast.as_ref()? else {
             return None;
         };
-        let Self { text, reading, ruleset, ledger, tails, last, noted, no_macs, .. } = self;
+        let Self { text, reading, ruleset, ledger, tails, noted, no_macs, .. } = self;
         let text = *text;
         let Tab { model, more, .. } = &mut ruleset.tabs[tab];
         let (chain, calls) = (&mut model.chains[id.0 as usize], &mut more[id.0 as usize].calls);
@@ -144,7 +144,7 @@ impl<'t> File<'_, '_, 't> {
         {
             let after = addresses.given() | kind;
             let again = |tail: &Tail<'t>| tail.after == after && follows(rest, tail.text);
-            let known = last.filter(|tail| !was_simple && again(tail));
+            let known = tails.last.filter(|tail| !was_simple && again(tail));
             if known.is_none()
                 && let Addresses::Ipv4 { source, destination } = addresses
                 && let Some(Simple { protocol, ports, action }) = simply.then(|| plain::simple(&mut rest)).flatten()
@@ -158,7 +158,7 @@ impl<'t> File<'_, '_, 't> {
                 run.count += 1;
                 continue;
             }
-            let known = known.or_else(|| last.filter(|tail| was_simple && again(tail)));
+            let known = known.or_else(|| tails.last.filter(|tail| was_simple && again(tail)));
             let Some(tail) = known.or_else(|| {
                 let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                 tails.find(&rest[..end], after).copied()
@@ -193,7 +193,7 @@ impl<'t> File<'_, '_, 't> {
                 run.count += 1;
             }
             chain.origins.push(place);
-            (*last, at, was_simple) = (Some(tail), end + 1, false);
+            (tails.last, at, was_simple) = (Some(tail), end + 1, false);
         }
         if at == start {
             return None;

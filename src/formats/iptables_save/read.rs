@@ -12,7 +12,7 @@ use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Spot, Tab, TableKind};
 use super::syntax::{self, Command};
-use super::tails::{Tail, Tails};
+use super::tails::Tails;
 use super::words::Word;
 use crate::formats::{Disposition, Ledger, Reading};
 use crate::model::{Action, ChainId, Reference, Symbol};
@@ -53,8 +53,6 @@ pub(super) struct File<'r, 'a, 't> {
     pub(super) fast: Option<Fast<'t>>,
     /// Ends of lines of the open table.
     pub(super) tails: Tails<'t>,
-    /// The one with which the last line ended that ended as one before.
-    pub(super) last: Option<Tail<'t>>,
     /// The line in hand ends as others may.
     pub(super) unread: Option<Unread>,
     /// What the general way made of it.
@@ -124,7 +122,6 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             earlier,
             fast: None,
             tails: Tails::default(),
-            last: None,
             unread: None,
             made: None,
             ledger,
@@ -244,7 +241,6 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         // Whatever the line names, the former table is over, for the fast way too.
         self.fast = None;
         self.tails.clear();
-        self.last = None;
         if let Some(Open { tabs: _, kind, at: _ }) = self.open.take() {
             let reason = format!("the table `{}` has no COMMIT before this one begins", kind.name());
             self.ledger.gap(start, end, reason);

@@ -7,8 +7,12 @@ use std::ops::Range;
 /// Ends of lines of one table that were understood already. A cache: what falls out of it is read anew.
 #[derive(Debug, Default)]
 pub(super) struct Tails<'t> {
-    slots: Vec<Option<Tail<'t>>>,
+    /// Where each is among `kept`, from 1.
+    slots: Vec<u16>,
+    kept: Vec<Tail<'t>>,
     notes: Vec<(Range<usize>, Disposition)>,
+    /// The one with which the last line ended that ended as one before.
+    pub(super) last: Option<Tail<'t>>,
 }
 
 /// The end of a line, and what the line was.
@@ -30,22 +34,28 @@ pub(super) struct Tail<'t> {
 
 /// A power of two.
 const SLOTS: usize = 2048;
+/// So many are kept, those that fell out included.
+const MOST: usize = u16::MAX as usize;
 /// Tails with many notes are rare.
 const MOST_NOTES: usize = 1 << 16;
 
 impl<'t> Tails<'t> {
-    /// Forgets all: another table is open.
+    /// Forgets all: another table is open, or there are too many.
     pub(super) fn clear(&mut self) {
+        self.last = None;
         self.slots.clear();
+        self.kept.clear();
         self.notes.clear();
     }
 
     #[inline]
     pub(super) fn find(&self, text: &[u8], after: u16) -> Option<&Tail<'t>> {
         let slot = slot(text);
-        let is = |tail: &&Tail<'_>| tail.after == after && tail.text == text;
-        let one = self.slots.get(slot)?.as_ref().filter(is);
-        one.or_else(|| self.slots.get(slot ^ 1)?.as_ref().filter(is))
+        let at = |slot: usize| {
+            let tail = self.kept.get(usize::from(*self.slots.get(slot)?).checked_sub(1)?)?;
+            (tail.after == after && tail.text == text).then_some(tail)
+        };
+        at(slot).or_else(|| at(slot ^ 1))
     }
 
     /// Keeps the end of a line; `notes`: what is not modelled, from the first byte of `text` on.
@@ -59,18 +69,19 @@ impl<'t> Tails<'t> {
         notes: impl IntoIterator<Item = (Range<usize>, Disposition)>,
     ) {
         if self.slots.is_empty() {
-            self.slots.resize(SLOTS, None);
+            self.slots.resize(SLOTS, 0);
         }
         let narrow = |n: usize| u32::try_from(n).expect("few notes");
         let first = self.notes.len();
         self.notes.extend(notes);
-        if self.notes.len() > MOST_NOTES {
+        if self.notes.len() > MOST_NOTES || self.kept.len() == MOST {
             return self.clear();
         }
         let notes = (narrow(first), narrow(self.notes.len()));
         let first = slot(text);
-        let slot = if self.slots[first].is_some() && self.slots[first ^ 1].is_none() { first ^ 1 } else { first };
-        self.slots[slot] = Some(Tail { text, after, opaque, no_mac, rule, leads, notes });
+        let slot = if self.slots[first] != 0 && self.slots[first ^ 1] == 0 { first ^ 1 } else { first };
+        self.kept.push(Tail { text, after, opaque, no_mac, rule, leads, notes });
+        self.slots[slot] = u16::try_from(self.kept.len()).expect("no more than MOST");
     }
 
     #[inline]
@@ -79,8 +90,8 @@ impl<'t> Tails<'t> {
     }
 }
 
-#[inline]
 /// Where a tail is kept. A bad choice costs time only, so no secret is mixed in.
+#[inline]
 fn slot(text: &[u8]) -> usize {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let (words, rest) = text.as_chunks::<8>();
