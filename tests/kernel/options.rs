@@ -197,12 +197,12 @@ impl Options {
     /// The work of a part in shares small enough that connections do not pile up.
     pub(crate) fn shares(&self, part: Part) -> Result<Vec<Share>, String> {
         let (size, total) = match part {
-            Part::Generated => (64, self.runs.unwrap_or(if self.long { 5_000 } else { 160 })),
+            Part::Generated => (48, self.runs.unwrap_or(if self.long { 5_000 } else { 96 })),
             Part::Corpus => {
                 let files = u64::try_from(corpus::files()?.len()).map_err(|error| error.to_string())?;
                 (32, self.runs.map_or(files, |runs| runs.min(files)))
             }
-            Part::NftGenerated => (36, self.runs.unwrap_or(if self.long { 5_000 } else { 216 })),
+            Part::NftGenerated => (36, self.runs.unwrap_or(if self.long { 5_000 } else { 144 })),
             Part::NftCorpus => {
                 let files = u64::try_from(nft::corpus::files("nftables")?.len()).map_err(|error| error.to_string())?;
                 (32, self.runs.map_or(files, |runs| runs.min(files)))
