@@ -117,7 +117,7 @@ fn must_reach(expected: &Expected, cx: &Context<'_>, report: &mut Report<'_>) {
         report.finding(message, help).policy = Some(*at);
     }
     for (configuration, listener) in met {
-        let RouteTrace { hops, answer, unknown: _ } = route(&cx.change.store, listener, request, &[]);
+        let RouteTrace { path: _, hops, answer, unknown: _ } = route(&cx.change.store, listener, request, &[]);
         let others = hops.iter().map(|hop| (&hop.outcome, Some(hop.at)));
         let all: Vec<_> = others.chain([(&answer.outcome, answer.by)]).collect();
         let Some((outcome, by)) = all.iter().find(|(outcome, _)| !fate.is(outcome)) else { continue };

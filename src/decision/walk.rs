@@ -110,7 +110,7 @@ pub fn walk_request(
 ) -> Walk {
     let walked = |(side, trace): &(Side, Option<RouteTrace>)| {
         let side = location_side(*side);
-        let Some(RouteTrace { hops, answer, unknown }) = trace else {
+        let Some(RouteTrace { path, hops, answer, unknown }) = trace else {
             let outcome = Some("nothing listens there".to_owned());
             return WalkedSide {
                 side,
@@ -129,6 +129,9 @@ pub fn walk_request(
             location: at.map(|span| location(sources, side, span)),
             action,
         };
+        if let Some(path) = path {
+            steps.push(step(None, format!("the path is read as {}", escape(path))));
+        }
         for hop in hops.iter().filter(|hop| Some(hop.at) != answer.by) {
             steps.push(step(Some(hop.at), format!("{} only if what is not known holds", outcome_text(&hop.outcome))));
         }

@@ -1,3 +1,4 @@
+use super::paths::Paths;
 use super::rule::OpaqueId;
 use crate::net::{Family, Pattern, Request, Set, Texts};
 use crate::text::Span;
@@ -307,6 +308,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Where it is reached.
     pub endpoints: Vec<Endpoint>,
+    /// How paths are read.
+    pub paths: Paths,
     /// The decisions, in order: the first whose condition holds is final.
     pub routes: Vec<Route>,
     /// What becomes of a request that none decides.

@@ -7,6 +7,7 @@
 mod balancer;
 mod object;
 mod origins;
+mod paths;
 mod probe;
 mod reference;
 mod rule;
@@ -18,6 +19,7 @@ pub use balancer::{
 };
 pub use object::{Address, Members, Object};
 pub use origins::Origins;
+pub use paths::Paths;
 pub use probe::{PLAIN, PlainBox, Probe};
 pub use reference::{Declaration, Flush, Pick, Reference, Refill};
 pub use rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, Symbol};

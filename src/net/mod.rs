@@ -8,6 +8,7 @@ mod flow;
 mod interface;
 mod names;
 mod packet;
+mod path;
 mod pattern;
 mod ranges;
 mod region;
@@ -24,6 +25,7 @@ pub use flow::{
 pub use interface::Interface;
 pub use names::{icmp_type, protocol_name, protocol_number, service_port};
 pub use packet::Packet;
+pub use path::{EnvoyPaths, EscapedSlashes, PathRefused, encoded_path, envoy_path, nginx_path};
 pub use pattern::{Class, Pattern, Texts, classes};
 pub use ranges::{Ranges, RangesIter};
 pub use region::Region;

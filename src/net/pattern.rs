@@ -258,26 +258,42 @@ pub enum Texts {
     Hosts,
     /// Paths of requests, decoded or not: they begin with a slash. Those with a line end (`%0A`) are left out.
     Paths,
+    /// Paths of requests as they are sent.
+    SentPaths {
+        /// Whether none has a part `.` or `..`.
+        resolved: bool,
+        /// Whether none has two slashes in a row.
+        merged: bool,
+    },
+    /// Paths of requests with nothing encoded any more and no part `.` or `..`, those with a line end left out.
+    DecodedPaths {
+        /// Whether none has two slashes in a row.
+        merged: bool,
+    },
     /// Methods: not empty.
     Methods,
     /// Any, without a line end.
     Any,
 }
 
-/// Texts that people expect, in the order in which they are offered.
-const USUAL: &[(Texts, &[&str])] = &[
-    (Texts::Hosts, &["www.example.com", "example.net", "host.invalid"]),
-    (Texts::Paths, &["/", "/index.html", "/other"]),
-    (Texts::Methods, &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"]),
-    (Texts::Any, &["", "x"]),
-];
-
 impl Texts {
+    /// Texts that people expect, in the order in which they are offered.
+    const fn usual(self) -> &'static [&'static str] {
+        match self {
+            Self::Hosts => &["www.example.com", "example.net", "host.invalid"],
+            Self::Paths | Self::SentPaths { .. } | Self::DecodedPaths { .. } => &["/", "/index.html", "/other"],
+            Self::Methods => &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"],
+            Self::Any => &["", "x"],
+        }
+    }
+
     /// Bytes that people expect in them, the first ones first.
     const fn nice(self) -> &'static [u8] {
         match self {
             Self::Hosts => b"abcdefghijklmnopqrstuvwxyz0123456789.-",
-            Self::Paths => b"abcdefghijklmnopqrstuvwxyz0123456789/.-_ABCDEFGHIJKLMNOPQRSTUVWXYZ~+=,:;@!$&'()*%",
+            Self::Paths | Self::SentPaths { .. } | Self::DecodedPaths { .. } => {
+                b"abcdefghijklmnopqrstuvwxyz0123456789/.-_ABCDEFGHIJKLMNOPQRSTUVWXYZ~+=,:;@!$&'()*%"
+            }
             Self::Methods => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
             Self::Any => b"abcdefghijklmnopqrstuvwxyz0123456789/.-_ABCDEFGHIJKLMNOPQRSTUVWXYZ~+=,:;@!$&'()*% ",
         }
@@ -287,7 +303,8 @@ impl Texts {
     const fn may_hold(self, byte: u8) -> bool {
         match self {
             Self::Hosts | Self::Methods => byte > b' ' && byte != 0x7f,
-            Self::Paths => byte != 0 && byte != b'\n',
+            Self::Paths | Self::DecodedPaths { .. } => byte != 0 && byte != b'\n',
+            Self::SentPaths { .. } => byte.is_ascii_graphic() && byte != b'?' && byte != b'#',
             Self::Any => byte != 0 && byte != b'\n' && byte != b'\r',
         }
     }
@@ -295,7 +312,7 @@ impl Texts {
     /// With what they begin.
     const fn start(self) -> &'static [u8] {
         match self {
-            Self::Paths => b"/",
+            Self::Paths | Self::SentPaths { .. } | Self::DecodedPaths { .. } => b"/",
             Self::Hosts | Self::Methods | Self::Any => b"",
         }
     }
@@ -303,8 +320,41 @@ impl Texts {
     const fn may_be_empty(self) -> bool {
         match self {
             Self::Hosts | Self::Any => true,
-            Self::Paths | Self::Methods => false,
+            Self::Paths | Self::SentPaths { .. } | Self::DecodedPaths { .. } | Self::Methods => false,
         }
+    }
+
+    /// Where a text stands with one more byte; `None`: no such text goes on like that.
+    const fn after(self, place: Part, byte: u8) -> Option<Part> {
+        let (resolved, merged) = match self {
+            Self::SentPaths { resolved, merged } => (resolved, merged),
+            Self::DecodedPaths { merged } => (true, merged),
+            Self::Hosts | Self::Paths | Self::Methods | Self::Any => return Some(Part::Other),
+        };
+        match (place, byte) {
+            (Part::Slash, b'/') if merged => None,
+            (Part::Dot | Part::DotDot, b'/') if resolved => None,
+            (_, b'/') if merged || resolved => Some(Part::Slash),
+            (Part::Slash, b'.') if resolved => Some(Part::Dot),
+            (Part::Dot, b'.') => Some(Part::DotDot),
+            (_, _) => Some(Part::Other),
+        }
+    }
+}
+
+/// What stands behind the last slash of a path so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    Slash,
+    Dot,
+    DotDot,
+    Other,
+}
+
+impl Part {
+    /// Whether a text may end there.
+    const fn may_end(self) -> bool {
+        matches!(self, Self::Slash | Self::Other)
     }
 }
 
@@ -314,11 +364,9 @@ impl Texts {
 pub fn classes(texts: Texts, tests: &[&[Pattern]]) -> Option<Vec<Class>> {
     let automaton = Numbered::new(tests)?;
     let mut found: BTreeMap<Vec<u32>, Vec<u8>> = BTreeMap::new();
-    for (_, usual) in USUAL.iter().filter(|(of, _)| *of == texts) {
-        for text in *usual {
-            let state = text.bytes().fold(automaton.start, |state, byte| automaton.dfa.next_state(state, byte));
-            found.entry(automaton.answers(state)).or_insert_with(|| text.as_bytes().to_vec());
-        }
+    for text in texts.usual() {
+        let state = text.bytes().fold(automaton.start, |state, byte| automaton.dfa.next_state(state, byte));
+        found.entry(automaton.answers(state)).or_insert_with(|| text.as_bytes().to_vec());
     }
     let all: Vec<u8> = (0..=u8::MAX).filter(|byte| texts.may_hold(*byte)).collect();
     automaton.walk(texts, texts.nice(), false, &mut found);
@@ -385,32 +433,43 @@ impl Numbered {
 
     /// Adds what texts of these bytes answer, the shortest text first.
     fn walk(&self, texts: Texts, bytes: &[u8], empty: bool, found: &mut BTreeMap<Vec<u32>, Vec<u8>>) {
+        // Bytes that the automaton does not tell apart count once, but for those that texts tell apart themselves.
         let mut seen_class = [false; 256];
         let classes = self.dfa.byte_classes();
-        let fresh = |byte: &&u8| !std::mem::replace(&mut seen_class[usize::from(classes.get(**byte))], true);
+        let fresh = |byte: &&u8| {
+            matches!(byte, b'/' | b'.') || !std::mem::replace(&mut seen_class[usize::from(classes.get(**byte))], true)
+        };
         let bytes: Vec<u8> = bytes.iter().filter(fresh).copied().collect();
-        let first = texts.start().iter().fold(self.start, |state, byte| self.dfa.next_state(state, *byte));
-        let mut from: HashMap<StateID, Option<(StateID, u8)>, foldhash::quality::RandomState> = HashMap::default();
+        let begin = texts.start().iter().try_fold((self.start, Part::Other), |(state, part), byte| {
+            Some((self.dfa.next_state(state, *byte), texts.after(part, *byte)?))
+        });
+        let Some(first) = begin else { return };
+        type Place = (StateID, Part);
+        let mut from: HashMap<Place, Option<(Place, u8)>, foldhash::quality::RandomState> = HashMap::default();
         from.insert(first, None);
         let mut queue = VecDeque::from([first]);
         if empty || !texts.start().is_empty() {
-            found.entry(self.answers(first)).or_insert_with(|| texts.start().to_vec());
+            found.entry(self.answers(first.0)).or_insert_with(|| texts.start().to_vec());
         }
-        while let Some(state) = queue.pop_front() {
+        while let Some(place) = queue.pop_front() {
             for byte in &bytes {
-                let next = self.dfa.next_state(state, *byte);
+                let Some(part) = texts.after(place.1, *byte) else { continue };
+                let next = (self.dfa.next_state(place.0, *byte), part);
                 match from.entry(next) {
                     // The way back to the first state is no text of its own, but may be the only one that is not empty.
                     Entry::Occupied(_) if next != first || empty => continue,
                     Entry::Occupied(_) => {}
                     Entry::Vacant(new) => {
-                        new.insert(Some((state, *byte)));
+                        new.insert(Some((place, *byte)));
                         queue.push_back(next);
                     }
                 }
-                found.entry(self.answers(next)).or_insert_with(|| {
+                if !part.may_end() {
+                    continue;
+                }
+                found.entry(self.answers(next.0)).or_insert_with(|| {
                     let mut text = vec![*byte];
-                    let mut at = state;
+                    let mut at = place;
                     while let Some(Some((before, byte))) = from.get(&at) {
                         text.push(*byte);
                         at = *before;

@@ -146,6 +146,14 @@ const PATHS: &[&str] = &[
     "/stats",
     "/img/api/x",
     "/a.example/api",
+    "//api",
+    "/api//v1",
+    "/img/../api/v1",
+    "/./api",
+    "/%61pi",
+    "/api%2Fv1",
+    "/api/..",
+    "/x%2Ephp",
 ];
 const QUERIES: &[&str] = &["", "", "", "q=1", "stats", "api=/x"];
 const METHODS: &[&str] = &["GET", "GET", "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS"];

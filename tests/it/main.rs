@@ -63,6 +63,7 @@ mod notify;
 mod outputs;
 mod packaging;
 mod pairs;
+mod paths;
 mod plan;
 mod policy;
 mod policy_lint;

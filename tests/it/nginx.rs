@@ -82,8 +82,10 @@ pub(crate) const HOSTS: &[&str] = &[
     "www.q",
     "a.example.",
 ];
-const PREFIXES: &[&str] = &["/", "/a", "/a/", "/a/b", "/a/b/", "/b/", "/static/", "/a/b/c"];
-const EXPRESSIONS: &[&str] = &["\\.php$", "^/a/", "b", "/c(/|$)", "\\.(gif|jpe?g)$", "^/[ab]/x"];
+const PREFIXES: &[&str] =
+    &["/", "/a", "/a/", "/a/b", "/a/b/", "/b/", "/static/", "/a/b/c", "/a//b", "/a/../b", "/a%2Fb"];
+const EXPRESSIONS: &[&str] =
+    &["\\.php$", "^/a/", "b", "/c(/|$)", "\\.(gif|jpe?g)$", "^/[ab]/x", "//", "%", "[?#]", "\\.\\.", "[^ -~]"];
 pub(crate) const PATHS: &[&str] = &[
     "/",
     "/a",
@@ -104,6 +106,27 @@ pub(crate) const PATHS: &[&str] = &[
     "/static/b.JPG",
     "/a/b/x.php",
 ];
+
+/// A path as a client may send it: with what nginx decodes, merges and resolves, or refuses.
+pub(crate) fn spelled(random: &mut Random, path: &str) -> String {
+    let mut out = String::new();
+    for c in path.chars() {
+        match (c, random.below(12)) {
+            ('/', 0) => out.push_str("//"),
+            ('/', 1) => out.push_str("/./"),
+            ('/', 2) => out.push_str(random.one(&["/x/../", "/../", "/..%2F", "/%2e%2E/", "/x/y/../../", "/.b/../"])),
+            ('/', 3) if !out.is_empty() => out.push_str(random.one(&["%2F", "%2f"])),
+            (c, 4) if !out.is_empty() => out.push_str(&format!("%{:02x}", u32::from(c))),
+            (c, _) => out.push(c),
+        }
+    }
+    let end =
+        ["/..", "/.", "//", "%2e", "/%", "%zz", "%00", "%25", "%3Fx", "%23", "#x", "/..#", "%0", "%C3%A9", "%20x"];
+    if random.below(3) == 0 {
+        out.push_str(random.one(&end));
+    }
+    out
+}
 
 /// What a location does.
 fn content(random: &mut Random, out: &mut String, deep: usize, within: Option<&str>) {
@@ -171,10 +194,16 @@ pub(crate) fn generated(random: &mut Random, folder: &Path, port: u16, backends:
         let _ = writeln!(out, "  upstream b{number} {{ server 127.0.0.1:{port}; }}");
         let _ = writeln!(out, "  server {{ listen 127.0.0.1:{port}; return 200 b{number}; }}");
     }
+    if random.below(4) == 0 {
+        out.push_str("  merge_slashes off;\n");
+    }
     for _ in 0..1 + random.below(4) {
         let default = if random.below(5) == 0 && !out.contains("default_server") { " default_server" } else { "" };
         let names: Vec<&str> = (0..1 + random.below(3)).map(|_| random.one(NAMES)).collect();
         let _ = write!(out, "  server {{\n    listen 127.0.0.1:{port}{default};\n    server_name {};", names.join(" "));
+        if random.below(4) == 0 {
+            let _ = write!(out, "\n    merge_slashes {};", random.one(&["on", "off"]));
+        }
         if random.below(6) == 0 {
             let _ = write!(out, "\n    if ($host = {}) {{ return 403; }}", random.one(&["a.example", "b.example"]));
         }
@@ -275,6 +304,7 @@ fn requests_go_where_the_model_says() {
         let _running = start(&program, &file, ports[0]);
         for _ in 0..60 {
             let (method, host, path) = (random.one(&["GET", "POST", "PUT"]), random.one(HOSTS), random.one(PATHS));
+            let path = if random.below(3) == 0 { path.to_owned() } else { spelled(&mut random, path) };
             let from = Ipv4Addr::new(127, 0, 0, u8::try_from(1 + random.below(5)).expect("small"));
             let request = Request {
                 what: Spoken::Http,
@@ -284,7 +314,7 @@ fn requests_go_where_the_model_says() {
                 source: (Family::Ipv4, u32::from(from).into()),
                 ..Request::default()
             };
-            let (status, body) = ask(IpAddr::V4(from), ports[0], method, host, path);
+            let (status, body) = ask(IpAddr::V4(from), ports[0], method, host, &path);
             let outcome = route(&store, listener, &request, &[]).answer.outcome;
             asked += 1;
             if !agrees(&outcome, status, &body) {

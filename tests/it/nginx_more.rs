@@ -2,7 +2,7 @@
 
 use crate::nginx::{
     BACKENDS, ELSEWHERE, HOSTS, PATHS, Random, agrees, ask, collect, configuration, free_ports, generated, is_one_of,
-    nginx, read, refusal, start,
+    nginx, read, refusal, spelled, start,
 };
 use portcullis::diff::balancers::route;
 use portcullis::model::Store;
@@ -68,6 +68,7 @@ fn requests_go_where_the_model_says_with_tls_and_over_ipv6() {
         let _running = start(&program, &file, ports[0]);
         for _ in 0..25 {
             let (method, host, path) = (random.one(&["GET", "POST", "PUT"]), random.one(HOSTS), random.one(PATHS));
+            let path = &if random.below(2) == 0 { path.to_owned() } else { spelled(&mut random, path) };
             let name = random.one(&["a.example", "b.example", "www.q", "other.example"]);
             let from = Ipv4Addr::new(127, 0, 0, u8::try_from(1 + random.below(5)).expect("small"));
             let mut request = Request {

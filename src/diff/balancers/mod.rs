@@ -131,6 +131,8 @@ pub(super) fn same_text(base: &Configuration, head: &Configuration) -> bool {
 /// The way of a request through a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteTrace {
+    /// The path as conditions see it, where it is not the one that is sent.
+    pub path: Option<Vec<u8>>,
     /// Each route whose condition holds, or may, in order.
     pub hops: Vec<RouteHop>,
     /// What comes out if nothing that is not in the file holds but what was assumed.
@@ -152,8 +154,17 @@ pub struct RouteHop {
 #[must_use]
 pub fn route(store: &Store, listener: &Listener, request: &Request, assumed: &[Literal]) -> RouteTrace {
     let (mut hops, mut unknown) = (Vec::new(), Vec::new());
+    let path = match listener.paths.read(store, request) {
+        Ok(path) => path,
+        Err(outcome) => {
+            let answer = RouteAnswer { outcome, by: None };
+            return RouteTrace { path: None, hops, answer, unknown };
+        }
+    };
+    let seen = Request { path, ..request.clone() };
+    let path = (seen.path != request.path).then(|| seen.path.clone());
     let known = |id| assumed.iter().find(|literal| literal.opaque == id).map(|literal| literal.holds);
-    let test = |id| Some(store.get_test(id).holds_of(request));
+    let test = |id| Some(store.get_test(id).holds_of(&seen));
     for route in &listener.routes {
         let left = route.condition.given(&test, &known);
         if left == Condition::Never {
@@ -168,11 +179,11 @@ pub fn route(store: &Store, listener: &Listener, request: &Request, assumed: &[L
         hops.push(RouteHop { at: route.origin, outcome: route.outcome.clone() });
         if left.given(&test, &|_| Some(false)) == Condition::Always {
             let answer = RouteAnswer { outcome: route.outcome.clone(), by: Some(route.origin) };
-            return RouteTrace { hops, answer, unknown };
+            return RouteTrace { path, hops, answer, unknown };
         }
     }
     let answer = RouteAnswer { outcome: listener.otherwise.clone(), by: listener.otherwise_at };
-    RouteTrace { hops, answer, unknown }
+    RouteTrace { path, hops, answer, unknown }
 }
 
 /// Of some listeners the one that a request meets by where it goes, or the only one.

@@ -6,7 +6,7 @@
 
 use super::{RequestDelta, RouteAnswer};
 use crate::model::{
-    Backend, Condition, Configuration, Listener, Literal, OpaqueId, Outcome, Store, Subject, Test, TestId,
+    Backend, Condition, Configuration, Listener, Literal, OpaqueId, Outcome, Paths, Store, Subject, Test, TestId,
 };
 use crate::net::{Class, Family, Pattern, Request, Set, Spoken, classes};
 use crate::text::Span;
@@ -42,6 +42,7 @@ pub(super) fn compare(
     let mut search = Search {
         store,
         outcomes: &outcomes,
+        paths: base.listener.paths.common(&head.listener.paths),
         witness: Request { what: spoken, via, ..Request::default() },
         known: Vec::new(),
         supposed: Vec::new(),
@@ -161,6 +162,9 @@ impl<'c> Outcomes<'c> {
 struct Search<'s, 'c> {
     store: &'s Store,
     outcomes: &'s Outcomes<'c>,
+    /// How paths are read.
+    paths: Paths,
+    /// A request, its path as it is read.
     witness: Request,
     /// What was decided of each subject so far: the tests that hold, how it reads.
     known: Vec<String>,
@@ -243,7 +247,8 @@ impl<'c> Search<'_, 'c> {
                 Test::Source { .. } => &[],
             })
             .collect();
-        let Some(classes) = classes(subject.texts(), &patterns) else {
+        let texts = if subject == Subject::Path { self.paths.texts() } else { subject.texts() };
+        let Some(classes) = classes(texts, &patterns) else {
             self.complete = false;
             return;
         };
@@ -341,7 +346,7 @@ impl<'c> Search<'_, 'c> {
         }
         let what = if self.known.is_empty() { "any request".to_owned() } else { self.known.join(", ") };
         let key = (old.at, new.at, format!("{:?}", old.outcome), format!("{:?}", new.outcome));
-        let mut witness = self.witness.clone();
+        let mut witness = Request { path: self.paths.sent(&self.witness.path), ..self.witness.clone() };
         if witness.server_name.as_ref() == Some(&witness.host) {
             witness.server_name = None;
         }

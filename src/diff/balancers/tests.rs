@@ -2,7 +2,9 @@
 
 use super::search::compare;
 use super::{Party, route};
-use crate::model::{Condition, Configuration, Listener, Literal, Outcome, Protocol, Route, Store, Subject, Test};
+use crate::model::{
+    Condition, Configuration, Listener, Literal, Outcome, Paths, Protocol, Route, Store, Subject, Test,
+};
 use crate::net::{Family, Pattern, Request, Set, Spoken};
 use crate::text::{SourceId, SourceMap, Span};
 use proptest::prelude::*;
@@ -32,7 +34,8 @@ fn asked() -> impl Strategy<Value = Asked> {
         prop::sample::select(HOSTS).prop_map(Asked::Host),
         prop::sample::select(PATHS).prop_map(Asked::PathPrefix),
         prop::sample::select(&[".php", "b", "/a"][..]).prop_map(Asked::PathEnd),
-        prop::sample::select(&["^/a(/|$)", r"\.php$", "b.a"][..]).prop_map(Asked::Expression),
+        prop::sample::select(&["^/a(/|$)", r"\.php$", "b.a", "//", r"/\.\.?/", r"[^a-z0-9./_-]"][..])
+            .prop_map(Asked::Expression),
         prop::sample::select(METHODS).prop_map(Asked::Method),
         (0_u32..10, 0_u32..10).prop_map(|(from, more)| Asked::Source(from, from + more)),
         (0_u8..2).prop_map(Asked::Opaque),
@@ -69,7 +72,7 @@ fn condition(asked: &Asked, store: &mut Store) -> Condition {
     Condition::Test(store.test(test))
 }
 
-fn listener(routes: &[(Asked, u8)], source: SourceId, store: &mut Store) -> Listener {
+fn listener(routes: &[(Asked, u8)], paths: Paths, source: SourceId, store: &mut Store) -> Listener {
     let at = |n: usize| {
         let n = u32::try_from(n).expect("small");
         Span { source, start: n, end: n + 1 }
@@ -83,6 +86,7 @@ fn listener(routes: &[(Asked, u8)], source: SourceId, store: &mut Store) -> List
         name: "www".to_owned(),
         protocol: Protocol::Http,
         endpoints: Vec::new(),
+        paths,
         routes,
         otherwise: Outcome::Backend("1".to_owned()),
         otherwise_at: None,
@@ -95,7 +99,7 @@ fn listener(routes: &[(Asked, u8)], source: SourceId, store: &mut Store) -> List
 fn requests() -> Vec<Request> {
     let mut out = Vec::new();
     for host in HOSTS.iter().chain(&["d.example"]) {
-        for path in PATHS.iter().chain(&["/c", "/a/b/c"]) {
+        for path in PATHS.iter().chain(&["/c", "/a/b/c", "//a/../b", "/a%2Fb.php", "/a/..//b", "/..", "/%3Fb.php"]) {
             for method in METHODS {
                 for source in SOURCES {
                     out.push(Request {
@@ -121,11 +125,14 @@ proptest! {
     fn the_search_finds_what_walking_finds(
         old in prop::collection::vec((asked(), 0_u8..3), 0..5),
         new in prop::collection::vec((asked(), 0_u8..3), 0..5),
+        decoded in any::<bool>(),
     ) {
         let mut sources = SourceMap::default();
         let source = sources.add(b"x", vec![b'x'; 9]).expect("small");
         let mut store = Store::default();
-        let (old, new) = (listener(&old, source, &mut store), listener(&new, source, &mut store));
+        let how = if decoded { Paths::Nginx { merged: Condition::Always } } else { Paths::AsSent };
+        let (old, new) =
+            (listener(&old, how.clone(), source, &mut store), listener(&new, how, source, &mut store));
         let truths: Vec<_> = (0..2).map(|n| store.opaque(&format!("opaque {n}"))).collect();
         let nothing = Configuration::default();
         let (base, head) = (

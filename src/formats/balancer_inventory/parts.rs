@@ -3,7 +3,7 @@
 use super::super::balancers;
 use super::super::data::{Keys, Node, Object};
 use super::Reader;
-use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Protocol, Route, Server, Subject, Test, Tls};
+use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Server, Subject, Test, Tls};
 use crate::net::{Family, Pattern, Set, parse_addresses};
 
 impl Reader<'_, '_> {
@@ -105,6 +105,7 @@ impl Reader<'_, '_> {
             name: format!("{}/{name}", context.id),
             protocol,
             endpoints,
+            paths: Paths::AsWritten,
             routes,
             otherwise,
             otherwise_at: backend.map(|node| self.span(node)),

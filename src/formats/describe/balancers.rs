@@ -7,7 +7,9 @@ use crate::text::escape;
 
 impl Page<'_> {
     pub(super) fn listener(&mut self, listener: &Listener) {
-        let Listener { name, protocol, endpoints, routes, otherwise, otherwise_at, settings, owner, origin } = listener;
+        // How paths are read is part of the settings where it is said.
+        let Listener { name, protocol, endpoints, paths: _, routes, otherwise, otherwise_at, settings, owner, origin } =
+            listener;
         let place = self.place(*origin);
         let owner = owner.as_ref().map_or_else(String::new, |owner| format!(" of {}", escape(owner.as_bytes())));
         self.line(format!("\nlistener {}{owner} ({place}), {protocol}", escape(name.as_bytes())));

@@ -6,13 +6,13 @@
 
 use super::Lowering;
 use super::chains::{Piece, under};
-use super::fields::Fields;
+use super::fields::{Fields, field};
 use super::filters::{Filter, Overrides};
 use super::listeners::Place;
 use super::rbac::Asked;
 use crate::formats::data::value::Value;
-use crate::model::{Condition, Outcome, Subject};
-use crate::net::Pattern;
+use crate::model::{Condition, Outcome, Paths, Subject};
+use crate::net::{EnvoyPaths, EscapedSlashes, Pattern};
 use crate::text::{Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,6 +51,7 @@ impl<'v> Lowering<'v, '_> {
         let mut fields = Fields::of(config, self.account);
         fields.inert(INERT, "how HTTP is spoken, logged and counted", self.account);
         settings.extend(fields.settings(SETTINGS));
+        self.reads_paths(config);
         fields.gap(&["early_header_mutation_extensions"], "what it makes of a request is not known", self.account);
         let own_address = fields.truth("use_remote_address", self.account);
         let hops = fields.number("xff_num_trusted_hops", u32::MAX, self.account).unwrap_or(0);
@@ -82,6 +83,27 @@ impl<'v> Lowering<'v, '_> {
                 self.refused(config.at, "a connection manager has routes");
                 vec![Piece::last(Outcome::Refused("no routes".to_owned()), config.at)]
             }
+        }
+    }
+
+    /// How a connection manager reads paths.
+    fn reads_paths(&mut self, config: &Value) {
+        let truth = |name| field(config, name).and_then(Value::as_truth) == Some(true);
+        let action = field(config, "path_with_escaped_slashes_action").and_then(Value::as_text);
+        let escaped = match action.as_deref() {
+            Some("REJECT_REQUEST" | "2") => EscapedSlashes::Refused,
+            Some("UNESCAPE_AND_REDIRECT" | "3") => EscapedSlashes::Redirected,
+            Some("UNESCAPE_AND_FORWARD" | "4") => EscapedSlashes::Decoded,
+            Some(_) | None => EscapedSlashes::Kept,
+        };
+        self.paths.push(EnvoyPaths { escaped, normalized: truth("normalize_path"), merged: truth("merge_slashes") });
+    }
+
+    /// How paths are read by all the connection managers since that was asked last, if those do it alike.
+    pub(super) fn paths(&mut self) -> Paths {
+        match &std::mem::take(&mut self.paths)[..] {
+            [first, others @ ..] if others.iter().all(|other| other == first) => Paths::Envoy(*first),
+            _ => Paths::AsWritten,
         }
     }
 

@@ -7,7 +7,7 @@ use super::filters::extension;
 use super::rbac::Asked;
 use crate::formats::data::value::Value;
 use crate::formats::{Disposition, balancers};
-use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Tls};
+use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Tls};
 use crate::net::{Family, parse_address};
 use crate::text::{Span, escape};
 
@@ -166,6 +166,7 @@ impl<'v> Lowering<'v, '_> {
             };
             settings.sort();
             settings.dedup();
+            let paths = self.paths();
             let Served { mut pieces, http, tls } = served;
             let last = pieces.pop();
             let (otherwise, otherwise_at) = match last {
@@ -191,6 +192,7 @@ impl<'v> Lowering<'v, '_> {
                     Protocol::Tcp
                 },
                 endpoints: vec![Endpoint { tls, ..endpoint }],
+                paths,
                 routes: pieces.into_iter().map(route).collect(),
                 otherwise,
                 otherwise_at,
@@ -516,6 +518,7 @@ impl<'v> Lowering<'v, '_> {
             protocol: Protocol::Http,
             endpoints: vec![endpoint],
             routes: Vec::new(),
+            paths: Paths::AsWritten,
             otherwise: Outcome::Answered("pages for operators".to_owned()),
             otherwise_at: None,
             settings: settings.join("; "),

@@ -23,6 +23,7 @@ use super::data::yaml::{Document, Problem, documents, no_tags};
 use super::parallel::in_parallel;
 use super::{Disposition, Format, Include, Reading};
 use crate::model::{Object, Reference};
+use crate::net::EnvoyPaths;
 use crate::text::{SourceId, Span, escape};
 use fields::{Fields, brief, field, whole};
 use filters::type_of;
@@ -100,6 +101,7 @@ impl Format for Envoy {
             secrets: BTreeSet::new(),
             routes: BTreeMap::new(),
             endpoints: BTreeMap::new(),
+            paths: Vec::new(),
             dynamic_clusters: false,
         };
         let mut all = Resources::default();
@@ -131,6 +133,8 @@ struct Lowering<'v, 'r> {
     routes: BTreeMap<String, &'v Value>,
     /// Servers of clusters by the clusters' names.
     endpoints: BTreeMap<String, &'v Value>,
+    /// How the connection managers of a listener read paths.
+    paths: Vec<EnvoyPaths>,
     /// Whether there are clusters that are found at run time.
     dynamic_clusters: bool,
 }

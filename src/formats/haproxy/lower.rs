@@ -15,7 +15,7 @@ use super::samples::Sample;
 use super::{servers, values};
 use crate::formats::Reading;
 use crate::formats::account::Account;
-use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Protocol, Reference, Route, Store, Subject, Test};
+use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Paths, Protocol, Reference, Route, Store, Subject, Test};
 use crate::net::{Pattern, Set};
 use crate::text::{Span, escape, hex};
 use sha2::{Digest as _, Sha256};
@@ -224,6 +224,9 @@ impl Front<'_> {
         }
         let single = groups.len() == 1;
         let settings = self.settings();
+        let lenient = ["option accept-invalid-http-request", "option accept-unsafe-violations-in-http-request"];
+        let any = lenient.iter().any(|option| proxy.front.single.contains_key(*option));
+        let paths = if any { Paths::AsWritten } else { Paths::AsSent };
         groups
             .into_iter()
             .map(|((routes, otherwise, otherwise_at), binds)| {
@@ -235,6 +238,7 @@ impl Front<'_> {
                     name: if single { proxy.name.clone() } else { format!("{} ({first})", proxy.name) },
                     protocol: if proxy.http { Protocol::Http } else { Protocol::Tcp },
                     endpoints: binds.into_iter().map(endpoint).collect(),
+                    paths: paths.clone(),
                     routes,
                     otherwise,
                     otherwise_at,

@@ -7,7 +7,7 @@ use super::settings;
 use super::syntax::{Directive, Word, called};
 use super::variables::Definitions;
 use crate::formats::balancers;
-use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Tls};
+use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Tls};
 use crate::text::{Span, escape};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -103,6 +103,7 @@ impl Lowering<'_, '_> {
             order.extend(names[*number].iter().map(|named| (named.rank, *number, &named.condition)));
         }
         order.sort_by_key(|(rank, _, _)| *rank);
+        let merged = merged(&order, *default, tls, beside);
         let mut routes = Vec::new();
         for (_, number, condition) in order {
             for Piece { condition: inner, outcome, at } in programs.get(&(number, tls)).into_iter().flatten() {
@@ -143,6 +144,7 @@ impl Lowering<'_, '_> {
             name,
             protocol: Protocol::Http,
             endpoints: vec![endpoint],
+            paths: Paths::Nginx { merged },
             routes,
             otherwise,
             otherwise_at,
@@ -245,6 +247,26 @@ impl Lowering<'_, '_> {
         };
         Some((address, Some(ports)))
     }
+}
+
+/// For which requests slashes in a row are one: a path is read before the host of the request is known, so that is said by the
+/// default server, or by the one that the TLS handshake names (nginx.org, `merge_slashes`; `ngx_http_process_request_uri`).
+fn merged(order: &[(Rank, usize, &Condition)], default: usize, tls: bool, beside: &Beside<'_>) -> Condition {
+    let says = |number: usize| match beside.servers.get(number) {
+        Some((_, server, _)) => {
+            let said = called(block(server), "merge_slashes").chain(called(beside.own, "merge_slashes")).next();
+            said.is_none_or(|directive| directive.first() != b"off")
+        }
+        None => true,
+    };
+    let otherwise = if says(default) { Condition::Always } else { Condition::Never };
+    if !tls {
+        return otherwise;
+    }
+    order.iter().rev().fold(otherwise, |rest, (_, number, named)| {
+        let named = Condition::clone(named);
+        if says(*number) { Condition::any([named, rest]) } else { Condition::all([named.negated(), rest]) }
+    })
 }
 
 /// What servers say beside what becomes of requests.

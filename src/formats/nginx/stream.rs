@@ -7,7 +7,7 @@ use super::settings;
 use super::syntax::{Directive, called};
 use super::variables::{Definitions, defined};
 use crate::formats::balancers;
-use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Subject, Tls};
+use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Subject, Tls};
 use crate::net::{Pattern, Set};
 use crate::text::{Span, escape};
 use std::collections::BTreeMap;
@@ -135,6 +135,7 @@ impl Lowering<'_, '_> {
                 name: format!("stream {name}"),
                 protocol,
                 endpoints: vec![Endpoint { address, addresses, ports, tls, origin: directive.span }],
+                paths: Paths::AsWritten,
                 routes: routes.clone(),
                 otherwise: otherwise.0.clone(),
                 otherwise_at: otherwise.1,

@@ -20,7 +20,7 @@ use super::{Name, Said};
 use crate::formats::kubernetes::peers::{self, Index};
 use crate::formats::kubernetes::selector::Selects;
 use crate::formats::{Disposition, balancers};
-use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Server, Store, Subject, Tls};
+use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Server, Store, Subject, Tls};
 use crate::net::Pattern;
 use crate::text::{Span, escape};
 use std::cmp::Reverse;
@@ -254,6 +254,7 @@ impl<'c> Lowering<'c, '_> {
                     origin: at,
                 })
                 .collect(),
+            paths: Paths::AsWritten,
             routes,
             otherwise: Outcome::Refused(if only_host { "no listener for the host" } else { nowhere }.to_owned()),
             otherwise_at: None,

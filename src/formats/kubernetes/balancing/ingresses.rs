@@ -18,7 +18,7 @@ use super::ingress::{Certified, Class, Ingress, Path, PathKind, Target};
 use super::services::Lowering;
 use crate::formats::Disposition;
 use crate::formats::balancers;
-use crate::model::{Condition, Endpoint, Listener, Outcome, Protocol, Route, Store, Subject, Tls};
+use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Store, Subject, Tls};
 use crate::net::Pattern;
 use crate::text::Span;
 use std::cmp::Reverse;
@@ -98,7 +98,7 @@ impl<'c> Lowering<'c, '_> {
     }
 
     fn listener_of(&mut self, served: &Served<'c>, secure: bool, store: &mut Store) {
-        let Served { name, ingresses, is_nginx: _, reads_annotations: _, class } = served;
+        let Served { name, ingresses, is_nginx, reads_annotations: _, class } = served;
         let Some(first) = ingresses.first() else { return };
         let mut routes = Vec::new();
         let hosts = hosts(served);
@@ -134,6 +134,8 @@ impl<'c> Lowering<'c, '_> {
                 tls,
                 origin: first.at,
             }],
+            // Nothing in the Kubernetes API says how; ingress-nginx leaves it to nginx, with what is usual there.
+            paths: if *is_nginx { Paths::Nginx { merged: Condition::Always } } else { Paths::AsWritten },
             routes,
             otherwise,
             otherwise_at,

@@ -15,7 +15,7 @@ use crate::formats::kubernetes::read::shown;
 use crate::formats::kubernetes::syntax::{Cluster, Count, Workload};
 use crate::formats::{Reading, balancers};
 use crate::model::{
-    Backend, Condition, Endpoint, Listener, Object, OpaqueId, Outcome, Protocol, Reference, Route, Server, Store,
+    Backend, Condition, Endpoint, Listener, Object, OpaqueId, Outcome, Paths, Protocol, Reference, Route, Server, Store,
 };
 use crate::net::Set;
 use crate::text::{Span, escape};
@@ -179,6 +179,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             name: format!("Service/{name}"),
             protocol,
             endpoints,
+            paths: Paths::AsWritten,
             routes,
             otherwise,
             otherwise_at,
