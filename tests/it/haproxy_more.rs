@@ -29,6 +29,12 @@ const QUESTIONS: &[&str] = &[
     "ssl_fc_sni -m found",
     "ssl_fc_has_sni",
     "ssl_fc_sni,lower -m dom a.example",
+    "ssl_fc 0",
+    "ssl_fc false",
+    "ssl_fc -m found",
+    "always_true 0",
+    "always_false 1",
+    "always_false -m found",
     "src ::1",
     "src 127.0.0.2 ::1/128",
     "src 127.0.0.0/8",
@@ -230,4 +236,68 @@ fn listeners_that_are_too_hard_to_compare_are_undecided_and_never_equal() {
     assert!(ran.out.contains(said), "{}", ran.out);
     let same = portcullis(folder.path(), &[], &["diff", "old.cfg", "old.cfg"]);
     assert_eq!(same.code, 0, "{}", same.out);
+}
+
+/// What HAProxy takes for the value of a converter is what it is taken for here: the same patterns are refused.
+#[test]
+fn values_of_converters_are_compared_as_haproxy_compares_them() {
+    let Ok(said) = Command::new("haproxy").args(["-dKcnv", "-q", "-c", "-f", "/dev/null"]).output() else {
+        eprintln!("SKIPPED: HAPROXY IS NOT ASKED: there is no haproxy here");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (map, file) = (folder.path().join("m.map"), folder.path().join("haproxy.cfg"));
+    std::fs::write(&map, "").expect("written");
+    let list = String::from_utf8_lossy(&said.stdout).into_owned();
+    let mut asked = 0;
+    for line in list.lines() {
+        let Some((call, _)) = line.trim().split_once(": ") else { continue };
+        let (name, arguments) = call.trim_end_matches(')').split_once('(').unwrap_or((call, ""));
+        let arguments: Vec<String> = arguments
+            .split([',', '['])
+            .map(|kind| match kind.trim_end_matches(']') {
+                "" => String::new(),
+                "integer" => "1".to_owned(),
+                "table" => "t".to_owned(),
+                "IPv4 mask" => "24".to_owned(),
+                "IPv6 mask" => "64".to_owned(),
+                _ if name.starts_with("map") => map.display().to_string(),
+                _ if name.ends_with("-var") || name == "strcmp" => "txn.x".to_owned(),
+                _ if name == "digest" => "sha1".to_owned(),
+                _ => "1".to_owned(),
+            })
+            .filter(|text| !text.is_empty())
+            .collect();
+        let least = call.split('[').next().unwrap_or(call).matches([',', '(']).count();
+        let least = if call.contains("([") { 0 } else { least };
+        let few = arguments.get(..least.max(usize::from(!arguments.is_empty()))).unwrap_or(&arguments).join(",");
+        let call = if few.is_empty() { name.to_owned() } else { format!("{name}({few})") };
+        for behind in ["-m found", "", "x", "5", "gt 5", "10.0.0.0/8"] {
+            let text = format!(
+                "defaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 5s\nfrontend f\n bind :80\n \
+                 http-request deny if {{ src,{call} {behind} }}\nbackend t\n stick-table type ip size 1 store gpc0,gpt0,conn_cnt\n"
+            );
+            std::fs::write(&file, &text).expect("written");
+            let out = Command::new("haproxy").args(["-c", "-f"]).arg(&file).output().expect("haproxy");
+            if behind == "-m found" && !out.status.success() {
+                // The value is none for it, or its arguments are others.
+                break;
+            }
+            let mut sources = SourceMap::default();
+            let main = sources.add(b"haproxy.cfg", text.clone().into_bytes()).expect("small");
+            let input = Input { name: "lb".into(), format: formats::format("haproxy"), files: vec![main] };
+            let snapshot = formats::read(&[input], &sources, &mut Store::default(), None).0;
+            let refused: Vec<&String> =
+                snapshot.gaps().iter().map(|gap| &gap.reason).filter(|why| why.contains("refuses")).collect();
+            let told = String::from_utf8_lossy(&out.stderr);
+            if told.contains("is not a valid IPv4 or IPv6 address") {
+                // It may be the name of a host.
+                continue;
+            }
+            assert_eq!(out.status.success(), refused.is_empty(), "{text}{refused:?}\n{told}");
+            asked += 1;
+        }
+    }
+    eprintln!("{asked} comparisons of the values of converters");
+    assert!(asked > 300 || !list.contains("length: sint"), "{asked}");
 }

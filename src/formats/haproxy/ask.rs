@@ -108,7 +108,7 @@ impl Asking<'_> {
         }
         let suffix = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
         let apart = question.files.is_empty() && (2..=MOST_APART).contains(&question.patterns.len());
-        if apart && !matches!(question.matching, Matching::Number | Matching::Length) {
+        if apart && !matches!(question.matching, Matching::Number | Matching::Length | Matching::Unknown) {
             let each =
                 question.patterns.iter().map(|word| Question { patterns: vec![word.clone()], ..question.clone() });
             let texts: Vec<String> = each.map(|question| question.text()).collect();
@@ -125,17 +125,12 @@ impl Asking<'_> {
         let truth = |holds: bool| Some(if holds { Condition::Always } else { Condition::Never });
         let plain = sample.converters.is_empty();
         match sample.fetch.name.as_str() {
-            "always_true" | "wait_end" if plain && patterns.is_empty() => truth(true),
-            "always_false" if plain && patterns.is_empty() => truth(false),
-            "req.proto_http" if plain && patterns.is_empty() && place.http => truth(true),
-            "ssl_fc" if plain && patterns.is_empty() => {
-                self.looked.tls.set(true);
-                truth(place.tls)
-            }
+            "always_true" | "wait_end" if plain && *matching == Matching::Truth => truth(true),
+            "always_false" if plain && *matching == Matching::Truth => truth(false),
+            "req.proto_http" if plain && *matching == Matching::Truth && place.http => truth(true),
             "ssl_fc" if plain && *matching == Matching::Truth => {
                 self.looked.tls.set(true);
-                let wanted: Option<Vec<bool>> = patterns.iter().map(|p| number_range(p).map(|r| r == (1, 1))).collect();
-                truth(wanted?.contains(&place.tls))
+                truth(place.tls)
             }
             "dst_port" if plain && *matching == Matching::Number => {
                 self.looked.ports.set(true);
@@ -280,7 +275,8 @@ impl Asking<'_> {
                 | Matching::Directory
                 | Matching::Domain
                 | Matching::Expression
-                | Matching::Method,
+                | Matching::Method
+                | Matching::Unknown,
                 _,
             ) => return None,
         };
@@ -393,7 +389,8 @@ pub(super) fn text_patterns(sample: &Sample, matching: Matching, pattern: &str) 
             | Matching::Part
             | Matching::Directory
             | Matching::Expression
-            | Matching::Method => None,
+            | Matching::Method
+            | Matching::Unknown => None,
         };
     }
     Some(vec![match matching {
@@ -409,7 +406,8 @@ pub(super) fn text_patterns(sample: &Sample, matching: Matching, pattern: &str) 
         | Matching::Number
         | Matching::Address
         | Matching::Binary
-        | Matching::Length => return None,
+        | Matching::Length
+        | Matching::Unknown => return None,
     }])
 }
 

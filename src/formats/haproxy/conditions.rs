@@ -33,6 +33,8 @@ pub(super) enum Matching {
     End,
     Expression,
     Method,
+    /// As HAProxy compares values of a kind that is not known here.
+    Unknown,
 }
 
 impl Matching {
@@ -71,6 +73,7 @@ impl Matching {
             Self::Domain => "dom",
             Self::End => "end",
             Self::Expression => "reg",
+            Self::Unknown => "?",
         }
     }
 }
@@ -100,9 +103,10 @@ impl Question {
             (_, Kind::Number) => Matching::Number,
             (_, Kind::Address) => Matching::Address,
             (_, Kind::Text) => Matching::Exact,
-            (_, Kind::Binary) => Matching::Binary,
+            (_, Kind::Shapeless) => Matching::Binary,
+            (_, Kind::Unknown) => Matching::Unknown,
         };
-        let mut chosen = known.is_some() || !sample.is_shapeless();
+        let mut chosen = known.is_some() || kind != Kind::Shapeless;
         let (mut ignore_case, mut files, mut at) = (false, Vec::new(), 1);
         while let Some(word) = words.get(at) {
             let value =
@@ -144,7 +148,15 @@ impl Question {
             let why = format!("`{}` is nothing that is compared without `-m`: HAProxy refuses the file", first.text);
             return Err(fail(why));
         }
-        let patterns: Vec<Word> = words.get(at..).unwrap_or_default().to_vec();
+        let mut patterns: Vec<Word> = words.get(at..).unwrap_or_default().to_vec();
+        if matching == Matching::Truth {
+            // The value alone decides (`pat_match_nothing`), whatever stands behind it.
+            let odd = |word: &&Word| number_range(&word.text).is_none() && !matches!(&*word.text, "true" | "false");
+            if let Some(word) = patterns.iter().find(odd) {
+                return Err((word.at, format!("`{}` is behind a truth, which HAProxy compares to nothing", word.text)));
+            }
+            patterns.clear();
+        }
         let span = Span { end: words.last().unwrap_or(first).at.end, ..first.at };
         let question = Self { sample, matching, ignore_case, patterns, files, at: span };
         question.check()?;
@@ -169,9 +181,6 @@ impl Question {
                     }
                 }
                 Matching::Expression if text.is_empty() => {}
-                Matching::Truth if number_range(text).is_none() && !matches!(text.as_str(), "true" | "false") => {
-                    return refuse("not a truth");
-                }
                 Matching::Binary if text.len() % 2 == 1 || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
                     return refuse("no hexadecimal string");
                 }
@@ -186,7 +195,8 @@ impl Question {
                 | Matching::Domain
                 | Matching::End
                 | Matching::Expression
-                | Matching::Method => {}
+                | Matching::Method
+                | Matching::Unknown => {}
             }
         }
         if operator {
@@ -214,7 +224,8 @@ impl Question {
             | Matching::Domain
             | Matching::End
             | Matching::Expression
-            | Matching::Method => text.push_str(&format!(" -m {}", matching.word())),
+            | Matching::Method
+            | Matching::Unknown => text.push_str(&format!(" -m {}", matching.word())),
         }
         if *ignore_case {
             text.push_str(" -i");
@@ -224,7 +235,8 @@ impl Question {
         }
         let mut patterns: Vec<String> =
             patterns.iter().map(|word| super::lex::joined(std::slice::from_ref(word))).collect();
-        if !matches!(matching, Matching::Number | Matching::Length) {
+        // Where an operator may stand among them, their order counts.
+        if !matches!(matching, Matching::Number | Matching::Length | Matching::Unknown) {
             patterns.sort();
             patterns.dedup();
         }

@@ -15,7 +15,9 @@ use super::samples::Sample;
 use super::{servers, values};
 use crate::formats::Reading;
 use crate::formats::account::Account;
-use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Paths, Protocol, Reference, Route, Store, Subject, Test};
+use crate::model::{
+    Backend, Condition, Endpoint, Listener, Outcome, Paths, Protocol, Reference, Route, Store, Subject, Test,
+};
 use crate::net::{Pattern, Set};
 use crate::text::{Span, escape, hex};
 use sha2::{Digest as _, Sha256};
@@ -391,7 +393,8 @@ impl Front<'_> {
             | Matching::Domain
             | Matching::End
             | Matching::Expression
-            | Matching::Method => {}
+            | Matching::Method
+            | Matching::Unknown => {}
         }
         let mut key = sample.clone();
         key.converters.pop();

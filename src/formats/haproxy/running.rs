@@ -391,6 +391,9 @@ fn shown(question: &Question) -> Result<Vec<String>, String> {
     if question.patterns.iter().any(|word| word.unknown) {
         return Err("a pattern comes from the environment".to_owned());
     }
+    if question.matching == Matching::Unknown {
+        return Err(format!("how the value of {} is compared is not known here", question.sample));
+    }
     if !matches!(question.matching, Matching::Number | Matching::Length) {
         return Ok(question.patterns.iter().map(|word| word.text.clone()).collect());
     }

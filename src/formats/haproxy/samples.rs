@@ -25,8 +25,11 @@ pub(super) enum Kind {
     Number,
     Text,
     Address,
-    Binary,
     Method,
+    /// Anything, or bytes: HAProxy wants to be told how it is compared.
+    Shapeless,
+    /// It is not known here.
+    Unknown,
 }
 
 impl std::fmt::Display for Call {
@@ -93,51 +96,20 @@ impl Sample {
 
     /// What its value is.
     pub(super) fn kind(&self) -> Kind {
-        let of = |table: &'static Table, name: &str| table.get(name).map_or("any", |(_, _, kind)| *kind);
-        let mut kind = kind_of(of(fetches(), &self.fetch.name)).unwrap_or(Kind::Text);
-        for converter in &self.converters {
-            kind = match of_map(&converter.name) {
-                Some(kind) => kind,
-                None => kind_of(of(converters_known(), &converter.name)).unwrap_or(kind),
-            };
-        }
-        kind
-    }
-}
-
-impl Sample {
-    /// Whether it has no kind of which HAProxy knows how it is compared: anything, or bytes.
-    pub(super) fn is_shapeless(&self) -> bool {
-        match self.converters.last() {
-            None => matches!(fetches().get(self.fetch.name.as_str()), Some((_, _, "any" | "bin"))),
-            Some(last) => matches!(last.name.as_str(), "set-var" | "unset-var" | "debug" | "json_query" | "bytes"),
+        let known = match self.converters.last() {
+            Some(last) => converters_known().get(last.name.as_str()),
+            None => fetches().get(self.fetch.name.as_str()),
+        };
+        match known.map_or("?", |(_, _, kind)| *kind) {
+            "bool" => Kind::Bool,
+            "sint" => Kind::Number,
+            "str" => Kind::Text,
+            "ipv4" | "ipv6" | "addr" => Kind::Address,
+            "meth" => Kind::Method,
+            "any" | "bin" => Kind::Shapeless,
+            _ => Kind::Unknown,
         }
     }
-}
-
-/// What a map gives: `map_MATCH_KIND`, without a kind text.
-fn of_map(name: &str) -> Option<Kind> {
-    let mut parts = name.split('_');
-    if parts.next() != Some("map") {
-        return None;
-    }
-    Some(match parts.nth(1) {
-        Some("int") => Kind::Number,
-        Some("ip") => Kind::Address,
-        Some(_) | None => Kind::Text,
-    })
-}
-
-fn kind_of(word: &str) -> Option<Kind> {
-    Some(match word {
-        "bool" => Kind::Bool,
-        "sint" => Kind::Number,
-        "str" => Kind::Text,
-        "ipv4" | "ipv6" | "addr" => Kind::Address,
-        "bin" => Kind::Binary,
-        "meth" => Kind::Method,
-        _ => return None,
-    })
 }
 
 /// One name for fetches that have several.
@@ -284,6 +256,31 @@ mod tests {
         assert_eq!(shown("path,nope"), Err("unknown converter `nope`".to_owned()));
         assert_eq!(shown("path)"), Err("`)` behind an expression".to_owned()));
         assert_eq!(in_format("a%%[x]%[path]b").map(|samples| samples.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_value_is_what_the_last_converter_gives() {
+        let kind = |text: &str| Sample::whole(text).map(|sample| sample.kind());
+        for (text, expected) in [
+            ("path", Kind::Text),
+            ("method", Kind::Method),
+            ("path,length", Kind::Number),
+            ("path,lower,crc32", Kind::Number),
+            ("path,hex2i", Kind::Number),
+            ("src,ipmask(24)", Kind::Address),
+            ("path,map(m)", Kind::Text),
+            ("path,map_str_int(m)", Kind::Number),
+            ("path,map_beg_ip(m)", Kind::Address),
+            ("path,base64", Kind::Text),
+            ("path,b64dec", Kind::Shapeless),
+            ("path,sha1,hex", Kind::Text),
+            ("dst_port,even", Kind::Bool),
+            ("src,in_table(t)", Kind::Bool),
+            ("path,set-var(txn.x)", Kind::Shapeless),
+            ("path,lower,reverse", Kind::Unknown),
+        ] {
+            assert_eq!(kind(text), Ok(expected), "{text}");
+        }
     }
 
     #[test]

@@ -122,42 +122,45 @@ pub(super) static NEWER_FETCHES: &str = "\
     quic_enabled/0/0/bool res.unique-id/0/0/str pid/0/0/sint be_uweight/1/1/sint h2c/0/0/bool \
     ssl_bc_early_exporter_secret/0/0/bin ssl_c_san/0/1/str sc_glitch_cnt/1/2/sint sc_glitch_rate/1/2/sint";
 
-/// What values can be put through: name, fewest and most arguments, type of the result.
+/// What values can be put through: name, fewest and most arguments, type of the result (`haproxy -dKcnv` names it before
+/// the type that is put in).
 #[rustfmt::skip]
 pub(super) static CONVERTERS: &str = "\
-    add/0/1/sint add_item/2/3/str aes_gcm_dec/4/4/bin and/0/1/sint b64dec/0/0/str base64/0/0/bin be2dec/0/3/bin \
-    be2hex/0/3/bin bool/0/0/sint bytes/1/2/bin capture-req/1/1/str capture-res/1/1/str concat/0/3/str cpl/0/0/sint \
-    crc32/0/1/bin crc32c/0/1/bin cut_crlf/0/0/str debug/0/2/any digest/0/1/bin div/0/1/sint djb2/0/1/bin \
-    even/0/0/sint field/2/3/str fix_is_valid/0/0/bin fix_tag_value/0/1/bin hex/0/0/bin hex2i/0/0/str hmac/2/2/bin \
-    host_only/0/0/str htonl/0/0/sint http_date/0/2/sint iif/2/2/bool in_table/0/1/any ipmask/1/2/addr json/0/1/str \
-    json_query/0/2/str jwt_header_query/0/2/bin jwt_payload_query/0/2/bin jwt_verify/2/2/bin language/0/2/str \
-    length/0/0/str lower/0/0/str ltime/0/2/sint ltrim/0/1/str map/0/2/str map_beg/0/2/str map_beg_int/0/2/str \
-    map_beg_ip/0/2/str map_dir/0/2/str map_dir_int/0/2/str map_dir_ip/0/2/str map_dom/0/2/str map_dom_int/0/2/str \
-    map_dom_ip/0/2/str map_end/0/2/str map_end_int/0/2/str map_end_ip/0/2/str map_int/0/2/sint map_int_int/0/2/sint \
-    map_int_ip/0/2/sint map_ip/0/2/addr map_ip_int/0/2/addr map_ip_ip/0/2/addr map_reg/0/2/str map_reg_int/0/2/str \
-    map_reg_ip/0/2/str map_regm/0/2/str map_str/0/2/str map_str_int/0/2/str map_str_ip/0/2/str map_sub/0/2/str \
-    map_sub_int/0/2/str map_sub_ip/0/2/str mod/0/1/sint mqtt_field_value/2/2/bin mqtt_is_valid/0/0/bin mul/0/1/sint \
-    nbsrv/0/0/str neg/0/0/sint not/0/0/sint odd/0/0/sint or/0/1/sint port_only/0/0/str protobuf/1/2/bin \
-    regsub/2/3/str rtrim/0/1/str sdbm/0/1/bin secure_memcmp/0/1/bin set-var/0/5/any sha1/0/0/bin sha2/0/1/bin \
-    srv_queue/0/0/str strcmp/0/1/str sub/0/1/sint table_bytes_in_rate/0/1/any table_bytes_out_rate/0/1/any \
-    table_conn_cnt/0/1/any table_conn_cur/0/1/any table_conn_rate/0/1/any table_expire/1/2/any table_gpc/2/2/any \
-    table_gpc0/0/1/any table_gpc0_rate/0/1/any table_gpc1/0/1/any table_gpc1_rate/0/1/any table_gpc_rate/2/2/any \
-    table_gpt/2/2/any table_gpt0/0/1/any table_http_err_cnt/0/1/any table_http_err_rate/0/1/any \
-    table_http_fail_cnt/0/1/any table_http_fail_rate/0/1/any table_http_req_cnt/0/1/any table_http_req_rate/0/1/any \
-    table_idle/1/2/any table_kbytes_in/0/1/any table_kbytes_out/0/1/any table_server_id/0/1/any \
-    table_sess_cnt/0/1/any table_sess_rate/0/1/any table_trackers/0/1/any ub64dec/0/0/str ub64enc/0/0/bin \
-    ungrpc/1/2/bin unset-var/0/1/any upper/0/0/str url_dec/0/1/str url_enc/0/1/str utime/0/2/sint word/2/3/str \
-    wt6/0/1/bin xor/0/1/sint xxh3/0/1/bin xxh32/0/1/bin xxh64/0/1/bin";
+    add/0/1/sint add_item/2/3/str aes_gcm_dec/4/4/bin and/0/1/sint b64dec/0/0/bin base64/0/0/str be2dec/0/3/str \
+    be2hex/0/3/str bool/0/0/bool bytes/1/2/bin capture-req/1/1/str capture-res/1/1/str concat/0/3/str cpl/0/0/sint \
+    crc32/0/1/sint crc32c/0/1/sint cut_crlf/0/0/str debug/0/2/any digest/0/1/bin div/0/1/sint djb2/0/1/sint \
+    even/0/0/bool field/2/3/str fix_is_valid/0/0/bool fix_tag_value/0/1/bin hex/0/0/str hex2i/0/0/sint hmac/2/2/bin \
+    host_only/0/0/str htonl/0/0/bin http_date/0/2/str iif/2/2/str in_table/0/1/bool ipmask/1/2/ipv4 json/0/1/str \
+    json_query/0/2/any jwt_header_query/0/2/any jwt_payload_query/0/2/any jwt_verify/2/2/sint language/0/2/str \
+    length/0/0/sint lower/0/0/str ltime/0/2/str ltrim/0/1/str map/0/2/str map_beg/0/2/str map_beg_int/0/2/sint \
+    map_beg_ip/0/2/addr map_dir/0/2/str map_dir_int/0/2/sint map_dir_ip/0/2/addr map_dom/0/2/str \
+    map_dom_int/0/2/sint map_dom_ip/0/2/addr map_end/0/2/str map_end_int/0/2/sint map_end_ip/0/2/addr \
+    map_int/0/2/str map_int_int/0/2/sint map_int_ip/0/2/addr map_ip/0/2/str map_ip_int/0/2/sint map_ip_ip/0/2/addr \
+    map_reg/0/2/str map_reg_int/0/2/sint map_reg_ip/0/2/addr map_regm/0/2/str map_str/0/2/str map_str_int/0/2/sint \
+    map_str_ip/0/2/addr map_sub/0/2/str map_sub_int/0/2/sint map_sub_ip/0/2/addr mod/0/1/sint \
+    mqtt_field_value/2/2/str mqtt_is_valid/0/0/bool mul/0/1/sint nbsrv/0/0/sint neg/0/0/sint not/0/0/bool \
+    odd/0/0/bool or/0/1/sint port_only/0/0/sint protobuf/1/2/bin regsub/2/3/str rtrim/0/1/str sdbm/0/1/sint \
+    secure_memcmp/0/1/bool set-var/0/5/any sha1/0/0/bin sha2/0/1/bin srv_queue/0/0/sint strcmp/0/1/sint sub/0/1/sint \
+    table_bytes_in_rate/0/1/sint table_bytes_out_rate/0/1/sint table_conn_cnt/0/1/sint table_conn_cur/0/1/sint \
+    table_conn_rate/0/1/sint table_expire/1/2/sint table_gpc/2/2/sint table_gpc0/0/1/sint table_gpc0_rate/0/1/sint \
+    table_gpc1/0/1/sint table_gpc1_rate/0/1/sint table_gpc_rate/2/2/sint table_gpt/2/2/sint table_gpt0/0/1/sint \
+    table_http_err_cnt/0/1/sint table_http_err_rate/0/1/sint table_http_fail_cnt/0/1/sint \
+    table_http_fail_rate/0/1/sint table_http_req_cnt/0/1/sint table_http_req_rate/0/1/sint table_idle/1/2/sint \
+    table_kbytes_in/0/1/sint table_kbytes_out/0/1/sint table_server_id/0/1/sint table_sess_cnt/0/1/sint \
+    table_sess_rate/0/1/sint table_trackers/0/1/sint ub64dec/0/0/bin ub64enc/0/0/str ungrpc/1/2/bin \
+    unset-var/0/1/any upper/0/0/str url_dec/0/1/str url_enc/0/1/str utime/0/2/str word/2/3/str wt6/0/1/sint \
+    xor/0/1/sint xxh3/0/1/sint xxh32/0/1/sint xxh64/0/1/sint";
 
-/// The same for what came after 2.6.
+/// The same for what came after 2.6; `?`: it is not known here.
 #[rustfmt::skip]
 pub(super) static NEWER_CONVERTERS: &str = "\
-    aes_cbc_dec/3/4/any aes_cbc_enc/3/4/any aes_gcm_enc/4/5/any b64url/0/0/any jwt_decrypt_cert/1/1/any \
-    jwt_decrypt_secret/1/1/any le2dec/1/3/any ms_ltime/1/2/any ms_utime/1/2/any param/1/2/any reverse/0/0/any \
-    reverse_dom/0/0/any rfc7239_field/1/1/any rfc7239_is_valid/0/0/any rfc7239_n2nn/0/0/any rfc7239_n2np/0/0/any \
-    rfc7239_nn/0/0/any rfc7239_np/0/0/any table_clr_gpc/2/2/any table_clr_gpc0/1/1/any table_clr_gpc1/1/1/any \
-    table_glitch_cnt/1/1/any table_glitch_rate/1/1/any table_inc_gpc/2/2/any table_inc_gpc0/1/1/any \
-    table_inc_gpc1/1/1/any us_ltime/1/2/any us_utime/1/2/any when/1/9/any x509_v_err_str/0/0/any";
+    aes_cbc_dec/3/4/bin aes_cbc_enc/3/4/bin aes_gcm_enc/4/5/bin b64url/0/0/? base2/0/0/str fe_exists/0/0/bool \
+    jwt_decrypt_cert/1/1/bin jwt_decrypt_jwk/1/1/bin jwt_decrypt_secret/1/1/bin le2dec/1/3/str ms_ltime/1/2/str \
+    ms_utime/1/2/str param/1/2/str reverse/0/0/? reverse_dom/0/0/? rfc7239_field/1/1/str rfc7239_is_valid/0/0/bool \
+    rfc7239_n2nn/0/0/any rfc7239_n2np/0/0/any rfc7239_nn/0/0/str rfc7239_np/0/0/str table_clr_gpc/2/2/sint \
+    table_clr_gpc0/1/1/sint table_clr_gpc1/1/1/sint table_glitch_cnt/1/1/sint table_glitch_rate/1/1/sint \
+    table_inc_gpc/2/2/sint table_inc_gpc0/1/1/sint table_inc_gpc1/1/1/sint us_ltime/1/2/str us_utime/1/2/str \
+    when/1/9/any x509_v_err_str/0/0/str";
 
 /// Words of ACLs that are a fetch and a way to match.
 #[rustfmt::skip]
