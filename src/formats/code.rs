@@ -124,7 +124,8 @@ pub(super) fn attach_kept(
 ) -> Option<String> {
     let inside = [name.strip_suffix(b"/").unwrap_or(name), b"/*"].concat();
     let texts = |name: &[u8]| reading.linked(main, &key(name)).map_or_else(Vec::new, |linked| linked.texts.clone());
-    let (own, within) = (texts(name), texts(&inside));
+    // A pattern stands for all that it leads to.
+    let (own, within) = if name.ends_with(b"*") { (Vec::new(), texts(name)) } else { (texts(name), texts(&inside)) };
     let content = match own.first() {
         Some(file) => digest(reading.text(*file)),
         None if within.is_empty() => return None,

@@ -180,3 +180,42 @@ fn whose_word_is_believed_is_what_a_file_says() {
         assert_eq!(code, 0, "{name}: {said}");
     }
 }
+
+const LISTED: &str = "global\n crt-base /etc/haproxy/certs\n httpclient.ssl.ca-file roots.pem\ndefaults\n mode http\nfrontend f\n \
+    bind :443 ssl crt own.pem crt-list lists/sites.txt\n default_backend b\nbackend b\n server s 10.0.0.1:80\n";
+
+#[test]
+fn certificates_of_a_list_are_those_of_the_listener() {
+    let main = ("haproxy.cfg", LISTED);
+    let list = "# sites\na.pem [alpn h2 ca-file clients.pem] a.example !x.a.example\n/etc/haproxy/certs/b.pem\n";
+    let pem = "-----BEGIN X-----\nsecret1\n";
+    let base = [
+        ("lists/sites.txt", list),
+        ("certs/a.pem", pem),
+        ("certs/b.pem", pem),
+        ("certs/clients.pem", pem),
+        ("certs/own.pem", pem),
+        ("certs/own.pem.rsa", pem),
+        ("certs/own.pem.issuer", pem),
+        ("roots.pem", pem),
+    ];
+    let (code, said) = compared(main, &base, &base);
+    assert_eq!(code, 0, "{said}");
+    for at in 0..base.len() {
+        let mut changed = base;
+        let text = base[at].1.replace("secret1", "secret2").replace("!x", "!y");
+        changed[at].1 = &text;
+        let (code, said) = compared(main, &base, &changed);
+        assert!(code == 1 && !said.contains("secret"), "{}: {said}", base[at].0);
+    }
+    let mut changed = base;
+    let text = list.replace("a.pem [", "new.pem [");
+    changed[0].1 = &text;
+    let (code, said) = compared(main, &base, &changed);
+    let told = said.contains("certificate a.pem is gone") && said.contains("certificate new.pem is new");
+    assert!(code == 1 && told, "{said}");
+    // A list that is elsewhere is all that is known.
+    let folder = folder(&[("haproxy.cfg", &LISTED.replace("lists/sites.txt", "/srv/sites.txt"))]);
+    let ran = portcullis(folder.path(), &[], &["parse", "haproxy.cfg"]);
+    assert!(ran.out.contains("certificate /srv/sites.txt"), "{}", ran.out);
+}

@@ -20,13 +20,15 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     for (_, bytes) in lines(text) {
         let cut = line(source, 0, bytes, &Environment::default());
         for word in anchors(&cut) {
-            for mut include in code::kept(main, word.text.as_bytes(), FOLDERS) {
+            let own = code::kept(main, word.text.as_bytes(), FOLDERS).into_iter().chain([beside(main, &word.text)]);
+            for (number, mut include) in own.enumerate() {
                 if !word.text.starts_with('/') {
                     // Relative names are below the folders that are said for them.
                     for base in &bases {
                         let below = format!("{base}/{}", word.text);
-                        let more = code::kept(main, below.as_bytes(), FOLDERS).into_iter();
-                        let more = more.filter(|other| other.pattern == include.pattern).flat_map(|i| i.places);
+                        let more =
+                            code::kept(main, below.as_bytes(), FOLDERS).into_iter().chain([beside(main, &below)]);
+                        let more = more.skip(number).take(1).flat_map(|include| include.places);
                         let known: Vec<Vec<u8>> = more.filter(|place| !include.places.contains(place)).collect();
                         include.places.splice(0..0, known);
                     }
@@ -45,6 +47,12 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     }
     found.extend(code::loads(main, text));
     found
+}
+
+/// What stands beside a certificate, called like it with more behind.
+fn beside(main: &str, name: &str) -> Include {
+    let [beside, _] = code::kept(main, format!("{name}.*").as_bytes(), FOLDERS);
+    Include { pattern: true, ..beside }
 }
 
 /// What the folder of the main file is called on the host.
@@ -83,9 +91,30 @@ fn bases(main: &str, text: &[u8]) -> Vec<String> {
 
 /// The words of a line that name a certificate, or a list of those that are believed or revoked.
 fn anchors(line: &Line) -> impl Iterator<Item = &Word> {
-    let tls = matches!(line.text(0), "bind" | "server" | "default-server" | "server-template" | "load");
+    let tls = matches!(
+        line.text(0),
+        "bind"
+            | "server"
+            | "default-server"
+            | "server-template"
+            | "load"
+            | "httpclient.ssl.ca-file"
+            | "ssl-dh-param-file"
+            | "issuers-chain-path"
+    );
     let names = |before: &str| {
-        matches!(before, "ca-file" | "ca-verify-file" | "ca-sign-file" | "crl-file" | "crt" | "default-crt")
+        matches!(
+            before,
+            "ca-file"
+                | "ca-verify-file"
+                | "ca-sign-file"
+                | "crl-file"
+                | "crt"
+                | "default-crt"
+                | "httpclient.ssl.ca-file"
+                | "ssl-dh-param-file"
+                | "issuers-chain-path"
+        )
     };
     let words = line.words.iter().skip(1).zip(&line.words);
     let words = words.filter(move |(_, before)| tls && names(&before.text)).map(|(word, _)| word);
@@ -103,9 +132,103 @@ pub(super) fn attach(reading: &mut Reading<'_>, sections: &[Section], account: &
         }
         for word in anchors(&entry.line) {
             let named = (word.text.as_bytes(), word.at);
-            code::attach_kept(reading, account, word.at.source, named, "a certificate, or a list of them");
+            code::attach_kept(reading, account, word.at.source, named, KEPT);
+            // What stands beside a certificate: its key, its issuer, another kind of it (`ssl-load-extra-files`).
+            let beside = format!("{}.*", word.text);
+            code::attach_kept(reading, account, word.at.source, (beside.as_bytes(), word.at), KEPT);
         }
     }
+    for (word, file) in lists(reading, sections) {
+        for Listed { name, at, own: _ } in listed(file, reading.text(file)) {
+            code::attach_kept(reading, account, word.at.source, (name.as_bytes(), at), KEPT);
+        }
+    }
+}
+
+const KEPT: &str = "a certificate, or a list of them";
+
+/// What a list of certificates names: `CERTIFICATE [OPTIONS] NAMES` (manual, `crt-list`).
+struct Listed<'t> {
+    name: &'t str,
+    at: Span,
+    /// Whether it is a certificate, and not a list of those that are believed or revoked.
+    own: bool,
+}
+
+/// The files that the lines of a list of certificates name. A certificate of a store has no file there.
+fn listed(file: SourceId, text: &[u8]) -> Vec<Listed<'_>> {
+    let mut out = Vec::new();
+    for (offset, bytes) in lines(text) {
+        let Ok(line) = std::str::from_utf8(bytes) else { continue };
+        let start = |word: &str| offset + (word.as_ptr() as usize - line.as_ptr() as usize);
+        let narrow = |n: usize| u32::try_from(n).expect("sources are smaller than 4 GiB");
+        let mut before = "";
+        for (number, word) in line.split_ascii_whitespace().enumerate() {
+            let name = word.trim_start_matches('[').trim_end_matches(']');
+            let own = number == 0;
+            if own && word.starts_with('#') {
+                break;
+            }
+            if (own || matches!(before, "ca-file" | "ca-verify-file" | "crl-file")) && !name.starts_with('@') {
+                let start = start(name);
+                out.push(Listed {
+                    name,
+                    at: Span { source: file, start: narrow(start), end: narrow(start + name.len()) },
+                    own,
+                });
+            }
+            before = name;
+        }
+    }
+    out
+}
+
+/// The names of files in a text that is no main file: code, or a list of certificates. Which texts are such lists is not known,
+/// so only names count that look like those of certificates. Relative ones are below a folder that the main file says: they
+/// are looked for in those around.
+pub(super) fn names_beside(main: &str, file: &str, text: &[u8]) -> Vec<Include> {
+    const ENDS: &[&str] = &[".pem", ".crt", ".cer", ".cert", ".chain", ".bundle", ".combined"];
+    let mut sources = crate::text::SourceMap::default();
+    let Ok(source) = sources.add(b"", Vec::new()) else { return Vec::new() };
+    let mut out: Vec<Include> = code::loads(main, text);
+    for Listed { name, .. } in listed(source, text) {
+        if !ENDS.iter().any(|end| name.ends_with(end)) {
+            continue;
+        }
+        let [mut include, _] = code::kept(main, name.as_bytes(), FOLDERS);
+        if !name.starts_with('/') && !name.contains(['*', '?']) {
+            let near = code::kept(file, name.as_bytes(), FOLDERS).into_iter().take(1).flat_map(|near| near.places);
+            include.places.splice(0..0, near);
+            let below = ["*/", "*/*/"]
+                .into_iter()
+                .flat_map(|below| code::kept(main, format!("{below}{name}").as_bytes(), FOLDERS).into_iter().take(1));
+            include.places.extend(below.flat_map(|below| below.places));
+            include.pattern = true;
+        }
+        if out.iter().all(|known| known.name != include.name) {
+            out.push(include);
+        }
+    }
+    out
+}
+
+/// The certificates of the lists that are at hand, by their names.
+pub(super) fn certificates(reading: &Reading<'_>, sections: &[Section]) -> HashMap<String, Vec<(String, Span)>> {
+    let mut out = HashMap::new();
+    for (word, file) in lists(reading, sections) {
+        let all = listed(file, reading.text(file)).into_iter().filter(|listed| listed.own);
+        out.insert(word.text.clone(), all.map(|listed| (listed.name.to_owned(), listed.at)).collect());
+    }
+    out
+}
+
+/// The lists of certificates that are at hand.
+fn lists<'s>(reading: &Reading<'_>, sections: &'s [Section]) -> Vec<(&'s Word, SourceId)> {
+    let lines = sections.iter().flat_map(|section| &section.entries).map(|entry| &entry.line);
+    let words = lines.flat_map(|line| line.words.iter().zip(line.words.iter().skip(1)));
+    let named = words.filter(|(before, word)| before.text == "crt-list" && !word.unknown).map(|(_, word)| word);
+    let file = |word: &Word| reading.linked(word.at.source, word.text.as_bytes())?.texts.first().copied();
+    named.filter_map(|word| Some((word, file(word)?))).collect()
 }
 
 /// The files that a line names: behind `-f`, and of maps.

@@ -45,8 +45,8 @@ impl Format for Haproxy {
         recognises(text) || running::is_state(text)
     }
 
-    fn includes(&self, main: &str, _file: &str, text: &[u8]) -> Vec<Include> {
-        files::names(main, text)
+    fn includes(&self, main: &str, file: &str, text: &[u8]) -> Vec<Include> {
+        if recognises(text) { files::names(main, text) } else { files::names_beside(main, file, text) }
     }
 
     fn declarations(&self, configuration: &Configuration, texts: &Texts<'_>) -> Vec<Declaration> {
@@ -72,6 +72,7 @@ impl Format for Haproxy {
                 reading.hide(at);
             }
         }
+        let certificates = files::certificates(reading, &sections);
         let files = files::read(reading, &sections, &mut account);
         files::attach(reading, &sections, &mut account);
         let (mut proxies, mut undefined) = (Vec::new(), Vec::new());
@@ -94,6 +95,12 @@ impl Format for Haproxy {
         for (kind, name, origin) in undefined {
             let address = escape(name.as_bytes());
             reading.configuration.undefined.push(Reference { kind, address, origin });
+        }
+        // The certificates of a list that is at hand stand for it.
+        for tls in proxies.iter_mut().flat_map(|proxy| &mut proxy.binds).filter_map(|bind| bind.tls.as_mut()) {
+            let named = std::mem::take(&mut tls.certificates);
+            let each = |named: (String, Span)| certificates.get(&named.0).cloned().unwrap_or_else(|| vec![named]);
+            tls.certificates = named.into_iter().flat_map(each).collect();
         }
         for state in states {
             running::overlay(reading, state, &sections, &mut proxies, &mut account);
