@@ -4,7 +4,7 @@ use super::build::{Builder, assumptions};
 use super::report::{
     BalancerPart, BalancerReport, Certainty, LocationSide, PartChange, RequestEffect, RequestReport, RouteReport,
 };
-use super::{Cause, Doubt, links};
+use super::{Cause, Doubt, links, settings};
 use crate::diff::balancers::{
     BackendChange, BalancersDifference, Effect, ListenerChange, RequestDelta, RouteAnswer, TlsChange,
 };
@@ -49,6 +49,8 @@ impl Builder<'_> {
                 at: None,
             });
         }
+        let old = listener(&self.change.base, configuration, base.as_ref());
+        let new = listener(&self.change.head, configuration, head.as_ref());
         let mut differences = Vec::new();
         match (base, head) {
             (Some((old, _)), Some((new, _))) if old != new => differences.push(format!("it was `{old}`")),
@@ -61,12 +63,23 @@ impl Builder<'_> {
             TlsChange::Same => {}
             TlsChange::Lost => differences.push("TLS is not spoken any more".to_owned()),
             TlsChange::Gained => differences.push("TLS is spoken now".to_owned()),
-            TlsChange::Changed => differences.push("its TLS settings differ".to_owned()),
+            TlsChange::Changed => {
+                let tls = |side: Option<&Listener>, at: &Option<(String, Span)>| {
+                    let end =
+                        side?.endpoints.iter().find(|end| at.as_ref().is_some_and(|(_, at)| end.origin == *at))?;
+                    end.tls.as_ref().map(|tls| tls.settings.clone())
+                };
+                let (old, new) = (tls(old, base).unwrap_or_default(), tls(new, head).unwrap_or_default());
+                differences.push(match (old, new) {
+                    (old, new) if old == new => "its TLS settings differ".to_owned(),
+                    (old, new) => format!("its TLS settings differ: {}", settings::difference(&old, &new)),
+                });
+            }
         }
         differences.extend(certificates.0.iter().map(|name| format!("certificate {name} is gone")));
         differences.extend(certificates.1.iter().map(|name| format!("certificate {name} is new")));
-        if *settings_changed {
-            differences.push("other settings differ".to_owned());
+        if *settings_changed && let (Some(old), Some(new)) = (old, new) {
+            differences.push(other_settings(&old.settings, &new.settings));
         }
         BalancerReport {
             kind: BalancerPart::Listener,
@@ -78,10 +91,7 @@ impl Builder<'_> {
             differences: differences.iter().map(|text| escape(text.as_bytes())).collect(),
             requests: requests.iter().map(|request| self.request(request)).collect(),
             complete: *complete,
-            leads_to: links::of_listener(
-                listener(&self.change.base, configuration, base.as_ref()),
-                listener(&self.change.head, configuration, head.as_ref()),
-            ),
+            leads_to: links::of_listener(old, new),
             reached_from: Vec::new(),
         }
     }
@@ -205,7 +215,7 @@ fn became(old: &Server, new: &Server) -> String {
         (_, _) => {}
     }
     if old.settings != new.settings {
-        parts.push("other settings differ".to_owned());
+        parts.push(other_settings(&old.settings, &new.settings));
     }
     parts.join(", ")
 }
@@ -229,7 +239,12 @@ fn rest(old: &Backend, new: &Backend) -> Vec<String> {
         });
     }
     if old.settings != new.settings {
-        out.push("other settings differ".to_owned());
+        out.push(other_settings(&old.settings, &new.settings));
     }
     out
+}
+
+/// That settings differ that are not told in words of their own, and which.
+fn other_settings(old: &str, new: &str) -> String {
+    format!("other settings differ: {}", settings::difference(old, new))
 }

@@ -11,6 +11,7 @@ mod flows;
 mod join;
 mod links;
 mod report;
+mod settings;
 mod shard;
 mod verification;
 mod waived;

@@ -127,7 +127,7 @@ fn patterns_and_maps_that_no_route_asks_for_count_where_settings_do() {
         let text = base[at].1.replace("example", "example.org").replace("inside", "outside");
         changed[at].1 = &text;
         let (code, said) = compared(main, &base, &changed);
-        assert!(code == 1 && said.contains("other settings differ"), "{}: {said}", base[at].0);
+        assert!(code == 1 && said.contains("other settings differ: "), "{}: {said}", base[at].0);
     }
 }
 

@@ -303,3 +303,29 @@ fn locations_that_leave_nothing_over_leave_no_route() {
     let ran = portcullis(folder.path(), &[], &["lint", "--path", "."]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.talk);
 }
+
+#[test]
+fn a_setting_that_differs_is_named() {
+    let listens = |text: &str| format!("{text} location / {{ ASK }}");
+    let told = |old: &str, new: &str| compared(&server(&listens(old)), &server(&listens(new))).1;
+    let said = told("proxy_read_timeout 5s;", "proxy_read_timeout 7s;");
+    assert!(said.contains("other settings differ: server: proxy_read_timeout 5s is 7s now"), "{said}");
+    let said = told("proxy_set_header Authorization one;", "proxy_set_header Authorization two;");
+    let named = "other settings differ: server: proxy_set_header Authorization has another value";
+    assert!(said.contains(named) && !said.contains("two now"), "{said}");
+    let tls = |text: &str| http(&format!("server {{ listen 443 ssl; ssl_certificate c; {text} return 204; }}"));
+    let said = compared(&tls("ssl_protocols TLSv1.2;"), &tls("ssl_protocols TLSv1.3;")).1;
+    assert!(said.contains("its TLS settings differ: ssl_protocols TLSv1.2 is TLSv1.3 now"), "{said}");
+    let proxy = |text: &str| {
+        format!(
+            "defaults\n mode http\nfrontend f\n bind :80\n {text}\n default_backend b\nbackend b\n server s 10.0.0.1:80\n"
+        )
+    };
+    let (old, new) = (
+        folder(&[("haproxy.cfg", &proxy("timeout client 5s"))]),
+        folder(&[("haproxy.cfg", &proxy("timeout client 9s"))]),
+    );
+    let path = |folder: &tempfile::TempDir| folder.path().join("haproxy.cfg").display().to_string();
+    let said = portcullis(Path::new("."), &[], &["diff", &path(&old), &path(&new)]).out;
+    assert!(said.contains("other settings differ: timeout client 5000ms is 9000ms now"), "{said}");
+}
