@@ -1,8 +1,9 @@
 //! The `http` part: sockets and their servers.
 
 use super::Lowering;
-use super::handlers::{Piece, Scope};
+use super::handlers::Piece;
 use super::hosts::{Named, Rank};
+use super::scope::{Scope, is_of_scope};
 use super::settings;
 use super::syntax::{Directive, Word, called};
 use super::variables::Definitions;
@@ -41,7 +42,7 @@ impl Lowering<'_, '_> {
             http.iter().filter(|d| !d.is("server") && !d.is("upstream")).map(|d| (*d).clone()).collect();
         scope.enter(self, &own);
         for directive in &own {
-            if !super::handlers::is_of_scope(&directive.name) {
+            if !is_of_scope(&directive.name) {
                 self.beside(directive);
             }
         }

@@ -4,8 +4,9 @@
 //! first regular expression that matches; then takes the prefix (`ngx_http_core_find_location`; nginx.org, `location`).
 
 use super::Lowering;
-use super::handlers::{Context, Piece, Scope};
+use super::handlers::{Context, Piece};
 use super::http::block;
+use super::scope::Scope;
 use super::syntax::Directive;
 use super::words::is_pass;
 use crate::model::{Condition, Outcome, Subject};

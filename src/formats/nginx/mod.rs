@@ -11,6 +11,8 @@ mod http;
 mod include;
 mod locations;
 mod parse;
+mod rewrites;
+mod scope;
 mod settings;
 mod stream;
 mod syntax;

@@ -1,8 +1,8 @@
 //! The `stream` part: connections, not requests (`ngx_stream_core_module`, `ngx_stream_proxy_module`).
 
 use super::Lowering;
-use super::handlers::Believed;
 use super::http::{block, is_tls_setting, said_of};
+use super::scope::Believed;
 use super::settings;
 use super::syntax::{Directive, called};
 use super::variables::{Definitions, defined};
