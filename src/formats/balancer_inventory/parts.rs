@@ -3,7 +3,9 @@
 use super::super::balancers;
 use super::super::data::{Keys, Node, Object};
 use super::Reader;
-use crate::model::{Backend, Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Server, Subject, Test, Tls};
+use crate::model::{
+    Backend, Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Server, Subject, Test, Tls,
+};
 use crate::net::{Family, Pattern, Set, parse_addresses};
 
 impl Reader<'_, '_> {

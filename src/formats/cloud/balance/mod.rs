@@ -24,7 +24,9 @@ use super::{Instance, Lowering, Provider, points};
 use crate::formats::Disposition;
 use crate::formats::balancers;
 use crate::formats::data::value::Value;
-use crate::model::{Backend, Condition, Endpoint, Listener, Object, Outcome, Paths, Protocol, Route, Server, Subject, Tls};
+use crate::model::{
+    Backend, Condition, Endpoint, Listener, Object, Outcome, Paths, Protocol, Route, Server, Subject, Tls,
+};
 use crate::net::{Family, Pattern, Set, parse_address};
 use crate::text::{Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
