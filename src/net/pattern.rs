@@ -139,7 +139,7 @@ impl Pattern {
             Kind::Regex => {
                 out.push_str(ANY);
                 out.push_str("(?:");
-                out.push_str(&String::from_utf8_lossy(&self.text));
+                out.push_str(&with_line_end(&String::from_utf8_lossy(&self.text)));
                 out.push(')');
                 out.push_str(ANY);
             }
@@ -227,6 +227,28 @@ fn means_the_same(text: &str) -> bool {
         at += 1;
     }
     true
+}
+
+/// An expression whose `$` holds before a line end that is the last byte as well, as PCRE means it (pcre2pattern(3), "Circumflex
+/// and dollar").
+fn with_line_end(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut class, mut escaped) = (None, false);
+    for (at, c) in text.char_indices() {
+        match (c, class) {
+            _ if escaped => escaped = false,
+            ('\\', _) => escaped = true,
+            ('[', None) => class = Some(at + 1),
+            (']', Some(open)) if !matches!(&text[open..at], "" | "^") && !text[..at].ends_with(':') => class = None,
+            ('$', None) => {
+                out.push_str(r"(?:\x0A?\z)");
+                continue;
+            }
+            (_, _) => {}
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Whether the byte there follows an odd number of backslashes.
@@ -522,6 +544,14 @@ mod tests {
             shown(Texts::Hosts, &tests),
             [(vec![], "www.example.com".to_owned()), (vec![0, 1], "a".to_owned()), (vec![1], "B".to_owned())]
         );
+    }
+
+    #[test]
+    fn a_dollar_holds_before_a_last_line_end() {
+        let matches =
+            |expression: &str, text: &str| Pattern::regex(expression).expect("regular").matches(text.as_bytes());
+        assert!(matches(r"\.php$", "/x.php\n") && matches("^/(a|b$)", "/b\n") && !matches("^/a$", "/a\nb"));
+        assert!(!matches(r"\.php\z", "/x.php\n") && matches(r"[]$]x\$", "$x$") && !matches(r"x\$$", "x"));
     }
 
     #[test]

@@ -120,8 +120,10 @@ pub(crate) fn spelled(random: &mut Random, path: &str) -> String {
             (c, _) => out.push(c),
         }
     }
-    let end =
-        ["/..", "/.", "//", "%2e", "/%", "%zz", "%00", "%25", "%3Fx", "%23", "#x", "/..#", "%0", "%C3%A9", "%20x"];
+    let end = [
+        "/..", "/.", "//", "%2e", "/%", "%zz", "%00", "%25", "%3Fx", "%23", "#x", "/..#", "%0", "%C3%A9", "%20x",
+        "%0A", "%0a/b", "x.php%0A",
+    ];
     if random.below(3) == 0 {
         out.push_str(random.one(&end));
     }
