@@ -49,10 +49,14 @@ pub(super) fn names(main: &str, text: &[u8]) -> Vec<Include> {
     found
 }
 
-/// What stands beside a certificate, called like it with more behind.
+/// What stands beside a certificate: another kind of it, its key, its issuer … (manual, `ssl-load-extra-files`).
 fn beside(main: &str, name: &str) -> Include {
-    let [beside, _] = code::kept(main, format!("{name}.*").as_bytes(), FOLDERS);
-    Include { pattern: true, ..beside }
+    const ENDS: &[&str] = &[".rsa", ".ecdsa", ".dsa", ".key", ".issuer", ".ocsp", ".sctl"];
+    let file = |end: &str| {
+        let [file, _] = code::kept(main, format!("{name}{end}").as_bytes(), FOLDERS);
+        file
+    };
+    Include { places: ENDS.iter().flat_map(|end| file(end).places).collect(), pattern: true, ..file(".*") }
 }
 
 /// What the folder of the main file is called on the host.
@@ -133,7 +137,6 @@ pub(super) fn attach(reading: &mut Reading<'_>, sections: &[Section], account: &
         for word in anchors(&entry.line) {
             let named = (word.text.as_bytes(), word.at);
             code::attach_kept(reading, account, word.at.source, named, KEPT);
-            // What stands beside a certificate: its key, its issuer, another kind of it (`ssl-load-extra-files`).
             let beside = format!("{}.*", word.text);
             code::attach_kept(reading, account, word.at.source, (beside.as_bytes(), word.at), KEPT);
         }
