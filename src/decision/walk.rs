@@ -33,6 +33,8 @@ pub struct WalkedSide {
     pub answer: Answer,
     /// What becomes of a request, in words; null for packets.
     pub outcome: Option<String>,
+    /// The path of a request as the side reads it, where that is not the one that is sent; null otherwise.
+    pub path: Option<String>,
     /// Whether the side has such a filter at all; if not, the answer is what its absence means.
     pub present: bool,
     /// The rules and default actions that it meets, in order.
@@ -73,7 +75,15 @@ pub fn walk(
         let side = location_side(*side);
         let Some(sided) = sided else {
             let answer = if pair.absent() { Answer::Allow } else { Answer::Deny };
-            return WalkedSide { side, answer, outcome: None, present: false, hops: Vec::new(), unknown: Vec::new() };
+            return WalkedSide {
+                side,
+                answer,
+                outcome: None,
+                path: None,
+                present: false,
+                hops: Vec::new(),
+                unknown: Vec::new(),
+            };
         };
         let Trace { hops, answer, unknown } = trace(sided);
         let hop = |hop: crate::diff::Hop| HopReport {
@@ -86,6 +96,7 @@ pub fn walk(
             side,
             answer: if answer.allowed { Answer::Allow } else { Answer::Deny },
             outcome: None,
+            path: None,
             present: true,
             hops: hops.into_iter().map(hop).collect(),
             unknown: unknown.iter().map(|l| escape(store.opaque_text(l.opaque).as_bytes())).collect(),
@@ -116,6 +127,7 @@ pub fn walk_request(
                 side,
                 answer: Answer::Deny,
                 outcome,
+                path: None,
                 present: false,
                 hops: Vec::new(),
                 unknown: Vec::new(),
@@ -129,9 +141,6 @@ pub fn walk_request(
             location: at.map(|span| location(sources, side, span)),
             action,
         };
-        if let Some(path) = path {
-            steps.push(step(None, format!("the path is read as {}", escape(path))));
-        }
         for hop in hops.iter().filter(|hop| Some(hop.at) != answer.by) {
             steps.push(step(Some(hop.at), format!("{} only if what is not known holds", outcome_text(&hop.outcome))));
         }
@@ -141,6 +150,7 @@ pub fn walk_request(
             side,
             answer: if refused { Answer::Deny } else { Answer::Allow },
             outcome: Some(outcome),
+            path: path.as_deref().map(escape),
             present: true,
             hops: steps,
             unknown: unknown.iter().map(|l| escape(store.opaque_text(l.opaque).as_bytes())).collect(),

@@ -56,9 +56,29 @@ fn nginx_sees_a_path_decoded_and_resolved() {
         "{SERVER} server {{ listen 80; server_name b; merge_slashes off; location //a {{ return 402; }} }}"
     ));
     assert_eq!(outcome("nginx.conf", &other, "GET http://b//a"), "is answered (files)");
+    let folder = folder(&[("nginx.conf", &nginx(SERVER))]);
+    let ran = portcullis(folder.path(), &[], &["trace", "nginx.conf", "GET http://host//a/../b%2Fc"]);
+    assert!(ran.out.contains("the path is read as /b/c"), "{}", ran.out);
     // What is sent is another text.
     let (_, unknown) = traced("nginx.conf", &nginx(SERVER), "GET http://host/b/c");
     assert_eq!(unknown, ["$request_uri ~ x"]);
+}
+
+#[test]
+fn an_ingress_sees_a_path_as_its_controller_does() {
+    let ingress = |class: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web, namespace: default}}\nspec:\n  ingressClassName: {class}\n  \
+             rules:\n  - host: h\n    http:\n      paths:\n      \
+             - {{path: /b, pathType: Prefix, backend: {{service: {{name: b, port: {{number: 80}}}}}}}}\n      \
+             - {{path: /, pathType: Prefix, backend: {{service: {{name: d, port: {{number: 80}}}}}}}}\n"
+        )
+    };
+    let asked = |class: &str| outcome("i.yaml", &ingress(class), "GET http://h//a/../b%2Fc");
+    assert_eq!(
+        (asked("nginx").as_str(), asked("other").as_str()),
+        ("goes to backend default/b:80", "goes to backend default/d:80")
+    );
 }
 
 #[test]

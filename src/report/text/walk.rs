@@ -9,7 +9,7 @@ pub(super) fn walk(page: &mut Page<'_>, walk: &Walk) {
     page.entry(0, (BOLD, ""), 0, &format!("{packet}  at {filter}"));
     for walked in sides {
         page.blank();
-        let WalkedSide { side: which, answer, outcome, present, hops, unknown } = walked;
+        let WalkedSide { side: which, answer, outcome, path, present, hops, unknown } = walked;
         let (ink, word) = match answer {
             Answer::Allow => (GREEN, "allowed"),
             Answer::Deny => (RED, "denied"),
@@ -21,6 +21,9 @@ pub(super) fn walk(page: &mut Page<'_>, walk: &Walk) {
         };
         let word = outcome.as_deref().filter(|_| *present).unwrap_or(word);
         page.line(0, &[(CYAN, page.side(*which)), (PLAIN, ": "), (ink, word), (PLAIN, absent)]);
+        if let Some(path) = path {
+            page.entry(2, (DIM, "the path is read as"), 22, path);
+        }
         let mut chain = None;
         for hop in hops {
             let here = Some((hop.chain.as_str(), hop.depth));
