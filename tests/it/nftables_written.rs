@@ -299,3 +299,66 @@ fn a_copy_that_leaves_is_told() {
 ";
     becomes(table, &[("192.0.2.1", "192.0.2.2", Uncomputed), ("dup to 192.0.2.1", "counter", Uncomputed)]);
 }
+
+const BUCKETS: &str = "table inet f {
+ limit l { rate 1/hour burst 1 packets; }
+ limit alone { rate 2/hour; }
+ quota q { over 100 bytes }
+ map names { type ipv4_addr : limit; elements = { 10.9.1.1 : \"l\" } }
+ set each { type ipv4_addr; limit rate 1/hour burst 1 packets; elements = { 10.9.1.2 } }
+ set met { type ipv4_addr; flags dynamic; size 65535; }
+ set few { type ipv4_addr; flags dynamic; size 2; }
+ chain pre {
+  type filter hook prerouting priority mangle; policy accept;
+  ip saddr 10.0.0.1 accept
+  ip saddr 10.0.0.2 LIMIT accept
+ }
+ chain in {
+  type filter hook input priority 0; policy accept;
+  tcp flags syn limit name \"alone\" accept
+  tcp flags syn INPUT accept
+  tcp flags syn drop
+ }
+}
+";
+
+#[test]
+fn what_a_bucket_of_a_name_has_left_changes_with_who_else_takes_from_it() {
+    for (other, input) in [
+        ("limit name \"l\"", "limit name \"l\""),
+        ("limit name ip saddr map @names", "limit name \"l\""),
+        ("limit name \"l\"", "limit name ip saddr map @names"),
+        ("quota name \"q\"", "quota name \"q\""),
+        (
+            "update @met { ip saddr limit rate 1/hour burst 1 packets }",
+            "update @met { ip saddr limit rate 1/hour burst 1 packets }",
+        ),
+        ("update @met { ip saddr ct count 3 }", "ip saddr @met"),
+        ("ip saddr @met", "update @met { ip saddr quota 100 bytes }"),
+        ("ip saddr @each", "ip saddr @each"),
+        ("ip saddr @each", "meta mark set 1 ip saddr != @each"),
+        ("ip saddr . tcp dport vmap { 10.9.9.9 . 1 : drop } ip saddr @each", "ip saddr @each"),
+    ] {
+        let table = BUCKETS.replace("LIMIT", other).replace("INPUT", input);
+        let expected =
+            [("10.0.0.1 accept", "10.0.0.9 accept"), ("10.0.0.2", "10.0.0.9"), ("priority mangle", "priority 10")];
+        becomes(&table, &expected.map(|(old, new)| (old, new, Otherwise)));
+        becomes(&table, &[("tcp flags syn drop", "tcp flags & syn == syn drop", Same)]);
+    }
+    // Who fills a small set leaves no room in it.
+    let table = BUCKETS.replace("LIMIT", "add @few { ip saddr }").replace("INPUT", "add @few { ip saddr }");
+    becomes(&table, &[("10.0.0.2", "10.0.0.9", Otherwise)]);
+}
+
+#[test]
+fn a_bucket_that_one_rule_takes_from_is_its_own() {
+    for (alone, other) in
+        [("limit name \"l\"", "counter"), ("ip saddr @each", "counter"), ("counter", "limit rate 1/hour")]
+    {
+        let table = BUCKETS.replace("LIMIT", alone).replace("INPUT", other);
+        becomes(
+            &table,
+            &[("hook input priority 0; policy accept", "hook input priority 0; policy accept; counter", Same)],
+        );
+    }
+}

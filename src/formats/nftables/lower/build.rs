@@ -170,7 +170,7 @@ impl Builder<'_> {
                     None => return self.opaque(key, shown.as_deref(), *at),
                 }
             }
-            Truth::Set(_) => self.digests.of_truth(truth).unwrap_or_default(),
+            Truth::Set(_) | Truth::Bucket(_) => self.digests.of_truth(truth).unwrap_or_default(),
         };
         if let Some(opaque) = named.get(key) {
             return *opaque;

@@ -20,14 +20,14 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         &self,
         parts: &[Part],
         entries: &'m [Entry<'r, 't>],
-        (set, unsure): (Option<&str>, &str),
+        (set, unsure): (Option<&str>, &Term),
         at: Span,
     ) -> Vec<(Any, &'m Entry<'r, 't>)> {
         let there = |entry: &Entry<'_, '_>, any: Any| {
             if entry.sure {
                 return any;
             }
-            and(any, &[Term::opaque(unsure, true, Truth::Packet, at)])
+            and(any, std::slice::from_ref(unsure))
         };
         if let [part] = parts
             && let Some(alternatives) = exhaustive(part, entries, at)
@@ -83,7 +83,8 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             }
         }
         let grouped = grouped(&parts, &contents.entries);
-        let unsure = contents.there(set.as_deref(), "the map");
+        let truth = self.there(set.as_deref(), contents);
+        let unsure = Term::opaque(contents.there(set.as_deref(), "the map"), true, truth, at);
         for (any, entry) in self.map_entries(&parts, &grouped, (set.as_deref(), &unsure), at) {
             let Kind::Verdict(verdict) = &entry.value.resolved().kind else { continue };
             let text = format!("{left} {}", shown_key(contents, &entry.key));
@@ -103,7 +104,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         if let Some(set) = set.filter(|set| self.env.dynamic.contains(set)) {
             let key = format!("{left} @{} was added", name.map_or_else(String::new, |name| name.show()));
             let mut conditions = self.conditions.clone();
-            let added = Term::opaque(key.clone(), true, Truth::Set(set), at);
+            let added = Term::opaque(key.clone(), true, self.added(set), at);
             conditions.push(Condition { any: vec![vec![added]], text: key.clone(), at });
             self.outcomes.push(Outcome { conditions, verdict: Verdict::Any(key) });
         }

@@ -30,6 +30,7 @@ mod rules;
 mod runs;
 mod selectors;
 mod sets;
+mod stateful;
 mod statements;
 mod survey;
 mod terms;
@@ -168,6 +169,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             table: &self.ruleset.tables[table],
             sets: &self.sets[table],
             dynamic: self.dynamic,
+            limited: &self.survey.limited,
             fragments: self.survey.fragments,
             early: self.timing.is_early(table, chain),
         }

@@ -235,8 +235,7 @@ fn set_object(table: &Table<'_>, set: &ruleset::Set<'_>, contents: &Contents<'_,
         Some(SetData::Objects(kind)) => write!(content, " : {}", kind.keyword()).expect("writing to a String"),
         None => {}
     }
-    // Listings give dynamic sets the usual size.
-    if let Some(size) = head.size.filter(|size| *size != 65535) {
+    if let Some(size) = head.size.filter(|size| *size != super::stateful::USUAL_SIZE) {
         write!(content, " size {size}").expect("writing to a String");
     }
     if let Some(timeout) = head.timeout {

@@ -183,7 +183,8 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         let set = name.map(|name| super::names::in_table(self.env.table, &name.text));
         if contents.has_unsure() {
             let key = contents.there(set.as_deref(), "the set");
-            let there = |holds| Term::opaque(key.clone(), holds, Truth::Packet, at);
+            let truth = self.there(set.as_deref(), contents);
+            let there = |holds| Term::opaque(key.clone(), holds, truth.clone(), at);
             if negated {
                 let mut outside = inside(false, true);
                 outside.push(vec![there(false)]);
@@ -195,7 +196,7 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         if let Some(set) = set.filter(|set| self.env.dynamic.contains(set)) {
             let key = format!("{} was added", text.replacen("!= ", "", 1));
             let needs: All = parts.iter().flat_map(|part| part.selector.needs.clone()).collect();
-            let added = Term::opaque(key, !negated, Truth::Set(set), at);
+            let added = Term::opaque(key, !negated, self.added(set), at);
             if negated {
                 any = and(any, &[added]);
             } else {

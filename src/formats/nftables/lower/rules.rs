@@ -3,19 +3,18 @@
 use super::arguments::{Refused, queue_key, queue_number};
 use super::conditions::{Part, settle};
 use super::context::{Context, name_of};
-use super::keys;
 use super::selectors::is_protocol;
 use super::sets::Contents;
 use super::statements;
 use super::survey::{Written, written};
-use super::terms::{Any, Term, Truth, Unknown};
+use super::terms::{Any, Term, Truth};
 use super::text;
 use super::values::{self, values};
 use crate::formats::Disposition;
 use crate::formats::nftables::account::Account;
 use crate::formats::nftables::ruleset::Table;
 use crate::formats::nftables::syntax::{
-    self, Expression, Jump, Kind, Name, Nat, NatKind, ObjectKind, Reject, Rule, SetAction, Statement, StatementKind,
+    self, Expression, Jump, Kind, Name, Nat, NatKind, ObjectKind, Reject, Rule, Statement, StatementKind,
 };
 use crate::formats::nftables::types::{self, Type};
 use crate::model::{Action, Families};
@@ -111,6 +110,8 @@ pub(super) struct Env<'e, 'r, 't> {
     pub(super) sets: &'e HashMap<&'r [u8], Contents<'r, 't>>,
     /// Those that rules add to.
     pub(super) dynamic: &'e HashSet<String>,
+    /// Those whose elements have buckets.
+    pub(super) limited: &'e HashSet<String>,
     pub(super) fragments: bool,
     /// The chain runs before packets are tracked.
     pub(super) early: bool,
@@ -204,7 +205,7 @@ pub(super) struct Lowering<'a, 'e, 'r, 't> {
     ended: bool,
     beside: Option<Beside>,
     pub(super) effects: Vec<String>,
-    writes: bool,
+    pub(super) writes: bool,
     pub(super) sets: BTreeSet<Vec<u8>>,
     pub(super) valued: BTreeSet<Truth>,
     /// Where within the statement it is refused.
@@ -224,14 +225,6 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
 
     pub(super) fn demand(&mut self, any: Any, text: String, at: Span) {
         self.conditions.push(Condition { any, text, at });
-    }
-
-    /// A condition that is another one at each place.
-    fn here(&mut self, key: String, shown: Option<String>, holds: bool, at: Span) {
-        let text = shown.clone().unwrap_or_else(|| key.clone());
-        let text = if holds { text } else { format!("not {text}") };
-        let unknown = Unknown { key, shown, holds, truth: Truth::Occurrence, at };
-        self.demand(vec![vec![Term::Opaque(unknown)]], text, at);
     }
 
     fn end(&mut self, verdict: Verdict<'r, 't>, text: String) {
@@ -260,36 +253,21 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 self.reference(name)?;
                 Ok(Disposition::Inert("counter"))
             }
-            S::Limit(limit) => {
-                if limit.rate == 0 {
-                    return Err("Could not process rule: Invalid argument: a rate of nothing".to_owned());
-                }
-                let shown = text::limit(limit);
-                let (key, shown) = match keys::limit(limit) {
-                    Some(key) => (key, Some(shown)),
-                    None => (shown, None),
-                };
-                self.here(key, shown, !limit.over, at);
-                Ok(Disposition::Opaque("limit"))
-            }
-            S::LimitReference(name) => {
-                self.reference(name)?;
-                self.here(format!("{}{}", text(), self.definition(ObjectKind::Limit, name)), None, true, at);
-                Ok(Disposition::Opaque("limit"))
-            }
+            S::Limit(limit) => self.limit(limit, at),
+            S::LimitReference(name) => self.of_object(ObjectKind::Limit, name, text(), at),
             S::Quota(quota) => {
                 self.here(text::quota(quota), None, !quota.over, at);
                 Ok(Disposition::Opaque("quota"))
             }
-            S::QuotaReference(name) => {
-                self.reference(name)?;
-                self.here(format!("{}{}", text(), self.definition(ObjectKind::Quota, name)), None, true, at);
-                Ok(Disposition::Opaque("quota"))
-            }
+            S::QuotaReference(name) => self.of_object(ObjectKind::Quota, name, text(), at),
             S::ConnectionLimit { over, count } => {
                 self.here(format!("ct count {count}"), None, !over, at);
                 Ok(Disposition::Opaque("ct count"))
             }
+            S::SetStatement { action, set, key, options, value, statements: _ } => {
+                self.element((*action, set), (key, value.as_ref()), options, text(), at)
+            }
+            S::Meter { name, size: _, key, options: _, statements: _ } => self.meter(name, key, text(), at),
             S::Log(log) => {
                 if log.level.is_some() && log.group.is_some() {
                     return Err("level and group are mutually exclusive".to_owned());
@@ -415,32 +393,6 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                 self.effects.push(text());
                 self.here(format!("{} is possible", text()), None, true, at);
                 Ok(Disposition::Modelled)
-            }
-            S::SetStatement { action, set, key, options, value, statements: _ } => {
-                if self.env.table.set(&set.text).is_none() {
-                    return Err(SAID.to_owned());
-                }
-                self.refused_at(|rule| rule.check_update(set, key, options, value.as_ref(), at))?;
-                self.writes = true;
-                self.value(key)?;
-                if let Some(value) = value {
-                    self.value(value)?;
-                }
-                self.effects.push(text());
-                if *action != SetAction::Delete {
-                    // A full set, or what the element carries, ends the rule (nft_dynset.c).
-                    let asked = self.env.table.set(&set.text).and_then(|set| statements::asked_by(&set.head));
-                    let asked = asked.map_or_else(String::new, |asked| format!(" ({asked})"));
-                    self.here(format!("{}{asked}", text()), None, true, at);
-                }
-                Ok(Disposition::Opaque("dynamic set"))
-            }
-            S::Meter { name: _, size: _, key, options: _, statements: _ } => {
-                self.writes = true;
-                self.value(key)?;
-                self.effects.push(text());
-                self.here(text(), None, true, at);
-                Ok(Disposition::Opaque("meter"))
             }
             S::Xt(_, _) => {
                 let verdict = Verdict::Any(text());

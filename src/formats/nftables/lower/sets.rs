@@ -157,6 +157,11 @@ impl<'r, 't> Contents<'r, 't> {
         }
     }
 
+    /// Whether its elements ask more of packets than their keys.
+    pub(super) fn asks(&self) -> bool {
+        self.asked.is_some() || !self.limits.is_empty()
+    }
+
     /// Whether one of its elements is only there for a time.
     pub(super) fn has_unsure(&self) -> bool {
         self.unsure != Values::default()

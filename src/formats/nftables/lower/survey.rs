@@ -1,13 +1,14 @@
 //! A first look at all rules: what they write that others read, what leads where, and what asks for fragments.
 
+use super::stateful;
 use super::terms::Truth;
-use crate::formats::nftables::ruleset::{Chain, Placed, Ruleset, Table};
+use crate::formats::nftables::ruleset::{Chain, Placed, Ruleset, Set, Table};
 use crate::formats::nftables::runs::Shapes;
 use crate::formats::nftables::syntax::{
-    CtKey, Expression, ExtensionField, Field, Jump, Kind, MetaKey, Nat, Rule, SetData, Statement, StatementKind,
-    Verdict,
+    CtKey, Expression, ExtensionField, Field, Jump, Kind, MetaKey, Nat, ObjectKind, Rule, SetData, Statement,
+    StatementKind, Verdict,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What was seen, by the numbers of tables and chains.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(super) struct Survey {
     pub(super) writes: bool,
     /// Something translates, or changes what is tracked.
     pub(super) beside: bool,
+    /// The sets whose elements have buckets that lookups take from.
+    pub(super) limited: HashSet<String>,
 }
 
 /// What a chain does.
@@ -42,15 +45,24 @@ impl Survey {
         let mut survey = Self::default();
         for table in &ruleset.tables {
             let mut chains = Vec::with_capacity(table.chains.len());
-            for chain in &table.chains {
+            let mut limited: HashSet<&[u8]> =
+                table.sets.iter().filter(|set| is_limited(set)).map(|set| &*set.head.path.name.text).collect();
+            let mut lookups = Vec::new();
+            for (number, chain) in table.chains.iter().enumerate() {
                 let mut seen = Seen::default();
-                let mut look = Look { table, seen: &mut seen, fragments: false };
+                let mut look = Look { table, seen: &mut seen, fragments: false, lookups: Vec::new(), limited };
                 look.chain(chain, &ruleset.shapes);
                 survey.fragments |= look.fragments;
-                survey.writes |= !seen.writes.is_empty();
+                lookups.extend(look.lookups.into_iter().map(|(set, rule)| (number, set, rule)));
+                limited = look.limited;
                 survey.beside |= seen.beside;
                 chains.push(seen);
             }
+            for (chain, set, rule) in lookups.into_iter().filter(|(_, set, _)| limited.contains(set)) {
+                chains[chain].writes.push((Truth::Bucket(super::names::in_table(table, set)), rule));
+            }
+            survey.writes |= chains.iter().any(|seen| !seen.writes.is_empty());
+            survey.limited.extend(limited.into_iter().map(|set| super::names::in_table(table, set)));
             survey.tables.push(chains);
         }
         survey
@@ -149,18 +161,32 @@ fn spread(count: usize, starts: &[usize], next: impl Fn(usize) -> Vec<usize>) ->
     seen
 }
 
+/// Whether something in the elements of a set keeps packets from them.
+fn is_limited(set: &Set<'_>) -> bool {
+    let mut elements = set.changes.iter().flat_map(|change| &change.elements.others);
+    stateful::are_limited(&[], &set.head.statements) || elements.any(|one| stateful::are_limited(&one.options, &[]))
+}
+
 struct Look<'s, 'r, 't> {
     table: &'r Table<'t>,
     seen: &'s mut Seen,
     fragments: bool,
+    /// The sets that rules look into, and which rule does.
+    lookups: Vec<(&'r [u8], usize)>,
+    limited: HashSet<&'r [u8]>,
 }
 
-impl Look<'_, '_, '_> {
+impl<'r> Look<'_, 'r, '_> {
     fn chain(&mut self, chain: &Chain<'_>, shapes: &Shapes<'_>) {
         for (number, placed) in chain.rules.iter().enumerate() {
             match placed {
                 Placed::Rule(_, rule) => self.rule(rule, number),
-                Placed::Run(run) => run.shapes.iter().for_each(|shape| self.rule(&shapes.get(*shape).rule, number)),
+                Placed::Run(run) => {
+                    let before = self.lookups.len();
+                    run.shapes.iter().for_each(|shape| self.rule(&shapes.get(*shape).rule, number));
+                    // Several lines may be of one shape.
+                    self.lookups.extend_from_within(before..);
+                }
             }
         }
     }
@@ -175,6 +201,28 @@ impl Look<'_, '_, '_> {
         let mut own = self.seen.writes.iter().rev().take_while(|(_, other)| *other == rule);
         if own.all(|(written, _)| *written != truth) {
             self.seen.writes.push((truth, rule));
+        }
+    }
+
+    /// Looks into a set.
+    fn lookup(&mut self, set: &[u8], rule: usize) -> Option<&'r [u8]> {
+        let name = &*self.table.set(set)?.head.path.name.text;
+        self.lookups.push((name, rule));
+        Some(name)
+    }
+
+    /// Takes from the bucket of an object; where a map names it, it may be any of the kind.
+    fn takes(&mut self, kind: ObjectKind, name: &Expression<'_>, rule: usize) {
+        self.expression(name, rule);
+        let table = self.table;
+        self.seen.writes.push((stateful::any_bucket(table, kind), rule));
+        match stateful::bucket(table, kind, name) {
+            Some(bucket) => self.seen.writes.push((bucket, rule)),
+            None => {
+                let all = table.objects.iter().filter(|object| object.data.kind() == kind);
+                let all = all.map(|object| stateful::named_bucket(table, kind, &object.path.name.text));
+                self.seen.writes.extend(all.map(|bucket| (bucket, rule)));
+            }
         }
     }
 
@@ -194,10 +242,11 @@ impl Look<'_, '_, '_> {
     fn statement(&mut self, statement: &Statement<'_>, rule: usize) {
         use StatementKind as S;
         match &statement.kind {
-            S::Match(_, left, _) => self.expression(left),
+            S::Match(_, left, right) => [left, right].into_iter().for_each(|side| self.expression(side, rule)),
             S::Verdict(verdict) => self.verdict(verdict, rule),
             S::VerdictMap(key, map) => {
-                self.expression(key);
+                self.expression(key, rule);
+                self.expression(map, rule);
                 self.verdicts(map, rule);
             }
             S::Reject(_) | S::Queue { .. } | S::Synproxy(_) | S::SynproxyReference(_) | S::Xt(_, _) => {
@@ -206,37 +255,44 @@ impl Look<'_, '_, '_> {
             S::Forward { .. } => self.seen.denies = true,
             S::Nat(Nat { kind: _, family: _, address, port, flags: _, netmap: _ }) => {
                 self.seen.beside = true;
-                [address, port].into_iter().flatten().for_each(|value| self.expression(value));
+                [address, port].into_iter().flatten().for_each(|value| self.expression(value, rule));
             }
             S::Tproxy { family: _, address, port } => {
                 self.seen.beside = true;
-                [address, port].into_iter().flatten().for_each(|value| self.expression(value));
+                [address, port].into_iter().flatten().for_each(|value| self.expression(value, rule));
             }
             S::Dup { to, device } => {
                 self.seen.beside = true;
-                [to, device].into_iter().flatten().for_each(|value| self.expression(value));
+                [to, device].into_iter().flatten().for_each(|value| self.expression(value, rule));
             }
             S::Notrack | S::FlowOffload(_) => self.seen.beside = true,
             S::CtHelper(name) | S::CtTimeout(name) | S::CtExpectation(name) => {
                 self.seen.beside = true;
-                self.expression(name);
+                self.expression(name, rule);
             }
             S::Set(left, value) => {
-                self.expression(value);
+                self.expression(value, rule);
                 let Written { truths, beside } = written(left);
                 truths.iter().for_each(|truth| self.writes(truth.clone(), rule));
                 self.seen.beside |= beside;
             }
             S::ResetOption(_) => OPTIONS.iter().for_each(|truth| self.writes(truth.clone(), rule)),
             S::Secmark(_) => self.writes(Truth::Class, rule),
-            S::LimitReference(name) | S::QuotaReference(name) => self.expression(name),
-            S::SetStatement { action: _, set, key: _, options: _, value: _, statements: _ } => {
+            S::LimitReference(name) => self.takes(ObjectKind::Limit, name, rule),
+            S::QuotaReference(name) => self.takes(ObjectKind::Quota, name, rule),
+            S::SetStatement { action: _, set, key: _, options, value: _, statements } => {
                 let of = super::names::in_table(self.table, &set.text);
                 self.writes(Truth::Set(of), rule);
+                if let Some(set) = self.lookup(&set.text, rule)
+                    && stateful::are_limited(options, statements)
+                {
+                    self.limited.insert(set);
+                }
             }
             S::Meter { name, size: _, key: _, options: _, statements: _ } => {
                 let of = super::names::in_table(self.table, &name.text);
-                self.writes(Truth::Set(of), rule);
+                self.writes(Truth::Set(of.clone()), rule);
+                self.seen.writes.push((Truth::Bucket(of), rule));
             }
             S::Counter { .. }
             | S::CounterReference(_)
@@ -276,10 +332,11 @@ impl Look<'_, '_, '_> {
         }
     }
 
-    fn expression(&mut self, expression: &Expression<'_>) {
+    fn expression(&mut self, expression: &Expression<'_>, rule: usize) {
         self.seen.reads.extend(read(&expression.kind));
         match &expression.kind {
-            Kind::Variable(_, value) => self.expression(value),
+            Kind::Variable(_, value) => self.expression(value, rule),
+            Kind::SetReference(set) => drop(self.lookup(&set.text, rule)),
             Kind::Payload(Field::IpFragOff)
             | Kind::Extension(
                 ExtensionField::FragmentFragOff | ExtensionField::FragmentMoreFragments | ExtensionField::FragmentId,
@@ -287,10 +344,10 @@ impl Look<'_, '_, '_> {
             ) => self.fragments = true,
             Kind::Ct(CtKey::State, _) => self.seen.states = true,
             Kind::ExtensionHeader(header) => self.fragments |= **header == *b"frag",
-            Kind::Concatenation(parts) => parts.iter().for_each(|part| self.expression(part)),
+            Kind::Concatenation(parts) => parts.iter().for_each(|part| self.expression(part, rule)),
             Kind::Binary(_, left, right) | Kind::Map(left, right) => {
-                self.expression(left);
-                self.expression(right);
+                self.expression(left, rule);
+                self.expression(right, rule);
             }
             _ => {}
         }

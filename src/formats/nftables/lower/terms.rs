@@ -47,6 +47,8 @@ pub(super) enum Truth {
     Class,
     /// The elements of a set that rules add to: its table and name.
     Set(String),
+    /// What is left in the buckets of a set or an object, from which every rule takes that asks: who else does.
+    Bucket(String),
 }
 
 /// All of these must hold.

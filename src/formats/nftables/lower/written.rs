@@ -1,10 +1,12 @@
-//! What rules write and other rules' conditions read: marks, sets, the hop limit, the service byte, other bytes of the packet.
+//! What rules write and other rules' conditions read: marks, sets, buckets, the hop limit, the service byte, other bytes of the packet.
 //!
 //! Such a condition is the same on both sides of a change only if its writers are. So its text carries a digest of them: when
 //! they changed, the condition is another one there, and the answer widens instead of being wrongly exact.
 //! - Marks and bytes belong to the packet: the digest covers the writers and all that can keep a packet from them, which are the
 //!   rules before a writer and before the calls that lead there, and the chains that those lead to; where the base chains with
 //!   writers stand among those with readers; and what is read there in turn.
+//! - Buckets (limits and quotas of a name, and those in the elements of sets) are emptied by all that ask them: where there
+//!   are several, the digest covers them and all that can keep a packet from them.
 //! - Sets outlive the packet, and what came before is not known anyway. The digest covers the writers, the calls that lead
 //!   there, the base chains that those are in, the rules before a writer in its own chain unless that is a base chain, and what
 //!   the set itself asks of elements. Other rules that end before a writer or a call is reached are not covered, or every change
@@ -49,13 +51,16 @@ impl Digests {
         for truth in truths {
             let outlives = match truth {
                 Truth::Set(_) => true,
+                // Who takes from it alone shares it with nobody, as where it has no name.
+                Truth::Bucket(_) if writes().filter(|(written, _)| written == truth).count() < 2 => continue,
+                Truth::Bucket(_) => false,
                 Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service => false,
                 Truth::Payload | Truth::Options | Truth::Class => false,
             };
             let (mut parts, mut reads) = (Vec::new(), BTreeSet::new());
             let mut through = Vec::with_capacity(ruleset.tables.len());
             for (number, (table, chains)) in ruleset.tables.iter().zip(&survey.tables).enumerate() {
-                if let Truth::Set(set) = truth {
+                if let Truth::Set(set) | Truth::Bucket(set) = truth {
                     parts.extend(asked(number, set));
                 }
                 let of = |(chain, seen): (usize, &super::survey::Seen)| {
@@ -109,6 +114,7 @@ impl Digests {
             Truth::Options => "tcp options",
             Truth::Class => "priorities and kinds",
             Truth::Set(_) => "set",
+            Truth::Bucket(_) => "bucket",
         };
         self.0.get(truth).map(|digest| format!(" [{word} {digest}]"))
     }
