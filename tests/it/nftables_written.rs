@@ -362,3 +362,43 @@ fn a_bucket_that_one_rule_takes_from_is_its_own() {
         );
     }
 }
+
+#[test]
+fn before_tracking_a_packet_from_outside_has_no_connection() {
+    let table = |at: &str, rule: &str| {
+        format!(
+            "table inet f {{\n chain c {{\n  type filter hook prerouting priority {at}; policy accept;\n  {rule}\n }}\n}}\n"
+        )
+    };
+    for condition in [
+        "ct direction original",
+        "ct mark 0",
+        "ct mark != 5",
+        "ct status != dnat",
+        "ct status dnat",
+        "ct original protocol tcp",
+        "ct original protocol != udp",
+        "ct helper \"ftp\"",
+        "ct label 5",
+        "ct state new",
+        "ct state != invalid",
+    ] {
+        let early = table("raw", &format!("{condition} drop"));
+        becomes(&early, &[("priority raw", "priority filter", Otherwise), (condition, "counter", Otherwise)]);
+        // What a host sends to itself may have one.
+        let outside = table("raw", &format!("iifname != \"lo\" {condition} drop"));
+        becomes(&outside, &[("drop", "accept", Same)]);
+    }
+    becomes(&table("raw", "iifname eth0 ct state invalid drop"), &[("ct state invalid", "counter", Same)]);
+    // Where rules say how packets are tracked, some have a connection before.
+    let told = table("raw", "tcp dport 1 ct zone set 1\n  iifname eth0 ct mark 0 drop");
+    becomes(&told, &[("drop", "accept", Otherwise)]);
+    let exempt = table("raw", "tcp dport 1 notrack\n  iifname eth0 ct state invalid drop");
+    becomes(&exempt, &[("ct state invalid", "counter", Otherwise)]);
+    // One state at a time, in whatever order.
+    let map = table(
+        "raw",
+        "ct state vmap { established : accept, invalid : drop, related : accept, new : drop, untracked : drop }",
+    );
+    becomes(&map, &[("established : accept, invalid : drop", "invalid : drop, established : accept", Same)]);
+}

@@ -135,6 +135,7 @@ impl Part {
                 let states = State::ALL.into_iter().filter(|state| self.holds(wanted, state_bit(*state)));
                 vec![vec![Term::field(Field::State, states.map(State::value).collect())]]
             }
+            Reads::EarlyStates(told) => self.early_states(wanted, *told, at),
             Reads::Family => self.family(wanted, [2, 10]),
             Reads::EtherType => self.family(wanted, [0x0800, 0x86dd]),
             Reads::Version(family) => {
@@ -295,6 +296,30 @@ impl Part {
                 None => any.extend(and(self.opaque(wanted, &Truth::Packet, false, at), &[side])),
             }
         }
+        any
+    }
+
+    /// Before tracking a packet is invalid, unless an earlier rule has exempted it or it has come back by `lo` with the state it
+    /// got on its way out (nf_conntrack_core.c, `nf_conntrack_in`). The state of later chains says nothing about that.
+    fn early_states(&self, wanted: &Wanted, told: bool, at: Span) -> Any {
+        // It is one of them, so the last need not be asked for; most rules ask for the first.
+        const ALL: [State; 5] = [State::Invalid, State::Untracked, State::New, State::Established, State::Related];
+        let holds = ALL.map(|state| self.holds(wanted, state_bit(state)));
+        let asked = holds.iter().rposition(|one| one != &holds[4]).map_or(0, |last| last + 1);
+        let is = |state: State, is| {
+            Term::opaque(format!("{} {}", self.selector.text, state.name()), is, Truth::Occurrence, at)
+        };
+        let none_of = |count: usize| ALL.into_iter().take(count).map(|state| is(state, false)).collect::<All>();
+        let one = |number: usize| [none_of(number), vec![is(ALL[number], true)]].concat();
+        let mut any: Any = (0..asked).filter(|number| holds[*number]).map(one).collect();
+        any.extend(holds[4].then(|| none_of(asked)));
+        if told {
+            return any;
+        }
+        let local = super::selectors::local();
+        let outside = Term::field(Field::Input, local.complement(u128::MAX));
+        let mut any = and(any, &[Term::field(Field::Input, local)]);
+        any.extend(holds[0].then(|| vec![outside]));
         any
     }
 

@@ -28,11 +28,13 @@ pub(super) struct Context {
     pub(super) fragments: bool,
     /// Packets are not tracked yet.
     pub(super) early: bool,
+    /// Rules say how packets are tracked, which may be known before they are.
+    pub(super) told: bool,
 }
 
 impl Context {
     /// At the beginning of a rule.
-    pub(super) fn new(table: syntax::Family, fragments: bool, early: bool) -> Self {
+    pub(super) fn new(table: syntax::Family, fragments: bool, early: bool, told: bool) -> Self {
         let network = match table {
             syntax::Family::Ip => Some(Family::Ipv4),
             syntax::Family::Ip6 => Some(Family::Ipv6),
@@ -45,6 +47,7 @@ impl Context {
             frames: matches!(table, syntax::Family::Bridge | syntax::Family::Netdev),
             fragments,
             early,
+            told,
             ..Self::default()
         }
     }

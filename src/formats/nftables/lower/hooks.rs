@@ -52,9 +52,9 @@ impl Timing {
                 .zip(early.iter().zip(&late))
                 .filter_map(|(one, both)| (*both.0 && *both.1).then_some(one))
             {
-                if seen.states {
-                    let reason =
-                        "packets come here both before and after they are tracked: what `ct state` means depends on it";
+                if seen.connections {
+                    let reason = "packets come here both before and after they are tracked: what conditions on connections mean \
+                        depends on it";
                     account.gap(chain.name.at, reason);
                 }
             }

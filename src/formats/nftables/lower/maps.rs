@@ -4,7 +4,7 @@ use super::conditions::{Part, Wanted, boxes, settle};
 use super::declared::kinds_of;
 use super::relations::{MOST_EXCLUDED, disposition};
 use super::rules::{Condition, Lowered, Lowering, MOST_ALTERNATIVES, Outcome, Verdict};
-use super::selectors::{Reads, is_tracked};
+use super::selectors::{Reads, has_connection};
 use super::sets::{Contents, Entry};
 use super::terms::{All, Any, Term, Truth, always, and};
 use super::text;
@@ -161,7 +161,7 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
             Kind::Ct(CtKey::State, _) => Ok(()),
             Kind::Ct(_, _) => {
                 self.values_read(&Part::all_of(value, &self.context).unwrap_or_default());
-                self.demand(vec![vec![is_tracked()]], String::new(), at);
+                self.demand(vec![has_connection(&self.context, at)], String::new(), at);
                 Ok(())
             }
             Kind::Payload(_) => {

@@ -172,6 +172,7 @@ impl<'l, 'r, 't> Lowering<'l, 'r, 't> {
             limited: &self.survey.limited,
             fragments: self.survey.fragments,
             early: self.timing.is_early(table, chain),
+            told: self.survey.told,
         }
     }
 

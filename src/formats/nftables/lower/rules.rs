@@ -115,6 +115,8 @@ pub(super) struct Env<'e, 'r, 't> {
     pub(super) fragments: bool,
     /// The chain runs before packets are tracked.
     pub(super) early: bool,
+    /// Rules say how packets are tracked.
+    pub(super) told: bool,
 }
 
 pub(super) type Lowered = Result<Disposition, String>;
@@ -130,7 +132,7 @@ pub(super) fn lower<'r, 't>(env: Env<'_, 'r, 't>, rule: &'r Rule<'t>, account: &
     let mut lowering = Lowering {
         env,
         account,
-        context: Context::new(env.table.head.family, env.fragments, env.early),
+        context: Context::new(env.table.head.family, env.fragments, env.early, env.told),
         conditions: Vec::new(),
         outcomes: Vec::new(),
         ended: false,

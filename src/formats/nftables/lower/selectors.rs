@@ -8,7 +8,8 @@ use crate::formats::nftables::syntax::{
 };
 use crate::formats::nftables::types::{self, Type};
 use crate::model::Families;
-use crate::net::{Family, Field, Set, State};
+use crate::net::{Family, Field, Interface, Set, State};
+use crate::text::Span;
 
 /// Something that is compared with values.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub(super) enum Reads {
     IcmpCode,
     Interface(Field),
     States,
+    /// The state of packets that are not tracked yet, and whether rules may have said how they are.
+    EarlyStates(bool),
     /// `2` and `10`.
     Family,
     /// Ethernet's numbers for them.
@@ -85,7 +88,7 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
             Err("meta nfproto is only useful in the inet family".to_owned())
         }
         Kind::Meta(key) => meta(*key, text),
-        Kind::Ct(key, direction) => ct(*key, *direction, text, context),
+        Kind::Ct(key, direction) => ct((*key, *direction), text, expression.at, context),
         Kind::Payload(field) => payload(*field, text, context),
         Kind::RawPayload { base, offset, length } => {
             let kind = Type::Integer(*length);
@@ -273,26 +276,16 @@ fn meta(key: MetaKey, text: String) -> Result<Selector, String> {
     Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not: Vec::new(), text, drawn: None, behind: false })
 }
 
-fn ct(key: CtKey, direction: Option<CtDirection>, text: String, context: &Context) -> Result<Selector, String> {
+fn ct(
+    (key, direction): (CtKey, Option<CtDirection>),
+    text: String,
+    at: Span,
+    context: &Context,
+) -> Result<Selector, String> {
     let packet = Reads::Opaque { truth: Truth::Packet, absent: false };
     let address = |family| (Type::Address(family), packet.clone());
     let (kind, reads) = match key {
-        // Before tracking a packet is invalid, unless an earlier rule has exempted it or it has come back by `lo` with the
-        // state it got on its way out. The state of later chains says nothing about that.
-        CtKey::State if context.early => {
-            let reads = Reads::Opaque { truth: Truth::Occurrence, absent: false };
-            let text = "ct state before tracking".to_owned();
-            let kind = Type::Named(&types::CT_STATE);
-            return Ok(Selector {
-                kind,
-                reads,
-                needs: Vec::new(),
-                needs_if_not: Vec::new(),
-                text,
-                drawn: None,
-                behind: false,
-            });
-        }
+        CtKey::State if context.early => (Type::Named(&types::CT_STATE), Reads::EarlyStates(context.told)),
         CtKey::State => (Type::Named(&types::CT_STATE), Reads::States),
         CtKey::Direction => (Type::Named(&types::CT_DIRECTION), Reads::Direction),
         CtKey::Status => (Type::Named(&types::CT_STATUS), packet),
@@ -320,11 +313,40 @@ fn ct(key: CtKey, direction: Option<CtDirection>, text: String, context: &Contex
         CtKey::Secmark => (Type::Integer(32), Reads::Opaque { truth: Truth::Class, absent: false }),
         CtKey::Id => (Type::Integer(32), packet),
     };
-    let needs_if_not = if key == CtKey::State { Vec::new() } else { vec![is_tracked()] };
-    Ok(Selector { kind, reads, needs: Vec::new(), needs_if_not, text, drawn: None, behind: false })
+    let (needs, needs_if_not) = match key {
+        CtKey::State => (Vec::new(), Vec::new()),
+        _ if context.early => (has_connection(context, at), Vec::new()),
+        _ => (Vec::new(), has_connection(context, at)),
+    };
+    let (reads, text) = match reads {
+        reads if !context.early => (reads, text),
+        // What it is later says nothing about that.
+        Reads::Opaque { truth, absent: _ } => {
+            (Reads::Opaque { truth, absent: true }, format!("{text} before tracking"))
+        }
+        Reads::Direction => (Reads::Opaque { truth: Truth::Packet, absent: true }, format!("{text} before tracking")),
+        reads => (reads, format!("{text} before tracking")),
+    };
+    Ok(Selector { kind, reads, needs, needs_if_not, text, drawn: None, behind: false })
 }
 
-/// Conditions on the connection fail for packets that have none (nft_ct.c, `nft_ct_get_eval`).
+/// Conditions on the connection fail for packets that have none (nft_ct.c, `nft_ct_get_eval`). Before tracking those are all
+/// but what a host sends to itself, or in answer to what it rejects, and what rules have said before how to track.
+pub(super) fn has_connection(context: &Context, at: Span) -> Vec<Term> {
+    if !context.early {
+        return vec![is_tracked()];
+    }
+    let known = Term::opaque("the connection is known before tracking", true, Truth::Packet, at);
+    if context.told { vec![known] } else { vec![Term::field(Field::Input, local()), known] }
+}
+
+/// What packets come in by that a host makes itself.
+pub(super) fn local() -> Set {
+    let lo = Interface::named(b"lo").expect("a short name");
+    [Interface::NONE.0, lo.0].into_iter().collect()
+}
+
+/// A packet that is tracked.
 pub(super) fn is_tracked() -> Term {
     let tracked = [State::New, State::Established, State::Related];
     Term::field(Field::State, tracked.into_iter().map(State::value).collect())

@@ -20,6 +20,8 @@ pub(super) struct Survey {
     pub(super) writes: bool,
     /// Something translates, or changes what is tracked.
     pub(super) beside: bool,
+    /// Something exempts packets from tracking, or says how they are tracked.
+    pub(super) told: bool,
     /// The sets whose elements have buckets that lookups take from.
     pub(super) limited: HashSet<String>,
 }
@@ -32,8 +34,10 @@ pub(super) struct Seen {
     /// What of that its rules ask for.
     pub(super) reads: BTreeSet<Truth>,
     pub(super) beside: bool,
-    /// A rule of it asks for the state of a connection.
-    pub(super) states: bool,
+    /// A rule of it asks for something of a connection.
+    pub(super) connections: bool,
+    /// A rule of it says how packets are tracked, or whether.
+    told: bool,
     /// A rule of it may drop a packet.
     pub(super) denies: bool,
     /// The chains that its rules lead to, and which of them does.
@@ -56,6 +60,7 @@ impl Survey {
                 lookups.extend(look.lookups.into_iter().map(|(set, rule)| (number, set, rule)));
                 limited = look.limited;
                 survey.beside |= seen.beside;
+                survey.told |= seen.told;
                 chains.push(seen);
             }
             for (chain, set, rule) in lookups.into_iter().filter(|(_, set, _)| limited.contains(set)) {
@@ -249,8 +254,10 @@ impl<'r> Look<'_, 'r, '_> {
                 self.expression(map, rule);
                 self.verdicts(map, rule);
             }
-            S::Reject(_) | S::Queue { .. } | S::Synproxy(_) | S::SynproxyReference(_) | S::Xt(_, _) => {
+            S::Reject(_) | S::Queue { .. } | S::Synproxy(_) | S::SynproxyReference(_) => self.seen.denies = true,
+            S::Xt(_, _) => {
                 self.seen.denies = true;
+                self.seen.told = true;
             }
             S::Forward { .. } => self.seen.denies = true,
             S::Nat(Nat { kind: _, family: _, address, port, flags: _, netmap: _ }) => {
@@ -265,9 +272,14 @@ impl<'r> Look<'_, 'r, '_> {
                 self.seen.beside = true;
                 [to, device].into_iter().flatten().for_each(|value| self.expression(value, rule));
             }
-            S::Notrack | S::FlowOffload(_) => self.seen.beside = true,
+            S::FlowOffload(_) => self.seen.beside = true,
+            S::Notrack => {
+                self.seen.beside = true;
+                self.seen.told = true;
+            }
             S::CtHelper(name) | S::CtTimeout(name) | S::CtExpectation(name) => {
                 self.seen.beside = true;
+                self.seen.told = true;
                 self.expression(name, rule);
             }
             S::Set(left, value) => {
@@ -275,6 +287,7 @@ impl<'r> Look<'_, 'r, '_> {
                 let Written { truths, beside } = written(left);
                 truths.iter().for_each(|truth| self.writes(truth.clone(), rule));
                 self.seen.beside |= beside;
+                self.seen.told |= beside && matches!(left.resolved().kind, Kind::Ct(_, _));
             }
             S::ResetOption(_) => OPTIONS.iter().for_each(|truth| self.writes(truth.clone(), rule)),
             S::Secmark(_) => self.writes(Truth::Class, rule),
@@ -342,7 +355,7 @@ impl<'r> Look<'_, 'r, '_> {
                 ExtensionField::FragmentFragOff | ExtensionField::FragmentMoreFragments | ExtensionField::FragmentId,
                 _,
             ) => self.fragments = true,
-            Kind::Ct(CtKey::State, _) => self.seen.states = true,
+            Kind::Ct(_, _) => self.seen.connections = true,
             Kind::ExtensionHeader(header) => self.fragments |= **header == *b"frag",
             Kind::Concatenation(parts) => parts.iter().for_each(|part| self.expression(part, rule)),
             Kind::Binary(_, left, right) | Kind::Map(left, right) => {
