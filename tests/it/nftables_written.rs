@@ -402,3 +402,51 @@ fn before_tracking_a_packet_from_outside_has_no_connection() {
     );
     becomes(&map, &[("established : accept, invalid : drop", "invalid : drop, established : accept", Same)]);
 }
+
+/// A table whose only rule accepts by a condition.
+fn accepting(condition: &str) -> String {
+    format!(
+        "table inet f {{\n chain c {{\n  type filter hook input priority 0; policy drop;\n  {condition} accept\n }}\n}}\n"
+    )
+}
+
+#[test]
+fn to_have_a_flag_and_to_be_it_are_two_questions() {
+    // By `nft --debug=netlink`: the condition, and what the kernel asks.
+    let kinds = [
+        ("ct status dnat", "status & 0x20 != 0"),
+        ("ct status & dnat != 0", "status & 0x20 != 0"),
+        ("ct status & dnat == dnat", "status & 0x20 != 0"),
+        ("ct status ! dnat", "status & 0x20 == 0"),
+        ("ct status == dnat", "status == 0x20"),
+        ("ct status != dnat", "status != 0x20"),
+        ("ct status dnat,snat", "status & 0x30 != 0"),
+        ("ct status & (dnat|snat) != 0", "status & 0x30 != 0"),
+        ("ct status == dnat,snat", "status == 0x30"),
+        ("ct status { dnat, snat }", "status in 0x20, 0x10"),
+        ("ct label 5", "label & 0x20 != 0"),
+        ("ct label ! 5", "label & 0x20 == 0"),
+        ("ct label == 5", "label == 0x20"),
+        ("ct label != 5", "label != 0x20"),
+        ("ct label 1,5", "label & 0x22 != 0"),
+        ("ct label == 1,5", "label == 0x22"),
+        ("ct label { 1, 5 }", "label in 0x2, 0x20"),
+    ];
+    for (one, asks) in kinds {
+        for (other, asked) in kinds {
+            let expected = if asks == asked { Same } else { Otherwise };
+            assert_eq!(compared(&accepting(one), &accepting(other)), expected, "{one} becomes {other}");
+        }
+    }
+    // And so where it decides on what is written.
+    let marks = |condition: &str| {
+        let reads = "chain d { type filter hook input priority 1; policy drop; meta mark 1 accept; }";
+        accepting(condition).replace("accept", "meta mark set 1").replace("policy drop", "policy accept").replacen(
+            " chain",
+            &format!(" {reads}\n chain"),
+            1,
+        )
+    };
+    assert_eq!(compared(&marks("tcp flags syn"), &marks("tcp flags == syn")), Otherwise);
+    assert_eq!(compared(&marks("tcp flags syn"), &marks("tcp flags & syn != 0")), Otherwise);
+}

@@ -110,6 +110,9 @@ impl Part {
     /// The packets that have it so.
     pub(super) fn is(&self, wanted: &Wanted, at: Span) -> Any {
         let Selector { kind: _, reads, needs, needs_if_not, text: _, drawn: _, behind } = &self.selector;
+        if let Some(any) = self.as_flags(wanted, at) {
+            return any;
+        }
         let mut any = match reads {
             _ if self.scattered => self.opaque(wanted, &Truth::Packet, true, at),
             Reads::Opaque { truth, absent } => self.opaque(wanted, truth, *absent, at),
@@ -345,19 +348,12 @@ impl Part {
             // What is not there does not differ: this is no negation of the other.
             return vec![vec![self.literal(&format!("!= {}", values.show(kind)), truth, true, at)]];
         }
-        // `& flag` compared with nothing, or with the flag, is a question about the flag.
-        if kind.is_flags() && !self.is_plain() && !self.scattered && self.xor == 0 && values.names.is_empty() {
-            let plain = Self { and: kind.largest(), ..self.clone() };
-            let is = |value| *values.set == Set::point(value);
-            if is(0) {
-                return plain.has_flags(self.and, !negated, at);
-            }
-            if is(self.and) && self.and.is_power_of_two() {
-                return plain.has_flags(self.and, *negated, at);
-            }
-        }
         let (mut texts, names) = self.shown(values);
         texts.extend(names);
+        if kind.is_flags() && self.is_plain() {
+            // To be something is another question than to have it.
+            texts.iter_mut().for_each(|text| text.insert_str(0, "== "));
+        }
         if texts.len() > MOST_LITERALS {
             texts = vec![crowd(&values.show(kind), texts.len())];
         }
@@ -366,6 +362,22 @@ impl Part {
         } else {
             texts.iter().map(|text| vec![self.literal(text, truth, true, at)]).collect()
         }
+    }
+
+    /// `& flag` compared with nothing, or with the flag, is a question about the flag.
+    fn as_flags(&self, wanted: &Wanted, at: Span) -> Option<Any> {
+        let Wanted { values, negated } = wanted;
+        let kind = self.selector.kind;
+        let opaque = matches!(self.selector.reads, Reads::Opaque { .. }) && values.names.is_empty();
+        if !opaque || !kind.is_flags() || self.is_plain() || self.scattered || self.xor != 0 {
+            return None;
+        }
+        let plain = Self { and: kind.largest(), ..self.clone() };
+        let is = |value| *values.set == Set::point(value);
+        if is(0) {
+            return Some(plain.has_flags(self.and, !negated, at));
+        }
+        (is(self.and) && self.and.is_power_of_two()).then(|| plain.has_flags(self.and, *negated, at))
     }
 
     /// Each value as text; flags that are tested one by one are values of their own.
@@ -412,13 +424,21 @@ impl Part {
             return part.is(&Wanted { values: Values::of(Set::point(0)), negated: !none }, at);
         }
         let flags = values::flags(self.selector.kind, value);
-        let literal = |(_, word): &(u128, String)| self.flag(word, !none, at);
-        let any: Any = if none {
-            vec![flags.iter().map(literal).chain(self.selector.needs_if_not.iter().cloned()).collect()]
+        self.has_words(flags.iter().map(|(_, word)| word.as_str()), none, at)
+    }
+
+    /// The same of what is not in the model.
+    pub(super) fn has_words<'w>(&self, words: impl Iterator<Item = &'w str>, none: bool, at: Span) -> Any {
+        let Selector { reads, needs, needs_if_not, .. } = &self.selector;
+        let any: Any = if !none {
+            words.map(|word| vec![self.flag(word, true, at)]).collect()
+        } else if matches!(reads, Reads::Opaque { absent: true, .. }) {
+            // What is not there does not lack it.
+            vec![vec![self.flag(&format!("! {}", words.collect::<Vec<_>>().join(",")), true, at)]]
         } else {
-            flags.iter().map(|flag| vec![literal(flag)]).collect()
+            vec![words.map(|word| self.flag(word, false, at)).chain(needs_if_not.iter().cloned()).collect()]
         };
-        and(any, &self.selector.needs)
+        and(any, needs)
     }
 }
 

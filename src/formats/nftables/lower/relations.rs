@@ -279,9 +279,9 @@ fn one(part: &Part, relation: Relation, right: &Expression<'_>, at: Span) -> Res
         let none = relation == Relation::NoneOf;
         if none || (relation == Relation::Implicit && values::is_flag_list(right)) {
             if kind == Type::Label {
-                let wanted = Wanted { values: values(right, kind)?, negated: none };
-                let shown = wanted.values.show(kind);
-                return done(part.is(&wanted, at), format!("{left} {}{shown}", if none { "! " } else { "" }));
+                let words = values::labels(right)?;
+                let any = part.has_words(words.iter().map(String::as_str), none, at);
+                return done(any, format!("{left} {}{}", if none { "! " } else { "" }, words.join(",")));
             }
             let value = values::number(right, kind)?;
             let words: Vec<String> = values::flags(kind, value).into_iter().map(|(_, word)| word).collect();
@@ -319,8 +319,13 @@ fn one(part: &Part, relation: Relation, right: &Expression<'_>, at: Span) -> Res
     };
     let shown = set.show(kind);
     let shown = if set.set.ranges().len() > 64 { crowd(&shown, set.set.ranges().len()) } else { shown };
-    let text = format!("{left} {}{shown}", if negated { "!= " } else { "" });
-    done(part.is(&Wanted { values: set, negated }, at), text)
+    let sign = match negated {
+        true => "!= ",
+        // Flags are compared only where it is said.
+        false if kind.is_flags() && part.is_plain() => "== ",
+        false => "",
+    };
+    done(part.is(&Wanted { values: set, negated }, at), format!("{left} {sign}{shown}"))
 }
 
 /// How a condition is accounted for.

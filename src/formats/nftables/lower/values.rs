@@ -96,6 +96,9 @@ pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, 
                 }
             }
         }
+        Kind::Binary(_, _, _) | Kind::List(_) if kind == Type::Label => {
+            Ok(Values::named(labels(expression)?.join(",")))
+        }
         Kind::Binary(_, _, _) | Kind::List(_) => number(expression, kind).map(|value| Values::of(Set::point(value))),
         Kind::Set(elements) => {
             let mut all = Values::default();
@@ -167,10 +170,22 @@ pub(super) fn shift(operator: Binary, right: &Expression<'_>, kind: Type) -> Res
 /// Whether the words of a list are flags of the type.
 pub(super) fn is_flag_list(expression: &Expression<'_>) -> bool {
     match &expression.resolved().kind {
-        Kind::Word(_) | Kind::List(_) => true,
+        Kind::Word(_) | Kind::Quoted(_) | Kind::List(_) => true,
         Kind::Binary(Binary::Or, left, right) => is_flag_list(left) && is_flag_list(right),
         _ => false,
     }
+}
+
+/// The labels of a list, sorted.
+pub(super) fn labels(expression: &Expression<'_>) -> Result<Vec<String>, String> {
+    let mut all = match &expression.resolved().kind {
+        Kind::List(parts) => parts.iter().map(labels).collect::<Result<Vec<_>, _>>()?.concat(),
+        Kind::Binary(Binary::Or, left, right) => [labels(left)?, labels(right)?].concat(),
+        _ => values(expression.resolved(), Type::Label)?.names,
+    };
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
 }
 
 /// The words for the flags of a value.
