@@ -449,3 +449,25 @@ fn to_have_a_flag_and_to_be_it_are_two_questions() {
     };
     assert_eq!(compared(&marks("tcp flags syn"), &marks("tcp flags == syn")), Otherwise);
 }
+
+#[test]
+fn a_set_of_one_value_is_a_question_about_flags() {
+    assert_eq!(compared(&accepting("ct state { new|established }"), &accepting("ct state new,established")), Same);
+    assert_eq!(compared(&accepting("ct state { new|established }"), &accepting("ct state == new")), Otherwise);
+    assert_eq!(compared(&accepting("ct state { new }"), &accepting("ct state == new")), Same);
+    assert_eq!(compared(&accepting("tcp flags == { syn }"), &accepting("tcp flags == syn")), Same);
+    assert_eq!(compared(&accepting("tcp flags != { syn }"), &accepting("tcp flags != syn")), Same);
+    // Of other flags versions of nft make different things.
+    for condition in
+        ["tcp flags { syn }", "tcp flags { 2 }", "tcp flags { syn|ack }", "ct status { dnat }", "ct label { 5 }"]
+    {
+        let mut sources = SourceMap::default();
+        let file = sources.add(b"f.nft", accepting(condition).into_bytes()).expect("small");
+        let input = Input { name: "host".into(), format: formats::format("nftables"), files: vec![file] };
+        let (snapshot, _, _) = formats::read(&[input], &sources, &mut Store::default(), None);
+        let reasons: Vec<&str> = snapshot.gaps().iter().map(|gap| gap.reason.as_str()).collect();
+        let expected = "versions of nft differ in whether a set of one is compared with, or asked for as a flag: write \
+            `== flag`, or the flag alone";
+        assert_eq!(reasons, [expected], "{condition}");
+    }
+}

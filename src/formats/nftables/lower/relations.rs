@@ -30,10 +30,9 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         let target = right.resolved();
         self.place = Some(right.at);
         let condition = match (&target.kind, relation) {
-            (Kind::Set(_) | Kind::SetReference(_), Relation::Implicit | Relation::Equal) => {
-                self.member(&parts, target, false, at)?
+            (Kind::Set(_) | Kind::SetReference(_), Relation::Implicit | Relation::Equal | Relation::NotEqual) => {
+                self.member(&parts, target, relation, at)?
             }
-            (Kind::Set(_) | Kind::SetReference(_), Relation::NotEqual) => self.member(&parts, target, true, at)?,
             (Kind::Set(_) | Kind::SetReference(_), _) => {
                 return Err(format!("Relational expression ({}) is undefined for set expressions", sign(relation)));
             }
@@ -111,15 +110,27 @@ impl<'e, 'r, 't> Lowering<'_, 'e, 'r, 't> {
         &mut self,
         parts: &[Part],
         set: &'r Expression<'t>,
-        negated: bool,
+        relation: Relation,
         at: Span,
     ) -> Result<Condition, String> {
+        let negated = relation == Relation::NotEqual;
         let left: Vec<String> = parts.iter().map(Part::text).collect();
         let left = left.join(" . ");
         let sign = if negated { "!= " } else { "" };
         match &set.kind {
             Kind::Set(elements) => {
                 let contents = Contents::anonymous(elements, kinds_of(parts), false, set.at, self.account);
+                if let ([part], Relation::Implicit) = (parts, relation)
+                    && elements.len() == 1
+                    && let Some((any, words)) = alone(part, &contents, at)
+                {
+                    if part.selector.kind != Type::Named(&types::CT_STATE) {
+                        let reason = "versions of nft differ in whether a set of one is compared with, or asked for as a flag: \
+                            write `== flag`, or the flag alone";
+                        self.account.gap(set.at, reason);
+                    }
+                    return Ok(Condition { any, text: format!("{left} {words}"), at });
+                }
                 let shown = match parts {
                     [part] => contents.sure.show(part.selector.kind),
                     _ => format!("{{ {} }}", contents.shown.join(", ")),
@@ -258,6 +269,25 @@ const fn is_distinct(kind: Type) -> bool {
         | Type::Text
         | Type::Label
         | Type::Verdict => false,
+    }
+}
+
+/// A set of one value of a type of flags, for which nft puts that value (evaluate.c, `expr_evaluate_set` of 1.0.6): a
+/// question about the flags, as it is without the braces. Later versions compare, except with states of connections
+/// (`optimize_singleton_set`).
+fn alone(part: &Part, contents: &Contents<'_, '_>, at: Span) -> Option<(Any, String)> {
+    let kind = part.selector.kind;
+    if !kind.is_flags() || !part.is_plain() {
+        return None;
+    }
+    let Values { set, names } = &contents.sure;
+    match (set.ranges().single(), names.as_slice()) {
+        (Some((value, last)), []) if value == last => {
+            let words: Vec<String> = values::flags(kind, value).into_iter().map(|(_, word)| word).collect();
+            Some((part.has_flags(value, false, at), words.join(",")))
+        }
+        (None, [name]) => Some((part.has_words(std::iter::once(name.as_str()), false, at), name.clone())),
+        (_, _) => None,
     }
 }
 
