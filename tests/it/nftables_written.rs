@@ -117,7 +117,6 @@ fn what_else_is_written_is_read_in_every_way_of_asking() {
  chain pre {
   type filter hook prerouting priority mangle; policy accept;
   tcp option maxseg size set 1400
-  ip ttl set 64
   ip6 flowlabel set 3
   meta pkttype set host
   meta priority set 1:1
@@ -127,7 +126,6 @@ fn what_else_is_written_is_read_in_every_way_of_asking() {
 ";
     for (read, old, new) in [
         ("tcp option maxseg size 1400", "size set 1400", "size set 1300"),
-        ("@nh,64,8 64", "ttl set 64", "ttl set 65"),
         ("@nh,64,8 64", "flowlabel set 3", "flowlabel set 4"),
         ("ip6 flowlabel 3", "flowlabel set 3", "flowlabel set 4"),
         ("meta pkttype broadcast", "pkttype set host", "pkttype set broadcast"),
@@ -470,4 +468,27 @@ fn a_set_of_one_value_is_a_question_about_flags() {
             `== flag`, or the flag alone";
         assert_eq!(reasons, [expected], "{condition}");
     }
+}
+
+#[test]
+fn a_hop_limit_that_is_set_may_run_out() {
+    let table = "table inet f {
+ chain c {
+  type filter hook prerouting priority mangle; policy accept;
+  ip saddr 192.0.2.1 ip ttl set 64
+  ip6 saddr 2001:db8::1 ip6 hoplimit set 64
+  ip saddr 192.0.2.2 counter
+ }
+}
+";
+    becomes(
+        table,
+        &[
+            ("ttl set 64", "ttl set 1", Uncomputed),
+            ("hoplimit set 64", "hoplimit set 1", Uncomputed),
+            ("192.0.2.1", "192.0.2.9", Uncomputed),
+            ("ip saddr 192.0.2.1 ip ttl set 64", "counter", Uncomputed),
+            ("192.0.2.2", "192.0.2.9", Same),
+        ],
+    );
 }

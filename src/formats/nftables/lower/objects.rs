@@ -22,6 +22,7 @@ const TRANSLATED: &str = "translated packets meet later filters with other addre
 const TRACKED: &str = "the states in which later rules see the packets are not computed";
 const OFFLOADED: &str = "later packets of such connections pass by all chains, which is not computed";
 const COPIED: &str = "copies of such packets leave by another way, which is not computed";
+const HOPS: &str = "routers, this host too, drop packets whose hop limit runs out, which is not computed";
 const ORDER: &str = "it decides on translated packets of its own hook, which is not computed";
 const FRAMES: &str = "which packets it keeps from the hooks of their family is not computed";
 
@@ -93,13 +94,14 @@ fn chains(
     };
     let translation = |aside: &Aside, wanted: bool| match aside.beside {
         Beside::Translation { early } => (early || followed[aside.chain]) == wanted,
-        Beside::Tracking | Beside::Copy | Beside::Offload => false,
+        Beside::Tracking | Beside::Copy | Beside::Hops | Beside::Offload => false,
     };
     let kinds = [
         (before(&|aside| translation(aside, true)), Some(TRANSLATED)),
         (before(&|aside| aside.beside == Beside::Tracking), Some(TRACKED)),
         (before(&|aside| aside.beside == Beside::Offload), Some(OFFLOADED)),
         (before(&|aside| aside.beside == Beside::Copy), Some(COPIED)),
+        (before(&|aside| aside.beside == Beside::Hops), Some(HOPS)),
         (before(&|aside| translation(aside, false)), None),
     ];
     let links: Vec<usize> = (0..table.chains.len()).filter(|chain| is_link(&table.chains[*chain])).collect();
@@ -376,6 +378,7 @@ fn besides(lowering: &Lowering<'_, '_, '_>, followed: &[Vec<bool>], objects: &mu
             Beside::Translation { early: false } if followed[*number][*chain] => ("translation", Some(TRANSLATED)),
             Beside::Translation { early: false } => ("translation", None),
             Beside::Copy => ("copy", Some(COPIED)),
+            Beside::Hops => ("hop limit", Some(HOPS)),
             Beside::Tracking => ("tracking", Some(TRACKED)),
             Beside::Offload => ("offload", Some(OFFLOADED)),
         };

@@ -61,6 +61,8 @@ pub(super) enum Beside {
     Tracking,
     /// Copies go elsewhere.
     Copy,
+    /// The hop limit of packets is another, and may run out.
+    Hops,
     /// Later packets of the connection pass by all chains.
     Offload,
 }
@@ -527,6 +529,10 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
         });
         self.effects.push(typed.unwrap_or_else(|| statements::text(statement)));
         let Written { truths, beside } = written(left);
+        if truths.contains(&Truth::Hops) && !beside {
+            self.beside = Some(Beside::Hops);
+            return Ok(Disposition::Modelled);
+        }
         if beside {
             self.beside = Some(match &left.resolved().kind {
                 Kind::Ct(_, _) => Beside::Tracking,
