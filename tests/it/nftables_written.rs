@@ -492,3 +492,41 @@ fn a_hop_limit_that_is_set_may_run_out() {
         ],
     );
 }
+
+#[test]
+fn elements_of_a_map_exclude_one_another_in_whatever_order() {
+    let with = |map: &str| {
+        format!(
+            "table inet f {{
+ set s {{ type ipv4_addr; flags dynamic; }}
+ chain a {{ tcp dport 1 accept; }}
+ chain c {{
+  type filter hook input priority 0; policy drop;
+  {map}
+ }}
+}}
+"
+        )
+    };
+    for (old, new) in [
+        ("meta mark vmap { 2 : accept, 1 : drop }", "meta mark vmap { 1 : drop, 2 : accept }"),
+        ("meta mark vmap { 2 : jump a, 1 : accept }", "meta mark vmap { 1 : accept, 2 : jump a }"),
+        (
+            "meta mark vmap { 3 : drop, 2 : continue, 1 : accept }",
+            "meta mark vmap { 1 : accept, 2 : continue, 3 : drop }",
+        ),
+        (
+            "meta priority vmap { 2:1 : drop, 1:1 : accept, * : drop }",
+            "meta priority vmap { 1:1 : accept, 2:1 : drop, * : drop }",
+        ),
+        (
+            "ip saddr . meta mark vmap { 10.0.0.1 . 2 : accept, 10.0.0.1 . 1 : drop }",
+            "ip saddr . meta mark vmap { 10.0.0.1 . 1 : drop, 10.0.0.1 . 2 : accept }",
+        ),
+    ] {
+        assert_eq!(compared(&with(old), &with(new)), Same, "{old} becomes {new}");
+    }
+    // Who comes back from a chain has one mark still.
+    let back = with("meta mark vmap { 1 : jump a, 2 : accept }");
+    assert_eq!(compared(&back, &with("meta mark 1 jump a\n  meta mark != 1 meta mark 2 accept")), Same);
+}

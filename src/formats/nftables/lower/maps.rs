@@ -6,7 +6,7 @@ use super::relations::{MOST_EXCLUDED, disposition};
 use super::rules::{Condition, Lowered, Lowering, MOST_ALTERNATIVES, Outcome, Verdict};
 use super::selectors::{Reads, has_connection};
 use super::sets::{Contents, Entry};
-use super::terms::{All, Any, Term, Truth, always, and};
+use super::terms::{All, Any, Term, Truth, Unknown, always, and};
 use super::text;
 use super::values::Values;
 use crate::formats::nftables::syntax::{self, CtKey, Expression, Jump, Kind, Name, ObjectKind};
@@ -51,9 +51,21 @@ impl<'r, 't> Lowering<'_, '_, 'r, 't> {
                     boxes(parts, std::slice::from_ref(&entry.key), false, MOST_ALTERNATIVES, at).unwrap_or_else(always)
                 }
             };
-            (there(entry, any), entry)
+            (any, entry)
         };
-        entries.iter().map(one).collect()
+        let mut all: Vec<_> = entries.iter().map(one).collect();
+        if parts.iter().any(|part| matches!(part.selector.reads, Reads::Opaque { .. }) && part.selector.drawn.is_none())
+        {
+            let shown = |entry: &Entry<'_, '_>| {
+                let parts = entry.key.iter().zip(parts).map(|(values, part)| values.show(part.selector.kind));
+                parts.collect::<Vec<_>>()
+            };
+            all.sort_by_cached_key(|(_, entry)| (entry.rest, shown(entry)));
+            if let [part] = parts {
+                exclude(part, &mut all);
+            }
+        }
+        all.into_iter().map(|(any, entry)| (there(entry, any), entry)).collect()
     }
 
     pub(super) fn verdict_map(&mut self, key: &'r Expression<'t>, map: &'r Expression<'t>, at: Span) -> Lowered {
@@ -259,6 +271,32 @@ fn grouped<'r, 't>(parts: &[Part], entries: &[Entry<'r, 't>]) -> Vec<Entry<'r, '
         out[place].key = vec![Values::of(Set::from_ranges(ranges[place].iter().copied()))];
     }
     out
+}
+
+/// What has one value has no other: each element of a map is for what none before it is for.
+fn exclude(part: &Part, entries: &mut [(Any, &Entry<'_, '_>)]) {
+    /// Of more, it has to do that the first that holds counts.
+    const MOST: usize = 64;
+    let needs = &part.selector.needs;
+    let is_needed = |key: &str| needs.iter().any(|term| matches!(term, Term::Opaque(need) if need.key == key));
+    let mut before: All = Vec::new();
+    for (any, _) in entries.iter_mut().filter(|(_, entry)| !entry.rest) {
+        let mut own = Vec::new();
+        for all in any.iter() {
+            let mut asked = all.iter().filter_map(|term| match term {
+                Term::Opaque(unknown) if !is_needed(&unknown.key) => Some(unknown),
+                Term::Opaque(_) | Term::Families(_) | Term::Field(..) | Term::Address(..) => None,
+            });
+            if let (Some(one), None) = (asked.next(), asked.next()) {
+                own.push(Term::Opaque(Unknown { holds: !one.holds, ..one.clone() }));
+            }
+        }
+        *any = and(std::mem::take(any), &before);
+        before.extend(own);
+        if before.len() > MOST {
+            return;
+        }
+    }
 }
 
 /// A map that has something for each number that is drawn: exactly one of its elements is meant.
