@@ -128,7 +128,7 @@ impl Job<'_> {
         let held = self.expected("host", None, sources).and_then(|(origin, wanted)| {
             let booted = Scratch::new().and_then(|scratch| {
                 scratch.load(target, &root)?;
-                scratch.host().read(target)
+                scratch.host().examine(target)
             });
             let booted = booted.map_err(|why| vec![judge::doubt(Cause::Source, &why)])?;
             hold("host", &wanted, origin, &booted, files.clone(), &self.scope, sources)

@@ -3,6 +3,7 @@
 use super::error::NotRead;
 use super::haproxy;
 use super::pieces;
+use super::programs;
 use super::shown;
 use super::tool::{self, Around};
 use crate::source::File;
@@ -71,14 +72,7 @@ impl Named {
     /// Anything that leaves it open what is in force.
     pub fn read(&self, netns: Option<&Path>, started_with: &[PathBuf]) -> Result<Ruleset, NotRead> {
         match self {
-            Self::Rules(target) => {
-                let host = Host::here(netns)?;
-                let mut ruleset = host.read(*target)?;
-                if *target == Target::Iptables {
-                    ruleset.unseen.extend(shown::hidden(&host, &ruleset));
-                }
-                Ok(ruleset)
-            }
+            Self::Rules(target) => Host::here(netns)?.examine(*target),
             Self::Haproxy(socket) => haproxy::read(socket, started_with),
         }
     }
@@ -198,6 +192,19 @@ impl Host {
     /// Runs a program that changes what is in force.
     pub(super) fn change(&self, program: &str, arguments: &[&str], around: Around<'_>) -> Result<(), NotRead> {
         self.answer_around(program, arguments, "the rules cannot be loaded without it", around).map(drop)
+    }
+
+    /// Reads what is in force, and finds out what of it is not shown.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn examine(&self, target: Target) -> Result<Ruleset, NotRead> {
+        let mut ruleset = self.read(target)?;
+        ruleset.unseen.extend(match target {
+            Target::Nftables => programs::hidden(self, &ruleset),
+            Target::Iptables => shown::hidden(self, &ruleset),
+        });
+        Ok(ruleset)
     }
 
     /// Reads what is in force.

@@ -9,6 +9,7 @@ mod haproxy;
 mod host;
 mod pieces;
 mod process;
+mod programs;
 mod runtime;
 mod scope;
 mod scratch;

@@ -32,6 +32,7 @@ mod rules;
 mod shrink;
 mod stream;
 mod tally;
+mod unlisted;
 mod verify;
 mod world;
 

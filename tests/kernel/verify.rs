@@ -4,6 +4,7 @@
 use crate::options::Share;
 use crate::random::Random;
 use crate::tally::Tally;
+use crate::unlisted;
 use crate::world::{run, tool};
 use portcullis::cli::{self, Surroundings};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// The network namespace that is meant.
-const HERE: [&str; 2] = ["--netns", "/proc/self/ns/net"];
+pub(crate) const HERE: [&str; 2] = ["--netns", "/proc/self/ns/net"];
 
 /// Runs rulesets of their own until so many have been through every command.
 pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
@@ -22,6 +23,7 @@ pub(crate) fn proof(share: &Share, tally: &mut Tally) -> Result<(), String> {
         persisted(tally)?;
         filled(tally)?;
         disguised(tally)?;
+        unlisted::proof(tally)?;
         incident(tally)?;
     }
     for number in share.first..share.first + share.count {
@@ -86,7 +88,7 @@ impl Host<'_> {
     }
 }
 
-fn verify(folder: &Path, arguments: &[&str]) -> (u8, String) {
+pub(crate) fn verify(folder: &Path, arguments: &[&str]) -> (u8, String) {
     let surroundings = Surroundings { folder: folder.to_owned(), ..Surroundings::default() };
     let (mut out, mut talk) = (Vec::new(), Vec::new());
     let arguments = ["portcullis", "verify"].iter().chain(arguments).map(std::ffi::OsString::from);
@@ -94,12 +96,12 @@ fn verify(folder: &Path, arguments: &[&str]) -> (u8, String) {
     (code, String::from_utf8_lossy(&[out, talk].concat()).into_owned())
 }
 
-fn sh(folder: &Path, script: &str) -> Result<(), String> {
+pub(crate) fn sh(folder: &Path, script: &str) -> Result<(), String> {
     let script = format!("cd '{}'\n{script}", folder.display());
     run("sh", &["-eu"], &script).map(drop).map_err(|why| format!("{script}\n{why}"))
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<(), String> {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<(), String> {
     std::fs::write(folder.join(name), text).map_err(|why| format!("{name}: {why}"))
 }
 
@@ -469,7 +471,7 @@ fn persisted(tally: &mut Tally) -> Result<(), String> {
     sh(folder.path(), "nft flush ruleset")
 }
 
-fn expect(what: &str, (ended, text): (u8, String), code: u8, tally: &mut Tally) {
+pub(crate) fn expect(what: &str, (ended, text): (u8, String), code: u8, tally: &mut Tally) {
     tally.add(if ended == code { "passed" } else { "failed" }, 1);
     tally.add("verify/states of what is kept for the next boot", 1);
     if ended != code {
