@@ -73,6 +73,61 @@ fn who_fills_a_list_counts() {
 }
 
 #[test]
+fn who_takes_from_a_bucket_counts_and_who_made_it() {
+    let limit = |rate: &str, name: &str| {
+        format!("-m hashlimit --hashlimit-upto {rate} --hashlimit-burst 1 --hashlimit-name {name}")
+    };
+    let with = |line: &str| {
+        let own = format!("-A INPUT -p tcp -m tcp --syn {} -j ACCEPT", limit("1/hour", "a"));
+        let filter = [":INPUT ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]", &own, "-A INPUT -p tcp -m tcp --syn -j DROP"];
+        file(&[("mangle", &[":PREROUTING ACCEPT [0:0]", line]), ("filter", &filter)])
+    };
+    let before = |source: &str, name: &str, target: &str| {
+        with(&format!("-A PREROUTING -s {source} {} -j {target}", limit("1/hour", name)))
+    };
+    for target in ["RETURN", "LOG"] {
+        let (base, head) = (before("10.9.1.99/32", "a", target), before("10.9.1.2/32", "a", target));
+        assert_eq!(outcome("rules", &base, &head), (ChangeKind::Changed, 0), "{target}");
+    }
+    // Those of another name are others, and one that is alone depends on nothing.
+    assert!(are_one(&before("10.9.1.99/32", "b", "LOG"), &before("10.9.1.2/32", "b", "LOG")));
+    let made = |rate: &str| with(&format!("-A PREROUTING -d 192.0.2.99/32 {} -j LOG", limit(rate, "a")));
+    assert_eq!(outcome("rules", &made("1/hour"), &made("1000/second")), (ChangeKind::Changed, 0));
+}
+
+#[test]
+fn what_an_estimator_counts_is_part_of_what_it_says() {
+    let with = |source: &str, name: &str| {
+        let count = format!(
+            "-A INPUT -s {source} -j RATEEST --rateest-name {name} --rateest-interval 250ms --rateest-ewmalog 500ms"
+        );
+        let own = "-A INPUT -m rateest --rateest-delta --rateest1 x --rateest-gt --rateest2 y -j DROP";
+        file(&[("filter", &[":INPUT ACCEPT [0:0]", &count, own])])
+    };
+    for name in ["x", "y"] {
+        let (base, head) = (with("10.0.0.0/8", name), with("11.0.0.0/8", name));
+        assert_eq!(outcome("rules", &base, &head), (ChangeKind::Changed, 0), "{name}");
+    }
+    assert!(are_one(&with("10.0.0.0/8", "z"), &with("11.0.0.0/8", "z")));
+}
+
+#[test]
+fn a_hop_limit_that_may_run_out_is_no_small_matter() {
+    for (name, family) in
+        [("rules.v4", ["TTL --ttl-set", "TTL --ttl-dec"]), ("rules.v6", ["HL --hl-set", "HL --hl-dec"])]
+    {
+        for (chain, target) in ["PREROUTING", "FORWARD", "OUTPUT", "POSTROUTING"].into_iter().zip(family.repeat(2)) {
+            let with = |lines: &[&str]| file(&[("mangle", lines), ("filter", &[":INPUT ACCEPT [0:0]"])]);
+            let policy = format!(":{chain} ACCEPT [0:0]");
+            let rule = |value: u8| with(&[&policy, &format!("-A {chain} -j {target} {value}")]);
+            assert_eq!(outcome(name, &rule(64), &rule(1)), (ChangeKind::Changed, 0), "{chain} {target}");
+            assert_eq!(outcome(name, &with(&[&policy]), &rule(1)), (ChangeKind::Changed, 0), "{chain} {target}");
+            assert!(are_one(&rule(64), &(rule(64) + "# nothing\n")), "{chain} {target}");
+        }
+    }
+}
+
+#[test]
 fn whatever_writes_what_is_read_counts() {
     for (table, writer, other, reader) in [
         (

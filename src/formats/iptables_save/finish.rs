@@ -1,7 +1,7 @@
 //! The end of reading: filters out of base chains, objects, and what is wrong with the whole.
 
 use super::read::Modes;
-use super::ruleset::{Hook, Ruleset, TRACKED, TRANSLATED, Tab, TableKind};
+use super::ruleset::{Hook, Ruleset, TRANSLATED, Tab, TableKind};
 use super::written::{Written, besides, rules_text, short_digest, ways_to};
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Reference, Stage, Symbol, TableId};
@@ -109,6 +109,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>, written: &Written) -> V
         let table = &tab.model.name;
         objects.push(Object::new("table", table.clone(), String::new(), tab.at));
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| tab.more[*chain].beside).collect();
+        let uncomputed = holders.iter().find_map(|chain| tab.more[*chain].uncomputed);
         let leading = ways_to(tab, &holders);
         for (number, (chain, more)) in tab.model.chains.iter().zip(&tab.more).enumerate() {
             let at = chain.declared.or_else(|| chain.origins.first()).unwrap_or(tab.at);
@@ -131,7 +132,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>, written: &Written) -> V
                 object.uncomputed = match tab.kind.hook(name) {
                     Some(Hook::Postrouting | Hook::Input) if tab.kind == TableKind::Nat => None,
                     Some(_) | None if tab.kind == TableKind::Nat => Some(TRANSLATED),
-                    Some(_) | None => Some(TRACKED),
+                    Some(_) | None => uncomputed,
                 };
             }
             objects.push(object);

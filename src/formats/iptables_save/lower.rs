@@ -6,7 +6,7 @@
 //! not one (their headers are not in it).
 
 use super::extensions::{Effect, Meaning, Spec, Truth};
-use super::meaning::{Beside, Claim, Meant, Order, Term, Unknown, Verdict};
+use super::meaning::{Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{
     check_condition, check_table, check_target, check_target_option, has_ports, is_invertible, is_mac, is_same,
@@ -173,7 +173,7 @@ impl<'t> Lowering<'t> {
                 let text = values.iter().map(normal::quote).collect::<Vec<_>>().join(" ");
                 let name = values.first().map(Word::show).unwrap_or_default();
                 let reason = format!("the option `{name}` is not known here");
-                self.unknown(text, !negated, Truth::Packet, String::new(), at);
+                self.unknown(text, !negated, Truth::Packet, Vec::new(), at);
                 Ok(Claim::Gap(reason))
             }
             Kind::Refused(reason) => Err(reason),
@@ -200,7 +200,7 @@ impl<'t> Lowering<'t> {
         self.conditions.push(vec![Term::Field(field, set)]);
     }
 
-    fn unknown(&mut self, text: String, holds: bool, truth: Truth, of: String, at: Range<usize>) {
+    fn unknown(&mut self, text: String, holds: bool, truth: Truth, of: Vec<String>, at: Range<usize>) {
         self.conditions.push(vec![Term::Opaque(Unknown { text, holds, truth, of, place: String::new(), at })]);
     }
 
@@ -226,11 +226,11 @@ impl<'t> Lowering<'t> {
                 Ok(Claim::Modelled)
             }
             Addresses::Name => {
-                self.unknown(format!("{option} {}", word.show()), !negated, Truth::Packet, String::new(), at);
+                self.unknown(format!("{option} {}", word.show()), !negated, Truth::Packet, Vec::new(), at);
                 Ok(Claim::Opaque("host name"))
             }
             Addresses::Scattered => {
-                self.unknown(format!("{option} {}", word.show()), !negated, Truth::Packet, String::new(), at);
+                self.unknown(format!("{option} {}", word.show()), !negated, Truth::Packet, Vec::new(), at);
                 Ok(Claim::Opaque("mask with holes"))
             }
         }
@@ -276,7 +276,7 @@ impl<'t> Lowering<'t> {
         let Match { module, name } = &self.matches[of];
         let Some(module) = module else {
             let (name, at) = (name.show(), name.at());
-            self.unknown(format!("-m {name}"), true, Truth::Packet, String::new(), at);
+            self.unknown(format!("-m {name}"), true, Truth::Packet, Vec::new(), at);
             return Ok(Claim::Gap(format!("the match `{name}` is not known here")));
         };
         needs_protocol(module, self.protocol, self.family)?;
@@ -421,7 +421,7 @@ impl<'t> Lowering<'t> {
                 text,
                 holds: !negated,
                 truth: Truth::Packet,
-                of: String::new(),
+                of: Vec::new(),
                 place: String::new(),
                 at: at.clone(),
             })
@@ -446,7 +446,7 @@ impl<'t> Lowering<'t> {
         let bits = bits.into_iter().filter(|(_, asked)| **asked).map(|(name, _)| name);
         let names: Vec<_> = State::ALL.iter().filter(|s| states.contains(s)).map(|s| s.name()).chain(bits).collect();
         let text = format!("-m conntrack --ctstate {} before tracking", names.join(",").to_ascii_uppercase());
-        self.unknown(text, !negated, Truth::Occurrence, String::new(), at.clone());
+        self.unknown(text, !negated, Truth::Occurrence, Vec::new(), at.clone());
         Claim::Opaque("state before tracking")
     }
 
@@ -456,31 +456,26 @@ impl<'t> Lowering<'t> {
             Effect::Deny => (Verdict::Action(Action::Deny), Claim::Modelled),
             Effect::Return => (Verdict::Action(Action::Return), Claim::Modelled),
             Effect::Inert(why) => (Verdict::Action(Action::Continue), Claim::Inert(why)),
+            Effect::Writes(Truth::Hops) => {
+                self.meant.writes.extend([Truth::Hops, Truth::Bytes].map(|truth| (truth, String::new())));
+                (Verdict::Action(Action::Continue), Claim::Modelled)
+            }
             Effect::Writes(truth) => {
                 self.meant.writes.push((truth, String::new()));
-                if matches!(truth, Truth::Hops | Truth::Service) {
+                if truth == Truth::Service {
                     self.meant.writes.push((Truth::Bytes, String::new()));
                 }
                 (Verdict::Action(Action::Continue), Claim::Inert("read by other rules, which notice it"))
             }
-            Effect::Tracking => {
-                self.meant.beside = Some(Beside::Tracking);
+            Effect::Tracking | Effect::Translation { early: _ } | Effect::Copy => {
                 (Verdict::Action(Action::Continue), Claim::Modelled)
             }
-            Effect::Translation { early } => {
-                self.meant.beside = Some(Beside::Translation { early });
-                (Verdict::Action(Action::Continue), Claim::Modelled)
-            }
-            Effect::Copy => {
-                self.meant.beside = Some(Beside::Copy);
-                (Verdict::Action(Action::Continue), Claim::Modelled)
-            }
-            Effect::Elsewhere { proxy } => {
-                self.meant.beside = proxy.then_some(Beside::Translation { early: true });
+            Effect::Elsewhere { proxy: _ } => {
                 (Verdict::Elsewhere(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere"))
             }
             Effect::Any => (Verdict::Any(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere")),
         };
+        self.meant.beside = effect.beside();
         self.meant.verdict = verdict;
         Ok(claim)
     }
@@ -494,6 +489,9 @@ impl<'t> Lowering<'t> {
         if let ("add-set" | "del-set" | "map-set", [name, _]) = (spec.name, words) {
             self.meant.writes.push((Truth::Sets, name.show()));
             self.meant.sets.push((name.show(), name.at()));
+        }
+        if let ("rateest-name", [name]) = (spec.name, words) {
+            self.meant.writes.push((Truth::Counters, name.show()));
         }
         if let [word] = words {
             check_target_option(spec, word, self.family, self.protocol, self.named)?;
@@ -558,7 +556,7 @@ impl<'t> Lowering<'t> {
                     }
                 }
             } else if unknowns.iter().all(|(used, _)| *used != of) {
-                self.unknown(format!("-m {}", module.name), true, module.truth, String::new(), at);
+                self.unknown(format!("-m {}", module.name), true, module.truth, vec![String::new()], at);
             }
         }
     }
@@ -582,18 +580,34 @@ impl<'t> Lowering<'t> {
         } else {
             module.truth
         };
-        let of = match truth {
-            Truth::Recent => word("name").unwrap_or_else(|| "DEFAULT".to_owned()),
-            Truth::Sets => word("match-set").or_else(|| word("set")).unwrap_or_default(),
+        let of: Vec<String> = match truth {
+            Truth::Recent => vec![word("name").unwrap_or_else(|| "DEFAULT".to_owned())],
+            Truth::Sets => ["match-set", "set"].into_iter().filter_map(word).collect(),
+            Truth::Buckets => word("hashlimit-name").into_iter().collect(),
+            Truth::Counters => {
+                ["rateest", "rateest1", "rateest2", "nfacct-name"].into_iter().filter_map(word).collect()
+            }
             Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service | Truth::Bytes => {
-                String::new()
+                vec![String::new()]
             }
         };
         if truth == Truth::Sets {
-            self.meant.sets.push((of.clone(), first.at.clone()));
+            self.meant.sets.extend(of.iter().map(|of| (of.clone(), first.at.clone())));
         }
-        if truth == Truth::Recent && (has("set") || has("update") || has("remove")) {
-            self.meant.writes.push((Truth::Recent, of.clone()));
+        let writes = match truth {
+            Truth::Recent => has("set") || has("update") || has("remove"),
+            Truth::Buckets => true,
+            Truth::Counters => has("nfacct-name"),
+            Truth::Packet
+            | Truth::Occurrence
+            | Truth::Marks
+            | Truth::Sets
+            | Truth::Hops
+            | Truth::Service
+            | Truth::Bytes => false,
+        };
+        if writes {
+            self.meant.writes.extend(of.iter().map(|of| (truth, of.clone())));
         }
         if has("restore-skmark") || (module.name == "connlabel" && has("set")) {
             self.meant.writes.push((Truth::Marks, String::new()));

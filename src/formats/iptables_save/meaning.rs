@@ -21,8 +21,8 @@ pub(super) struct Unknown {
     pub(super) text: String,
     pub(super) holds: bool,
     pub(super) truth: Truth,
-    /// Which of the things of that truth it reads: the name of the `recent` list or set.
-    pub(super) of: String,
+    /// Which of the things of that truth it reads: the names of the lists, sets, buckets or counters.
+    pub(super) of: Vec<String>,
     /// The chain and the occurrence in it, where the truth may be another at each place.
     pub(super) place: String,
     pub(super) at: Range<usize>,
@@ -53,9 +53,13 @@ pub(super) enum Order<'t> {
 /// What a rule changes for the conditions of other rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beside {
-    Translation { early: bool },
+    Translation {
+        early: bool,
+    },
     Tracking,
     Copy,
+    /// Where the hop limit runs out the packet is dropped.
+    Hops,
 }
 
 /// How a piece of the line is accounted for.

@@ -11,7 +11,7 @@ use super::meaning::{Claim, Meant, Order, Term, Verdict};
 use super::normal;
 use super::parse;
 use super::ruleset::{Ruleset, Spot, Tab, TableKind};
-use super::syntax::{self, Command};
+use super::syntax::{self, Command, Kind};
 use super::tails::Tails;
 use super::words::Word;
 use crate::formats::{Disposition, Ledger, Reading};
@@ -554,16 +554,8 @@ const DOUBTFUL: &str = "line with a gap";
 const LONGEST_LINE: usize = 10_238;
 
 fn has_beside(command: &Command<'_>) -> bool {
-    use super::extensions::Effect;
-    use super::syntax::Kind;
-    let target = |kind: &Kind<'_>| if let Kind::Jump(_, target) = kind { *target } else { None };
-    let mut targets = command.parts.iter().filter_map(|part| target(&part.kind));
-    targets.any(|target| {
-        matches!(
-            target.effect,
-            Effect::Tracking | Effect::Translation { early: _ } | Effect::Elsewhere { proxy: true } | Effect::Copy
-        )
-    })
+    let beside = |kind: &Kind<'_>| if let Kind::Jump(_, target) = kind { (*target)?.effect.beside() } else { None };
+    command.parts.iter().any(|part| beside(&part.kind).is_some())
 }
 
 /// Why a chain cannot be called so.

@@ -119,8 +119,10 @@ pub(super) struct More<'t> {
     /// What its conditions read that other rules may write.
     pub(super) reads: BTreeSet<(Truth, String)>,
     objects: HashMap<String, u32, RandomState>,
-    /// A rule of it changes how packets are tracked or translated.
+    /// A rule of it changes how packets are tracked or translated; …
     pub(super) beside: bool,
+    /// … and what of it is not computed.
+    pub(super) uncomputed: Option<&'static str>,
 }
 
 /// Where a line's rules go: to the end of a chain or to a position from 1, and where the line stands.
@@ -296,10 +298,17 @@ impl<'t> Ruleset<'t> {
                         unknown.text = occurrence(&unknown.text, &place(), number(&unknown.text));
                         placed = true;
                     }
-                    Truth::Marks | Truth::Recent | Truth::Sets | Truth::Hops | Truth::Service | Truth::Bytes => {
+                    Truth::Marks
+                    | Truth::Recent
+                    | Truth::Buckets
+                    | Truth::Counters
+                    | Truth::Sets
+                    | Truth::Hops
+                    | Truth::Service
+                    | Truth::Bytes => {
                         // What other rules write is known at the end.
                         unknown.place = occurrence("", &place(), number(&unknown.text));
-                        more.reads.insert((unknown.truth, unknown.of.clone()));
+                        more.reads.extend(unknown.of.iter().map(|of| (unknown.truth, of.clone())));
                         wait = true;
                     }
                 }
@@ -466,11 +475,14 @@ impl<'t> Ruleset<'t> {
         let (what, uncomputed) = match beside {
             Some(Beside::Tracking) => ("tracking", Some(TRACKED)),
             Some(Beside::Copy) => ("copy", Some(COPIED)),
+            Some(Beside::Hops) => ("hop limit", Some(EXPIRED).filter(|_| hook != Some(Hook::Input))),
             Some(Beside::Translation { early: false }) => ("translation", None),
             Some(Beside::Translation { early: true }) => ("translation", Some(TRANSLATED)),
             None if hook == Some(Hook::Postrouting) || hook == Some(Hook::Input) => ("translation", None),
             None => ("translation", Some(TRANSLATED)),
         };
+        let more = &mut self.tabs[tab].more[chain.0 as usize];
+        more.uncomputed = more.uncomputed.or(uncomputed);
         let address = [&place, gap, conditions, &nth].concat();
         self.objects.push(Object { uncomputed, ..Object::new(what, address, rule.to_owned(), at) });
     }
@@ -549,7 +561,9 @@ pub(super) const TRANSLATED: &str =
 
 const COPIED: &str = "copies of packets go where no filter here decides";
 
-pub(super) const TRACKED: &str = "the states in which later rules see the packets are not computed";
+const EXPIRED: &str = "where its hop limit runs out a packet is dropped, which is not computed";
+
+const TRACKED: &str = "the states in which later rules see the packets are not computed";
 
 fn occurrence(text: &str, place: &str, count: u32) -> String {
     if count > 1 { format!("{text} in {place} (#{count})") } else { format!("{text} in {place}") }

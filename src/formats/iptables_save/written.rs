@@ -1,12 +1,14 @@
-//! What rules write and other rules' conditions read: marks, `recent` lists, sets, the hop limit, the service byte.
+//! What rules write and other rules' conditions read: marks, `recent` lists, buckets, counters, sets, the hop limit, the
+//! service byte.
 //!
 //! Such a condition is the same on both sides of a change only if its writers are. So its text carries a digest of them: when
 //! they changed, the condition is another one there, and the answer widens instead of being wrongly exact.
 //! - Marks, hop limits, service and other bytes belong to the packet: the digest covers all rules of the chains that hold a
 //!   writer, of the chains that lead there, and of those to which these lead, since any of them can keep a packet from the writer.
-//! - Lists and sets outlive the packet, so what is in them is not known anyway: the digest covers the writers themselves and the
+//! - Lists, buckets, counters and sets outlive the packet, so what is in them is not known anyway: the digest covers the writers themselves and the
 //!   rules that lead to their chains. That the same packets come to those is assumed. (Which do would be the whole ruleset: every
 //!   change would be two lists, and no answer about a host with a `recent` rule would be exact.)
+//! - Who takes from a bucket is a writer of it. Where that is one rule alone, nothing but itself is read by it.
 
 use super::extensions::Truth;
 use super::meaning::Term;
@@ -38,7 +40,10 @@ impl Written {
             let known = besides(ruleset);
             for tab in &ruleset.tabs {
                 for (truth, of, _) in tab.more.iter().flat_map(|more| &more.writes) {
-                    let key = (tab.family, *truth, of.clone());
+                    let key = key(tab.family, *truth, of);
+                    if *truth == Truth::Buckets && writers(ruleset, &key).nth(1).is_none() {
+                        continue;
+                    }
                     own.entry(key).or_insert_with_key(|key| digest(reading, ruleset, &known, key));
                 }
             }
@@ -59,7 +64,7 @@ impl Written {
     /// What becomes of all that conditions read, in a text.
     pub(super) fn of_all(&self, family: Family, reads: &BTreeSet<(Truth, String)>) -> String {
         let digests = reads.iter().filter_map(|(truth, of)| {
-            let digest = self.0.get(&(family, *truth, of.clone()))?;
+            let digest = self.0.get(&key(family, *truth, of))?;
             Some(format!("[{} {of} {digest}]\n", word(*truth)))
         });
         digests.collect()
@@ -70,11 +75,12 @@ impl Written {
         let mut conditions = conditions.to_vec();
         for term in conditions.iter_mut().flatten() {
             let Term::Opaque(unknown) = term else { continue };
-            let written = self.0.get(&(family, unknown.truth, unknown.of.clone()));
-            if written.is_some() || unknown.truth == Truth::Recent {
+            let written = unknown.of.iter().filter_map(|of| self.0.get(&key(family, unknown.truth, of)));
+            let written: Vec<_> = written.collect();
+            if !written.is_empty() || matches!(unknown.truth, Truth::Recent | Truth::Buckets | Truth::Counters) {
                 unknown.text.push_str(&unknown.place);
             }
-            if let Some(written) = written {
+            for written in written {
                 write!(unknown.text, " [{} {written}]", word(unknown.truth)).expect("writing to a String");
             }
         }
@@ -82,11 +88,34 @@ impl Written {
     }
 }
 
+/// Sets and counters are of no family.
+fn key(family: Family, truth: Truth, of: &str) -> Key {
+    let family = if is_shared(truth) { Family::Ipv4 } else { family };
+    (family, truth, of.to_owned())
+}
+
+const fn is_shared(truth: Truth) -> bool {
+    matches!(truth, Truth::Sets | Truth::Counters)
+}
+
+/// The tables with rules that can write it.
+fn tabs<'r, 't>(ruleset: &'r Ruleset<'t>, (family, truth, _): &Key) -> impl Iterator<Item = &'r Tab<'t>> {
+    ruleset.tabs.iter().filter(move |tab| tab.family == *family || is_shared(*truth))
+}
+
+/// Where it is written.
+fn writers<'r>(ruleset: &'r Ruleset<'_>, key: &'r Key) -> impl Iterator<Item = Span> {
+    let written = tabs(ruleset, key).flat_map(|tab| &tab.more).flat_map(|more| &more.writes);
+    written.filter(|(truth, of, _)| *truth == key.1 && *of == key.2).map(|(_, _, at)| *at)
+}
+
 const fn word(truth: Truth) -> &'static str {
     match truth {
         Truth::Packet | Truth::Occurrence => "written",
         Truth::Marks => "marks",
         Truth::Recent => "list",
+        Truth::Buckets => "buckets",
+        Truth::Counters => "counters",
         Truth::Sets => "set",
         Truth::Hops => "hop limits",
         Truth::Service => "service bytes",
@@ -96,14 +125,14 @@ const fn word(truth: Truth) -> &'static str {
 
 /// The digest of what is written there, and what the rules in it read.
 fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: &Key) -> (String, BTreeSet<Key>) {
-    let (family, truth, of) = key;
+    let (_, truth, of) = key;
     let (mut parts, mut reads): (Vec<String>, _) = (Vec::new(), BTreeSet::new());
-    for tab in ruleset.tabs.iter().filter(|tab| tab.family == *family) {
+    for tab in tabs(ruleset, key) {
         let writes = |chain: usize| tab.more[chain].writes.iter().filter(|(t, o, _)| t == truth && o == of);
         let holders: Vec<usize> = (0..tab.more.len()).filter(|chain| writes(*chain).next().is_some()).collect();
         let outlives = match truth {
             Truth::Marks | Truth::Hops | Truth::Service | Truth::Bytes => false,
-            Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Sets => true,
+            Truth::Packet | Truth::Occurrence | Truth::Recent | Truth::Buckets | Truth::Counters | Truth::Sets => true,
         };
         let leading = leading_to(tab, &holders);
         let names: HashSet<Symbol, RandomState> = leading.iter().map(|chain| tab.model.chains[*chain].name).collect();
@@ -125,10 +154,15 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
                 }
             }
             parts.push(text);
-            reads.extend(tab.more[chain].reads.iter().map(|(truth, of)| (*family, *truth, of.clone())));
+            reads.extend(tab.more[chain].reads.iter().map(|(truth, of)| self::key(tab.family, *truth, of)));
         }
     }
     parts.sort_unstable();
+    if *truth == Truth::Buckets {
+        // The first rule of a name makes its buckets (xt_hashlimit.c, `htable_find_get`).
+        let first = writers(ruleset, key).min_by_key(|at| (at.source, at.start));
+        parts.extend(first.map(|at| rule_text(reading, at, known).into_owned()));
+    }
     (short_digest(&parts.concat()), reads)
 }
 
