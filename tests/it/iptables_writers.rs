@@ -128,6 +128,33 @@ fn a_hop_limit_that_may_run_out_is_no_small_matter() {
 }
 
 #[test]
+fn what_one_iptables_never_matches_and_the_other_always_is_a_gap() {
+    let gaps = |line: &str| {
+        let text = file(&[("filter", &[":INPUT DROP [0:0]", &format!("-A INPUT {line} -j ACCEPT")])]);
+        outcome("rules", &text, &text).1
+    };
+    for differs in [
+        "-p tcp ! --dport 0:65535",
+        "-p udp ! --sport :",
+        "-p tcp --dport 80 ! --sport 0:65535",
+        "-p tcp --tcp-flags NONE SYN",
+        "-p tcp ! --tcp-flags NONE NONE",
+    ] {
+        assert_ne!(gaps(differs), 0, "{differs}");
+    }
+    for never in [
+        "-p tcp --dport 0:65535",
+        "-p tcp --tcp-flags NONE NONE",
+        "-p tcp ! --tcp-flags NONE SYN",
+        "-p tcp --tcp-flags SYN ACK",
+        "-p sctp ! --dport 0:65535",
+        "-p tcp -m multiport ! --dports 0:65535",
+    ] {
+        assert_eq!(gaps(never), 0, "{never}");
+    }
+}
+
+#[test]
 fn whatever_writes_what_is_read_counts() {
     for (table, writer, other, reader) in [
         (

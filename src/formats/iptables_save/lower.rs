@@ -10,7 +10,7 @@ use super::meaning::{Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{
     check_condition, check_table, check_target, check_target_option, has_ports, is_invertible, is_mac, is_same,
-    may_be_negated, needed, needs_protocol,
+    may_be_negated, needed, needs_protocol, never_native,
 };
 use super::ruleset::TableKind;
 use super::syntax::{Command, Kind, Match, Part};
@@ -311,11 +311,11 @@ impl<'t> Lowering<'t> {
         let ports = |set: Set| flip(set, 65535);
         match (spec.meaning, words.as_slice()) {
             (Meaning::SourcePort, [word]) => {
-                let set = ports(values::port_range(word, protocol)?);
+                let set = never_native(module, ports(values::port_range(word, protocol)?))?;
                 self.in_header(vec![Term::Field(Field::SourcePort, set)])
             }
             (Meaning::DestinationPort, [word]) => {
-                let set = ports(values::port_range(word, protocol)?);
+                let set = never_native(module, ports(values::port_range(word, protocol)?))?;
                 self.in_header(vec![Term::Field(Field::DestinationPort, set)])
             }
             (Meaning::SourcePorts, [word]) => {
@@ -338,6 +338,8 @@ impl<'t> Lowering<'t> {
             }
             (Meaning::TcpFlags, [mask, wanted]) => {
                 let set = flip(values::tcp_flags(mask, wanted)?, 255);
+                let asks = values::flags(mask)? != 0;
+                let set = if asks { set } else { never_native(module, set)? };
                 self.in_header(vec![Term::Field(Field::TcpFlags, set)])
             }
             (Meaning::Syn, []) => {

@@ -334,6 +334,9 @@ impl<'t> Reader<'t> {
                 *rest = text.strip_prefix(b"tcp-flags ")?;
                 self.once(FLAGS)?;
                 let (mask, wanted) = (flags(word(rest)?)?, flags(word(rest)?)?);
+                if mask == 0 {
+                    return None;
+                }
                 self.draft.restrict(Field::TcpFlags, &values::flag_bytes(mask, wanted));
                 self.ports = true;
             }

@@ -6,7 +6,7 @@ use super::ruleset::TableKind;
 use super::syntax::Kind;
 use super::values;
 use super::words::Word;
-use crate::net::{Family, service_port};
+use crate::net::{Family, Set, service_port};
 
 pub(super) const fn may_be_negated(kind: &Kind<'_>) -> bool {
     match kind {
@@ -70,6 +70,15 @@ pub(super) fn needs_protocol(module: &Module, protocol: Option<u8>, family: Fami
 
 pub(super) fn has_ports(module: &Module) -> bool {
     module.options.iter().any(|spec| spec.meaning == Meaning::SourcePort)
+}
+
+/// What the older iptables never matches, and the one on nf_tables always: it says nothing of a range of all ports and of a mask
+/// without flags, whatever stands before it (iptables/nft-shared.c, `add_nft_tcpudp`).
+pub(super) fn never_native(module: &Module, set: Set) -> Result<Set, String> {
+    if set.is_empty() && matches!(module.name, "tcp" | "udp") {
+        return Err("the condition never holds with one iptables, and always with the other".to_owned());
+    }
+    Ok(set)
 }
 
 /// What the real program would refuse in a value that is otherwise only compared.

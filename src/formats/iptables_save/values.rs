@@ -305,7 +305,7 @@ pub(super) fn flag_bytes(mask: u8, wanted: u8) -> Set {
     Set::from_sorted(bytes)
 }
 
-fn flags(word: &Word<'_>) -> Result<u8, String> {
+pub(super) fn flags(word: &Word<'_>) -> Result<u8, String> {
     let mut byte = 0;
     for name in word.text.split(|b| *b == b',') {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
