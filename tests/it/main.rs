@@ -57,6 +57,7 @@ mod nftables_runs;
 mod nftables_written;
 mod nginx;
 mod nginx_changes;
+mod nginx_judged;
 mod nginx_more;
 mod notices;
 mod notify;

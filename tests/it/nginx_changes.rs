@@ -7,23 +7,23 @@ use std::path::Path;
 const ASK: &str = "proxy_pass http://10.0.0.1:80;";
 
 /// The exit code of `diff` of two texts, and what it says.
-fn compared(old: &str, new: &str) -> (u8, String) {
+pub(crate) fn compared(old: &str, new: &str) -> (u8, String) {
     let folders = (folder(&[("nginx.conf", old)]), folder(&[("nginx.conf", new)]));
     let path = |folder: &tempfile::TempDir| folder.path().join("nginx.conf").display().to_string();
     let ran = portcullis(Path::new("."), &[], &["diff", &path(&folders.0), &path(&folders.1)]);
     (ran.code, format!("{}{}", ran.out, ran.talk))
 }
 
-fn http(text: &str) -> String {
+pub(crate) fn http(text: &str) -> String {
     format!("events {{}}\nhttp {{\n{}\n}}\n", text.replace("ASK", ASK))
 }
 
-fn server(text: &str) -> String {
+pub(crate) fn server(text: &str) -> String {
     http(&format!("server {{ listen 80; {text} }}"))
 }
 
 #[track_caller]
-fn all_differ(wrap: fn(&str) -> String, pairs: &[(&str, &str)]) {
+pub(crate) fn all_differ(wrap: fn(&str) -> String, pairs: &[(&str, &str)]) {
     for (old, new) in pairs {
         let (code, said) = compared(&wrap(old), &wrap(new));
         assert_eq!(code, 1, "{old} -> {new}: {said}");
@@ -309,9 +309,9 @@ fn a_setting_that_differs_is_named() {
     let listens = |text: &str| format!("{text} location / {{ ASK }}");
     let told = |old: &str, new: &str| compared(&server(&listens(old)), &server(&listens(new))).1;
     let said = told("proxy_read_timeout 5s;", "proxy_read_timeout 7s;");
-    assert!(said.contains("other settings differ: server: proxy_read_timeout 5s is 7s now"), "{said}");
+    assert!(said.contains("other settings differ: proxy_read_timeout 5s is 7s now"), "{said}");
     let said = told("proxy_set_header Authorization one;", "proxy_set_header Authorization two;");
-    let named = "other settings differ: server: proxy_set_header Authorization has another value";
+    let named = "other settings differ: proxy_set_header Authorization has another value";
     assert!(said.contains(named) && !said.contains("two now"), "{said}");
     let tls = |text: &str| http(&format!("server {{ listen 443 ssl; ssl_certificate c; {text} return 204; }}"));
     let said = compared(&tls("ssl_protocols TLSv1.2;"), &tls("ssl_protocols TLSv1.3;")).1;

@@ -4,14 +4,14 @@ use super::Lowering;
 use super::handlers::Piece;
 use super::hosts::{Named, Rank};
 use super::scope::{Scope, is_of_scope};
-use super::settings;
+use super::settings::{self, Settings};
 use super::syntax::{Directive, Word, called};
 use super::variables::Definitions;
 use crate::formats::balancers;
 use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Tls};
 use crate::text::{Span, escape};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 
 /// An address and its ports; `None`: it is a socket of the file system.
 type Place = (String, Option<(u16, u16)>);
@@ -60,7 +60,7 @@ impl Lowering<'_, '_> {
             }
         }
         let mut programs = Programs::new();
-        let beside = Beside::new(&own, &servers, &definitions);
+        let beside = Beside::new(&own, &servers, &definitions, &self.backends);
         let names: Vec<Vec<Named>> = servers.iter().map(|server| self.names(block(server))).collect();
         for ((address, ports), socket) in sockets {
             let tls = socket.iter().any(|(_, listen)| listen.tls);
@@ -192,8 +192,9 @@ impl Lowering<'_, '_> {
                     b"quic" => {
                         self.account.gap(word.span, "HTTP/3 over QUIC is not read");
                     }
-                    b"proxy_protocol" => listen.settings.push("proxy_protocol".to_owned()),
-                    b"http2" | b"spdy" | b"reuseport" | b"deferred" | b"bind" | b"ipv6only=on" => {}
+                    // Without TLS nothing but this is spoken then, and of all servers of the socket.
+                    b"proxy_protocol" | b"http2" | b"spdy" => listen.settings.push(format!("{};", escape(&word.text))),
+                    b"reuseport" | b"deferred" | b"bind" | b"ipv6only=on" => {}
                     text if [
                         &b"backlog="[..],
                         b"rcvbuf=",
@@ -274,16 +275,18 @@ fn merged(order: &[(Rank, usize, &Condition)], default: usize, tls: bool, beside
 struct Beside<'d> {
     /// What stands around servers.
     own: &'d [Directive],
-    /// The settings around servers.
-    around: String,
     /// The servers: how each is called, itself, and its settings.
-    servers: Vec<(String, &'d Directive, String)>,
+    servers: Vec<(String, &'d Directive, Settings)>,
 }
 
 impl<'d> Beside<'d> {
-    fn new(own: &'d [Directive], servers: &[&'d Directive], definitions: &Definitions<'_>) -> Self {
+    fn new(
+        own: &'d [Directive],
+        servers: &[&'d Directive],
+        definitions: &Definitions<'_>,
+        groups: &HashSet<String>,
+    ) -> Self {
         let pages = settings::pages(own);
-        let around = settings::of(own, &[], definitions);
         let server = |server: &&'d Directive| {
             let list = block(server);
             let mut names: Vec<String> =
@@ -291,25 +294,33 @@ impl<'d> Beside<'d> {
             names.sort();
             let definitions = Definitions::new(list.iter(), Some(definitions));
             let all: Vec<&[u8]> = pages.iter().copied().chain(settings::pages(list)).collect();
-            (names.join(" "), *server, settings::of(list, &all, &definitions))
+            (names.join(" "), *server, settings::of(list, own, &all, (&definitions, groups)))
         };
         let servers = servers.iter().map(server).collect();
-        Self { own, around, servers }
+        Self { own, servers }
     }
 
-    /// The settings of a socket with these servers. Of those with the same name the first counts.
+    /// The settings of a socket with these servers: those that all of them have alike, wherever that is said, then those of
+    /// each. Of servers with the same name the first counts.
     fn settings(&self, numbers: &[usize], default: usize) -> Vec<String> {
-        let mut texts: Vec<(String, &str)> = Vec::new();
-        for number in numbers {
-            let Some((name, _, text)) = self.servers.get(*number) else { continue };
+        let servers: Vec<(usize, &(String, &Directive, Settings))> =
+            numbers.iter().filter_map(|number| Some((*number, self.servers.get(*number)?))).collect();
+        let Some((_, (_, _, first))) = servers.first() else { return Vec::new() };
+        let alike = |(name, text): &(&Vec<u8>, &String)| {
+            settings::is_inherited(name) && servers.iter().all(|(_, (_, _, own))| own.get(*name) == Some(*text))
+        };
+        let shared: BTreeMap<&Vec<u8>, &String> = first.iter().filter(alike).collect();
+        let mut texts: Vec<(String, String)> = Vec::new();
+        for (number, (name, _, own)) in &servers {
+            let rest: Vec<&str> =
+                own.iter().filter(|(name, _)| !shared.contains_key(name)).map(|(_, text)| text.as_str()).collect();
             let first = if numbers.len() > 1 && *number == default { "default server" } else { "server" };
-            texts.push((format!("{first} {name}"), text));
+            texts.push((format!("{first} {name}"), rest.join(" ")));
         }
         texts.sort_by(|a, b| a.0.cmp(&b.0));
-        let one = |(name, text): &(String, &str)| format!("{} {{ {text} }}", name.trim_end());
-        let around = Some(self.around.clone()).filter(|text| !text.is_empty());
-        let around = around.map(|text| format!("http {{ {text} }}"));
-        around.into_iter().chain(texts.iter().filter(|(_, text)| !text.is_empty()).map(one)).collect()
+        let one = |(name, text): &(String, String)| format!("{} {{ {text} }}", name.trim_end());
+        let shared = shared.into_values().cloned();
+        shared.chain(texts.iter().filter(|(_, text)| !text.is_empty()).map(one)).collect()
     }
 
     fn tls(&self, numbers: &[usize], default: usize) -> Tls {

@@ -45,10 +45,7 @@ impl Lowering<'_, '_> {
         let mut believed = Believed::default();
         believed.enter(own);
         believed.enter(list);
-        let texts = [("stream", settings::of(own, &[], definitions)), ("server", settings::of(list, &[], definitions))];
-        let texts =
-            texts.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name} {{ {text} }}"));
-        let texts: Vec<String> = texts.collect();
+        let texts = settings::of(list, own, &[], (definitions, &self.backends));
         let secured = said_of(list, own);
         let mut routes: Vec<Route> = Vec::new();
         let (mut ipv4, mut ipv6, mut denied_at) = (Set::empty(), Set::empty(), None);
@@ -140,9 +137,9 @@ impl Lowering<'_, '_> {
                 otherwise: otherwise.0.clone(),
                 otherwise_at: otherwise.1,
                 settings: has(b"proxy_protocol")
-                    .then(|| "proxy_protocol".to_owned())
+                    .then(|| "proxy_protocol;".to_owned())
                     .into_iter()
-                    .chain(texts.iter().cloned())
+                    .chain(texts.values().cloned())
                     .collect::<Vec<_>>()
                     .join(" "),
                 owner: None,

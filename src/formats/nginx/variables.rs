@@ -29,8 +29,16 @@ impl<'o> Definitions<'o> {
 
     fn add(&mut self, directive: &Directive, around: &str) {
         let said = || {
-            let inner: Vec<String> =
-                block(directive).iter().map(|d| format!("{} {}", escape(&d.name), d.said())).collect();
+            let mut entries: Vec<&Directive> = block(directive).iter().collect();
+            if directive.is("map") {
+                // The expressions are asked in order, and after all else, which is looked up.
+                let rank = |entry: &&Directive| match entry.name.starts_with(b"~") {
+                    true => None,
+                    false => Some((entry.name.clone(), entry.said())),
+                };
+                entries.sort_by_key(|entry| (entry.name.starts_with(b"~"), rank(entry)));
+            }
+            let inner: Vec<String> = entries.iter().map(|d| format!("{} {}", escape(&d.name), d.said())).collect();
             let text = format!("{around}{} {} {}", escape(&directive.name), directive.said(), inner.join("; "));
             text.trim_end().to_owned()
         };

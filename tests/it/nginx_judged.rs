@@ -1,0 +1,95 @@
+//! Changes of nginx that were served and are none in a text of the model, or the other way round; and what `nginx -t` refuses.
+
+use crate::cli::portcullis;
+use crate::folder::folder;
+use crate::nginx_changes::{all_differ, compared, http, server};
+
+#[track_caller]
+fn all_equal(wrap: fn(&str) -> String, pairs: &[(&str, &str)]) {
+    for (old, new) in pairs {
+        let (code, said) = compared(&wrap(old), &wrap(new));
+        assert_eq!(code, 0, "{old} -> {new}: {said}");
+    }
+}
+
+fn stream(text: &str) -> String {
+    format!("events {{}}\nstream {{\n{text}\n}}\n")
+}
+
+#[test]
+fn what_is_spoken_at_a_socket_is_told() {
+    all_differ(
+        http,
+        &[
+            ("server { listen 80; location / { ASK } }", "server { listen 80 http2; location / { ASK } }"),
+            ("server { listen 80; location / { ASK } }", "server { listen 80; http2 on; location / { ASK } }"),
+            ("server { listen 80; location / { ASK } }", "server { listen 80 proxy_protocol; location / { ASK } }"),
+            (
+                "server { listen 80; server_name a; location / { ASK } } server { listen 80; server_name b; location / { ASK } }",
+                "server { listen 80; server_name a; location / { ASK } } server { listen 80 http2; server_name b; location / { ASK } }",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn the_name_of_a_group_is_told_where_servers_get_it() {
+    let group = |text: &str| {
+        http(&format!(
+            "upstream GROUP {{ server 10.0.0.1:80; server 10.0.0.2:80; }} server {{ listen 80; {text} location / {{ proxy_pass SCHEME://GROUP; }} }}"
+        ))
+    };
+    let renamed = |text: &str, scheme: &str| {
+        let text = group(text).replace("SCHEME", scheme);
+        compared(&text.replace("GROUP", "one"), &text.replace("GROUP", "two"))
+    };
+    for (text, scheme, code) in [
+        ("", "http", 1),
+        ("proxy_set_header X a;", "http", 1),
+        ("proxy_set_header Host $proxy_host;", "http", 1),
+        ("proxy_set_header Host $host;", "http", 0),
+        ("proxy_set_header host a.example;", "https", 0),
+        ("proxy_set_header Host $host; proxy_ssl_server_name on;", "https", 1),
+        ("proxy_set_header Host $host; proxy_ssl_server_name on; proxy_ssl_name $host;", "https", 0),
+        ("proxy_set_header Host $host; proxy_ssl_verify on;", "https", 1),
+        ("proxy_set_header Host $host; add_header X $proxy_host;", "http", 1),
+    ] {
+        let (told, said) = renamed(text, scheme);
+        assert_eq!(told, code, "{text} {scheme}: {said}");
+    }
+    let php = |name: &str| {
+        http(&format!(
+            "upstream {name} {{ server 10.0.0.1:9000; }} server {{ listen 80; location / {{ fastcgi_pass {name}; }} }}"
+        ))
+    };
+    assert_eq!(compared(&php("one"), &php("two")).0, 0);
+}
+
+#[test]
+fn a_setting_is_the_same_wherever_it_is_said() {
+    let around =
+        |outer: &str, inner: &str| http(&format!("{outer} server {{ listen 80; {inner} location / {{ ASK }} }}"));
+    let timeout = "proxy_connect_timeout 5s;";
+    assert_eq!(compared(&around(timeout, ""), &around("", timeout)).0, 0);
+    assert_eq!(compared(&around(timeout, ""), &around("proxy_connect_timeout 9s;", timeout)).0, 0);
+    assert_eq!(compared(&around(timeout, ""), &around(timeout, "proxy_connect_timeout 9s;")).0, 1);
+    // All headers are said anew where one is.
+    let (one, other) = ("proxy_set_header A a;", "proxy_set_header B b;");
+    assert_eq!(compared(&around(&format!("{one} {other}"), ""), &around(one, other)).0, 1);
+    // Of a variable it is what each server makes of it.
+    let two = |a: &str, b: &str| {
+        let server = |name: &str, value: &str| {
+            format!("server {{ listen 80; server_name {name}; set $x {value}; location / {{ ASK }} }}")
+        };
+        http(&format!("proxy_set_header X $x; {} {}", server("a", a), server("b", b)))
+    };
+    assert_eq!(compared(&two("1", "2"), &two("2", "1")).0, 1);
+    let mapped = |entries: &str| {
+        http(&format!(
+            "map $uri $x {{ {entries} }} server {{ listen 80; if ($x) {{ return 403; }} location / {{ ASK }} }}"
+        ))
+    };
+    assert_eq!(compared(&mapped("/a 1; /b 0; default 1;"), &mapped("default 1; /b 0; /a 1;")).0, 0);
+    assert_eq!(compared(&mapped("~a 1; ~b 0;"), &mapped("~b 0; ~a 1;")).0, 1);
+    assert_eq!(compared(&mapped("/a 1; /b 0;"), &mapped("/a 0; /b 1;")).0, 1);
+}
