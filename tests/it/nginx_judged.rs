@@ -33,6 +33,18 @@ fn what_is_spoken_at_a_socket_is_told() {
 }
 
 #[test]
+fn a_redirect_for_ever_is_no_redirect_for_now() {
+    all_differ(
+        server,
+        &[
+            ("rewrite ^/old /new permanent; location / { ASK }", "rewrite ^/old /new redirect; location / { ASK }"),
+            ("rewrite ^/old http://a/ permanent; location / { ASK }", "rewrite ^/old http://a/; location / { ASK }"),
+        ],
+    );
+    all_equal(server, &[("return http://a/;", "return 302 http://a/;")]);
+}
+
+#[test]
 fn the_name_of_a_group_is_told_where_servers_get_it() {
     let group = |text: &str| {
         http(&format!(

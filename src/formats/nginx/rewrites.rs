@@ -97,8 +97,9 @@ impl Lowering<'_, '_> {
         let own = Context { captured: if captured.is_empty() { cx.captured } else { &captured }, ..*cx };
         let away = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|start| to.text.starts_with(start));
         let outcome = match flag {
-            b"redirect" | b"permanent" => Outcome::Answered(format!("redirect to {}", known(&to.text, &own))),
-            _ if away => Outcome::Answered(format!("redirect to {}", known(&to.text, &own))),
+            b"permanent" => Outcome::Answered(format!("redirect 301 to {}", known(&to.text, &own))),
+            b"redirect" => Outcome::Answered(format!("redirect 302 to {}", known(&to.text, &own))),
+            _ if away => Outcome::Answered(format!("redirect 302 to {}", known(&to.text, &own))),
             b"break" if !of_server => return None,
             b"last" | b"break" | b"" => Outcome::Computed(anew(&escape(&to.text), cx)),
             other => {
@@ -234,7 +235,8 @@ fn returned(directive: &Directive, cx: &Context<'_>) -> Outcome {
         b"301" | b"302" | b"303" | b"307" | b"308" => Outcome::Answered(format!("redirect {said}")),
         code if code.iter().all(u8::is_ascii_digit) && code.len() == 3 && code[0] >= b'4' => Outcome::Refused(said),
         code if code.iter().all(u8::is_ascii_digit) => Outcome::Answered(format!("return {said}")),
-        _ => Outcome::Answered(format!("redirect {said}")),
+        // An address alone is a temporary redirect.
+        _ => Outcome::Answered(format!("redirect 302 {said}")),
     }
 }
 
