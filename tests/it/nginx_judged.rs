@@ -78,6 +78,23 @@ fn the_name_of_a_group_is_told_where_servers_get_it() {
 }
 
 #[test]
+fn the_order_of_servers_is_told_where_it_decides() {
+    let group = |method: &str, servers: [&str; 2]| {
+        let servers = servers.map(|address| format!("server {address}:80;")).concat();
+        http(&format!(
+            "upstream u {{ {method} {servers} }} server {{ listen 80; location / {{ proxy_pass http://u; }} }}"
+        ))
+    };
+    for (method, code) in
+        [("hash $uri;", 1), ("ip_hash;", 1), ("hash $uri consistent;", 0), ("random;", 0), ("least_conn;", 0), ("", 0)]
+    {
+        let (one, other) = (group(method, ["10.0.0.1", "10.0.0.2"]), group(method, ["10.0.0.2", "10.0.0.1"]));
+        let (told, said) = compared(&one, &other);
+        assert_eq!(told, code, "{method}: {said}");
+    }
+}
+
+#[test]
 fn a_setting_is_the_same_wherever_it_is_said() {
     let around =
         |outer: &str, inner: &str| http(&format!("{outer} server {{ listen 80; {inner} location / {{ ASK }} }}"));

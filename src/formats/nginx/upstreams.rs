@@ -28,6 +28,10 @@ impl Lowering<'_, '_> {
                 _ => self.other(inner),
             }
         }
+        if let Some(method) = directive.block.iter().flatten().find(|inner| counts(inner)) {
+            let order: Vec<String> = servers.iter().map(|(server, _)| server.name.clone()).collect();
+            settings.push(format!("{} over {}", escape(&method.name), order.join(" ")));
+        }
         if servers.iter().any(|(_, resolves)| *resolves) {
             open = Some("names are looked up again and again".to_owned());
         }
@@ -137,4 +141,10 @@ impl Lowering<'_, '_> {
         }
         shown
     }
+}
+
+/// Whether a method of choice counts servers, so that their order decides. `consistent` places them by their names
+/// (`ngx_http_upstream_hash_module`, `ngx_http_upstream_ip_hash_module`).
+fn counts(method: &Directive) -> bool {
+    method.is("ip_hash") || (method.is("hash") && !method.words.iter().any(|word| word.text == b"consistent"))
 }
