@@ -33,6 +33,39 @@ fn what_is_spoken_at_a_socket_is_told() {
 }
 
 #[test]
+fn what_limits_count_by_and_how_fast_is_part_of_them() {
+    let limited = |text: &str| {
+        let server = "server { listen 80; location / { limit_req zone=z; limit_conn c 1; ASK } }";
+        http(&format!("map $http_x $m {{ default $host; }} {text} {server}"))
+    };
+    let old = "limit_req_zone $m zone=z:1m rate=9r/s; limit_conn_zone $binary_remote_addr zone=c:1m;";
+    assert_eq!(compared(&limited(old), &limited(&old.replace("; ", ";\n"))).0, 0);
+    for (from, to) in [("9r/s", "1r/m"), ("$m zone", "$uri zone"), ("$binary_remote_addr", "$host")] {
+        let (code, said) = compared(&limited(old), &limited(&old.replace(from, to)));
+        assert!(code == 1 && said.contains("location /: limit_"), "{from} -> {to}: {said}");
+    }
+    let (code, said) = compared(&limited(old), &limited(old).replace("default $host", "default a"));
+    assert_eq!(code, 1, "the map: {said}");
+    all_differ(
+        stream,
+        &[
+            (
+                "limit_conn_zone $remote_addr zone=z:1m; server { listen 81; limit_conn z 1; proxy_pass 10.0.0.1:80; }",
+                "limit_conn_zone $server_port zone=z:1m; server { listen 81; limit_conn z 1; proxy_pass 10.0.0.1:80; }",
+            ),
+            (
+                "server { listen 81; ssl_preread on; proxy_pass 10.0.0.1:80; }",
+                "server { listen 81; ssl_preread on; preread_buffer_size 64; proxy_pass 10.0.0.1:80; }",
+            ),
+            (
+                "server { listen 81; ssl_preread on; preread_timeout 9s; proxy_pass 10.0.0.1:80; }",
+                "server { listen 81; ssl_preread on; preread_timeout 1s; proxy_pass 10.0.0.1:80; }",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn a_redirect_for_ever_is_no_redirect_for_now() {
     all_differ(
         server,

@@ -19,6 +19,7 @@ mod syntax;
 mod upstreams;
 mod variables;
 mod words;
+mod zones;
 
 use super::account::Account;
 use super::{Disposition, Format, Include, Reading, Texts, declared};
@@ -72,6 +73,7 @@ impl Format for Nginx {
             }
         }
         code::attach(reading, &mut account, &mut lists);
+        zones::attach(&mut lists);
         let mut lowering = Lowering { reading, account: &mut account, backends: HashSet::new() };
         lowering.configuration(lists.iter().map(|(_, list)| list));
         reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
