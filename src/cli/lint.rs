@@ -137,13 +137,14 @@ fn read(
     let Some((file, origin)) = policy_file(arguments, surroundings, side)? else {
         let policy = Policy::none(judge::nothing(sources));
         let files = Files { base: Vec::new(), head: side.files(&Everything).map_err(judge::source_doubts)? };
-        let ((_, inputs), left) = judge::by_file(files, arguments.format.clone(), sources)?;
+        let ((_, mut inputs), left) = judge::by_file(files, arguments.format.clone(), sources)?;
         talk.extend(judge::left_out(&left));
         if inputs.is_empty() {
             let message = "there is nothing to look at: no file is in a known format".to_owned();
             let help = "name a file that is configuration, or say its format with --format".to_owned();
             return Err(vec![Doubt { cause: Cause::MatchesNothing, message, help, at: None }]);
         }
+        closure::of_side(side, &mut inputs, sources)?;
         let change = one_sided(&inputs, sources);
         let (checks, expectations) = (Vec::new(), Vec::new());
         return Ok(Read { policy, checks, expectations, plan: Plan::default(), change });

@@ -155,3 +155,40 @@ fn a_setting_is_the_same_wherever_it_is_said() {
     assert_eq!(compared(&mapped("~a 1; ~b 0;"), &mapped("~b 0; ~a 1;")).0, 1);
     assert_eq!(compared(&mapped("/a 1; /b 0;"), &mapped("/a 0; /b 1;")).0, 1);
 }
+
+#[test]
+fn what_nginx_reads_is_read() {
+    let linted = |files: &[(&str, &str)], path: &str| {
+        let folder = folder(files);
+        let ran = portcullis(folder.path(), &[], &["lint", "--path", path]);
+        (ran.code, format!("{}{}", ran.out, ran.talk))
+    };
+    for (name, text) in [
+        ("nginx.conf", "events {} http { server { listen 80; return 200; } }\n"),
+        ("nginx.conf", "events {} http { }\n"),
+        ("site.conf", "server { listen 80; server_name a; return 200; }\n"),
+        ("nginx.conf", &*server("location / { limit_except get { deny all; } ASK }")),
+        (
+            "nginx.conf",
+            &*server("location / { try_files $uri @a; } location @a { return 200; } location @a { return 201; }"),
+        ),
+        ("nginx.conf", &*http("include none*.conf; server { listen 80; return 200; }")),
+    ] {
+        let (code, said) = linted(&[(name, text)], name);
+        assert_eq!(code, 0, "{text}: {said}");
+    }
+    let (main, site) = (http("include sites/*.conf;"), "server { listen 80; foo_bar 1; }\n");
+    let (code, said) = linted(&[("nginx.conf", &main), ("sites/a.conf", site)], "nginx.conf");
+    assert!(code == 3 && said.contains("foo_bar"), "{said}");
+    all_equal(
+        server,
+        &[(
+            "location / { limit_except GET { deny all; } ASK }",
+            "location / { limit_except get head { deny all; } ASK }",
+        )],
+    );
+    let named = |one: u16, other: u16| {
+        format!("location / {{ try_files $uri @a; }} location @a {{ return {one}; }} location @a {{ return {other}; }}")
+    };
+    assert_eq!(compared(&server(&named(403, 404)), &server(&named(404, 403))).0, 1);
+}

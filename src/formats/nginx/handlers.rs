@@ -55,7 +55,9 @@ impl Lowering<'_, '_> {
     ) -> Vec<Piece> {
         let list = block(server);
         let scope = outer.inside(self, list);
-        let named = called(list, "location").filter(|d| d.first().starts_with(b"@")).map(|d| (d.first(), d)).collect();
+        // Of two with one name the first is asked.
+        let named = called(list, "location").rev().filter(|d| d.first().starts_with(b"@"));
+        let named = named.map(|d| (d.first(), d)).collect();
         let mut all = String::new();
         everything(list, &mut all);
         let definitions = Definitions::new(list.iter(), Some(definitions));
@@ -111,13 +113,17 @@ impl Lowering<'_, '_> {
             || excepts.iter().any(|except| block(except).iter().any(|d| is_content(&d.name)));
         let (mut out, mut methods) = (Vec::new(), Condition::Always);
         for except in excepts {
-            for word in except.words.iter().filter(|word| !METHODS.contains(&&word.text[..])) {
-                let reason = format!("nginx refuses it: invalid method \"{}\"", escape(&word.text));
-                self.account.gap(word.span, reason);
-            }
-            let mut named: Vec<Pattern> = except.words.iter().map(|word| Pattern::exact(word.text.clone())).collect();
-            if except.words.iter().any(|word| word.text == b"GET") {
-                named.push(Pattern::exact("HEAD"));
+            let mut named: Vec<Pattern> = Vec::new();
+            for word in &except.words {
+                let method = word.text.to_ascii_uppercase();
+                if !METHODS.contains(&&method[..]) {
+                    let reason = format!("nginx refuses it: invalid method \"{}\"", escape(&word.text));
+                    self.account.gap(word.span, reason);
+                }
+                if method == b"GET" {
+                    named.push(Pattern::exact("HEAD"));
+                }
+                named.push(Pattern::exact(method));
             }
             methods = self.test(Subject::Method, named);
             let inner = scope.inside(self, block(except)).without_tries();

@@ -59,13 +59,13 @@ impl<'d> Lowering<'_, '_> {
                 continue;
             };
             let twin = |other: &Place<'_>| {
+                // nginx looks for no others that are alike.
                 let group = |kind| match kind {
-                    Kind::Prefix(_) => 0,
-                    Kind::Exact => 1,
-                    Kind::Named => 2,
-                    Kind::Expression(_) => 3,
+                    Kind::Prefix(_) => Some(0),
+                    Kind::Exact => Some(1),
+                    Kind::Named | Kind::Expression(_) => None,
                 };
-                group(kind) != 3 && group(other.kind) == group(kind) && other.path == path
+                group(kind).is_some() && group(other.kind) == group(kind) && other.path == path
             };
             if let Some(outer) = within {
                 let (inner, around) = (escape(path), escape(outer.path));

@@ -1,11 +1,15 @@
 //! The names of directives: which texts are of nginx, and what decides nothing about where requests go.
 
+use super::syntax::Directive;
+use crate::text::SourceMap;
+
 /// Whether a text is probably one of nginx: braces and semicolons, and a directive that no other format has.
 pub(super) fn is_nginx(name: &str, text: &[u8]) -> bool {
     if super::dump::is_one(text) {
         return true;
     }
     let Ok(text) = std::str::from_utf8(text) else { return name.ends_with("nginx.conf") };
+    let whole = name.ends_with("nginx.conf");
     let mut words = 0;
     for line in text.lines().take(2_000) {
         let line = line.trim();
@@ -29,7 +33,21 @@ pub(super) fn is_nginx(name: &str, text: &[u8]) -> bool {
             _ => {}
         }
     }
-    words >= 2 || (name.ends_with("nginx.conf") && words > 0)
+    words >= 2 || (whole && words > 0) || (text.contains('{') && holds_blocks(whole, text.as_bytes()))
+}
+
+/// Whether a text is one of directives, however its lines are, and one is a block that no other format has.
+fn holds_blocks(whole: bool, text: &[u8]) -> bool {
+    const AROUND: &[&str] = &["http", "stream", "events", "server", "upstream"];
+    const INSIDE: &[&str] = &["server", "listen", "location", "server_name", "proxy_pass", "return"];
+    let mut scratch = SourceMap::default();
+    let Ok(source) = scratch.add(b"", Vec::new()) else { return false };
+    let Ok((directives, _)) = super::parse::parse(source, text, 0) else { return false };
+    let inside = |block: &[Directive]| block.iter().any(|directive| INSIDE.iter().any(|name| directive.is(name)));
+    directives.iter().any(|directive| {
+        let block = directive.block.as_deref().filter(|_| AROUND.iter().any(|name| directive.is(name)));
+        block.is_some_and(|block| whole || inside(block))
+    })
 }
 
 /// How many words directives have that decide something: at least, at most.
