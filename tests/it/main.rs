@@ -33,6 +33,7 @@ mod git;
 mod github;
 mod haproxy;
 mod haproxy_more;
+mod haproxy_order;
 mod haproxy_running;
 mod haproxy_served;
 mod incidents;

@@ -2,7 +2,8 @@
 
 use super::conditions::{Asked, Matching, PREDEFINED, Question, Term, When, number_range};
 use super::lex::{Environment, Word, line};
-use super::rewrites::Rewrites;
+use super::order;
+use super::rewrites::{Part, Rewrites, parts_of};
 use super::samples::{Call, Sample};
 use crate::model::{Condition, Store, Subject, Test};
 use crate::net::{Family, Pattern, Set, parse_addresses};
@@ -12,6 +13,26 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The patterns of a file: key and value of each line.
 pub(super) type Lines = Vec<(String, String)>;
+
+/// A file of patterns that is at hand.
+pub(super) struct Listed {
+    pub(super) lines: Lines,
+    pub(super) digest: String,
+    /// Whether rules change them in memory, so that they are not what the file says for long.
+    pub(super) written: bool,
+}
+
+/// The files of patterns that are at hand, by name.
+pub(super) type Files = HashMap<String, Listed>;
+
+/// A text with what is in the files of patterns and maps that it names.
+pub(super) fn with_files(mut text: String, files: &Files) -> String {
+    let named: BTreeMap<_, _> = files.iter().filter(|(name, _)| text.contains(name.as_str())).collect();
+    for (name, Listed { digest, .. }) in named {
+        text.push_str(&format!("; {name} with {digest}"));
+    }
+    text
+}
 
 /// What is known where a request has come in.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +62,7 @@ pub(super) struct Asking<'a> {
     pub(super) store: &'a mut Store,
     pub(super) place: &'a Place,
     pub(super) looked: &'a Looked,
-    /// The patterns of files that are at hand, by name.
-    pub(super) files: &'a HashMap<String, Lines>,
+    pub(super) files: &'a Files,
 }
 
 /// More patterns than this without a known meaning are one condition.
@@ -93,29 +113,36 @@ impl Asking<'_> {
             let question = Question { sample, ..question.clone() };
             return self.question(&question, &then);
         }
-        let after = rewrites.seen_by(&question.sample);
+        let lists = question.files.iter().map(|file| Part::List(file.text.clone()));
+        let after = rewrites.of(parts_of(&question.sample).map(|parts| parts.into_iter().chain(lists).collect()));
         let unknown = question.patterns.iter().any(|word| word.unknown);
-        let at_hand = question.files.iter().all(|file| self.files.contains_key(&file.text));
+        let at_hand = question.files.iter().all(|file| self.files.get(&file.text).is_some_and(|f| !f.written));
         if after.is_empty() && !unknown && at_hand {
             let mut patterns: Vec<String> = question.patterns.iter().map(|word| word.text.clone()).collect();
             for file in &question.files {
-                let lines = self.files.get(&file.text).into_iter().flatten();
+                let lines = self.files.get(&file.text).into_iter().flat_map(|listed| &listed.lines);
                 patterns.extend(lines.map(|(key, value)| format!("{key} {value}").trim_end().to_owned()));
             }
             if let Some(condition) = self.exactly(question, &patterns) {
                 return condition;
             }
         }
-        let suffix = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
+        let suffix = order::after(&after);
         let apart = question.files.is_empty() && (2..=MOST_APART).contains(&question.patterns.len());
         if apart && !matches!(question.matching, Matching::Number | Matching::Length | Matching::Unknown) {
             let each =
                 question.patterns.iter().map(|word| Question { patterns: vec![word.clone()], ..question.clone() });
             let texts: Vec<String> = each.map(|question| question.text()).collect();
-            let any: Vec<Condition> = texts.iter().map(|text| self.opaque(&format!("{text}{suffix}"))).collect();
+            let any: Vec<Condition> = texts.iter().map(|text| self.named(text, &suffix)).collect();
             return Condition::any(any);
         }
-        self.opaque(&format!("{}{suffix}", question.text()))
+        self.named(&question.text(), &suffix)
+    }
+
+    /// An opaque condition, with what the files say that it names.
+    fn named(&mut self, text: &str, suffix: &str) -> Condition {
+        let text = with_files(text.to_owned(), self.files);
+        self.opaque(&format!("{text}{suffix}"))
     }
 
     /// The condition, where the model can say it.

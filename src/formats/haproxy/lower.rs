@@ -4,7 +4,7 @@
 //! `session`, `content`, `monitor-uri`, `http-request`, statistics, `redirect`), then those of the backend that it is sent
 //! to; so the rules of a backend are routes of every frontend that leads there.
 
-use super::ask::{Asking, Lines, Looked, Place, address};
+use super::ask::{Asking, Files, Lines, Listed, Looked, Place, address, with_files};
 use super::conditions::{Matching, Question};
 use super::lex::{Word, joined};
 use super::places::Bind;
@@ -12,9 +12,9 @@ use super::proxies::{Proxy, Switch};
 use super::rewrites::Rewrites;
 use super::rules::{Action, Rule};
 use super::samples::Sample;
-use super::{servers, values};
-use crate::formats::Reading;
+use super::{asked, order, servers, values};
 use crate::formats::account::Account;
+use crate::formats::{Disposition, Reading};
 use crate::model::{
     Backend, Condition, Endpoint, Listener, Outcome, Paths, Protocol, Reference, Route, Store, Subject, Test,
 };
@@ -27,9 +27,10 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) fn lower(
     reading: &mut Reading<'_>,
     proxies: &[Proxy],
-    files: &HashMap<String, Lines>,
+    files: HashMap<String, Lines>,
     account: &mut Account,
 ) {
+    let files = listed(files, proxies);
     let mut backends: BTreeMap<&str, &Proxy> = BTreeMap::new();
     for proxy in proxies.iter().filter(|proxy| proxy.kind.is_back()) {
         if backends.insert(&proxy.name, proxy).is_some() {
@@ -71,17 +72,26 @@ pub(super) fn lower(
         }
     }
     for proxy in proxies.iter().filter(|proxy| proxy.kind.is_back() && has_servers(proxy)) {
-        let backend = backend(proxy, files);
+        let backend = backend(proxy, proxies, &files, account);
         reading.configuration.backends.push(backend);
     }
     for proxy in proxies.iter().filter(|proxy| proxy.kind.is_front() && !proxy.disabled) {
         if proxy.binds.is_empty() {
             continue;
         }
-        let front = Front { proxy, backends: &backends, files };
+        let front = Front { proxy, backends: &backends, files: &files };
         let listeners = front.listeners(reading.store, account);
         reading.configuration.listeners.extend(listeners);
     }
+}
+
+fn listed(files: HashMap<String, Lines>, proxies: &[Proxy]) -> Files {
+    let one = |(name, lines): (String, Lines)| {
+        let text: String = lines.iter().map(|(key, value)| format!("{key} {value}\n")).collect();
+        let written = proxies.iter().any(|proxy| proxy.lists.contains(&name));
+        (name, Listed { digest: hex(&Sha256::digest(text)[..8]), lines, written })
+    };
+    files.into_iter().map(one).collect()
 }
 
 /// A `listen` without a server only answers by itself.
@@ -92,7 +102,7 @@ fn has_servers(proxy: &Proxy) -> bool {
         || proxy.back.single.contains_key("option transparent")
 }
 
-fn backend(proxy: &Proxy, files: &HashMap<String, Lines>) -> Backend {
+fn backend(proxy: &Proxy, proxies: &[Proxy], files: &Files, account: &mut Account) -> Backend {
     let mut servers = proxy.servers.servers.clone();
     if proxy.disabled {
         servers.iter_mut().for_each(|server| server.enabled = Some(false));
@@ -110,6 +120,10 @@ fn backend(proxy: &Proxy, files: &HashMap<String, Lines>) -> Backend {
         let known = servers.iter().find(|known| known.name == server.text);
         let shown = known.map_or_else(|| server.text.clone(), servers::shown);
         settings.list.push(format!("use-server {shown}{when}"));
+    }
+    let numbered = asked::add(proxy, proxies, &mut servers, &mut settings.list);
+    for at in proxy.servers.numbers.values().flat_map(|(_, places)| places) {
+        account.claim(*at, if numbered { Disposition::Modelled } else { Disposition::Inert("name") });
     }
     let checked = servers.iter().any(|server| server.check.is_some());
     let check = proxy.check.as_ref().map_or("tcp connect", |check| check.trim_start_matches("option "));
@@ -142,37 +156,33 @@ fn union(own: &[Option<(Set, Set)>]) -> Option<(Set, Set)> {
     Some(out)
 }
 
-/// What rules do to requests that they let pass.
+/// What rules do to requests that they let pass, and what is done by asking for their conditions.
 fn beside(proxy: &Proxy) -> Vec<String> {
-    let rules = [&proxy.connection, &proxy.session, &proxy.content, &proxy.requests];
-    let passing = rules.into_iter().flatten().filter(|rule| match rule.action {
-        Action::Rewrite(_) | Action::Set(..) | Action::Setting => true,
-        Action::Accept | Action::Final(_) | Action::Nothing(_) => false,
-    });
-    let text = |rule: &Rule| {
-        if rule.guards.is_empty() {
-            rule.text.clone()
-        } else {
-            format!("where {}: {}", super::sections::shown(&rule.guards), rule.text)
+    let mut out = Vec::new();
+    for rules in [&proxy.connection, &proxy.session, &proxy.content, &proxy.requests] {
+        for (rule, text) in rules.iter().zip(order::placed(rules)) {
+            match rule.action {
+                Action::Accept | Action::Final(_) | Action::Nothing(_) if rule.asking.is_empty() => continue,
+                Action::Accept
+                | Action::Final(_)
+                | Action::Rewrite(_)
+                | Action::Set(..)
+                | Action::Setting
+                | Action::Delay
+                | Action::Nothing(_) => {}
+            }
+            let guards = &rule.guards;
+            let shown = || format!("where {}: {text}", super::sections::shown(guards));
+            out.push(if guards.is_empty() { text } else { shown() });
         }
-    };
-    passing.map(text).collect()
-}
-
-/// Settings with what is in the files of patterns and maps that they name.
-fn with_files(mut settings: String, files: &HashMap<String, Lines>) -> String {
-    let named: BTreeMap<_, _> = files.iter().filter(|(name, _)| settings.contains(name.as_str())).collect();
-    for (name, lines) in named {
-        let text: String = lines.iter().map(|(key, value)| format!("{key} {value}\n")).collect();
-        settings.push_str(&format!("; {name} with {}", hex(&Sha256::digest(text)[..8])));
     }
-    settings
+    out
 }
 
 struct Front<'a> {
     proxy: &'a Proxy,
     backends: &'a BTreeMap<&'a str, &'a Proxy>,
-    files: &'a HashMap<String, Lines>,
+    files: &'a Files,
 }
 
 /// Routes in the making.
@@ -274,13 +284,14 @@ impl Front<'_> {
     /// Where requests go that no rule decides, and what becomes of the rest.
     fn switch(&self, flow: &mut Flow<'_>) -> (Outcome, Option<Span>) {
         let proxy = self.proxy;
-        for Switch { backend, guards, when, at } in &proxy.switching {
+        for Switch { backend, guards, when, asking, at } in &proxy.switching {
             let guard = flow.guards(guards);
             let rewrites = flow.rewrites.clone();
             let condition = Condition::all([guard, flow.asking.when(when.as_ref(), &proxy.acls, &rewrites)]);
             if condition == Condition::Never {
                 continue;
             }
+            flow.rewrites.add(asking, &format!("use_backend {}", backend.text));
             if backend.unknown {
                 let outcome = Outcome::Computed(backend.text.clone());
                 flow.routes.push(Route { condition, outcome, origin: *at });
@@ -352,8 +363,8 @@ impl Front<'_> {
         }
         let samples = super::samples::in_format(&word.text).unwrap_or_else(|_| Vec::new());
         let after: Vec<&str> = samples.iter().flat_map(|sample| flow.rewrites.seen_by(sample)).collect();
-        let suffix = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
-        let outcome = Outcome::Computed(format!("{}{suffix}", word.text));
+        let text = with_files(word.text.clone(), self.files);
+        let outcome = Outcome::Computed(format!("{text}{}", order::after(&after)));
         flow.routes.push(Route { condition: condition.clone(), outcome, origin: at });
     }
 
@@ -374,7 +385,7 @@ impl Front<'_> {
             _ => return None,
         };
         let otherwise = otherwise.map(str::to_owned);
-        let mut lines = self.files.get(file)?.clone();
+        let mut lines = self.files.get(file).filter(|listed| !listed.written)?.lines.clone();
         match matching {
             // The longest beginning counts, and the smallest network.
             Matching::Beginning => lines.sort_by_key(|(key, _)| std::cmp::Reverse(key.len())),
@@ -477,8 +488,8 @@ impl Flow<'_> {
         after.dedup();
         if !after.is_empty() || !uri.starts_with('/') {
             let how = if beginning { "begins with" } else { "is" };
-            let suffix = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
-            return self.asking.opaque(&format!("the URI {how} {uri}{suffix}"));
+            let after: Vec<&str> = after.iter().map(String::as_str).collect();
+            return self.asking.opaque(&format!("the URI {how} {uri}{}", order::after(&after)));
         }
         let mut text = |subject, pattern| Condition::Test(self.asking.store.test(Test::Text(subject, vec![pattern])));
         match (uri.split_once('?'), beginning) {
@@ -498,7 +509,7 @@ impl Flow<'_> {
 
     fn rules(&mut self, rules: &[Rule], proxy: &Proxy, of: &Condition) {
         let (mut accepted, mut set): (Vec<Condition>, Vec<String>) = (Vec::new(), Vec::new());
-        for rule in rules {
+        for (rule, text) in rules.iter().zip(order::placed(rules)) {
             let guard = self.guards(&rule.guards);
             let rewrites = self.rewrites.clone();
             let when = self.asking.when(rule.when.as_ref(), &proxy.acls, &rewrites);
@@ -506,19 +517,17 @@ impl Flow<'_> {
             if when == Condition::Never {
                 continue;
             }
+            self.rewrites.add(&rule.asking, &text);
             match &rule.action {
                 Action::Accept => accepted.push(when.negated()),
                 Action::Final(outcome) => {
                     let parts = std::iter::once(of.clone()).chain(accepted.iter().cloned()).chain([when]);
                     let condition = Condition::all(parts);
-                    self.routes.push(Route { condition, outcome: outcome.clone(), origin: rule.at });
+                    let outcome = said(outcome, &order::after(&rewrites.of(rule.reads.clone())));
+                    self.routes.push(Route { condition, outcome, origin: rule.at });
                 }
-                Action::Rewrite(parts) => {
-                    let text = self.text(rule, &accepted);
-                    self.rewrites.add(parts, &text);
-                }
+                Action::Rewrite(parts) => self.rewrites.add(parts, &text),
                 Action::Set(name, sample) => {
-                    let text = self.text(rule, &accepted);
                     if when == Condition::Always && *of == Condition::Always {
                         // Where requests are allowed before it is set, that is so for this list only.
                         if !accepted.is_empty() {
@@ -529,17 +538,21 @@ impl Flow<'_> {
                         self.rewrites.add(&[super::rewrites::Part::Variable(name.clone())], &text);
                     }
                 }
-                Action::Setting | Action::Nothing(_) => {}
+                Action::Setting | Action::Delay | Action::Nothing(_) => {}
             }
         }
         for name in set {
             self.rewrites.forget(&name);
         }
     }
+}
 
-    /// How a rule reads that changes a request.
-    fn text(&self, rule: &Rule, accepted: &[Condition]) -> String {
-        if accepted.is_empty() { rule.text.clone() } else { format!("{} where not allowed before", rule.text) }
+/// An outcome whose text is made of what those lines have changed.
+fn said(outcome: &Outcome, after: &str) -> Outcome {
+    match outcome {
+        Outcome::Refused(text) => Outcome::Refused(format!("{text}{after}")),
+        Outcome::Answered(text) => Outcome::Answered(format!("{text}{after}")),
+        Outcome::Backend(_) | Outcome::Computed(_) => outcome.clone(),
     }
 }
 

@@ -4,12 +4,15 @@
 //! `places`, `servers`), and those listeners and backends of the model (`ask`, `lower`). What a running process says of
 //! itself lies over what its files say (`running`).
 
+mod acls;
 mod ask;
+mod asked;
 mod conditions;
 mod files;
 mod keywords;
 mod lex;
 mod lower;
+mod order;
 mod others;
 mod places;
 mod proxies;
@@ -105,7 +108,7 @@ impl Format for Haproxy {
         for state in states {
             running::overlay(reading, state, &sections, &mut proxies, &mut account);
         }
-        lower::lower(reading, &proxies, &files, &mut account);
+        lower::lower(reading, &proxies, files, &mut account);
         reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         reading.configuration.undefined.sort_by_key(|reference| reference.origin);
         // A file may hold nothing but settings.

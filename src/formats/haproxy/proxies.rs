@@ -1,10 +1,12 @@
 //! Frontends, backends and `listen` sections, line by line, with what they take from `defaults`.
 
-use super::ask::{Named, predefined};
-use super::conditions::{Asked, Question, When};
+use super::ask::Named;
+use super::asked::{self, Asked};
+use super::conditions::When;
 use super::keywords::{self, B, D, F, Use};
 use super::lex::{Line, Word, joined};
 use super::places::{self, Bind};
+use super::rewrites::Part;
 use super::rules::{Action, Rule};
 use super::sections::{Entry, Kind, Section, shown};
 use super::servers::{ServerLine, Servers};
@@ -12,7 +14,7 @@ use super::{rules, servers, values};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::text::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A proxy as it is written, `defaults` included.
 #[derive(Debug, Clone)]
@@ -43,6 +45,10 @@ pub(super) struct Proxy {
     pub(super) check_steps: Vec<String>,
     pub(super) source: Option<Vec<Word>>,
     pub(super) used_servers: Vec<(Word, String)>,
+    /// Files of patterns that its rules change in memory.
+    pub(super) lists: BTreeSet<String>,
+    /// What its lines ask of servers.
+    pub(super) asked: BTreeSet<Asked>,
 }
 
 /// `use_backend`.
@@ -51,6 +57,8 @@ pub(super) struct Switch {
     pub(super) backend: Word,
     pub(super) guards: Vec<(String, bool)>,
     pub(super) when: Option<When>,
+    /// What is changed by asking for the condition.
+    pub(super) asking: Vec<Part>,
     pub(super) at: Span,
 }
 
@@ -121,6 +129,8 @@ pub(super) fn read(
         check_steps: Vec::new(),
         source: None,
         used_servers: Vec::new(),
+        lists: BTreeSet::new(),
+        asked: BTreeSet::new(),
     };
     let mut reader = Reader { account, undefined, proxy, quiet: true, guards: Vec::new() };
     for entry in inherited {
@@ -137,6 +147,7 @@ impl Reader<'_> {
     fn entry(&mut self, entry: &Entry) {
         self.guards.clone_from(&entry.guards);
         let line = &entry.line;
+        self.proxy.asked.extend(asked::by(line));
         match self.line(line) {
             Ok(disposition) => self.claim(line.at, disposition),
             Err((at, why)) => {
@@ -335,7 +346,8 @@ impl Reader<'_> {
                 }
                 let when = When::read(line.from(2))?;
                 self.check_when(when.as_ref());
-                self.proxy.switching.push(Switch { backend, guards: self.guards.clone(), when, at: line.at });
+                let (asking, guards) = (self.asking(when.as_ref()), self.guards.clone());
+                self.proxy.switching.push(Switch { backend, guards, when, asking, at: line.at });
             }
             "default_backend" => {
                 if !front(self) {
@@ -440,56 +452,6 @@ impl Reader<'_> {
         Err((line.at, format!("whether this line counts is not known: {}", shown(&self.guards))))
     }
 
-    fn acl(&mut self, line: &Line) -> Result<(), (Span, String)> {
-        let name = needed(line, 1)?;
-        self.no_guards(line)?;
-        let plain = name.text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b));
-        if name.text.is_empty() || !plain {
-            return Err((name.at, format!("`{}` is no name of an ACL: HAProxy refuses the file", name.text)));
-        }
-        if name.text.eq_ignore_ascii_case("or") {
-            return Err((name.at, "an ACL cannot be called `or`: HAProxy refuses the file".to_owned()));
-        }
-        let question = Question::read(line.from(2), line.at)?;
-        self.proxy.acls.entry(name.text.clone()).or_default().push(question);
-        Ok(())
-    }
-
-    /// ACLs that a condition names are declared before.
-    pub(super) fn check_when(&mut self, when: Option<&When>) {
-        let terms = when.into_iter().flat_map(|when| when.alternatives.iter().flatten());
-        let missing: Vec<Word> = terms
-            .filter_map(|term| match &term.asked {
-                Asked::Named(word) => Some(word),
-                Asked::Inline(_) => None,
-            })
-            .filter(|word| !self.proxy.acls.contains_key(&word.text) && predefined(&word.text, word.at).is_none())
-            .cloned()
-            .collect();
-        for word in missing {
-            self.undefined("acl", &word);
-            self.gap(word.at, format!("no such ACL: `{}`: HAProxy refuses the file", word.text));
-        }
-    }
-
-    /// A condition as it reads whatever its ACLs are called.
-    pub(super) fn show_when(&self, when: Option<&When>) -> String {
-        let Some(When { unless, alternatives }) = when else { return String::new() };
-        let term = |term: &super::conditions::Term| {
-            let text = match &term.asked {
-                Asked::Inline(question) => question.text(),
-                Asked::Named(word) => match self.proxy.acls.get(&word.text) {
-                    Some(questions) => questions.iter().map(Question::text).collect::<Vec<_>>().join(" | "),
-                    None => word.text.clone(),
-                },
-            };
-            format!("{}{{ {text} }}", if term.negated { "!" } else { "" })
-        };
-        let one = |terms: &Vec<super::conditions::Term>| terms.iter().map(term).collect::<Vec<_>>().join(" ");
-        let all = alternatives.iter().map(one).collect::<Vec<_>>().join(" || ");
-        format!(" {} {all}", if *unless { "unless" } else { "if" })
-    }
-
     fn rule(&mut self, line: &Line) -> Result<Option<Disposition>, (Span, String)> {
         let Some(mut rule) = rules::read(line, self)? else {
             return Ok(Some(Disposition::Inert("has no effect in this kind of section")));
@@ -497,9 +459,12 @@ impl Reader<'_> {
         rule.guards.clone_from(&self.guards);
         let what = match &rule.action {
             Action::Nothing(why) => Disposition::Inert(why),
-            Action::Accept | Action::Final(_) | Action::Rewrite(..) | Action::Set(..) | Action::Setting => {
-                Disposition::Modelled
-            }
+            Action::Accept
+            | Action::Final(_)
+            | Action::Rewrite(..)
+            | Action::Set(..)
+            | Action::Setting
+            | Action::Delay => Disposition::Modelled,
         };
         let opaque_list = matches!(rule.action, Action::Nothing(_));
         let content = line.text(0) == "tcp-request" && matches!(line.text(1), "content" | "inspect-delay");
@@ -537,9 +502,12 @@ impl Reader<'_> {
         }
         Ok(Some(match rule.action {
             Action::Nothing(why) => Disposition::Inert(why),
-            Action::Accept | Action::Final(_) | Action::Rewrite(..) | Action::Set(..) | Action::Setting => {
-                Disposition::Modelled
-            }
+            Action::Accept
+            | Action::Final(_)
+            | Action::Rewrite(..)
+            | Action::Set(..)
+            | Action::Setting
+            | Action::Delay => Disposition::Modelled,
         }))
     }
 

@@ -14,8 +14,32 @@ pub(super) enum Part {
     Destination,
     Header(String),
     Variable(String),
+    /// The patterns of a file, which rules may change in memory.
+    List(String),
+    /// What is tracked and counted.
+    Counters,
+    /// What else rules do that expressions may see: captures, bodies that were waited for, priorities.
+    Rest,
     /// Anything at all: a script.
     Anything,
+}
+
+impl Part {
+    /// Whether a change of it outlives the request.
+    pub(super) fn is_kept(&self) -> bool {
+        match self {
+            Self::Variable(name) => !["txn.", "req.", "res."].iter().any(|scope| name.starts_with(scope)),
+            Self::List(_) | Self::Counters | Self::Anything => true,
+            Self::Path
+            | Self::Query
+            | Self::Host
+            | Self::Method
+            | Self::Source
+            | Self::Destination
+            | Self::Header(_)
+            | Self::Rest => false,
+        }
+    }
 }
 
 /// The lines that have changed each part, in order.
@@ -66,7 +90,11 @@ impl Rewrites {
 
     /// The lines that have changed what an expression looks at.
     pub(super) fn seen_by(&self, sample: &Sample) -> Vec<&str> {
-        let mut parts = parts_of(sample);
+        self.of(parts_of(sample))
+    }
+
+    /// The lines that have changed one of these parts; `None`: it may be any.
+    pub(super) fn of(&self, mut parts: Option<Vec<Part>>) -> Vec<&str> {
         if parts.as_ref().is_none_or(|parts| !parts.is_empty()) {
             parts.get_or_insert_with(|| self.changed.keys().cloned().collect()).push(Part::Anything);
         }
@@ -84,14 +112,21 @@ pub(super) fn parts_of(sample: &Sample) -> Option<Vec<Part>> {
     if sample.converters.iter().any(|c| !PURE.contains(&c.name.as_str())) {
         return None;
     }
-    Some(match name {
+    let maps = sample.converters.iter().filter(|c| c.name.starts_with("map")).filter_map(|c| c.arguments.first());
+    let maps = maps.map(|file| Part::List(file.clone()));
+    let parts = match name {
+        _ if ["sc_", "sc0_", "sc1_", "sc2_", "table_"].iter().any(|start| name.starts_with(start)) => {
+            vec![Part::Counters]
+        }
+        _ if name.starts_with("capture.") || name == "ssl_fc_has_early" => vec![Part::Rest],
         "path" => vec![Part::Path],
         "query" => vec![Part::Query],
         "method" => vec![Part::Method],
         "pathq" => vec![Part::Path, Part::Query],
         "base" | "baseq" | "url" | "base32" => vec![Part::Path, Part::Query, Part::Host],
         "urlp" | "url_param" | "urlp_val" => vec![Part::Query],
-        "src" | "src_port" => vec![Part::Source],
+        "src" | "src_port" | "src_is_local" => vec![Part::Source],
+        _ if name.starts_with("src_") => vec![Part::Source, Part::Counters],
         "dst" | "dst_port" => vec![Part::Destination],
         "req.cook" | "req.cook_cnt" | "req.cook_val" => vec![Part::Header("cookie".to_owned())],
         "req.hdr" | "req.fhdr" | "req.hdr_ip" | "req.hdr_val" | "req.hdr_cnt" | "req.fhdr_cnt" => match argument() {
@@ -105,7 +140,17 @@ pub(super) fn parts_of(sample: &Sample) -> Option<Vec<Part>> {
         | "req.ssl_hello_type" | "req.ver" | "req.proto_http" | "wait_end" | "str" | "int" | "bool" | "hostname"
         | "nbproc" => Vec::new(),
         _ => return None,
-    })
+    };
+    Some(parts.into_iter().chain(maps).collect())
+}
+
+/// What an expression changes when it is asked: some count, or keep their value.
+pub(super) fn changed_by(sample: &Sample) -> Vec<Part> {
+    let counts = |name: &str| name.contains("_inc_gpc") || name.contains("_clr_gpc");
+    let counted = counts(&sample.fetch.name).then_some(Part::Counters);
+    let kept = sample.converters.iter().filter(|c| matches!(c.name.as_str(), "set-var" | "unset-var"));
+    let name = |arguments: &[String]| arguments.first().map_or(Part::Anything, |name| Part::Variable(name.clone()));
+    counted.into_iter().chain(kept.map(|call| name(&call.arguments))).collect()
 }
 
 /// Converters that look at nothing but their value and arguments.

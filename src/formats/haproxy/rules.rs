@@ -4,7 +4,7 @@ use super::conditions::When;
 use super::keywords::{B, D, F};
 use super::lex::{Line, Word, joined};
 use super::proxies::{Reader, needed, nothing_behind};
-use super::rewrites::Part;
+use super::rewrites::{Part, parts_of};
 use super::samples::{Sample, in_format};
 use super::{sections::Kind, values};
 use crate::model::Outcome;
@@ -18,6 +18,12 @@ pub(super) struct Rule {
     pub(super) when: Option<When>,
     /// How it reads, condition included.
     pub(super) text: String,
+    /// How its condition reads.
+    pub(super) condition: String,
+    /// What is changed by asking for its condition.
+    pub(super) asking: Vec<Part>,
+    /// What its texts are put together of; `None`: it may be anything.
+    pub(super) reads: Option<Vec<Part>>,
     pub(super) at: Span,
 }
 
@@ -32,8 +38,10 @@ pub(super) enum Action {
     Rewrite(Vec<Part>),
     /// It sets a variable.
     Set(String, Sample),
-    /// It does something else that can matter.
+    /// It does something else that can matter, and that no expression sees.
     Setting,
+    /// It waits for content, wherever it stands.
+    Delay,
     /// It does nothing to requests; why.
     Nothing(&'static str),
 }
@@ -58,8 +66,16 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
                 nothing_behind(line, 3)?;
                 values::time(word)?;
                 let text = format!("{} inspect-delay {}", line.text(0), values::plain_time(&word.text));
-                let rule = Rule { action: Action::Setting, guards: Vec::new(), when: None, text, at: line.at };
-                return Ok(Some(rule));
+                return Ok(Some(Rule {
+                    action: Action::Delay,
+                    guards: Vec::new(),
+                    when: None,
+                    text,
+                    condition: String::new(),
+                    asking: Vec::new(),
+                    reads: Some(Vec::new()),
+                    at: line.at,
+                }));
             }
             other => return Err((line.at, format!("unknown `tcp-request {other}`"))),
         },
@@ -95,11 +111,57 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
         return Err((line.at, format!("`{name}` is followed by too little: HAProxy refuses the file")));
     }
     reader.check_when(when.as_ref());
-    let action = action(line, word, name, arguments, least)?;
+    let asking = reader.asking(when.as_ref());
+    let action = match action(line, word, name, arguments, least)? {
+        Action::Nothing(_) if !asking.is_empty() => Action::Setting,
+        action => action,
+    };
+    if let Action::Rewrite(parts) = &action {
+        let lists = parts.iter().filter_map(|part| if let Part::List(file) = part { Some(file.clone()) } else { None });
+        reader.proxy.lists.extend(lists);
+    }
     let shown_when = reader.show_when(when.as_ref());
     let start = joined(line.words.get(..=first).unwrap_or_default());
     let text = format!("{start} {}", joined(arguments)).trim_end().to_owned() + &shown_when;
-    Ok(Some(Rule { action, guards: Vec::new(), when, text, at: line.at }))
+    let reads = reads(name, arguments);
+    Ok(Some(Rule { action, guards: Vec::new(), when, text, condition: shown_when, asking, reads, at: line.at }))
+}
+
+/// What the texts of a rule are put together of (manual, 8.2.6: log formats); `None`: it may be anything.
+fn reads(name: &str, arguments: &[Word]) -> Option<Vec<Part>> {
+    let mut out = Vec::new();
+    if name == "use-service" {
+        return None;
+    }
+    if name == "redirect" && arguments.iter().any(|word| matches!(word.text.as_str(), "prefix" | "scheme")) {
+        out.extend([Part::Path, Part::Query, Part::Host]);
+    }
+    for word in arguments.iter().filter(|word| word.text.contains('%')) {
+        if has_alias(&word.text) {
+            return None;
+        }
+        for sample in in_format(&word.text).ok()? {
+            out.extend(parts_of(&sample)?);
+        }
+    }
+    Some(out)
+}
+
+/// Whether a text has something like `%ci` in it.
+fn has_alias(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once('%') {
+        rest = match behind.chars().next() {
+            Some('%') => &behind[1..],
+            Some('[') => behind,
+            Some('{') => match behind.split_once('}') {
+                Some((_, inner)) if inner.starts_with('[') => inner,
+                Some(_) | None => return true,
+            },
+            Some(_) | None => return true,
+        };
+    }
+    false
 }
 
 /// Actions and how many words follow at least. Those that end with `*` may have more in their name.
@@ -249,7 +311,11 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
             if let Some(extra) = arguments.get(1).filter(|word| word.text != "table") {
                 return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
             }
-            Action::Setting
+            Action::Rewrite(vec![Part::Counters])
+        }
+        _ if name.starts_with("sc-") => Action::Rewrite(vec![Part::Counters]),
+        _ if ["add-acl", "del-acl", "set-map", "del-map"].contains(&name) => {
+            Action::Rewrite(vec![Part::List(inner(word)?)])
         }
         _ if name.starts_with("lua.") => Action::Rewrite(vec![Part::Anything]),
         "send-spoe-group" | "ot-group" | "add-headers-bin" | "set-headers-bin" | "del-headers-bin" => {
@@ -269,7 +335,7 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         }
         "capture" => {
             sample(arguments)?;
-            Action::Setting
+            Action::Rewrite(vec![Part::Rest])
         }
         "do-log" => Action::Nothing("log"),
         "set-status" => {
@@ -295,17 +361,14 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         },
         "wait-for-handshake" | "disable-l7-retry" => {
             too_many(0)?;
-            Action::Setting
+            Action::Rewrite(vec![Part::Rest])
         }
         "cache-use" => {
             too_many(1)?;
             Action::Setting
         }
-        _ => {
-            // Acts on what is counted, on files in memory and on priorities: no other rule of this request sees it but
-            // through expressions that are opaque.
-            Action::Setting
-        }
+        // Acts on bodies and priorities: expressions may see it, but none whose parts are known.
+        _ => Action::Rewrite(vec![Part::Rest]),
     })
 }
 

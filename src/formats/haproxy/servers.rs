@@ -20,6 +20,8 @@ pub(super) struct Servers {
     pub(super) open: Option<String>,
     /// Addresses that some of them are asked from.
     pub(super) sources: Vec<Option<(Set, Set)>>,
+    /// The numbers that they are given, by their names, and where.
+    pub(super) numbers: BTreeMap<String, (u32, Vec<Span>)>,
     /// What else their lines say, by their names.
     pub(super) told: BTreeMap<String, Told>,
     /// What `default-server` says.
@@ -69,6 +71,7 @@ struct Parameters {
     port: Option<u16>,
     others: BTreeMap<String, String>,
     source: Option<Vec<Word>>,
+    number: Option<(u32, Vec<Span>)>,
     /// What it is called for people.
     inert: Vec<Span>,
 }
@@ -105,7 +108,8 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
     if written.udp {
         host = format!("udp {host}");
     }
-    let Parameters { weight, disabled, backup, check, track, port: check_port, others, source, inert } = parameters;
+    let Parameters { weight, disabled, backup, check, track, port: check_port, others, source, number, inert } =
+        parameters;
     for at in inert {
         reader.claim(at, Disposition::Inert("name"));
     }
@@ -139,6 +143,9 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
     } else {
         (Vec::new(), Some(format!("{} servers {} are looked up at run time", joined(line.from(2)), name.text)))
     };
+    if let Some(number) = number.filter(|_| !template) {
+        reader.proxy.servers.numbers.insert(name.text.clone(), number);
+    }
     let mut taken = |server: &&Server| reader.proxy.servers.told.insert(server.name.clone(), told).is_none();
     let twice = servers.iter().find(|server| !taken(server) && !server.name.contains('$'));
     if let Some(twice) = twice {
@@ -239,10 +246,14 @@ impl Parameters {
                 }
             }
             "id" | "guid" => {
-                if name == "id" {
-                    number(u32::MAX)?;
+                let places = [word.at].into_iter().chain(given.iter().map(|word| word.at));
+                if name == "guid" {
+                    self.inert.extend(places);
+                } else if let Some(number) = number(u32::MAX)? {
+                    self.number = Some((number, places.collect()));
+                } else {
+                    self.others.insert(name.to_owned(), text());
                 }
-                self.inert.extend([word.at].into_iter().chain(given.iter().map(|word| word.at)));
             }
             "source" => {
                 values::source(given)?;
