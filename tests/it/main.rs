@@ -32,6 +32,7 @@ mod git;
 #[cfg(feature = "github")]
 mod github;
 mod haproxy;
+mod haproxy_hostile;
 mod haproxy_more;
 mod haproxy_order;
 mod haproxy_running;

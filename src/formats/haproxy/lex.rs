@@ -1,6 +1,7 @@
 //! Lines and words, as HAProxy cuts them (configuration manual, 2.2 and 2.3).
 
 use crate::text::{SourceId, Span, escape};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// More words than this on a line are refused.
@@ -31,7 +32,10 @@ pub(super) struct Line {
 
 /// What is known of the environment: what the file itself sets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Environment(pub(super) BTreeMap<String, String>);
+pub(super) struct Environment(pub(super) BTreeMap<String, String>, Cell<usize>);
+
+/// More than this many bytes are not made of variables: each may hold others many times.
+const MOST_EXPANDED: usize = 1 << 22;
 
 /// Cuts a line, which begins at an offset of its file.
 pub(super) fn line(source: SourceId, offset: usize, text: &[u8], environment: &Environment) -> Line {
@@ -192,9 +196,14 @@ impl Cut<'_> {
             self.at += 1;
         }
         if plain && let Some(value) = self.environment.0.get(&name) {
-            let value = value.clone();
-            self.push(value.as_bytes());
-            return;
+            let expanded = &self.environment.1;
+            expanded.set(expanded.get().saturating_add(value.len()));
+            if expanded.get() <= MOST_EXPANDED {
+                let value = value.clone();
+                self.push(value.as_bytes());
+                return;
+            }
+            self.refuse("variables become more text than is read here");
         }
         if !plain {
             self.refuse("how many words a variable becomes is not known here");

@@ -9,6 +9,7 @@ mod ask;
 mod asked;
 mod conditions;
 mod files;
+mod guards;
 mod keywords;
 mod lex;
 mod lower;
@@ -125,7 +126,7 @@ fn recognises(text: &[u8]) -> bool {
         first.unwrap_or_default().split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).collect();
     let Some(first) = words.first().and_then(|word| std::str::from_utf8(word).ok()) else { return false };
     let open = words.iter().any(|word| word.ends_with(b"{") || word.ends_with(b":") || word.starts_with(b"="));
-    (sections::begins_section(first) && !open && words.len() <= 5) || (first == ".if" && words.len() == 2)
+    (sections::begins_section(first) && !open && words.len() <= 5) || (first == ".if" && words.len() >= 2)
 }
 
 /// The first line of a section: its name, and the defaults that it takes.

@@ -1,5 +1,6 @@
 //! Files as sections of lines, and which lines of `.if` count (manual, 2.4).
 
+use super::guards;
 use super::lex::{Environment, Line, Word, line};
 use crate::formats::account::Account;
 use crate::formats::{Disposition, Reading};
@@ -218,16 +219,25 @@ impl Branch {
 
 fn directive(line: &Line, environment: &Environment, branches: &mut Vec<Branch>, account: &mut Account) {
     let dead = |branches: &[Branch]| branches.iter().any(|branch| branch.counts == Some(false));
-    let condition = line.words.get(1).map_or("", |word| word.text.as_str());
+    // Blanks stand between the words of a condition.
+    let condition = line.from(1).iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+    let mut refused = None;
+    let mut holds = |asked: bool| match guards::holds(&condition, environment) {
+        Ok(holds) => holds,
+        Err(why) => {
+            refused = refused.take().or_else(|| asked.then_some(why));
+            None
+        }
+    };
     match line.text(0) {
         ".if" => {
-            let counts = if dead(branches) { Some(false) } else { holds(condition, environment) };
+            let counts = if dead(branches) { Some(false) } else { holds(true) };
             let taken = counts == Some(true) || dead(branches);
             branches.push(Branch {
                 at: line.at,
                 counts,
                 earlier: Vec::new(),
-                text: condition.to_owned(),
+                text: condition.clone(),
                 taken,
                 ended: false,
             });
@@ -240,7 +250,7 @@ fn directive(line: &Line, environment: &Environment, branches: &mut Vec<Branch>,
             if branch.counts.is_none() {
                 branch.earlier.push(std::mem::take(&mut branch.text));
             }
-            let holds = if last { Some(true) } else { holds(condition, environment) };
+            let holds = if last { Some(true) } else { holds(!branch.taken && !dead(branches)) };
             branch.counts = match (branch.taken, holds) {
                 (true, _) | (_, Some(false)) => Some(false),
                 (false, None) => None,
@@ -248,7 +258,7 @@ fn directive(line: &Line, environment: &Environment, branches: &mut Vec<Branch>,
                 (false, Some(true)) => None,
             };
             branch.taken |= holds == Some(true);
-            branch.text = if last || holds == Some(true) { String::new() } else { condition.to_owned() };
+            branch.text = if last || holds == Some(true) { String::new() } else { condition.clone() };
             branch.ended = last;
             branches.push(branch);
         }
@@ -268,8 +278,10 @@ fn directive(line: &Line, environment: &Environment, branches: &mut Vec<Branch>,
         }
         other => return account.gap(line.at, format!("unknown directive `{other}`")),
     }
-    let expected = if matches!(line.text(0), ".else" | ".endif") { 1 } else { 2 };
-    if let Some(extra) = line.words.get(expected) {
+    if let Some(why) = refused {
+        return account.gap(line.at, why);
+    }
+    if let Some(extra) = line.words.get(1).filter(|_| matches!(line.text(0), ".else" | ".endif")) {
         return account.gap(extra.at, "it is not expected here: HAProxy refuses the file");
     }
     let what = match branches.last() {
@@ -277,54 +289,4 @@ fn directive(line: &Line, environment: &Environment, branches: &mut Vec<Branch>,
         Some(_) | None => Disposition::Inert("what of it counts is read"),
     };
     account.claim(line.at, what);
-}
-
-/// Whether a condition holds, for every version from 2.4 to 3.x; `None`: not known.
-fn holds(text: &str, environment: &Environment) -> Option<bool> {
-    let text = text.trim();
-    if let Some((left, right)) = text.split_once("||").filter(|(left, _)| balanced(left)) {
-        return match (holds(left, environment), holds(right, environment)) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            (_, _) => None,
-        };
-    }
-    if let Some((left, right)) = text.split_once("&&").filter(|(left, _)| balanced(left)) {
-        return match (holds(left, environment), holds(right, environment)) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            (_, _) => None,
-        };
-    }
-    if let Some(rest) = text.strip_prefix('!') {
-        return holds(rest, environment).map(|holds| !holds);
-    }
-    if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        return holds(inner, environment);
-    }
-    if text.is_empty() {
-        return Some(false);
-    }
-    if let Ok(number) = text.parse::<i64>() {
-        return Some(number != 0);
-    }
-    let (name, arguments) = text.strip_suffix(')')?.split_once('(')?;
-    let version = || {
-        let mut parts = arguments.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
-    };
-    match name {
-        "defined" => environment.0.contains_key(arguments).then_some(true),
-        "streq" | "strneq" if !arguments.contains('$') => {
-            let (a, b) = arguments.split_once(',')?;
-            Some((a.trim_matches('"') == b.trim_matches('"')) == (name == "streq"))
-        }
-        "version_atleast" if version() <= (2, 4) => Some(true),
-        "version_before" if version() <= (2, 4) => Some(false),
-        _ => None,
-    }
-}
-
-fn balanced(text: &str) -> bool {
-    text.matches('(').count() == text.matches(')').count()
 }
