@@ -22,6 +22,7 @@ mod code_files;
 mod corpus;
 mod deploy;
 mod envoy;
+mod envoy_changes;
 mod evasions;
 mod evasions_rest;
 mod expectations;

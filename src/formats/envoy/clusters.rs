@@ -175,7 +175,6 @@ const INERT: &[&str] = &[
     "alt_stat_name",
     "connect_timeout",
     "per_connection_buffer_limit_bytes",
-    "circuit_breakers",
     "metadata",
     "track_timeout_budgets",
     "track_cluster_stats",
@@ -187,15 +186,16 @@ const INERT: &[&str] = &[
     "upstream_connection_options",
     "preconnect_policy",
     "cleanup_interval",
+    "load_balancing_policy_extension",
+];
+
+const SETTINGS: &[&str] = &[
+    "circuit_breakers",
     "common_http_protocol_options",
     "http_protocol_options",
     "http2_protocol_options",
     "upstream_http_protocol_options",
     "protocol_selection",
-    "load_balancing_policy_extension",
-];
-
-const SETTINGS: &[&str] = &[
     "lb_policy",
     "load_balancing_policy",
     "lb_subset_config",

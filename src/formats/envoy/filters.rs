@@ -41,12 +41,6 @@ fn effect(kind: &str) -> Option<Effect> {
         }
         "grpc_stats" | "tap" | "ip_tagging" | "file_system_buffer" => Effect::Inert("counting"),
         "buffer" | "bandwidth_limit" | "proto_message_logging" => Effect::Inert("how bytes are sent"),
-        "local_ratelimit"
-        | "ratelimit"
-        | "rate_limit"
-        | "rate_limit_quota"
-        | "adaptive_concurrency"
-        | "admission_control" => Effect::Inert("limits of rates"),
         "cache" | "alternate_protocols_cache" => Effect::Inert("caching"),
         "cors" => Effect::Inert("which pages may read answers"),
         "dynamic_forward_proxy" | "on_demand" | "original_src" | "stateful_session" => {
@@ -56,7 +50,20 @@ fn effect(kind: &str) -> Option<Effect> {
             Effect::Inert("how a server is asked, not which")
         }
         "rbac" => Effect::Access,
-        "ext_authz" | "jwt_authn" | "oauth2" | "basic_auth" | "api_key_auth" | "csrf" | "fault" | "geoip"
+        "local_ratelimit"
+        | "ratelimit"
+        | "rate_limit"
+        | "rate_limit_quota"
+        | "adaptive_concurrency"
+        | "admission_control"
+        | "ext_authz"
+        | "jwt_authn"
+        | "oauth2"
+        | "basic_auth"
+        | "api_key_auth"
+        | "csrf"
+        | "fault"
+        | "geoip"
         | "squash" => Effect::Refuses,
         "lua"
         | "wasm"

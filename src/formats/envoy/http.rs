@@ -130,7 +130,7 @@ impl<'v> Lowering<'v, '_> {
     ) -> Vec<Piece> {
         let mut fields = Fields::of(config, self.account);
         fields.inert(&["name", "metadata"], "name", self.account);
-        fields.inert(HEADERS, "headers of requests and answers", self.account);
+        settings.extend(fields.settings(HEADERS));
         fields.inert(&["max_direct_response_body_size_bytes"], "limits", self.account);
         fields.gap(&["vhds"], "hosts that are found at run time are not in the file", self.account);
         let parameters = "what of a path is compared is not known";
@@ -199,10 +199,9 @@ impl<'v> Lowering<'v, '_> {
         let mut fields = Fields::of(host, self.account);
         let name = fields.name(self.account);
         fields.inert(&["virtual_clusters", "metadata", "stat_prefix"], "counting", self.account);
-        fields.inert(&["rate_limits"], "limits of rates", self.account);
         fields.inert(&["cors"], "which pages may read answers", self.account);
-        fields.inert(HEADERS, "headers of requests and answers", self.account);
         const OTHERS: &[&str] = &[
+            "rate_limits",
             "retry_policy",
             "retry_policy_typed_config",
             "hedge_policy",
@@ -213,7 +212,7 @@ impl<'v> Lowering<'v, '_> {
             "per_request_buffer_limit_bytes",
             "request_body_buffer_limit",
         ];
-        let others = fields.settings(OTHERS);
+        let others = [fields.settings(OTHERS), fields.settings(HEADERS)].concat();
         settings.extend(others.into_iter().map(|text| format!("host {name}: {text}")));
         fields.gap(&["matcher"], "routes that a tree of matchers chooses are not read", self.account);
         let own = Overrides::of(fields.take("typed_per_filter_config").or(fields.take("per_filter_config")));
@@ -303,10 +302,6 @@ const INERT: &[&str] = &[
     "tracing",
     "server_name",
     "server_header_transformation",
-    "common_http_protocol_options",
-    "http_protocol_options",
-    "http2_protocol_options",
-    "http3_protocol_options",
     "add_user_agent",
     "stream_idle_timeout",
     "stream_flush_timeout",
@@ -315,7 +310,6 @@ const INERT: &[&str] = &[
     "drain_timeout",
     "delayed_close_timeout",
     "idle_timeout",
-    "codec_type",
     "generate_request_id",
     "preserve_external_request_id",
     "always_set_request_id_in_response",
@@ -333,6 +327,11 @@ const INERT: &[&str] = &[
 
 /// Fields that matter to clients or servers in another way.
 const SETTINGS: &[&str] = &[
+    "codec_type",
+    "common_http_protocol_options",
+    "http_protocol_options",
+    "http2_protocol_options",
+    "http3_protocol_options",
     "normalize_path",
     "merge_slashes",
     "path_with_escaped_slashes_action",

@@ -495,7 +495,7 @@ impl<'v> Lowering<'v, '_> {
                 let outcome = self.cluster(&value.as_text().unwrap_or_default(), value.at, false);
                 vec![Piece::last(outcome, value.at)]
             }
-            Some((_, value)) => self.weighted(value, false),
+            Some((_, value)) => self.weighted(value, false, settings),
             None => {
                 self.refused(config.at, "a proxy of connections names a cluster");
                 vec![Piece::last(Outcome::Refused("no cluster".to_owned()), config.at)]

@@ -28,7 +28,7 @@ impl<'v> Lowering<'v, '_> {
             "counting and logging",
             self.account,
         );
-        fields.inert(HEADERS, "headers of requests and answers", self.account);
+        let headers = fields.settings(HEADERS);
         let limits = ["per_request_buffer_limit_bytes", "request_body_buffer_limit"];
         fields.inert(&limits, "limits of requests", self.account);
         let own = Overrides::of(fields.take("typed_per_filter_config").or(fields.take("per_filter_config")));
@@ -44,6 +44,7 @@ impl<'v> Lowering<'v, '_> {
             }
         };
         let key = matcher.map_or_else(String::new, said);
+        settings.extend(headers.into_iter().map(|text| format!("host {host} {key}: {text}")));
         let mut out = Vec::new();
         if manager.overridden {
             out.extend(self.refusals(&manager.filters, &[&own, around[0], around[1]], manager.asked));
@@ -152,16 +153,15 @@ impl<'v> Lowering<'v, '_> {
             "inline_cluster_specifier_plugin",
         ];
         let found = fields.one_of(CLUSTERS, self.account);
-        fields.inert(&["rate_limits", "include_vh_rate_limits", "rate_limit"], "limits of rates", self.account);
         fields.inert(&["cors"], "which pages may read answers", self.account);
-        let others = fields.settings(OTHERS);
+        let mut others = fields.settings(OTHERS);
         fields.close(self.account);
         let pieces = match found {
             Some(("cluster", value)) => {
                 let name = value.as_text().unwrap_or_default();
                 vec![Piece::last(self.cluster(&name, value.at, manager.validated), value.at)]
             }
-            Some(("weighted_clusters", value)) => self.weighted(value, manager.validated),
+            Some(("weighted_clusters", value)) => self.weighted(value, manager.validated, &mut others),
             Some(("cluster_header", value)) => {
                 self.account.claim(value.at, Disposition::Opaque("a header names the cluster"));
                 vec![Piece::last(Outcome::Computed(format!("the cluster in the header {}", said(value))), value.at)]
@@ -179,7 +179,7 @@ impl<'v> Lowering<'v, '_> {
     }
 
     /// One of several clusters, by weight: which one is drawn for each request.
-    pub(super) fn weighted(&mut self, value: &'v Value, validated: bool) -> Vec<Piece> {
+    pub(super) fn weighted(&mut self, value: &'v Value, validated: bool, settings: &mut Vec<String>) -> Vec<Piece> {
         let mut fields = Fields::of(value, self.account);
         fields.inert(&["total_weight"], "the sum of the weights", self.account);
         fields.inert(&["runtime_key_prefix"], "weights of the runtime: only their defaults are known", self.account);
@@ -190,11 +190,13 @@ impl<'v> Lowering<'v, '_> {
         for cluster in clusters {
             let mut fields = Fields::of(cluster, self.account);
             let weight = fields.number("weight", u32::MAX, self.account).unwrap_or(0);
-            fields.inert(HEADERS, "headers of requests and answers", self.account);
-            fields.inert(&["host_rewrite_literal", "metadata_match"], "how a server is asked", self.account);
+            let others =
+                [fields.settings(HEADERS), fields.settings(&["host_rewrite_literal", "metadata_match"])].concat();
             fields.gap(&["typed_per_filter_config"], "filters of a share of requests are not read", self.account);
             let named = fields.one_of(&["name", "cluster_header"], self.account);
             fields.close(self.account);
+            let shown = named.map_or_else(String::new, |(_, value)| said(value));
+            settings.extend(others.into_iter().map(|text| format!("share {shown}: {text}")));
             let outcome = match named {
                 Some(("name", name)) => self.cluster(&name.as_text().unwrap_or_default(), name.at, validated),
                 Some((_, header)) => Outcome::Computed(format!("the cluster in the header {}", said(header))),
@@ -259,6 +261,9 @@ impl<'v> Lowering<'v, '_> {
 
 /// What a route says of how servers are asked.
 const OTHERS: &[&str] = &[
+    "rate_limits",
+    "include_vh_rate_limits",
+    "rate_limit",
     "cluster_not_found_response_code",
     "metadata_match",
     "prefix_rewrite",
