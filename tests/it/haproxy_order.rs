@@ -161,3 +161,30 @@ fn names_and_numbers_of_servers_are_compared_where_something_asks_for_them() {
     };
     assert_eq!(compared(&front(TWO), &front(&renamed)).0, 1);
 }
+
+#[test]
+fn the_addresses_of_a_difference_are_those_that_changed_and_that_can_come() {
+    let old = front("http-request deny unless { src 0.0.0.0/0 }");
+    let new = front("http-request deny unless { src 0.0.0.0/0 ::/0 }");
+    assert_eq!(compared(&old, &new).0, 0, "no IPv6 client comes to an IPv4 socket");
+    let both = |text: &str| text.replace("bind :80", "bind :::80 v4v6");
+    let (code, said) = compared(&both(&old), &both(&new));
+    assert_eq!((code, said.contains("source ::/0"), said.contains("source 0.0.0.0/0")), (1, true, false), "{said}");
+    let (code, said) = compared(&front(""), &front("http-request deny unless { src 10.0.0.0/8 }"));
+    assert_eq!((code, said.contains("source 0.0.0.0/0 except 10.0.0.0/8")), (1, true), "{said}");
+}
+
+#[test]
+fn methods_that_haproxy_knows_are_compared_as_they_are() {
+    let plain = front("");
+    // `get` is another method than GET, and what is left of it in other cases is one that HAProxy does not know.
+    let pairs = [("http-request deny if { method -i GET }", "http-request deny if { method GET }")];
+    all(0, front, &pairs);
+    let said = compared(&plain, &front("http-request deny if { method -i get }")).1;
+    assert!(!said.contains("GET http"), "{said}");
+    let folded = (
+        "http-request deny if { req.hdr(host),host_only a.test }",
+        "http-request deny if { req.hdr(host),host_only,lower a.test }",
+    );
+    all(0, front, &[folded]);
+}

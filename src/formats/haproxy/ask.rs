@@ -190,6 +190,10 @@ impl Asking<'_> {
                 let each: Option<Vec<Condition>> = patterns.iter().map(|p| self.base(p, *matching, fold)).collect();
                 Some(Condition::any(each?))
             }
+            "method" if place.http && plain && *matching == Matching::Method => {
+                let each: Vec<Condition> = patterns.iter().map(|p| self.method(p, *ignore_case)).collect();
+                Some(Condition::any(each))
+            }
             _ => {
                 let subject = self.subject(&sample.fetch)?;
                 let fold = *ignore_case || folds(sample, patterns, *matching)?;
@@ -255,6 +259,20 @@ impl Asking<'_> {
 
     fn named_at_all(&mut self, subject: Subject) -> Condition {
         self.test(Test::Text(subject, vec![Pattern::exact("")])).negated()
+    }
+
+    /// A method. Those that HAProxy knows are numbers to it, whatever `-i` says (`pat_match_meth`).
+    fn method(&mut self, pattern: &str, ignore_case: bool) -> Condition {
+        const KNOWN: [&str; 8] = ["OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT"];
+        let exact = |text: &str| vec![Pattern::exact(text)];
+        if KNOWN.contains(&pattern) || !ignore_case {
+            return self.texts(Subject::Method, exact(pattern));
+        }
+        let any_case = self.texts(Subject::Method, vec![Pattern::exact(pattern).ignoring_case()]);
+        match KNOWN.iter().find(|known| known.eq_ignore_ascii_case(pattern)) {
+            Some(known) => Condition::all([any_case, self.texts(Subject::Method, exact(known)).negated()]),
+            None => any_case,
+        }
     }
 
     /// Host and path in one text: the first slash is where the path begins.
@@ -357,7 +375,9 @@ fn any_number(patterns: &[String], number: i64) -> Option<bool> {
 /// Whether the letters' case does not matter because the value is in lower case. `None`: there is a converter whose
 /// effect is not known here, or a pattern that no such value has.
 fn folds(sample: &Sample, patterns: &[String], matching: Matching) -> Option<bool> {
-    let lower = sample.converters.iter().any(|converter| converter.name == "lower");
+    // The second one lowers letters too (`sample_conv_host_only`).
+    let lowers = |converter: &Call| matches!(converter.name.as_str(), "lower" | "host_only");
+    let lower = sample.converters.iter().any(lowers);
     if !lower {
         return Some(false);
     }
