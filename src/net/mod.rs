@@ -20,7 +20,7 @@ pub use decimal::{leading_ipv4, leading_port};
 pub use field::{Family, Field, State, TCP_FLAGS};
 pub use flow::{
     FlowError, Naming, NoNames, TypedPacket, parse_flow, parse_packet, show_addresses, show_conditions,
-    show_either_family, show_packet, show_region,
+    show_either_family, show_packet, show_region, show_source,
 };
 pub use interface::Interface;
 pub use names::{icmp_type, protocol_name, protocol_number, service_port};

@@ -393,6 +393,9 @@ pub fn classes(texts: Texts, tests: &[&[Pattern]]) -> Option<Vec<Class>> {
     let all: Vec<u8> = (0..=u8::MAX).filter(|byte| texts.may_hold(*byte)).collect();
     automaton.walk(texts, texts.nice(), false, &mut found);
     automaton.walk(texts, &all, texts.may_be_empty(), &mut found);
+    if found.len() > MOST_CLASSES {
+        return None;
+    }
     Some(found.into_iter().map(|(holds, witness)| Class { holds, witness }).collect())
 }
 
@@ -404,8 +407,14 @@ struct Numbered {
     test: Vec<u32>,
 }
 
-/// An automaton larger than this many bytes is not built.
+/// An automaton larger than this many bytes is not built: one that is many times larger than the patterns are grows with
+/// the product of them.
 const LARGEST: usize = 1 << 28;
+const LARGE: usize = 1 << 25;
+/// How many bytes there may be for each state that a pattern asks for.
+const BYTES: usize = 1 << 11;
+/// More classes than this are not gone through.
+const MOST_CLASSES: usize = 1 << 17;
 
 impl Numbered {
     fn new(tests: &[&[Pattern]]) -> Option<Self> {
@@ -426,13 +435,14 @@ impl Numbered {
             )
             .build_many_from_hir(&expressions)
             .ok()?;
+        let limit = nfa.states().len().saturating_mul(BYTES).clamp(LARGE, LARGEST);
         let dfa = dense::Builder::new()
             .configure(
                 dense::Config::new()
                     .start_kind(StartKind::Anchored)
                     .match_kind(MatchKind::All)
-                    .dfa_size_limit(Some(LARGEST))
-                    .determinize_size_limit(Some(LARGEST)),
+                    .dfa_size_limit(Some(limit))
+                    .determinize_size_limit(Some(limit.saturating_mul(2))),
             )
             .build_from_nfa(&nfa)
             .ok()?;
@@ -473,7 +483,7 @@ impl Numbered {
         if empty || !texts.start().is_empty() {
             found.entry(self.answers(first.0)).or_insert_with(|| texts.start().to_vec());
         }
-        while let Some(place) = queue.pop_front() {
+        while let Some(place) = queue.pop_front().filter(|_| found.len() <= MOST_CLASSES) {
             for byte in &bytes {
                 let Some(part) = texts.after(place.1, *byte) else { continue };
                 let next = (self.dfa.next_state(place.0, *byte), part);

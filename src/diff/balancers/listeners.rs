@@ -2,6 +2,7 @@ use super::search::{self, Party};
 use super::{RequestDelta, spoken};
 use crate::diff::change::Both;
 use crate::model::{Configuration, Endpoint, Listener, Protocol, Store, Tls};
+use crate::net::{Family, parse_address};
 use crate::text::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,7 +105,23 @@ impl ListenerChange {
     }
 }
 
-type Compared = BTreeMap<(String, String), (Vec<RequestDelta>, bool)>;
+type Compared = BTreeMap<(String, String, &'static [Family]), (Vec<RequestDelta>, bool)>;
+
+/// Of which families clients are that come to one of these places.
+///
+/// A socket for all IPv6 addresses may take IPv4 clients too, unless the system or the program has it otherwise.
+pub(super) fn families(endpoints: &[&Endpoint]) -> &'static [Family] {
+    let only = |known: Option<&str>, family: Family| {
+        let own =
+            |address: &str| Some(address) == known || parse_address(address).is_some_and(|(its, _)| its == family);
+        !endpoints.is_empty() && endpoints.iter().all(|end| own(&end.address))
+    };
+    match (only(Some("any-ipv4"), Family::Ipv4), only(None, Family::Ipv6)) {
+        (true, _) => &[Family::Ipv4],
+        (_, true) => &[Family::Ipv6],
+        (_, _) => &Family::ALL,
+    }
+}
 
 fn one(
     store: &Store,
@@ -145,14 +162,15 @@ fn one(
     change.certificates = (mine.difference(&its).cloned().collect(), its.difference(&mine).cloned().collect());
     if let (Some(base), Some(head)) = configurations {
         let (was, now) = (Party { configuration: base, listener: old }, Party { configuration: head, listener: new });
-        let key = (old.name.clone(), new.name.clone());
+        let families = families(&[old_end, new_end]);
+        let key = (old.name.clone(), new.name.clone(), families);
         let via = endpoints.first().filter(|_| new_end.ports.is_some()).map(|(address, ports)| {
             let address = if address.starts_with("any") { String::new() } else { address.clone() };
             (address, ports.0)
         });
         let spoken = spoken(new.protocol, new_end.tls.is_some());
         let (requests, complete) =
-            compared.entry(key).or_insert_with(|| search::compare(store, was, now, spoken, via)).clone();
+            compared.entry(key).or_insert_with(|| search::compare(store, was, now, spoken, via, families)).clone();
         (change.requests, change.complete) = (requests, complete);
     }
     change

@@ -102,8 +102,10 @@ pub fn deciding(store: &Store, listener: &Listener) -> Option<BTreeSet<usize>> {
     }
     twin.otherwise = Outcome::Computed(String::new());
     let nothing = Configuration::default();
+    let ends: Vec<_> = listener.endpoints.iter().collect();
+    let families = listeners::families(&ends);
     let party = |listener| Party { configuration: &nothing, listener };
-    let (deltas, complete) = search::compare(store, party(listener), party(&twin), Spoken::Http, None);
+    let (deltas, complete) = search::compare(store, party(listener), party(&twin), Spoken::Http, None, families);
     let number = |delta: RequestDelta| match delta.head.outcome {
         Outcome::Computed(number) => number.parse().ok(),
         Outcome::Backend(_) | Outcome::Refused(_) | Outcome::Answered(_) => None,

@@ -8,10 +8,11 @@ use super::{RequestDelta, RouteAnswer};
 use crate::model::{
     Backend, Condition, Configuration, Listener, Literal, OpaqueId, Outcome, Paths, Store, Subject, Test, TestId,
 };
-use crate::net::{Class, Family, Pattern, Request, Set, Spoken, classes};
+use crate::net::{Class, Family, Field, Pattern, Request, Spoken, classes, show_source};
 use crate::text::Span;
 use foldhash::quality::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 /// A listener and the configuration it is in.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +24,13 @@ pub struct Party<'c> {
 }
 
 /// How many conditions may be simplified before the search gives up.
-const MOST_WORK: u64 = 40_000_000;
+const MOST_WORK: u64 = 10_000_000;
+/// What it costs to find the classes of one pattern, in conditions.
+const PATTERN_WORK: u64 = 50;
 /// How many opaque conditions in a row may be supposed.
 const MOST_SUPPOSED: usize = 40;
+/// How many kinds of requests a difference looks at for its list.
+const MOST_TOLD: usize = 1000;
 /// How many descriptions of requests a difference lists.
 const MOST_LISTED: usize = 8;
 
@@ -37,12 +42,17 @@ pub(super) fn compare(
     head: Party<'_>,
     spoken: Spoken,
     via: Option<(String, u16)>,
+    families: &[Family],
 ) -> (Vec<RequestDelta>, bool) {
     let outcomes = Outcomes::of(base, head);
+    if alike(&outcomes, base.listener, head.listener) {
+        return (Vec::new(), true);
+    }
     let mut search = Search {
         store,
         outcomes: &outcomes,
         paths: base.listener.paths.common(&head.listener.paths),
+        families,
         witness: Request { what: spoken, via, ..Request::default() },
         known: Vec::new(),
         supposed: Vec::new(),
@@ -56,6 +66,24 @@ pub(super) fn compare(
     let mut deltas: Vec<RequestDelta> = found.into_values().collect();
     deltas.sort_by_key(|delta| (std::cmp::Reverse(delta.conditions.is_empty()), std::cmp::Reverse(delta.classes)));
     (deltas, complete)
+}
+
+/// Whether both decide alike because they differ in nothing but the order of lines of one outcome.
+fn alike(outcomes: &Outcomes<'_>, base: &Listener, head: &Listener) -> bool {
+    let runs = |listener: &'_ Listener| -> Vec<(Outcome, HashSet<Condition, RandomState>)> {
+        let mut out: Vec<(Outcome, HashSet<Condition, RandomState>)> = Vec::new();
+        for route in &listener.routes {
+            match out.last_mut().filter(|(outcome, _)| *outcome == route.outcome) {
+                Some((_, conditions)) => drop(conditions.insert(route.condition.clone())),
+                None => out.push((route.outcome.clone(), [route.condition.clone()].into_iter().collect())),
+            }
+        }
+        out.push((listener.otherwise.clone(), HashSet::default()));
+        out
+    };
+    let (base, head) = (runs(base), runs(head));
+    base.len() == head.len()
+        && base.iter().zip(&head).all(|((old, mine), (new, its))| mine == its && outcomes.same(old, new))
 }
 
 /// What is left of a listener: the conditions that may still hold, in order, the last one being always true.
@@ -164,14 +192,25 @@ struct Search<'s, 'c> {
     outcomes: &'s Outcomes<'c>,
     /// How paths are read.
     paths: Paths,
+    /// Of which addresses clients are.
+    families: &'s [Family],
     /// A request, its path as it is read.
     witness: Request,
-    /// What was decided of each subject so far: the tests that hold, how it reads.
-    known: Vec<String>,
+    /// What was decided of each subject so far.
+    known: Vec<Known>,
     supposed: Vec<Literal>,
     work: u64,
     complete: bool,
     found: BTreeMap<Key, RequestDelta>,
+}
+
+/// What is supposed of one subject: which of the tests hold, and a text or address of which that is so.
+struct Known {
+    subject: Subject,
+    tests: Rc<[TestId]>,
+    holds: Vec<u32>,
+    family: Family,
+    witness: Vec<u8>,
 }
 
 /// The lines that decide, and what they say.
@@ -248,6 +287,8 @@ impl<'c> Search<'_, 'c> {
             })
             .collect();
         let texts = if subject == Subject::Path { self.paths.texts() } else { subject.texts() };
+        let cost = patterns.iter().map(|patterns| patterns.len() as u64 * PATTERN_WORK).sum::<u64>();
+        self.work = self.work.saturating_add(cost);
         let Some(classes) = classes(texts, &patterns) else {
             self.complete = false;
             return;
@@ -267,7 +308,7 @@ impl<'c> Search<'_, 'c> {
     fn by_source(&mut self, lists: &[List<'c>; 2]) {
         let tests = self.tests_of(Subject::Source, lists);
         let kept = self.witness.clone();
-        for family in Family::ALL {
+        for family in self.families.iter().copied() {
             let classes = sources(self.store, &tests, family);
             self.each(Subject::Source, lists, &tests, classes.into_iter(), |request, witness| {
                 let bytes = witness.try_into().unwrap_or([0; 16]);
@@ -294,6 +335,7 @@ impl<'c> Search<'_, 'c> {
     ) {
         let number: HashMap<TestId, u32, RandomState> = tests.iter().copied().zip(0..).collect();
         let reduced = lists.each_ref().map(|list| Reduced::of(list, &number));
+        let tests: Rc<[TestId]> = tests.into();
         for Class { holds, witness } in classes {
             if self.work > MOST_WORK {
                 self.complete = false;
@@ -307,14 +349,18 @@ impl<'c> Search<'_, 'c> {
                 continue;
             }
             set(&mut self.witness, &witness);
-            self.known.push(self.describe(subject, tests, &holds, &witness));
+            let family = self.witness.source.0;
+            self.known.push(Known { subject, tests: Rc::clone(&tests), holds, family, witness });
             self.decide(&next);
             self.known.pop();
         }
     }
 
     /// How requests of a class read.
-    fn describe(&self, subject: Subject, tests: &[TestId], holds: &[u32], witness: &[u8]) -> String {
+    fn describe(&self, Known { subject, tests, holds, family, witness }: &Known) -> String {
+        if *subject == Subject::Source {
+            return format!("source {}", self.addresses(tests, holds, *family));
+        }
         let mut parts: Vec<String> = Vec::new();
         for number in holds {
             let Some(id) = tests.get(*number as usize) else { continue };
@@ -333,10 +379,25 @@ impl<'c> Search<'_, 'c> {
                         }
                     }
                 }
-                Test::Source { ipv4, ipv6 } => parts.push(show_set(ipv4, ipv6)),
+                Test::Source { .. } => {}
             }
         }
         if parts.is_empty() { format!("any other {subject}") } else { format!("{subject} {}", parts.join(" and ")) }
+    }
+
+    /// The addresses of a family of which just these tests hold.
+    fn addresses(&self, tests: &[TestId], holds: &[u32], family: Family) -> String {
+        let every = Field::Source.all(family);
+        let mut left = every.clone();
+        for (number, id) in (0..).zip(tests) {
+            let Test::Source { ipv4, ipv6 } = self.store.get_test(*id) else { continue };
+            let set = match family {
+                Family::Ipv4 => ipv4,
+                Family::Ipv6 => ipv6,
+            };
+            left = if holds.contains(&number) { left.intersection(set) } else { left.difference(set) };
+        }
+        show_source(family, &left)
     }
 
     fn decided(&mut self, base: &List<'c>, head: &List<'c>) {
@@ -344,13 +405,18 @@ impl<'c> Search<'_, 'c> {
         if self.outcomes.same(old.outcome, new.outcome) {
             return;
         }
-        let what = if self.known.is_empty() { "any request".to_owned() } else { self.known.join(", ") };
         let key = (old.at, new.at, format!("{:?}", old.outcome), format!("{:?}", new.outcome));
         let mut witness = Request { path: self.paths.sent(&self.witness.path), ..self.witness.clone() };
         if witness.server_name.as_ref() == Some(&witness.host) {
             witness.server_name = None;
         }
         let supposed = self.supposed.clone();
+        let listed =
+            self.found.get(&key).is_none_or(|delta| delta.what.len() < MOST_LISTED && delta.classes < MOST_TOLD);
+        let what = listed.then(|| {
+            let parts: Vec<String> = self.known.iter().map(|known| self.describe(known)).collect();
+            if parts.is_empty() { "any request".to_owned() } else { parts.join(", ") }
+        });
         let delta = self.found.entry(key).or_insert_with(|| RequestDelta {
             what: Vec::new(),
             classes: 0,
@@ -360,9 +426,7 @@ impl<'c> Search<'_, 'c> {
             witness: witness.clone(),
         });
         delta.classes += 1;
-        if delta.what.len() < MOST_LISTED && !delta.what.contains(&what) {
-            delta.what.push(what);
-        }
+        delta.what.extend(what.filter(|what| !delta.what.contains(what)));
         if supposed.len() < delta.conditions.len() {
             delta.conditions = supposed;
             delta.witness = witness;
@@ -458,20 +522,4 @@ fn sources(store: &Store, tests: &[TestId], family: Family) -> Vec<Class> {
     }
     let class = |(holds, address): (Vec<u32>, u128)| Class { holds, witness: address.to_be_bytes().to_vec() };
     found.into_iter().map(class).collect()
-}
-
-fn show_set(ipv4: &Set, ipv6: &Set) -> String {
-    let mut out = String::new();
-    for (family, set) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
-        for (from, to) in set.ranges() {
-            if out.len() > 60 {
-                return out + ",…";
-            }
-            if !out.is_empty() {
-                out.push(',');
-            }
-            out.push_str(&crate::net::format_addresses(family, from, to));
-        }
-    }
-    out
 }

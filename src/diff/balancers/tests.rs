@@ -139,7 +139,7 @@ proptest! {
             Party { configuration: &nothing, listener: &old },
             Party { configuration: &nothing, listener: &new },
         );
-        let (deltas, complete) = compare(&store, base, head, Spoken::Http, None);
+        let (deltas, complete) = compare(&store, base, head, Spoken::Http, None, &Family::ALL);
         prop_assert!(complete);
         for delta in &deltas {
             let was = route(&store, &old, &delta.witness, &delta.conditions).answer;

@@ -117,6 +117,21 @@ pub(super) fn is_of_scope(name: &[u8]) -> bool {
     ) || is_tls_setting(name)
 }
 
+/// Addresses of both families.
+type Both = (Set, Set);
+
+/// What lists deny and allow together, of which the first that says something counts.
+fn first_counts(lists: &[(Both, Both)]) -> (Both, Both) {
+    let mut out = lists.first().cloned().unwrap_or_default();
+    for (denied, allowed) in lists.iter().skip(1) {
+        let more = |of: &Both, but: &Both| (of.0.difference(&but.0), of.1.difference(&but.1));
+        let (denied, allowed) = (more(denied, &out.1), more(allowed, &out.0));
+        out.0 = (out.0.0.union(&denied.0), out.0.1.union(&denied.1));
+        out.1 = (out.1.0.union(&allowed.0), out.1.1.union(&allowed.1));
+    }
+    out
+}
+
 impl Scope {
     /// What holds inside of a block.
     pub(super) fn inside(&self, lowering: &mut Lowering<'_, '_>, block: &[Directive]) -> Self {
@@ -133,14 +148,17 @@ impl Scope {
     pub(super) fn enter(&mut self, lowering: &mut Lowering<'_, '_>, block: &[Directive]) {
         let access: Vec<&Directive> = block.iter().filter(|d| d.is("allow") || d.is("deny")).collect();
         if let Some(first) = access.first() {
-            let (mut denied, mut allowed) = ((Set::empty(), Set::empty()), (Set::empty(), Set::empty()));
-            for directive in access.iter().rev() {
-                let Some((four, six)) = lowering.addresses(directive) else { continue };
-                let (to, from) =
-                    if directive.is("deny") { (&mut denied, &mut allowed) } else { (&mut allowed, &mut denied) };
-                *to = (to.0.union(&four), to.1.union(&six));
-                *from = (from.0.difference(&four), from.1.difference(&six));
+            let mut rest: Vec<(Both, Both)> = Vec::new();
+            for directive in &access {
+                let Some(these) = lowering.addresses(directive) else { continue };
+                let none = (Set::empty(), Set::empty());
+                rest.push(if directive.is("deny") { (these, none) } else { (none, these) });
             }
+            // Neighbours are put together, so that long lists cost little more than short ones.
+            while rest.len() > 1 {
+                rest = rest.chunks(2).map(first_counts).collect();
+            }
+            let (denied, allowed) = rest.pop().unwrap_or_default();
             self.access = Some(Access { denied, allowed, at: first.span });
         }
         self.believed.enter(block);

@@ -30,7 +30,7 @@ mod show;
 
 pub use packet::{TypedPacket, parse_packet, show_packet};
 pub use parse::parse_flow;
-pub use show::{show_addresses, show_conditions, show_either_family, show_region};
+pub use show::{show_addresses, show_conditions, show_either_family, show_region, show_source};
 
 use super::{Family, Set, protocol_name, protocol_number};
 use std::ops::Range;

@@ -87,6 +87,21 @@ fn endpoint(addresses: Addresses, ports: Option<String>) -> String {
     }
 }
 
+/// Addresses of requests: the shortest of a list and the smallest prefix around them except what is missing.
+#[must_use]
+pub fn show_source(family: Family, set: &Set) -> String {
+    let (Addresses::Plain(text) | Addresses::Colons(text) | Addresses::Blanks(text)) =
+        addresses(family, set, &super::NoNames);
+    let cut = text.char_indices().filter(|(at, c)| *c == ',' && *at <= MOST_SHOWN).last();
+    match cut.filter(|_| text.len() > MOST_SHOWN) {
+        Some((at, _)) => format!("{},…", &text[..at]),
+        None => text,
+    }
+}
+
+/// More of a list of addresses is not shown.
+const MOST_SHOWN: usize = 80;
+
 /// A set of addresses: a name, a list, or the smallest prefix around it except what is missing; the shortest.
 fn addresses(family: Family, set: &Set, names: &dyn Naming) -> Addresses {
     if let Some(name) = names.network(family, set).filter(|name| is_free(name)) {
