@@ -200,10 +200,11 @@ impl Host {
     /// As for [`Self::read`].
     pub fn examine(&self, target: Target) -> Result<Ruleset, NotRead> {
         let mut ruleset = self.read(target)?;
-        ruleset.unseen.extend(match target {
-            Target::Nftables => programs::hidden(self, &ruleset),
+        let unseen = match target {
+            Target::Nftables => programs::reworded(self, &mut ruleset),
             Target::Iptables => shown::hidden(self, &ruleset),
-        });
+        };
+        ruleset.unseen.extend(unseen);
         Ok(ruleset)
     }
 

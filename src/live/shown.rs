@@ -29,15 +29,7 @@ fn differing(host: &Host, ruleset: &Ruleset) -> Result<Vec<String>, NotRead> {
     if !String::from_utf8_lossy(&version).contains("nf_tables") {
         return Ok(Vec::new());
     }
-    let listed = |host: &Host| {
-        let mut chains = chains(&host.tables()?, is_of_iptables)?;
-        // Chains of the kernel come into being where anybody looks at them.
-        let idle =
-            |lines: &[String]| matches!(lines, [only] if only.starts_with("type ") && only.ends_with("policy accept;"));
-        chains.retain(|_, lines| !idle(lines));
-        Ok::<_, NotRead>(chains)
-    };
-    let now = listed(host)?;
+    let now = chains(&host.tables()?)?;
     if now.is_empty() {
         return Ok(Vec::new());
     }
@@ -47,7 +39,7 @@ fn differing(host: &Host, ruleset: &Ruleset) -> Result<Vec<String>, NotRead> {
         let held = held(program, &file.bytes)?;
         scratch.host().change(program, &[], Around { held: Some(&held), ..Around::default() })?;
     }
-    let again = listed(scratch.host())?;
+    let again = chains(&scratch.host().tables()?)?;
     let names: BTreeSet<_> = now.keys().chain(again.keys()).collect();
     let none = Vec::new();
     let mut hidden = Vec::new();
@@ -72,9 +64,11 @@ fn differing(host: &Host, ruleset: &Ruleset) -> Result<Vec<String>, NotRead> {
     Ok(hidden)
 }
 
-/// The chains of some tables of a listing, without what is counted.
-pub(super) fn chains(listing: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Chains, NotRead> {
-    let listing = pieces::without(listing, |piece| !wanted(&piece.table)).map_err(|why| incomplete(&why))?;
+/// The chains of the tables of iptables, without those that do nothing and what is counted.
+fn chains(listing: &[u8]) -> Result<Chains, NotRead> {
+    let split =
+        |why: pieces::NotSplit| NotRead::Incomplete { tool: "nft -s list ruleset".to_owned(), says: why.to_string() };
+    let listing = pieces::without(listing, |piece| !is_of_iptables(&piece.table)).map_err(split)?;
     let mut chains = Chains::new();
     let (mut table, mut chain) = (String::new(), String::new());
     for line in String::from_utf8_lossy(&listing).lines() {
@@ -98,12 +92,11 @@ pub(super) fn chains(listing: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Ch
             }
         }
     }
+    // Chains of the kernel come into being where anybody looks at them.
+    let idle =
+        |lines: &[String]| matches!(lines, [only] if only.starts_with("type ") && only.ends_with("policy accept;"));
+    chains.retain(|_, lines| !idle(lines));
     Ok(chains)
-}
-
-/// A listing whose parts cannot be told apart.
-pub(super) fn incomplete(why: &pieces::NotSplit) -> NotRead {
-    NotRead::Incomplete { tool: "nft -s list ruleset".to_owned(), says: why.to_string() }
 }
 
 /// What a program can read a text from once.
@@ -131,14 +124,13 @@ mod tests {
             \t\ttype filter hook input priority filter; policy accept;\n\t\ttcp dport 22 counter accept\n\t}\n\n\
             \tchain OUTPUT {\n\t\ttype filter hook output priority filter; policy accept;\n\t}\n\tchain USER {\n\t}\n}\n\
             table inet filter {\n\tchain INPUT {\n\t\taccept\n\t}\n}\ntable ip6 nat {\n\tset s {\n\t\ttype mark\n\t}\n}\n";
-        let chains = chains(listing.as_bytes(), is_of_iptables).expect("a listing");
+        let chains = chains(listing.as_bytes()).expect("a listing");
         let chains: Vec<String> =
             chains.iter().map(|((table, chain), lines)| format!("{table}/{chain}: {}", lines.join(" | "))).collect();
         assert_eq!(
             chains,
             [
                 "ip filter/INPUT: type filter hook input priority filter; policy accept; | tcp dport 22 accept",
-                "ip filter/OUTPUT: type filter hook output priority filter; policy accept;",
                 "ip filter/USER: ",
                 "ip6 nat/: set s { | type mark"
             ]

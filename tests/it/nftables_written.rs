@@ -120,6 +120,7 @@ fn what_else_is_written_is_read_in_every_way_of_asking() {
   ip6 flowlabel set 3
   meta pkttype set host
   meta priority set 1:1
+  meta mark set 1
  }
  chain forward { type filter hook forward priority 0; policy accept; tcp dport 9 drop; }
 }
@@ -129,6 +130,7 @@ fn what_else_is_written_is_read_in_every_way_of_asking() {
         ("@nh,64,8 64", "flowlabel set 3", "flowlabel set 4"),
         ("ip6 flowlabel 3", "flowlabel set 3", "flowlabel set 4"),
         ("meta pkttype broadcast", "pkttype set host", "pkttype set broadcast"),
+        ("fib saddr . mark oif missing", "mark set 1", "mark set 2"),
         ("meta priority 1:1", "priority set 1:1", "priority set 1:2"),
     ] {
         becomes(&table.replace("tcp dport 9", read), &[(old, new, Otherwise)]);

@@ -2,7 +2,7 @@
 
 use crate::compare::read;
 use portcullis::diff::{Change, Delta, compare};
-use portcullis::model::{Snapshot, Store};
+use portcullis::model::{Literal, Snapshot, Store};
 use portcullis::net::{Family, Field, Region, Set};
 use portcullis::text::SourceMap;
 
@@ -42,9 +42,10 @@ pub(crate) fn compared(file: &str, listing: &str) -> Trip {
             for (what, found) in [("newly allowed", &filter.newly_allowed), ("newly denied", &filter.newly_denied)] {
                 if !found.deltas.is_empty() && found.deltas.iter().all(|delta| is_foreign(&delta.region)) {
                     less = Some("ICMP of one family in packets of the other");
-                } else if !found.deltas.is_empty() && found.deltas.iter().all(|delta| reads_marks(&change.store, delta))
+                } else if !found.deltas.is_empty()
+                    && found.deltas.iter().all(|delta| reads_written(&change.store, delta))
                 {
-                    less = Some("the words of rules that lead to a mark");
+                    less = Some("the words of rules that lead to a mark or take from a bucket");
                 } else if let Some(delta) = found.deltas.first() {
                     lines.push(format!(
                         "{}: {what}: {:?}",
@@ -101,10 +102,11 @@ pub(crate) fn compared(file: &str, listing: &str) -> Trip {
     }
 }
 
-/// Whether it depends on a mark. Such a condition is another one where the rules that lead to writing it are written in
-/// other words, such as `meta l4proto udplite th dport 22`, which is listed as `udplite dport 22`.
-fn reads_marks(store: &Store, delta: &Delta) -> bool {
-    delta.conditions.iter().any(|literal| store.opaque_text(literal.opaque).contains("[marks "))
+/// Whether it depends on a mark or a bucket. Such a condition is another one where the rules that lead to writing it are
+/// written in other words, such as `meta l4proto udplite th dport 22`, which is listed as `udplite dport 22`.
+fn reads_written(store: &Store, delta: &Delta) -> bool {
+    let text = |literal: &Literal| store.opaque_text(literal.opaque).to_owned();
+    delta.conditions.iter().map(text).any(|text| text.contains("[marks ") || text.contains("[bucket "))
 }
 
 /// Whether the region is of packets that hold the ICMP of the other family. `meta l4proto icmp icmp type 8` is about

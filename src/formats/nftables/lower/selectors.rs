@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::terms::{Term, Truth};
 use crate::formats::nftables::syntax::{
-    self, CtDirection, CtKey, Expression, ExtensionField, FibResult, Field as HeaderField, Header, IpsecKey, Kind,
-    MetaKey, RtKey, SocketKey,
+    self, CtDirection, CtKey, Expression, ExtensionField, FibFlag, FibResult, Field as HeaderField, Header, IpsecKey,
+    Kind, MetaKey, RtKey, SocketKey,
 };
 use crate::formats::nftables::types::{self, Type};
 use crate::model::Families;
@@ -183,12 +183,15 @@ pub(super) fn selector(expression: &Expression<'_>, context: &Context) -> Result
             SocketKey::Cgroupv2 => opaque(Type::Text, Truth::Packet, true),
         },
         Kind::Osf { .. } => opaque(Type::Text, Truth::Packet, true),
-        Kind::Fib { flags: _, result } => match result {
-            FibResult::Oif => opaque(Type::InterfaceNumber, Truth::Packet, false),
-            FibResult::Oifname => opaque(Type::Interface, Truth::Packet, false),
-            FibResult::Type => opaque(Type::Named(&types::ADDRESS_TYPE), Truth::Packet, false),
-            FibResult::Check => opaque(Type::Named(&types::BOOLEAN), Truth::Packet, false),
-        },
+        Kind::Fib { flags, result } => {
+            let kind = match result {
+                FibResult::Oif => Type::InterfaceNumber,
+                FibResult::Oifname => Type::Interface,
+                FibResult::Type => Type::Named(&types::ADDRESS_TYPE),
+                FibResult::Check => Type::Named(&types::BOOLEAN),
+            };
+            opaque(kind, if flags.contains(&FibFlag::Mark) { Truth::Marks } else { Truth::Packet }, false)
+        }
         Kind::Numgen { incremental: _, modulus, offset } => {
             let drawn = Some(drawn(*modulus, *offset)?);
             opaque(Type::Integer(32), Truth::Occurrence, false).map(|selector| Selector { drawn, ..selector })

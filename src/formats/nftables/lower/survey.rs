@@ -5,7 +5,7 @@ use super::terms::Truth;
 use crate::formats::nftables::ruleset::{Chain, Placed, Ruleset, Set, Table};
 use crate::formats::nftables::runs::Shapes;
 use crate::formats::nftables::syntax::{
-    CtKey, Expression, ExtensionField, Field, Jump, Kind, MetaKey, Nat, ObjectKind, Rule, SetData, Statement,
+    CtKey, Expression, ExtensionField, FibFlag, Field, Jump, Kind, MetaKey, Nat, ObjectKind, Rule, SetData, Statement,
     StatementKind, Verdict,
 };
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -423,12 +423,13 @@ pub(super) fn written(left: &Expression<'_>) -> Written {
 }
 
 /// What of that an expression asks for, without its parts.
-const fn read(kind: &Kind<'_>) -> Option<Truth> {
+fn read(kind: &Kind<'_>) -> Option<Truth> {
     Some(match kind {
         Kind::Meta(MetaKey::Mark) | Kind::Ct(CtKey::Mark | CtKey::Label, _) => Truth::Marks,
         Kind::Meta(MetaKey::Priority | MetaKey::Pkttype | MetaKey::Secmark) | Kind::Ct(CtKey::Secmark, _) => {
             Truth::Class
         }
+        Kind::Fib { flags, result: _ } if flags.contains(&FibFlag::Mark) => Truth::Marks,
         Kind::Payload(Field::IpTtl | Field::Ip6Hoplimit) => Truth::Hops,
         Kind::Payload(Field::IpDscp | Field::Ip6Dscp | Field::IpEcn | Field::Ip6Ecn) => Truth::Service,
         Kind::Payload(_) | Kind::RawPayload { .. } => Truth::Payload,
