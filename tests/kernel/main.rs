@@ -3,7 +3,7 @@
 //!
 //! `cargo test --test kernel -- [PART…] [--long] [--seed N] [--runs N]`
 //!
-//! The parts are `generated`, `corpus` and `acceptance` for iptables, and `nft-generated`, `nft-corpus`,
+//! The parts are `generated`, `corpus`, `acceptance` and `lines` for iptables, and `nft-generated`, `nft-corpus`,
 //! `nft-acceptance` and `nft-lines` for nftables, `verify` for what `verify` sees of a kernel in which something
 //! changes, and `apply` for what `apply` leaves behind when something goes wrong at any step.
 //!
@@ -22,6 +22,7 @@ mod compare;
 mod corpus;
 mod hosts;
 mod liars;
+mod lines;
 mod nft;
 mod observe;
 mod options;

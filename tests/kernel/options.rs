@@ -1,6 +1,7 @@
 //! The command line, and how the work is shared among processes.
 
 use crate::corpus;
+use crate::lines;
 use crate::nft;
 use crate::stream::Pace;
 
@@ -13,6 +14,8 @@ pub(crate) enum Part {
     Corpus,
     /// Damaged rulesets.
     Acceptance,
+    /// Single lines, and what becomes of them in a listing.
+    Lines,
     /// Random rulesets of nftables.
     NftGenerated,
     /// Real rulesets of nftables, their listings, and damaged ones that load.
@@ -28,12 +31,13 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         // What takes longest comes first.
         Self::Apply,
         Self::Generated,
         Self::Corpus,
         Self::Acceptance,
+        Self::Lines,
         Self::NftGenerated,
         Self::NftCorpus,
         Self::NftAcceptance,
@@ -46,6 +50,7 @@ impl Part {
             Self::Generated => "generated",
             Self::Corpus => "corpus",
             Self::Acceptance => "acceptance",
+            Self::Lines => "lines",
             Self::NftGenerated => "nft-generated",
             Self::NftCorpus => "nft-corpus",
             Self::NftAcceptance => "nft-acceptance",
@@ -63,6 +68,7 @@ impl Part {
             Self::NftLines => Some("nftables-t"),
             Self::Generated
             | Self::Acceptance
+            | Self::Lines
             | Self::NftGenerated
             | Self::NftAcceptance
             | Self::Verify
@@ -73,7 +79,7 @@ impl Part {
     /// The format it is about.
     pub(crate) const fn format(self) -> &'static str {
         match self {
-            Self::Generated | Self::Corpus | Self::Acceptance => "iptables-save",
+            Self::Generated | Self::Corpus | Self::Acceptance | Self::Lines => "iptables-save",
             Self::NftGenerated
             | Self::NftCorpus
             | Self::NftAcceptance
@@ -202,6 +208,7 @@ impl Options {
                 let files = u64::try_from(corpus::files()?.len()).map_err(|error| error.to_string())?;
                 (32, self.runs.map_or(files, |runs| runs.min(files)))
             }
+            Part::Lines => (100, lines::count()?),
             Part::NftGenerated => (36, self.runs.unwrap_or(if self.long { 5_000 } else { 144 })),
             Part::NftCorpus => {
                 let files = u64::try_from(nft::corpus::files("nftables")?.len()).map_err(|error| error.to_string())?;

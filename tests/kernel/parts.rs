@@ -5,6 +5,7 @@ use crate::apply;
 use crate::case::{Case, Loader, Outcome, without_translation};
 use crate::compare::Comparison;
 use crate::corpus;
+use crate::lines;
 use crate::nft;
 use crate::options::{Part, Share};
 use crate::probe::Hook;
@@ -35,6 +36,7 @@ pub(crate) fn run(share: &Share) -> Result<Tally, String> {
         Part::Generated => generated(share, &mut world, &mut tally)?,
         Part::Corpus => real(share, &mut world, &mut tally)?,
         Part::Acceptance => damaged(share, &mut world, &mut tally)?,
+        Part::Lines => lines::compared(&mut world, share.first, share.count, &mut tally)?,
         Part::NftGenerated => nft::parts::generated(share, &mut world, &mut tally)?,
         Part::NftCorpus => nft::parts::real(share, &mut world, &mut tally)?,
         Part::NftAcceptance => nft::parts::damaged(share, &mut world, &mut tally)?,

@@ -1,8 +1,11 @@
 //! What can be known of a match or target of iptables-extensions(8) and of its options.
 
+use super::forms::Form;
 use super::matches::MODULES;
 use super::meaning::Beside;
+use super::ruleset::{Hook, TableKind};
 use super::targets::TARGETS;
+use crate::net::Family;
 
 /// A match module.
 #[derive(Debug)]
@@ -11,7 +14,31 @@ pub(super) struct Module {
     /// What the truth of its opaque options depends on.
     pub(super) truth: Truth,
     pub(super) options: &'static [Spec],
+    pub(super) demands: Demands,
 }
+
+/// In which rules an extension may stand: `iptables-restore` refuses others, or the kernel does (`struct xt_match` and
+/// `xt_target`; `x6_options`, `x6_parse` and `x6_fcheck` of the extensions).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demands {
+    /// Empty: in all tables.
+    pub(super) tables: &'static [TableKind],
+    /// Of the chains that a table has by itself; empty: in all.
+    pub(super) hooks: &'static [Hook],
+    /// Empty: in rules of whatever protocol.
+    pub(super) protocols: &'static [u8],
+    pub(super) family: Option<Family>,
+    /// One of each of these options must stand there.
+    pub(super) needs: &'static [&'static [&'static str]],
+    /// Of each of these options one at most.
+    pub(super) apart: &'static [&'static [&'static str]],
+    /// The first needs the second.
+    pub(super) with: &'static [(&'static str, &'static str)],
+}
+
+/// An extension that may stand anywhere, alone.
+pub(super) const NOTHING: Demands =
+    Demands { tables: &[], hooks: &[], protocols: &[], family: None, needs: &[], apart: &[], with: &[] };
 
 /// An option of a match or target.
 #[derive(Debug)]
@@ -20,8 +47,14 @@ pub(super) struct Spec {
     /// How many arguments follow.
     pub(super) arguments: usize,
     pub(super) meaning: Meaning,
+    /// What its argument looks like.
+    pub(super) form: Form,
     /// The argument that means the same as leaving the option out.
     pub(super) default: Option<&'static str>,
+    /// The name under which it is told: one for those that say the same.
+    pub(super) told: &'static str,
+    /// In which chains it may stand, of those that a table has by itself; empty: in all.
+    pub(super) hooks: &'static [Hook],
 }
 
 /// What an option of a match says.
@@ -78,6 +111,7 @@ pub(super) struct Target {
     pub(super) name: &'static str,
     pub(super) effect: Effect,
     pub(super) options: &'static [Spec],
+    pub(super) demands: Demands,
 }
 
 /// What a target does with a packet.
@@ -107,12 +141,12 @@ pub(super) enum Effect {
 }
 
 pub(super) const fn option(name: &'static str, arguments: usize, meaning: Meaning) -> Spec {
-    Spec { name, arguments, meaning, default: None }
+    Spec { name, arguments, meaning, form: Form::Text, default: None, told: name, hooks: &[] }
 }
 
 /// A part of an opaque condition with one argument, …
-pub(super) const fn c(name: &'static str) -> Spec {
-    option(name, 1, Meaning::Condition)
+pub(super) const fn c(name: &'static str, form: Form) -> Spec {
+    Spec { form, ..option(name, 1, Meaning::Condition) }
 }
 
 /// … with none, …
@@ -121,33 +155,54 @@ pub(super) const fn flag(name: &'static str) -> Spec {
 }
 
 /// … or one whose argument may be the default.
-pub(super) const fn or(name: &'static str, default: &'static str) -> Spec {
-    Spec { name, arguments: 1, meaning: Meaning::Condition, default: Some(default) }
+pub(super) const fn or(name: &'static str, form: Form, default: &'static str) -> Spec {
+    Spec { default: Some(default), ..c(name, form) }
 }
 
 /// A flag that says what holds without it.
 pub(super) const fn usual(name: &'static str) -> Spec {
-    Spec { name, arguments: 0, meaning: Meaning::Condition, default: Some("") }
+    Spec { default: Some(""), ..flag(name) }
 }
 
 /// An option of a target.
-pub(super) const fn t(name: &'static str) -> Spec {
-    option(name, 1, Meaning::OfTarget)
+pub(super) const fn t(name: &'static str, form: Form) -> Spec {
+    Spec { form, ..option(name, 1, Meaning::OfTarget) }
 }
 
 pub(super) const fn tflag(name: &'static str) -> Spec {
     option(name, 0, Meaning::OfTarget)
 }
 
+impl Spec {
+    /// The same under another name.
+    pub(super) const fn told(self, told: &'static str) -> Self {
+        Self { told, ..self }
+    }
+
+    /// The same where it may be left out, with that argument.
+    pub(super) const fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    /// The same in those chains only.
+    pub(super) const fn at(self, hooks: &'static [Hook]) -> Self {
+        Self { hooks, ..self }
+    }
+}
+
 pub(super) const fn module(name: &'static str, truth: Truth, options: &'static [Spec]) -> Module {
-    Module { name, truth, options }
+    Module { name, truth, options, demands: NOTHING }
 }
 
 pub(super) const fn target(name: &'static str, effect: Effect, options: &'static [Spec]) -> Target {
-    Target { name, effect, options }
+    Target { name, effect, options, demands: NOTHING }
 }
 
 impl Module {
+    pub(super) const fn demanding(self, demands: Demands) -> Self {
+        Self { demands, ..self }
+    }
+
     /// The module of that name.
     pub(super) fn find(name: &str) -> Option<&'static Self> {
         let name = match name {
@@ -192,6 +247,11 @@ impl Module {
         )
     }
 
+    /// Whether `!` before one of its options is about all of them together.
+    pub(super) fn is_inverted_whole(&self) -> bool {
+        matches!(self.name, "connlabel" | "connlimit" | "recent" | "statistic" | "string")
+    }
+
     /// Whether it says no, after `!` too, to packets without a connection: those that are invalid or not tracked.
     pub(super) fn needs_connection(&self) -> bool {
         matches!(self.name, "cluster" | "connbytes" | "connmark" | "conntrack")
@@ -229,6 +289,10 @@ impl Effect {
 }
 
 impl Target {
+    pub(super) const fn demanding(self, demands: Demands) -> Self {
+        Self { demands, ..self }
+    }
+
     /// Whether there is a target of that name.
     pub(super) fn is(name: &[u8]) -> bool {
         TARGETS.iter().any(|target| target.name.as_bytes() == name)

@@ -248,7 +248,9 @@ impl<'t> File<'_, '_, 't> {
             Target::Action(action) => (action, None),
             Target::Chain(name) => {
                 let Some(symbol) = self.reading.store.find_symbol(name) else { return false };
-                if extensions::Target::is(name) || !self.ruleset.tabs[tab].is_declared(self.reading.store, symbol) {
+                let Tab { kind, .. } = &self.ruleset.tabs[tab];
+                let refused = extensions::Target::is(name) || kind.hook(name).is_some();
+                if refused || !self.ruleset.tabs[tab].is_declared(self.reading.store, symbol) {
                     return false;
                 }
                 self.ruleset.call(tab, chain, symbol, at);

@@ -2,7 +2,7 @@
 
 use super::read::Modes;
 use super::ruleset::{Hook, Ruleset, TRANSLATED, Tab, TableKind};
-use super::written::{Written, besides, rules_text, short_digest, ways_to};
+use super::written::{Written, besides, leading_to, rules_text, short_digest, ways_to};
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Reference, Stage, Symbol, TableId};
 use crate::net::{Family, Field, Interface, Region, Set};
@@ -17,6 +17,7 @@ pub(super) fn finish<'t>(reading: &mut Reading<'t>, mut ruleset: Ruleset<'t>, mo
     ruleset.complete(reading.store, &written);
     loops(reading, &mut ruleset);
     unresolved_in_nat(reading, &mut ruleset);
+    misplaced(reading, &mut ruleset);
     ruleset.objects.extend(objects(reading, &ruleset, &written));
     unknown_policies(reading, &mut ruleset);
     filters(reading, &ruleset, modes);
@@ -127,7 +128,8 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>, written: &Written) -> V
             let mut object = Object::new("chain", [table, "/", &escape(name)].concat(), content.to_owned(), at);
             // The order of such rules counts, and no filter shows it.
             if leading.binary_search(&number).is_ok() {
-                let text = rules_text(reading, &chain.origins, &known) + &written.of_all(tab.family, &more.reads);
+                let text =
+                    rules_text(reading, tab.family, &chain.origins, &known) + &written.of_all(tab.family, &more.reads);
                 object.content = format!("{} rules {}", object.content, short_digest(&text)).trim_start().to_owned();
                 object.uncomputed = match tab.kind.hook(name) {
                     Some(Hook::Postrouting | Hook::Input) if tab.kind == TableKind::Nat => None,
@@ -164,6 +166,29 @@ fn unresolved_in_nat(reading: &Reading<'_>, ruleset: &mut Ruleset<'_>) {
     }
     ruleset.gaps.append(&mut gaps);
     ruleset.undefined.append(&mut undefined);
+}
+
+/// Extensions in chains to which one leads in which they cannot stand (net/netfilter/x_tables.c, `xt_check_match`).
+fn misplaced(reading: &Reading<'_>, ruleset: &mut Ruleset<'_>) {
+    let mut gaps = Vec::new();
+    for tab in &ruleset.tabs {
+        let limited: Vec<usize> = (0..tab.more.len()).filter(|chain| !tab.more[*chain].hooks.is_empty()).collect();
+        for chain in limited {
+            let hook = |chain: usize| tab.kind.hook(reading.store.name(tab.model.chains[chain].name));
+            let leading: Vec<Hook> = leading_to(tab, &[chain]).into_iter().filter_map(hook).collect();
+            for (what, hooks, at) in &tab.more[chain].hooks {
+                if let Some(from) = leading.iter().find(|from| !hooks.contains(from)).filter(|_| hook(chain).is_none())
+                {
+                    let from = from.chain();
+                    gaps.push((
+                        *at,
+                        format!("`{what}` cannot stand where {from} leads to: the kernel refuses the rule"),
+                    ));
+                }
+            }
+        }
+    }
+    ruleset.gaps.append(&mut gaps);
 }
 
 /// Chains that lead back to themselves: the kernel refuses the whole table.

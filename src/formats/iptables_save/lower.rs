@@ -5,20 +5,19 @@
 //! `-f` speaks of later fragments; where a configuration uses it, matches on ports, flags and ICMP types demand that the packet is
 //! not one (their headers are not in it).
 
-use super::extensions::{Effect, Meaning, Spec, Truth};
+use super::extensions::{Demands, Effect, Meaning, Spec, Target, Truth};
 use super::meaning::{Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{
-    check_condition, check_table, check_target, check_target_option, has_ports, is_invertible, is_mac, is_same,
-    may_be_negated, needed, needs_protocol, never_native,
+    self, Given, check_condition, check_target_option, fits, has_ports, is_invertible, is_mac, is_same, is_told,
+    may_be_negated, never_native,
 };
-use super::ruleset::TableKind;
+use super::ruleset::{Hook, TableKind};
 use super::syntax::{Command, Kind, Match, Part};
 use super::values::{self, Addresses};
 use super::words::Word;
 use crate::model::Action;
 use crate::net::{Family, Field, Set, State};
-use std::fmt::Write as _;
 use std::ops::Range;
 
 /// Understands a line of a table for one family. `fragments`: the configuration asks for fragments somewhere.
@@ -29,6 +28,8 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
         family,
         fragments,
         protocol: None,
+        hook: None,
+        told: String::new(),
         named: 0,
         negated: false,
         several: false,
@@ -50,50 +51,81 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
             fragments: false,
             no_mac: false,
             claims: Vec::with_capacity(parts.len()),
+            hooks: Vec::new(),
+            placed: false,
             refused: false,
         },
     };
-    lowering.protocol = lowering.find_protocol(&parts);
-    let option =
-        |part: &Part<'t>| if let Kind::TargetOption { spec, .. } = &part.kind { Some(spec.name) } else { None };
-    lowering.target_options.extend(parts.iter().filter_map(option));
+    lowering.look_ahead(&parts);
     for part in parts {
         lowering.part(part);
     }
     lowering.finish()
 }
 
-struct Lowering<'t> {
-    table: TableKind,
-    family: Family,
-    fragments: bool,
+/// A line in the course of being understood.
+pub(super) struct Lowering<'t> {
+    pub(super) table: TableKind,
+    pub(super) family: Family,
+    pub(super) fragments: bool,
     /// The one protocol the rule is about, if it is one.
-    protocol: Option<u8>,
+    pub(super) protocol: Option<u8>,
+    /// Where the chain stands, if the table has it by itself.
+    pub(super) hook: Option<Hook>,
+    /// The target and its options, where somebody else decides by them.
+    pub(super) told: String,
     /// The protocol of a `-p` before this point, negated or not; 0: none.
-    named: u8,
+    pub(super) named: u8,
     /// An address option before this point is negated; one lists several addresses.
-    negated: bool,
-    several: bool,
-    matches: Vec<Match<'t>>,
-    conditions: Vec<Vec<Term>>,
+    pub(super) negated: bool,
+    pub(super) several: bool,
+    pub(super) matches: Vec<Match<'t>>,
+    pub(super) conditions: Vec<Vec<Term>>,
     /// The opaque options of each match, by its index.
-    unknowns: Vec<(usize, Part<'t>)>,
+    pub(super) unknowns: Vec<(usize, Part<'t>)>,
     /// The options that stand there, with the match that each belongs to.
-    given: Vec<(usize, &'static Spec)>,
+    pub(super) given: Vec<(usize, &'static Spec)>,
     /// What may stand once only.
-    seen: Vec<&'static str>,
-    target_options: Vec<&'static str>,
-    meant: Meant<'t>,
+    pub(super) seen: Vec<&'static str>,
+    pub(super) target_options: Vec<&'static Spec>,
+    pub(super) meant: Meant<'t>,
 }
 
 type Lowered = Result<Claim, String>;
 
 impl<'t> Lowering<'t> {
-    fn find_protocol(&self, parts: &[Part<'t>]) -> Option<u8> {
-        parts.iter().find_map(|part| {
-            let Kind::Protocol(word) = &part.kind else { return None };
-            values::protocol(word).ok().filter(|number| *number != 0 && !part.negated)
-        })
+    /// Notes what the parts before it depend on.
+    fn look_ahead(&mut self, parts: &[Part<'t>]) {
+        for Part { at: _, negated, kind } in parts {
+            match kind {
+                Kind::Protocol(word) if self.protocol.is_none() && !negated => {
+                    self.protocol = values::protocol(word).ok().filter(|number| *number != 0);
+                }
+                Kind::Append(chain) | Kind::Insert(chain, _) => self.hook = self.table.hook(&chain.text),
+                Kind::TargetOption { spec, .. } => self.target_options.push(spec),
+                Kind::Jump(_, Some(Target { effect: Effect::Elsewhere { .. } | Effect::Any, .. })) => {
+                    self.told = normal::target(parts, self.family);
+                }
+                Kind::Counters
+                | Kind::Family(_)
+                | Kind::New(_)
+                | Kind::Policy(_, _)
+                | Kind::OtherCommand(_)
+                | Kind::Source(_)
+                | Kind::Destination(_)
+                | Kind::Protocol(_)
+                | Kind::Input(_)
+                | Kind::Output(_)
+                | Kind::Fragment
+                | Kind::Manner
+                | Kind::Match(_)
+                | Kind::Option { .. }
+                | Kind::Jump(_, _)
+                | Kind::Goto(_)
+                | Kind::Unknown { .. }
+                | Kind::Refused(_) => {}
+            }
+        }
     }
 
     fn part(&mut self, part: Part<'t>) {
@@ -153,11 +185,16 @@ impl<'t> Lowering<'t> {
                 self.once("-j")?;
                 match target {
                     Some(target) => {
-                        check_table(target.name, self.table)?;
-                        check_target(target.name, &self.target_options)?;
-                        self.target(target.effect, &name)
+                        let Target { name, effect, options: _, demands } = target;
+                        let what = ["-j ", name].concat();
+                        self.place(&what, demands, &self.target_options.clone());
+                        let (table, hook) = (self.table, self.hook);
+                        refusals::check(demands, &Given { what: &what, options: &self.target_options, table, hook })?;
+                        fits(&what, demands, self.protocol, self.family)?;
+                        self.target(*effect)
                     }
                     None => {
+                        self.not_builtin(&name)?;
                         self.meant.verdict = Verdict::Jump(name);
                         Ok(Claim::Modelled)
                     }
@@ -165,6 +202,7 @@ impl<'t> Lowering<'t> {
             }
             Kind::Goto(name) => {
                 self.once("-j")?;
+                self.not_builtin(&name)?;
                 self.meant.verdict = Verdict::Goto(name);
                 Ok(Claim::Modelled)
             }
@@ -196,11 +234,30 @@ impl<'t> Lowering<'t> {
         Ok(())
     }
 
-    fn field(&mut self, field: Field, set: Set) {
+    /// Notes in which chains an extension may stand.
+    pub(super) fn place(&mut self, what: &str, demands: &Demands, options: &[&'static Spec]) {
+        // Of MAC addresses there are too many to follow each into the chains that lead to it.
+        let follows = !demands.hooks.is_empty() && self.hook.is_none() && what != "-m mac";
+        if follows {
+            self.meant.hooks.push((what.to_owned(), demands.hooks));
+        }
+        self.meant.placed |= follows || !is_told(demands.hooks) || options.iter().any(|spec| !is_told(spec.hooks));
+    }
+
+    fn not_builtin(&self, chain: &Word<'t>) -> Result<(), String> {
+        match self.table.hook(&chain.text) {
+            Some(hook) => {
+                Err(format!("no rule leads to `{}`, which packets meet by themselves: it is refused", hook.chain()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn field(&mut self, field: Field, set: Set) {
         self.conditions.push(vec![Term::Field(field, set)]);
     }
 
-    fn unknown(&mut self, text: String, holds: bool, truth: Truth, of: Vec<String>, at: Range<usize>) {
+    pub(super) fn unknown(&mut self, text: String, holds: bool, truth: Truth, of: Vec<String>, at: Range<usize>) {
         self.conditions.push(vec![Term::Opaque(Unknown { text, holds, truth, of, place: String::new(), at })]);
     }
 
@@ -279,8 +336,8 @@ impl<'t> Lowering<'t> {
             self.unknown(format!("-m {name}"), true, Truth::Packet, Vec::new(), at);
             return Ok(Claim::Gap(format!("the match `{name}` is not known here")));
         };
-        needs_protocol(module, self.protocol, self.family)?;
         let module = *module;
+        fits(&["-m ", module.name].concat(), &module.demands, self.protocol, self.family)?;
         if self.fragments && has_ports(module) {
             // tcp_mt and its like match no later fragment, even if nothing is asked of the ports (xt_tcpudp.c).
             self.field(Field::LaterFragment, Set::point(0));
@@ -301,7 +358,6 @@ impl<'t> Lowering<'t> {
         at: Range<usize>,
     ) -> Lowered {
         let Some(module) = self.matches[of].module else { return Err("an option of no match".to_owned()) };
-        needs_protocol(module, self.protocol, self.family)?;
         if self.given.iter().any(|(other, same)| *other == of && is_same(module, same, spec)) {
             return Err(format!("`--{}` stands twice: iptables-restore refuses the line", spec.name));
         }
@@ -366,7 +422,7 @@ impl<'t> Lowering<'t> {
                     return Err(format!("`! --{}`: iptables-restore does not take the option so", spec.name));
                 }
                 for word in &words {
-                    check_condition(module, spec, word)?;
+                    check_condition(spec, word, self.family)?;
                     self.meant.no_mac |= module.name == "mac" && !is_mac(&word.text);
                 }
                 let kind = Kind::Option { of, spec, values: words };
@@ -452,7 +508,7 @@ impl<'t> Lowering<'t> {
         Claim::Opaque("state before tracking")
     }
 
-    fn target(&mut self, effect: Effect, name: &Word<'t>) -> Lowered {
+    fn target(&mut self, effect: Effect) -> Lowered {
         let (verdict, claim) = match effect {
             Effect::Accept => (Verdict::Action(Action::Accept), Claim::Modelled),
             Effect::Deny => (Verdict::Action(Action::Deny), Claim::Modelled),
@@ -473,9 +529,9 @@ impl<'t> Lowering<'t> {
                 (Verdict::Action(Action::Continue), Claim::Modelled)
             }
             Effect::Elsewhere { proxy: _ } => {
-                (Verdict::Elsewhere(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere"))
+                (Verdict::Elsewhere(std::mem::take(&mut self.told)), Claim::Opaque("decided elsewhere"))
             }
-            Effect::Any => (Verdict::Any(format!("-j {}", name.show())), Claim::Opaque("decided elsewhere")),
+            Effect::Any => (Verdict::Any(std::mem::take(&mut self.told)), Claim::Opaque("decided elsewhere")),
         };
         self.meant.beside = effect.beside();
         self.meant.verdict = verdict;
@@ -483,6 +539,9 @@ impl<'t> Lowering<'t> {
     }
 
     fn target_option(&mut self, spec: &'static Spec, words: &[Word<'t>]) -> Lowered {
+        if self.target_options.iter().filter(|other| other.name == spec.name).count() > 1 {
+            return Err(format!("`--{}` stands twice: iptables-restore refuses the line", spec.name));
+        }
         for word in words {
             if spec.name != "log-prefix" && spec.name != "nflog-prefix" && values::is_template(&word.text) {
                 return Err(values::refuse(word, "a value"));
@@ -501,7 +560,7 @@ impl<'t> Lowering<'t> {
         if spec.name == "tproxy-mark" || spec.name == "map-mark" {
             self.meant.writes.push((Truth::Marks, String::new()));
         }
-        Ok(match &mut self.meant.verdict {
+        Ok(match &self.meant.verdict {
             Verdict::Action(Action::Deny) => Claim::Inert("what the sender is told"),
             Verdict::Action(_) if self.meant.beside.is_some() => Claim::Modelled,
             Verdict::Action(_) if self.meant.writes.is_empty() => {
@@ -509,145 +568,7 @@ impl<'t> Lowering<'t> {
             }
             Verdict::Action(_) => Claim::Inert("read by other rules, which notice it"),
             Verdict::Jump(_) | Verdict::Goto(_) => Claim::Modelled,
-            Verdict::Elsewhere(text) | Verdict::Any(text) => {
-                write!(text, " --{}", spec.name).expect("writing to a String");
-                for word in words {
-                    write!(text, " {}", normal::quote(word)).expect("writing to a String");
-                }
-                Claim::Opaque("decided elsewhere")
-            }
+            Verdict::Elsewhere(_) | Verdict::Any(_) => Claim::Opaque("decided elsewhere"),
         })
-    }
-
-    /// Turns the opaque options of each match into one condition a match, and closes the account.
-    fn finish(mut self) -> Meant<'t> {
-        let mut unknowns = std::mem::take(&mut self.unknowns);
-        unknowns.sort_by_key(|(of, _)| *of);
-        for group in unknowns.chunk_by(|(a, _), (b, _)| a == b) {
-            self.condition(group);
-        }
-        if !self.meant.refused {
-            self.bare_matches(&unknowns);
-        }
-        if self.meant.refused {
-            self.conditions.clear();
-            self.meant.verdict = Verdict::Any(String::new());
-        }
-        self.meant.conditions = self.conditions;
-        self.meant
-    }
-
-    /// Matches without an option: some are conditions by themselves, others are refused so.
-    fn bare_matches(&mut self, unknowns: &[(usize, Part<'t>)]) {
-        for of in 0..self.matches.len() {
-            let Match { module: Some(module), name } = &self.matches[of] else { continue };
-            let (name, at) = (name.show(), name.at());
-            let has = |option: &&str| self.given.iter().any(|(given, spec)| *given == of && spec.name == *option);
-            let alone = self.given.iter().all(|(given, _)| *given != of);
-            let modelled = module.options.iter().any(|spec| spec.meaning != Meaning::Condition);
-            let lacking = needed(module).iter().find(|options| !options.iter().any(&has));
-            if modelled || lacking.is_some() {
-                if lacking.is_some() || (alone && !has_ports(module)) {
-                    self.meant.refused = true;
-                    let what =
-                        lacking.map_or_else(|| "an option".to_owned(), |o| format!("`--{}`", o.join("` or `--")));
-                    let reason = format!("`-m {name}` lacks {what}: iptables-restore refuses the line");
-                    let named = self.meant.claims.iter_mut().find(|(claimed, _)| claimed.end == at.end);
-                    if let Some((_, claim)) = named {
-                        *claim = Claim::Gap(reason);
-                    }
-                }
-            } else if unknowns.iter().all(|(used, _)| *used != of) {
-                self.unknown(format!("-m {}", module.name), true, module.truth, vec![String::new()], at);
-            }
-        }
-    }
-
-    fn condition(&mut self, group: &[(usize, Part<'t>)]) {
-        let Some((number, first)) = group.first() else { return };
-        let Some(module) = self.matches[*number].module else { return };
-        let parts = || group.iter().map(|(_, part)| part);
-        let word = |name: &str| {
-            parts().find_map(|part| {
-                let Kind::Option { of: _, spec, values } = &part.kind else { return None };
-                if spec.name == name { values.first().map(Word::show) } else { None }
-            })
-        };
-        let has = |name: &str| parts().any(|part| matches!(&part.kind, Kind::Option { spec, .. } if spec.name == name));
-        // The mark is read by two matches of other names too (libxt_rpfilter, libxt_socket writes it).
-        let truth = if has("validmark") {
-            Truth::Marks
-        } else if has("tcp-option") {
-            Truth::Bytes
-        } else {
-            module.truth
-        };
-        let of: Vec<String> = match truth {
-            Truth::Recent => vec![word("name").unwrap_or_else(|| "DEFAULT".to_owned())],
-            Truth::Sets => ["match-set", "set"].into_iter().filter_map(word).collect(),
-            Truth::Buckets => word("hashlimit-name").into_iter().collect(),
-            Truth::Counters => {
-                ["rateest", "rateest1", "rateest2", "nfacct-name"].into_iter().filter_map(word).collect()
-            }
-            Truth::Packet | Truth::Occurrence | Truth::Marks | Truth::Hops | Truth::Service | Truth::Bytes => {
-                vec![String::new()]
-            }
-        };
-        if truth == Truth::Sets {
-            self.meant.sets.extend(of.iter().map(|of| (of.clone(), first.at.clone())));
-        }
-        let writes = match truth {
-            Truth::Recent => has("set") || has("update") || has("remove"),
-            Truth::Buckets => true,
-            Truth::Counters => has("nfacct-name"),
-            Truth::Packet
-            | Truth::Occurrence
-            | Truth::Marks
-            | Truth::Sets
-            | Truth::Hops
-            | Truth::Service
-            | Truth::Bytes => false,
-        };
-        if writes {
-            self.meant.writes.extend(of.iter().map(|of| (truth, of.clone())));
-        }
-        if has("restore-skmark") || (module.name == "connlabel" && has("set")) {
-            self.meant.writes.push((Truth::Marks, String::new()));
-        }
-        if module.name == "recent" && has("set") {
-            // xt_recent.c: `--set` notes the address and is true, `! --set` notes it and is not.
-            if parts().any(|part| part.negated) {
-                self.conditions.push(Vec::new());
-            }
-            let named = self.matches[*number].name.at();
-            for (at, claim) in &mut self.meant.claims {
-                if at.end == named.end || parts().any(|part| part.at == *at) {
-                    *claim = Claim::Inert("always true; what it notes is read by other rules, which notice it");
-                }
-            }
-            return;
-        }
-        let negated = parts().filter(|part| part.negated).count();
-        // Before tracking there are connections of which the state that the model has says nothing.
-        let of_connection = module.needs_connection() && self.table != TableKind::Raw;
-        let total = module.is_total() || of_connection;
-        let holds = !(negated == 1 && group.len() == 1 && total);
-        let text = normal::condition(module, parts(), holds);
-        self.unknown(text, holds, truth, of, first.at.clone());
-        if of_connection {
-            let tracked: Set = [State::New, State::Established, State::Related].map(State::value).into_iter().collect();
-            let number = *number;
-            let with_state = self.given.iter().any(|(of, spec)| *of == number && spec.meaning == Meaning::States);
-            let untracked = tracked.complement(State::ALL.len() as u128 - 1);
-            let asked = |terms: &Vec<Term>| !matches!(&terms[..], [Term::Field(Field::State, set)] if !set.overlaps(&untracked));
-            if !with_state {
-                self.field(Field::State, tracked);
-            } else if self.conditions.iter().all(asked)
-                && let Some(terms) = self.conditions.last_mut()
-            {
-                // `conntrack_mt` looks at the state first, and at nothing else where there is no connection.
-                terms.push(Term::Field(Field::State, untracked));
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a line means, before it is made into rules.
 
 use super::extensions::Truth;
+use super::ruleset::Hook;
 use super::words::Word;
 use crate::model::Action;
 use crate::net::{Family, Field, Set};
@@ -89,6 +90,10 @@ pub(super) struct Meant<'t> {
     /// A MAC address is not one, as in dumps that were made anonymous.
     pub(super) no_mac: bool,
     pub(super) claims: Vec<(Range<usize>, Claim)>,
+    /// Extensions that may stand at these hooks only.
+    pub(super) hooks: Vec<(String, &'static [Hook])>,
+    /// What it means depends on its chain in a way that its neighbours' chains may not share.
+    pub(super) placed: bool,
     /// The real program would not take the line.
     pub(super) refused: bool,
 }

@@ -1,10 +1,12 @@
 //! `iptables-save` and `ip6tables-save` files, the input of `iptables-restore`.
 
+mod conditions;
 mod earlier;
 mod extensions;
 mod family;
 mod fast;
 mod finish;
+mod forms;
 mod lower;
 mod matches;
 mod meaning;

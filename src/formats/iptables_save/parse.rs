@@ -107,8 +107,8 @@ enum Global {
     Counters,
     Family(Family),
     Manner,
-    Table,
-    Wait,
+    /// An option of the command that no file may hold.
+    Alien,
 }
 
 /// Long options of the command, and the letter of each.
@@ -182,9 +182,8 @@ impl Global {
             b'c' => Self::Counters,
             b'4' => Self::Family(Family::Ipv4),
             b'6' => Self::Family(Family::Ipv6),
-            b'v' | b'n' | b'x' => Self::Manner,
-            b'w' => Self::Wait,
-            b't' => Self::Table,
+            b'v' => Self::Manner,
+            b'n' | b'x' | b'w' | b't' => Self::Alien,
             _ => return None,
         })
     }
@@ -360,6 +359,27 @@ impl<'t> Reader<'t> {
         {
             negated |= self.old_negation();
         }
+        // `-vn` is two options.
+        if matches!(global, Global::Manner)
+            && attached.as_ref().is_some_and(|rest| rest.text.iter().any(|b| *b != b'v'))
+        {
+            return self.global(start, negated, Global::Alien, word, None);
+        }
+        let whole = matches!(
+            global,
+            Global::Source
+                | Global::Destination
+                | Global::Protocol
+                | Global::Input
+                | Global::Output
+                | Global::Jump
+                | Global::Goto
+        );
+        if whole && attached.is_some() {
+            // iptables/xshared.c, `do_parse`, takes `argv[optind - 1]`.
+            let reason = format!("iptables-restore takes all of `{}` for the value, and refuses it", word.show());
+            return self.part(start..end, negated, Kind::Refused(reason));
+        }
         let mut argument = |reader: &mut Self| -> Option<Word<'t>> {
             let value = attached.take().or_else(|| reader.word())?;
             end = end.max(value.end);
@@ -408,13 +428,9 @@ impl<'t> Reader<'t> {
             }
             Global::Family(family) => Some(Kind::Family(family)),
             Global::Manner => Some(Kind::Manner),
-            Global::Wait => {
-                if self.peek().is_some_and(|word| word.text.iter().all(u8::is_ascii_digit)) {
-                    argument(self);
-                }
-                Some(Kind::Manner)
+            Global::Alien => {
+                Some(Kind::Refused(format!("`{}` cannot stand in a file for iptables-restore", word.show())))
             }
-            Global::Table => Some(Kind::Refused("`-t` cannot stand in a file for iptables-restore".to_owned())),
         };
         let lacking = || format!("`{}` lacks its argument: iptables-restore refuses the line", word.show());
         let kind = kind.unwrap_or_else(|| Kind::Refused(lacking()));

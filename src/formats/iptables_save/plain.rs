@@ -248,9 +248,11 @@ impl<'t> Reader<'t> {
         self.draft
     }
 
-    /// Whether it asks for an interface that packets do not have there.
+    /// Whether it asks for an interface, or a sender's address, that packets do not have there.
     const fn is_misplaced(&self) -> bool {
-        self.seen & (OUTPUT | NO_OUTPUT) == OUTPUT | NO_OUTPUT || self.seen & (INPUT | NO_INPUT) == INPUT | NO_INPUT
+        self.seen & (OUTPUT | NO_OUTPUT) == OUTPUT | NO_OUTPUT
+            || self.seen & (INPUT | NO_INPUT) == INPUT | NO_INPUT
+            || self.seen & (MAC | NO_INPUT) == MAC | NO_INPUT
     }
 
     fn short(&mut self, letter: u8, rest: &mut &'t [u8]) -> Option<()> {

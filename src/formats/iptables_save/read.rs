@@ -407,8 +407,9 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         let mut refused = false;
         for tab in tabs.iter().copied() {
             let command = parse::command(self.text, start, end);
-            let rule = (kind == TableKind::Nat || has_beside(&command)).then(|| normal::rule(&command));
-            let mut meant = lower::lower(command, kind, self.ruleset.tabs[tab].family, self.modes.fragments);
+            let family = self.ruleset.tabs[tab].family;
+            let rule = (kind == TableKind::Nat || has_beside(&command)).then(|| normal::rule(&command, family));
+            let mut meant = lower::lower(command, kind, family, self.modes.fragments);
             if meant.only.is_some() && !self.modes.dual {
                 return Err(Modes { dual: true, ..self.modes });
             }
@@ -491,6 +492,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
         let text_decides = !meant.refused
             && position.is_none()
             && meant.beside.is_none()
+            && !meant.placed
             && meant.writes.is_empty()
             && meant.sets.is_empty();
         let leads = match &meant.verdict {

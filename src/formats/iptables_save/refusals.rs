@@ -1,8 +1,8 @@
 //! What the real program refuses in lines whose form is right.
 
-use super::extensions::{Meaning, Module, Spec};
-use super::normal;
-use super::ruleset::TableKind;
+use super::extensions::{Demands, Meaning, Module, Spec};
+use super::normal::Said;
+use super::ruleset::{Hook, TableKind};
 use super::syntax::Kind;
 use super::values;
 use super::words::Word;
@@ -43,29 +43,127 @@ pub(super) fn is_same(module: &Module, one: &Spec, other: &Spec) -> bool {
     }
 }
 
-/// Whether the rule is about the one protocol that the match can read.
-pub(super) fn needs_protocol(module: &Module, protocol: Option<u8>, family: Family) -> Result<(), String> {
-    let wanted: &[u8] = match module.name {
-        "tcp" | "tcpmss" => &[6],
-        "udp" => &[17],
-        "udplite" => &[136],
-        "sctp" => &[132],
-        "dccp" => &[33],
-        "icmp" => &[1],
-        "icmp6" => &[58],
-        "multiport" => &[6, 17, 33, 132, 136],
-        _ => return Ok(()),
-    };
-    match protocol {
-        Some(protocol) if wanted.contains(&protocol) => match (module.name, family) {
-            ("icmp", Family::Ipv6) => Err("`-m icmp` is for IPv4, and the line is for IPv6".to_owned()),
-            ("icmp6", Family::Ipv4) => Err("`-m icmp6` is for IPv6, and the line is for IPv4".to_owned()),
-            _ => Ok(()),
-        },
-        Some(_) | None => {
-            Err(format!("`-m {}` needs a `-p` of its own protocol: iptables-restore refuses the line", module.name))
+/// What a line gives an extension.
+pub(super) struct Given<'g> {
+    /// `-m owner`
+    pub(super) what: &'g str,
+    pub(super) options: &'g [&'static Spec],
+    pub(super) table: TableKind,
+    /// Where the chain stands, if the table has it by itself.
+    pub(super) hook: Option<Hook>,
+}
+
+/// Whether the rule is about a protocol, and for the family, that the extension can read.
+pub(super) fn fits(what: &str, demands: &Demands, protocol: Option<u8>, family: Family) -> Result<(), String> {
+    if let Some(only) = demands.family.filter(|only| *only != family) {
+        return Err(format!("`{what}` is for {only}, and the line is for {family}"));
+    }
+    // In IPv6 it is a header of its own, which any packet may have.
+    let everywhere = demands.protocols.is_empty() || what == "-m ah" && family == Family::Ipv6;
+    if everywhere || protocol.is_some_and(|protocol| demands.protocols.contains(&protocol)) {
+        return Ok(());
+    }
+    Err(format!("`{what}` needs a `-p` of its own protocol: iptables-restore refuses the line"))
+}
+
+/// Whether an extension may stand where it does, with these options.
+pub(super) fn check(demands: &Demands, given: &Given<'_>) -> Result<(), String> {
+    let Given { what, options, table, hook } = given;
+    let Demands { tables, hooks, protocols: _, family: _, needs, apart, with } = demands;
+    let has = |name: &&str| options.iter().any(|spec| spec.name == *name);
+    if !tables.is_empty() && !tables.contains(table) {
+        let names: Vec<&str> = tables.iter().map(|table| table.name()).collect();
+        let (there, here) = (names.join("` or `"), table.name());
+        return Err(format!(
+            "`{what}` works in the table `{there}` only, and this is `{here}`: the kernel refuses the rule"
+        ));
+    }
+    if let Some(hook) = hook {
+        let own = options.iter().filter(|spec| !spec.hooks.is_empty() && !spec.hooks.contains(hook));
+        let refused = (!hooks.is_empty() && !hooks.contains(hook)).then(|| (*what).to_owned());
+        if let Some(name) = refused.or_else(|| own.map(|spec| format!("--{}", spec.name)).next()) {
+            return Err(format!("`{name}` cannot stand in {}: the kernel refuses the rule", hook.chain()));
         }
     }
+    if let Some(lacking) = needs.iter().find(|options| !options.iter().any(&has)) {
+        return Err(format!("`{what}` lacks `--{}`: iptables-restore refuses the line", lacking.join("` or `--")));
+    }
+    for group in *apart {
+        let found: Vec<&str> = group.iter().filter(|option| has(option)).copied().collect();
+        if let [one, other, ..] = found[..] {
+            return Err(format!("`--{one}` and `--{other}` exclude one another: iptables-restore refuses the line"));
+        }
+    }
+    match with.iter().find(|(one, other)| has(one) && !has(other)) {
+        Some((one, other)) => Err(format!("`--{one}` needs `--{other}`: iptables-restore refuses the line")),
+        None => Ok(()),
+    }
+}
+
+/// Whether hooks are all, or those where packets have an input or an output interface, which is told of all lines
+/// ([`super::plain::kind_of`]).
+pub(super) fn is_told(hooks: &[Hook]) -> bool {
+    let [prerouting, input, forward, output, postrouting] = Hook::ALL.map(|hook| hooks.contains(&hook));
+    hooks.is_empty() || (prerouting == input && forward && output == postrouting)
+}
+
+/// What the values of a match's options say together, or of the place, that is refused.
+pub(super) fn check_together(
+    module: &Module,
+    said: &[Said],
+    hook: Option<Hook>,
+    protocol: Option<u8>,
+) -> Result<(), String> {
+    let value = |name: &str| said.iter().find(|said| said.name == name).map(|said| said.value.as_str());
+    let number = |name: &str| value(name).and_then(values::number);
+    let is_at = |hooks: &[Hook]| hook.is_some_and(|hook| hooks.contains(&hook));
+    let element = |part: &[Said]| {
+        part.iter().any(|said| matches!(said.name, "reqid" | "spi" | "proto" | "mode" | "tunnel-src" | "tunnel-dst"))
+    };
+    let why = match module.name {
+        "policy" if value("dir") == Some("in") && is_at(&[Hook::Output, Hook::Postrouting]) => {
+            "packets that leave have no policy by which they came in"
+        }
+        "policy" if value("dir") == Some("out") && is_at(&[Hook::Prerouting, Hook::Input]) => {
+            "packets that come in have no policy yet by which they leave"
+        }
+        "policy" if value("strict").is_some() && value("pol") == Some("none") => "`--strict` without a policy",
+        "policy" if value("strict").is_some() && !said.split(|said| said.name == "next").all(element) => {
+            "`--strict` with an element that says nothing"
+        }
+        "policy" if value("tunnel-src").or(value("tunnel-dst")).is_some() && value("mode") != Some("tunnel") => {
+            "ends of a tunnel without `--mode tunnel`"
+        }
+        "statistic" if value("mode") == Some("random") && value("probability").is_none() => {
+            "random without a probability"
+        }
+        "statistic" if value("mode") == Some("nth") && value("every").is_none() => "every nth without n",
+        "statistic" if number("packet").is_some_and(|packet| number("every").is_some_and(|every| packet >= every)) => {
+            "`--packet` is not below `--every`"
+        }
+        "cluster" if number("cluster-local-nodemask") >= number("cluster-total-nodes").map(|total| 1 << total) => {
+            "a node beyond the last"
+        }
+        "time"
+            if value("contiguous").is_some()
+                && value("timestart").unwrap_or("00:00:00") <= value("timestop").unwrap_or("23:59:59") =>
+        {
+            "`--contiguous` where a time does not end before it begins"
+        }
+        "string" if number("from") > number("to").or(Some(65_535)) => "`--from` beyond `--to`",
+        "physdev"
+            if value("physdev-out").or(value("physdev-is-out")).is_some()
+                && value("physdev-is-bridged").is_none()
+                && is_at(&[Hook::Output]) =>
+        {
+            "what leaves by a bridge is not known there yet"
+        }
+        "ecn" if value("ecn-tcp-cwr").or(value("ecn-tcp-ece")).is_some() && protocol != Some(6) => {
+            "flags of TCP without `-p tcp`"
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("`-m {}`: {why}: the line is refused", module.name))
 }
 
 pub(super) fn has_ports(module: &Module) -> bool {
@@ -82,46 +180,12 @@ pub(super) fn never_native(module: &Module, set: Set) -> Result<Set, String> {
 }
 
 /// What the real program would refuse in a value that is otherwise only compared.
-pub(super) fn check_condition(module: &Module, spec: &Spec, word: &Word<'_>) -> Result<(), String> {
+pub(super) fn check_condition(spec: &Spec, word: &Word<'_>, family: Family) -> Result<(), String> {
     if values::is_template(&word.text) {
         return Err(values::refuse(word, "a value"));
     }
-    let text = word.ascii().unwrap_or("");
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (holds, what) = match (module.name, spec.name) {
-        ("limit", "limit") => (normal::rate(text).is_some(), "a rate of at most 10000/second"),
-        ("limit", "limit-burst") => (digits, "a number"),
-        ("mark" | "connmark", "mark") => (is_masked(text), "a mark"),
-        ("conntrack", "ctproto") => (values::protocol(word).is_ok(), "a protocol"),
-        ("conntrack", "ctdir") => {
-            (["ORIGINAL", "REPLY"].iter().any(|known| known.eq_ignore_ascii_case(text)), "a direction")
-        }
-        ("ttl", "ttl" | "ttl-eq" | "ttl-lt" | "ttl-gt") | ("hl", "hl-eq" | "hl-lt" | "hl-gt") => {
-            (is_number(text, 255), "a number up to 255")
-        }
-        ("addrtype", "src-type" | "dst-type") => {
-            (text.split(',').all(|one| begins_one(one, &ADDRESS_TYPES)), "a type of address")
-        }
-        _ => return Ok(()),
-    };
-    if holds { Ok(()) } else { Err(values::refuse(word, what)) }
+    spec.form.read(word, family).map(drop).ok_or_else(|| values::refuse(word, spec.form.what()))
 }
-
-/// The types of addresses (libxt_addrtype.c, `rtn_names`).
-const ADDRESS_TYPES: [&str; 12] = [
-    "UNSPEC",
-    "UNICAST",
-    "LOCAL",
-    "BROADCAST",
-    "ANYCAST",
-    "MULTICAST",
-    "BLACKHOLE",
-    "UNREACHABLE",
-    "PROHIBIT",
-    "THROW",
-    "NAT",
-    "XRESOLVE",
-];
 
 /// The levels of syslog(3) as libxtables spells them (`xtopt_parse_sysloglevel`), and their numbers.
 pub(super) const LEVELS: [(&str, u8); 9] = [
@@ -141,14 +205,9 @@ fn is_number(text: &str, most: u64) -> bool {
 }
 
 /// `0x1` or `0x1/0xff`, each of 32 bits.
-fn is_masked(text: &str) -> bool {
+pub(super) fn is_masked(text: &str) -> bool {
     let (value, mask) = text.split_once('/').unwrap_or((text, "0"));
     [value, mask].into_iter().all(|text| is_number(text, u32::MAX.into()))
-}
-
-fn begins_one(text: &str, of: &[&str]) -> bool {
-    let begins = |known: &&str| known.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
-    !text.is_empty() && of.iter().any(begins)
 }
 
 /// Whether an option of a match can stand after `!`, as far as it is only compared.
@@ -166,84 +225,10 @@ pub(super) fn is_invertible(module: &Module, spec: &Spec) -> bool {
     }
 }
 
-/// The options of which a match needs one each; nothing: it may stand alone. (`x6_parse` of the extensions.)
-pub(super) fn needed(module: &Module) -> &'static [&'static [&'static str]] {
-    match module.name {
-        "addrtype" => &[&["src-type", "dst-type"]],
-        "bpf" => &[&["bytecode", "object-pinned"]],
-        "cluster" => &[&["cluster-local-node", "cluster-local-nodemask"]],
-        "connbytes" => &[&["connbytes"]],
-        "connlabel" => &[&["label"]],
-        "connlimit" => &[&["connlimit-above", "connlimit-upto"]],
-        "cpu" => &[&["cpu"]],
-        "devgroup" => &[&["src-group", "dst-group"]],
-        "dscp" => &[&["dscp", "dscp-class"]],
-        "ecn" => &[&["ecn-tcp-cwr", "ecn-tcp-ece", "ecn-ip-ect"]],
-        "hashlimit" => &[&["hashlimit-name"], &["hashlimit", "hashlimit-upto", "hashlimit-above"]],
-        "helper" => &[&["helper"]],
-        "length" => &[&["length"]],
-        "mac" => &[&["mac-source"]],
-        "mark" | "connmark" => &[&["mark"]],
-        "nfacct" => &[&["nfacct-name"]],
-        "osf" => &[&["genre"]],
-        "owner" => &[&["uid-owner", "gid-owner", "pid-owner", "sid-owner", "cmd-owner", "socket-exists"]],
-        "physdev" => &[&["physdev-in", "physdev-out", "physdev-is-in", "physdev-is-out", "physdev-is-bridged"]],
-        "pkttype" => &[&["pkt-type"]],
-        "policy" => &[&["dir"]],
-        "quota" => &[&["quota"]],
-        "realm" => &[&["realm"]],
-        "recent" => &[&["set", "rcheck", "update", "remove"]],
-        "set" => &[&["match-set", "set"]],
-        "statistic" => &[&["probability", "every"]],
-        "string" => &[&["algo"], &["string", "hex-string"]],
-        "tcpmss" => &[&["mss"]],
-        "tos" => &[&["tos"]],
-        "ttl" => &[&["ttl", "ttl-eq", "ttl-lt", "ttl-gt"]],
-        "hl" => &[&["hl-eq", "hl-lt", "hl-gt"]],
-        "u32" => &[&["u32"]],
-        _ => &[],
-    }
-}
-
-/// What the real program would refuse in a target that lacks an option; `given`: those that stand there.
-pub(super) fn check_target(name: &str, given: &[&str]) -> Result<(), String> {
-    let one_of: &[&str] = match name {
-        "MARK" => &["set-mark", "set-xmark", "and-mark", "or-mark", "xor-mark"],
-        "CONNMARK" => &["set-mark", "set-xmark", "save-mark", "restore-mark", "and-mark", "or-mark", "xor-mark"],
-        "TCPMSS" => &["set-mss", "clamp-mss-to-pmtu"],
-        "TEE" => &["gateway"],
-        "TPROXY" => &["on-port"],
-        "DNAT" => &["to-destination"],
-        "SNAT" => &["to-source"],
-        "NETMAP" => &["to"],
-        _ => return Ok(()),
-    };
-    if one_of.iter().any(|option| given.contains(option)) {
-        return Ok(());
-    }
-    Err(format!("`-j {name}` lacks `--{}`: iptables-restore refuses the line", one_of.join("` or `--")))
-}
-
 /// Six bytes in hexadecimal.
 pub(super) fn is_mac(text: &[u8]) -> bool {
     let bytes: Vec<_> = text.split(|b| *b == b':').collect();
     bytes.len() == 6 && bytes.iter().all(|byte| matches!(byte.len(), 1 | 2) && byte.iter().all(u8::is_ascii_hexdigit))
-}
-
-/// Some targets work in one table only (the kernel's `xt_target`, field `table`).
-pub(super) fn check_table(target: &str, table: TableKind) -> Result<(), String> {
-    let only = match target {
-        "REJECT" => TableKind::Filter,
-        "DNAT" | "SNAT" | "MASQUERADE" | "REDIRECT" | "NETMAP" => TableKind::Nat,
-        "NOTRACK" | "CT" => TableKind::Raw,
-        "TTL" | "HL" | "DSCP" | "TOS" | "ECN" | "CHECKSUM" | "TPROXY" => TableKind::Mangle,
-        _ => return Ok(()),
-    };
-    if only == table {
-        return Ok(());
-    }
-    let (here, there) = (table.name(), only.name());
-    Err(format!("`{target}` works in the table `{there}` only, and this is `{here}`: the kernel refuses the rule"))
 }
 
 /// What the real program would refuse in the value of a target's option. `protocol` is the one the rule is about; `named` the
@@ -260,8 +245,7 @@ pub(super) fn check_target_option(
     match spec.name {
         "reject-with" => reject_type(word, family, protocol),
         "log-level" => held(is_number(text, 7) || LEVELS.iter().any(|(name, _)| *name == text), "a level of syslog"),
-        "nflog-group" => held(is_number(text, u16::MAX.into()), "a number up to 65535"),
-        "set-mark" | "set-xmark" | "tproxy-mark" => held(is_masked(text), "a mark"),
+        "set-mark" | "set-xmark" => held(is_masked(text), "a mark"),
         "to-ports" | "to-source" | "to-destination" => {
             let text = word.ascii().ok_or_else(|| values::refuse(word, "a place to translate to"))?;
             let ports = match spec.name {
@@ -277,7 +261,7 @@ pub(super) fn check_target_option(
                 Some(_) | None => Ok(()),
             }
         }
-        _ => Ok(()),
+        _ => held(spec.form.read(word, family).is_some(), spec.form.what()),
     }
 }
 

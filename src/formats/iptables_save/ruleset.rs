@@ -119,6 +119,8 @@ pub(super) struct More<'t> {
     /// What its conditions read that other rules may write.
     pub(super) reads: BTreeSet<(Truth, String)>,
     objects: HashMap<String, u32, RandomState>,
+    /// Extensions that may stand at these hooks only, and where.
+    pub(super) hooks: Vec<(String, &'static [Hook], Span)>,
     /// A rule of it changes how packets are tracked or translated; …
     pub(super) beside: bool,
     /// … and what of it is not computed.
@@ -267,8 +269,11 @@ impl<'t> Ruleset<'t> {
             fragments: _,
             no_mac: _,
             claims: _,
+            hooks,
+            placed: _,
             refused: _,
         } = meant;
+        self.tabs[tab].more[chain.0 as usize].hooks.extend(hooks.into_iter().map(|(what, hooks)| (what, hooks, at)));
         let comment = comment.map(|comment| reading.store.symbol(&comment));
         let number = chain.0 as usize;
         let mut conditions = conditions;

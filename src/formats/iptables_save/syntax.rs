@@ -69,7 +69,7 @@ pub(super) enum Kind<'t> {
     Input(Word<'t>),
     Output(Word<'t>),
     Fragment,
-    /// `-w`, `-v`, `-n`: how the command is carried out.
+    /// `-v`: how the command is carried out.
     Manner,
     /// `-m NAME`: the number is its index in [`Command::matches`].
     Match(usize),

@@ -111,6 +111,10 @@ fn name(bare: &str, mask: Option<&str>) -> Option<Addresses> {
 /// An IPv4 address of one to four parts, missing ones zero at the end, each decimal, octal (`010`) or
 /// hexadecimal; and how many parts there are.
 fn ipv4(text: &str) -> Option<(u32, usize)> {
+    // A number that is no byte is all four (inet_aton(3)).
+    if let Some(whole) = number(text).filter(|number| *number > u64::from(u8::MAX)) {
+        return u32::try_from(whole).ok().map(|whole| (whole, 1));
+    }
     let mut value = 0u32;
     let mut parts = 0;
     for part in text.split('.') {

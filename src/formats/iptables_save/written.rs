@@ -150,7 +150,7 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
             };
             for (at, of) in origins.lines() {
                 if !outlives || leads(rules[of.start]) || writes(chain).any(|(_, _, written)| *written == at) {
-                    text.extend([&*rule_text(reading, at, known), "\n"]);
+                    text.extend([&*rule_text(reading, tab.family, at, known), "\n"]);
                 }
             }
             parts.push(text);
@@ -161,7 +161,7 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
     if *truth == Truth::Buckets {
         // The first rule of a name makes its buckets (xt_hashlimit.c, `htable_find_get`).
         let first = writers(ruleset, key).min_by_key(|at| (at.source, at.start));
-        parts.extend(first.map(|at| rule_text(reading, at, known).into_owned()));
+        parts.extend(first.map(|at| rule_text(reading, key.0, at, known).into_owned()));
     }
     (short_digest(&parts.concat()), reads)
 }
@@ -180,16 +180,16 @@ pub(super) fn besides<'r>(ruleset: &'r Ruleset<'_>) -> Known<'r> {
 }
 
 /// The rules at these places in their normalised text, one a line.
-pub(super) fn rules_text(reading: &Reading<'_>, lines: &Origins, known: &Known<'_>) -> String {
-    lines.lines().flat_map(|(at, _)| [rule_text(reading, at, known), Cow::Borrowed("\n")]).collect()
+pub(super) fn rules_text(reading: &Reading<'_>, family: Family, lines: &Origins, known: &Known<'_>) -> String {
+    lines.lines().flat_map(|(at, _)| [rule_text(reading, family, at, known), Cow::Borrowed("\n")]).collect()
 }
 
-fn rule_text<'r>(reading: &Reading<'_>, at: Span, known: &Known<'r>) -> Cow<'r, str> {
+fn rule_text<'r>(reading: &Reading<'_>, family: Family, at: Span, known: &Known<'r>) -> Cow<'r, str> {
     match known.get(&at) {
         Some(rule) => Cow::Borrowed(rule),
         None => {
             let command = parse::command(reading.text(at.source), at.start as usize, at.end as usize);
-            Cow::Owned(normal::rule(&command))
+            Cow::Owned(normal::rule(&command, family))
         }
     }
 }
@@ -219,7 +219,7 @@ fn around(tab: &Tab<'_>, leading: Vec<usize>) -> Vec<usize> {
 }
 
 /// These chains and all from which one of them can be reached.
-fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
+pub(super) fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
     if holders.is_empty() {
         return Vec::new();
     }
