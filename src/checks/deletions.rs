@@ -90,14 +90,20 @@ pub(super) fn count(
                 of_table.remove(table.name.as_str()).into_iter().flatten().collect(),
             );
         }
-        let there: BTreeSet<(&str, &str)> =
-            head.iter().flat_map(|head| &head.objects).map(|o| (o.kind, o.address.as_str())).collect();
+        let there: BTreeMap<(&str, &str), Option<&str>> = head
+            .iter()
+            .flat_map(|head| &head.objects)
+            .map(|o| ((o.kind, o.address.as_str()), o.owner.as_deref()))
+            .collect();
         for object in &base.objects {
-            let gone = !there.contains(&(object.kind, object.address.as_str()));
+            let now = there.get(&(object.kind, object.address.as_str()));
+            let gone = now.is_none_or(|owner| per == Grouping::Owner && *owner != object.owner.as_deref());
             let gone = gone.then(|| Gone { at: Some(object.origin), what: escape(object.address.as_bytes()) });
             tally(group(&object.address), object.kind, 1, gone.into_iter().collect());
         }
-        for Part { kind, name, owner, gone, origin } in parts(base, cx) {
+        for Part { kind, name, owner, gone, given_away, origin } in parts(base, cx) {
+            // What is another's is lost to its owner.
+            let gone = gone || (given_away && per == Grouping::Owner);
             let gone = gone.then_some(Gone { at: Some(origin), what: name });
             tally(group_of(owner), kind, 1, gone.into_iter().collect());
         }
@@ -151,6 +157,7 @@ struct Part<'c> {
     name: String,
     owner: Option<&'c str>,
     gone: bool,
+    given_away: bool,
     origin: Span,
 }
 
@@ -174,18 +181,21 @@ fn parts<'c>(base: &'c Configuration, cx: &Context<'c>) -> Vec<Part<'c>> {
         let gone = lost > 0 && changes.iter().all(|change| change.head.is_none()) && lost >= listener.endpoints.len();
         let owner = listener.owner.as_deref();
         let name = escape(listener.name.as_bytes());
-        out.push(Part { kind: "listener", name, owner, gone, origin: listener.origin });
+        let given_away = changes.iter().any(|change| change.owner_changed);
+        out.push(Part { kind: "listener", name, owner, gone, given_away, origin: listener.origin });
     }
     for backend in &base.backends {
         let change = backends.get(backend.name.as_str()).copied();
         let owner = backend.owner.as_deref();
         let gone = change.is_some_and(|change| change.head.is_none());
         let name = escape(backend.name.as_bytes());
-        out.push(Part { kind: "backend", name: name.clone(), owner, gone, origin: backend.origin });
+        let head = change.and_then(|change| change.head.as_ref());
+        let given_away = head.is_some_and(|head| head.owner != backend.owner);
+        out.push(Part { kind: "backend", name: name.clone(), owner, gone, given_away, origin: backend.origin });
         for server in &backend.servers {
             let gone = change.is_some_and(|change| change.removed.contains(server));
             let name = format!("{name}/{} {:?} {:?}", escape(server.name.as_bytes()), server.address, server.port);
-            out.push(Part { kind: "server", name, owner, gone, origin: server.origin });
+            out.push(Part { kind: "server", name, owner, gone, given_away, origin: server.origin });
         }
     }
     out

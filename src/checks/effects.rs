@@ -259,10 +259,16 @@ fn changed_besides(change: &ListenerChange) -> bool {
         tls,
         certificates: (old, new),
         settings_changed,
+        owner_changed,
         requests: _,
         complete: _,
     } = change;
-    *protocol_changed || *tls != TlsChange::Same || !old.is_empty() || !new.is_empty() || *settings_changed
+    *protocol_changed
+        || *tls != TlsChange::Same
+        || !old.is_empty()
+        || !new.is_empty()
+        || *settings_changed
+        || *owner_changed
 }
 
 /// The gaps of a configuration.

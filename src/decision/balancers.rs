@@ -35,6 +35,7 @@ impl Builder<'_> {
             tls,
             certificates,
             settings_changed,
+            owner_changed,
             requests,
             complete,
         } = change;
@@ -78,6 +79,9 @@ impl Builder<'_> {
         }
         differences.extend(certificates.0.iter().map(|name| format!("certificate {name} is gone")));
         differences.extend(certificates.1.iter().map(|name| format!("certificate {name} is new")));
+        if *owner_changed {
+            differences.push("its owner differs".to_owned());
+        }
         if *settings_changed && let (Some(old), Some(new)) = (old, new) {
             differences.push(other_settings(&old.settings, &new.settings));
         }
@@ -237,6 +241,9 @@ fn rest(old: &Backend, new: &Backend) -> Vec<String> {
             Some(why) => format!("more servers: {why}"),
             None => "its servers are all known now".to_owned(),
         });
+    }
+    if old.owner != new.owner {
+        out.push("its owner differs".to_owned());
     }
     if old.settings != new.settings {
         out.push(other_settings(&old.settings, &new.settings));

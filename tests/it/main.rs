@@ -65,6 +65,7 @@ mod nginx_more;
 mod notices;
 mod notify;
 mod outputs;
+mod owners;
 mod packaging;
 mod pairs;
 mod paths;

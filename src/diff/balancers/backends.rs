@@ -90,13 +90,13 @@ pub(super) fn compare(base: Option<&Configuration>, head: Option<&Configuration>
     for (old, now) in by_name.values() {
         if let (Some(old), None) = (old, now)
             && let Some(alike) = new.get_mut(&likeness(old))
-            && let Some(at) = alike.iter().position(|new| new.same(old))
+            && let Some(at) = alike.iter().position(|new| unchanged(old, new))
         {
             renamed.extend([old.name.as_str(), alike.swap_remove(at).name.as_str()]);
         }
     }
     for (name, (old, new)) in by_name {
-        if renamed.contains(name) || old.zip(new).is_some_and(|(old, new)| old.same(new)) {
+        if renamed.contains(name) || old.zip(new).is_some_and(|(old, new)| unchanged(old, new)) {
             continue;
         }
         let servers = |backend: Option<&Backend>| backend.map_or_else(Vec::new, |backend| backend.servers.clone());
@@ -114,6 +114,11 @@ pub(super) fn compare(base: Option<&Configuration>, head: Option<&Configuration>
         out.push(BackendChange { name: name.to_owned(), base, head, removed, added, changed });
     }
     out
+}
+
+/// Whether nothing is to be told of a backend.
+fn unchanged(old: &Backend, new: &Backend) -> bool {
+    old.same(new) && old.owner == new.owner
 }
 
 /// What backends have in common that are the same.

@@ -25,6 +25,8 @@ pub struct ListenerChange {
     pub certificates: (Vec<String>, Vec<String>),
     /// Whether its other settings differ.
     pub settings_changed: bool,
+    /// Whether it is another's, or nobody's.
+    pub owner_changed: bool,
     /// Requests that it decides in another way.
     pub requests: Vec<RequestDelta>,
     /// Whether `requests` are all of them.
@@ -100,6 +102,7 @@ impl ListenerChange {
             || self.tls != TlsChange::Same
             || self.certificates != (Vec::new(), Vec::new())
             || self.settings_changed
+            || self.owner_changed
             || !self.requests.is_empty()
             || !self.complete
     }
@@ -145,12 +148,14 @@ fn one(
         tls: TlsChange::Same,
         certificates: (Vec::new(), Vec::new()),
         settings_changed: false,
+        owner_changed: false,
         requests: Vec::new(),
         complete: true,
     };
     let (Some((old, old_end)), Some((new, new_end))) = (base, head) else { return change };
     change.protocol_changed = old.protocol != new.protocol;
     change.settings_changed = old.settings != new.settings;
+    change.owner_changed = old.owner != new.owner;
     change.tls = match (&old_end.tls, &new_end.tls) {
         (None, None) => TlsChange::Same,
         (Some(_), None) => TlsChange::Lost,
