@@ -17,14 +17,16 @@ fn compared(old: &str, new: &str) -> (u8, String) {
 fn front(rules: &str) -> String {
     let rules = rules.replace(" / ", "\n ");
     format!(
-        "frontend f\n mode http\n bind :80\n {rules}\n default_backend b\nbackend b\n mode http\n server s1 10.0.0.1:80\n"
+        "frontend f\n mode http\n bind :80\n stick-table type ip size 1k\n {rules}\n default_backend b\nbackend b\n mode http\n server s1 10.0.0.1:80\n"
     )
 }
 
 /// Lines of a backend.
 fn back(lines: &str) -> String {
     let lines = lines.replace(" / ", "\n ");
-    format!("frontend f\n mode http\n bind :80\n default_backend b\nbackend b\n mode http\n {lines}\n")
+    format!(
+        "frontend f\n mode http\n bind :80\n default_backend b\nbackend c\n mode http\n server s1 10.0.0.3:80\nbackend b\n mode http\n {lines}\n"
+    )
 }
 
 #[track_caller]
@@ -151,7 +153,7 @@ fn names_and_numbers_of_servers_are_compared_where_something_asks_for_them() {
             &format!("http-response deny if {{ srv_id 99 }} / {TWO} id 99"),
         )],
     );
-    let other = "http-request deny if { srv_is_up(c/s1) }";
+    let other = "stick-table type ip size 1k / http-request deny if { srv_is_up(c/s1) }";
     all(0, back, &[(TWO, &renamed), (&format!("{other} / {TWO}"), &format!("{other} / {renamed}"))]);
     let front = |servers: &str| {
         format!(

@@ -36,6 +36,7 @@ mod haproxy;
 mod haproxy_hostile;
 mod haproxy_more;
 mod haproxy_order;
+mod haproxy_refused;
 mod haproxy_running;
 mod haproxy_served;
 mod incidents;

@@ -1,5 +1,6 @@
 //! ACLs and what stands behind `if` and `unless` (manual, chapter 7).
 
+use super::ask::address;
 use super::lex::Word;
 use super::samples::{Kind, Sample, alias};
 use crate::text::Span;
@@ -181,6 +182,10 @@ impl Question {
                     }
                 }
                 Matching::Expression if text.is_empty() => {}
+                Matching::Expression if !is_balanced(text) => return refuse("no regular expression"),
+                Matching::Address if text.contains('/') && address(text).is_none() && !text.contains(is_of_name) => {
+                    return refuse("no network");
+                }
                 Matching::Binary if text.len() % 2 == 1 || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
                     return refuse("no hexadecimal string");
                 }
@@ -245,6 +250,36 @@ impl Question {
         }
         text
     }
+}
+
+/// What stands in host names and not in addresses.
+const fn is_of_name(character: char) -> bool {
+    character.is_ascii_alphabetic() && !character.is_ascii_hexdigit()
+}
+
+/// Whether the parentheses and brackets of a regular expression fit, and it repeats something.
+fn is_balanced(text: &str) -> bool {
+    let (mut depth, mut class, mut bytes) = (0_usize, None, text.bytes().enumerate());
+    while let Some((at, byte)) = bytes.next() {
+        match (byte, class) {
+            (b'\\', _) => {
+                if bytes.next().is_none() {
+                    return false;
+                }
+            }
+            // A bracket that comes first in a class is one of its characters.
+            (b']', Some(start)) if at > start && !(at == start + 1 && text.as_bytes()[start] == b'^') => class = None,
+            (_, Some(_)) => {}
+            (b'[', None) => class = Some(at + 1),
+            (b'(', None) => depth += 1,
+            (b')', None) => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return false,
+            },
+            (_, None) => {}
+        }
+    }
+    depth == 0 && class.is_none() && !text.starts_with(['*', '+', '?'])
 }
 
 /// `5`, `5:9`, `5:`, `:9`.

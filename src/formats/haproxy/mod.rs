@@ -17,6 +17,7 @@ mod order;
 mod others;
 mod places;
 mod proxies;
+mod references;
 mod rewrites;
 mod rules;
 mod running;
@@ -109,6 +110,7 @@ impl Format for Haproxy {
         for state in states {
             running::overlay(reading, state, &sections, &mut proxies, &mut account);
         }
+        references::check(&proxies, &mut account);
         lower::lower(reading, &proxies, files, &mut account);
         reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         reading.configuration.undefined.sort_by_key(|reference| reference.origin);

@@ -6,6 +6,7 @@ use super::conditions::When;
 use super::keywords::{self, B, D, F, Use};
 use super::lex::{Line, Word, joined};
 use super::places::{self, Bind};
+use super::references::{self, Needed};
 use super::rewrites::Part;
 use super::rules::{Action, Rule};
 use super::sections::{Entry, Kind, Section, shown};
@@ -49,6 +50,8 @@ pub(super) struct Proxy {
     pub(super) lists: BTreeSet<String>,
     /// What its lines ask of servers.
     pub(super) asked: BTreeSet<Asked>,
+    /// What its own lines name that has to be there.
+    pub(super) needed: Vec<Needed>,
 }
 
 /// `use_backend`.
@@ -131,6 +134,7 @@ pub(super) fn read(
         used_servers: Vec::new(),
         lists: BTreeSet::new(),
         asked: BTreeSet::new(),
+        needed: Vec::new(),
     };
     let mut reader = Reader { account, undefined, proxy, quiet: true, guards: Vec::new() };
     for entry in inherited {
@@ -148,6 +152,9 @@ impl Reader<'_> {
         self.guards.clone_from(&entry.guards);
         let line = &entry.line;
         self.proxy.asked.extend(asked::by(line));
+        if !self.quiet {
+            self.proxy.needed.extend(references::of(line));
+        }
         match self.line(line) {
             Ok(disposition) => self.claim(line.at, disposition),
             Err((at, why)) => {
@@ -389,7 +396,7 @@ impl Reader<'_> {
             "server" | "server-template" => {
                 not_in_defaults(self)?;
                 if !back(self) {
-                    return misplaced;
+                    return Err((line.at, "a frontend has no servers: HAProxy refuses the file".to_owned()));
                 }
                 let sure = self.guards.is_empty();
                 let server: ServerLine = servers::read(line, self, sure)?;
@@ -425,10 +432,13 @@ impl Reader<'_> {
             "use-server" => {
                 not_in_defaults(self)?;
                 if !back(self) {
-                    return misplaced;
+                    return Err((line.at, "a frontend has no servers: HAProxy refuses the file".to_owned()));
                 }
                 let server = needed(line, 1)?.clone();
                 let when = When::read(line.from(2))?;
+                if when.is_none() {
+                    return Err((line.at, "`use-server` needs a condition: HAProxy refuses the file".to_owned()));
+                }
                 self.check_when(when.as_ref());
                 let mut shown_when = self.show_when(when.as_ref());
                 if !self.guards.is_empty() {

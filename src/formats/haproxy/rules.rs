@@ -87,6 +87,9 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
         Kind::Listen | Kind::Global | Kind::Other(_) => F | B,
     };
     if layer & here == 0 {
+        if matches!(line.text(1), "connection" | "session") && kind == Kind::Backend {
+            return Err((line.at, "a backend has no connections of clients: HAProxy refuses the file".to_owned()));
+        }
         return Ok(None);
     }
     let word = needed(line, first)?;

@@ -144,7 +144,13 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
         (Vec::new(), Some(format!("{} servers {} are looked up at run time", joined(line.from(2)), name.text)))
     };
     if let Some(number) = number.filter(|_| !template) {
-        reader.proxy.servers.numbers.insert(name.text.clone(), number);
+        let numbers = &mut reader.proxy.servers.numbers;
+        let taken = number.0 == 0 || numbers.values().any(|(other, _)| *other == number.0);
+        let at = number.1.first().copied().filter(|_| taken);
+        numbers.insert(name.text.clone(), number);
+        if let Some(at) = at {
+            reader.gap(at, "the number of a server is above 0, and its own: HAProxy refuses the file");
+        }
     }
     let mut taken = |server: &&Server| reader.proxy.servers.told.insert(server.name.clone(), told).is_none();
     let twice = servers.iter().find(|server| !taken(server) && !server.name.contains('$'));

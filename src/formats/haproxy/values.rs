@@ -36,21 +36,23 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
             }
             Ok(())
         }
-        "balance" => one_of(&[
-            "roundrobin",
-            "static-rr",
-            "leastconn",
-            "first",
-            "source",
-            "uri",
-            "url_param",
-            "hdr",
-            "random",
-            "rdp-cookie",
-            "hash",
-            "log-hash",
-            "sticky",
-        ]),
+        "balance" => balance(values).and_then(|()| {
+            one_of(&[
+                "roundrobin",
+                "static-rr",
+                "leastconn",
+                "first",
+                "source",
+                "uri",
+                "url_param",
+                "hdr",
+                "random",
+                "rdp-cookie",
+                "hash",
+                "log-hash",
+                "sticky",
+            ])
+        }),
         "hash-type" => one_of(&["map-based", "consistent"]),
         "http-reuse" => one_of(&["never", "safe", "aggressive", "always"]),
         "load-server-state-from-file" => one_of(&["global", "local", "none"]),
@@ -116,6 +118,21 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether HAProxy takes what stands behind an algorithm.
+fn balance(values: &[Word]) -> Result<(), Fault> {
+    let Some((first, more)) = values.split_first() else { return Ok(()) };
+    let refuse = |at: Span, why: &str| Err((at, format!("{why}: HAProxy refuses the file")));
+    let known: &[&str] = match first.text.as_str() {
+        "hdr" | "hdr()" => return refuse(first.at, "`hdr` is followed by a name in parentheses"),
+        "random(0)" => return refuse(first.at, "`random` draws one server at least"),
+        "url_param" if more.is_empty() => return refuse(first.at, "`url_param` is followed by a name"),
+        "uri" => &["len", "depth", "whole", "path-only"],
+        _ => return Ok(()),
+    };
+    let other = more.iter().find(|word| !known.contains(&word.text.as_str()) && word.text.parse::<u32>().is_err());
+    other.map_or(Ok(()), |other| refuse(other.at, &format!("`{}` is not expected here", other.text)))
 }
 
 /// The options of `cookie`.
