@@ -26,6 +26,8 @@ enum Effect {
     Inert(&'static str),
     /// It refuses requests by rules that are read.
     Access,
+    /// It refuses those that are too many. It is compared as it reads: which requests these are is no property of theirs.
+    Limits,
     /// It refuses some, by what is not in the file.
     Refuses,
     /// It may do anything with a request.
@@ -55,15 +57,8 @@ fn effect(kind: &str) -> Option<Effect> {
         | "rate_limit"
         | "rate_limit_quota"
         | "adaptive_concurrency"
-        | "admission_control"
-        | "ext_authz"
-        | "jwt_authn"
-        | "oauth2"
-        | "basic_auth"
-        | "api_key_auth"
-        | "csrf"
-        | "fault"
-        | "geoip"
+        | "admission_control" => Effect::Limits,
+        "ext_authz" | "jwt_authn" | "oauth2" | "basic_auth" | "api_key_auth" | "csrf" | "fault" | "geoip"
         | "squash" => Effect::Refuses,
         "lua"
         | "wasm"
@@ -87,6 +82,19 @@ fn effect(kind: &str) -> Option<Effect> {
     })
 }
 
+/// How the filters read that limit rates, or what a place has of its own for them.
+pub(super) fn limits(filters: &[Filter<'_>], own: Option<&Overrides<'_>>) -> Vec<String> {
+    let limiting = filters.iter().filter(|filter| effect(&filter.kind) == Some(Effect::Limits));
+    let text = |filter: &Filter<'_>| match own {
+        Some(own) => own.of_filter(filter).map(|entry| format!("{} here {}", filter.kind, brief(&entry.value))),
+        None => {
+            let state = if filter.disabled { "off" } else { "on" };
+            Some(format!("{} {state} {}", filter.kind, filter.config.map_or_else(String::new, brief)))
+        }
+    };
+    limiting.filter_map(text).collect()
+}
+
 /// Settings of routes and hosts for filters, by the filters' names.
 #[derive(Default)]
 pub(super) struct Overrides<'v>(Vec<&'v Entry>);
@@ -104,7 +112,7 @@ impl<'v> Overrides<'v> {
 impl<'v> super::http::Manager<'v, '_> {
     /// Whether settings change what a filter decides.
     pub(super) fn decides(&self, overrides: &Overrides<'v>) -> bool {
-        let decides = |filter: &&Filter<'_>| !matches!(effect(&filter.kind), Some(Effect::Inert(_)));
+        let decides = |filter: &&Filter<'_>| !matches!(effect(&filter.kind), Some(Effect::Inert(_) | Effect::Limits));
         self.filters.iter().filter(decides).any(|filter| overrides.of_filter(filter).is_some())
     }
 
@@ -141,7 +149,7 @@ impl<'v> Lowering<'v, '_> {
                     );
                 }
                 Some(Effect::Inert(why)) => self.account.claim(filter.at, Disposition::Inert(why)),
-                Some(Effect::Access) => {}
+                Some(Effect::Access | Effect::Limits) => {}
                 Some(Effect::Refuses) => self.account.claim(filter.at, Disposition::Opaque("a filter that may refuse")),
                 Some(Effect::Acts) => {
                     self.account.claim(filter.at, Disposition::Opaque("a filter that may do anything"))
@@ -172,7 +180,7 @@ impl<'v> Lowering<'v, '_> {
 
     fn refusal(&mut self, filter: &Filter<'v>, own: Option<&'v Entry>, asked: Asked<'_>) -> Option<Piece> {
         let Filter { name: _, kind, config, disabled, at } = filter;
-        let effect = effect(kind).filter(|effect| !matches!(effect, Effect::Inert(_)))?;
+        let effect = effect(kind).filter(|effect| !matches!(effect, Effect::Inert(_) | Effect::Limits))?;
         let own = own.map(|entry| unwrapped(&entry.value));
         if own.map_or(*disabled, switched_off) {
             if let Some(own) = own {
@@ -191,7 +199,7 @@ impl<'v> Lowering<'v, '_> {
                 // Without rules of its own nothing is refused there.
                 self.rbac(rules?, asked)?
             }
-            (Effect::Refuses | Effect::Acts | Effect::Inert(_), own) => {
+            (Effect::Refuses | Effect::Acts | Effect::Inert(_) | Effect::Limits, own) => {
                 let mut text = format!("{kind} lets it pass: {}", config.map_or_else(String::new, brief));
                 if let Some(own) = own {
                     text.push_str(&format!(", here {}", brief(own)));
@@ -203,7 +211,7 @@ impl<'v> Lowering<'v, '_> {
         let outcome = match effect {
             Effect::Access => Outcome::Refused("403: RBAC".to_owned()),
             Effect::Refuses => Outcome::Refused(format!("by {kind}")),
-            Effect::Acts | Effect::Inert(_) => {
+            Effect::Acts | Effect::Inert(_) | Effect::Limits => {
                 let code = self.code((*config).into_iter().chain(own));
                 let what = config.map_or_else(String::new, brief);
                 Outcome::Computed(format!("what {kind} does: {what}{code}"))

@@ -7,7 +7,7 @@
 use super::Lowering;
 use super::chains::{Piece, under};
 use super::fields::{Fields, field};
-use super::filters::{Filter, Overrides};
+use super::filters::{Filter, Overrides, limits};
 use super::listeners::Place;
 use super::rbac::Asked;
 use crate::formats::data::value::Value;
@@ -63,6 +63,7 @@ impl<'v> Lowering<'v, '_> {
         let own_port = fields.truth("strip_matching_host_port", self.account);
         let filters = fields.list("http_filters", self.account);
         let filters = self.filters(filters);
+        settings.extend(limits(&filters, None));
         let routes = fields.one_of(&["route_config", "rds", "scoped_routes"], self.account);
         fields.close(self.account);
         let asked = Asked { place, http: true, forwarded };
@@ -148,6 +149,7 @@ impl<'v> Lowering<'v, '_> {
             manager.hosts = Hosts::WithoutPort;
         }
         let own = Overrides::of(fields.take("typed_per_filter_config").or(fields.take("per_filter_config")));
+        settings.extend(limits(&manager.filters, Some(&own)));
         let hosts = fields.list("virtual_hosts", self.account);
         fields.close(self.account);
         manager.overridden = hosts.iter().any(|host| manager.overrides(host)) || manager.decides(&own);
@@ -216,6 +218,8 @@ impl<'v> Lowering<'v, '_> {
         settings.extend(others.into_iter().map(|text| format!("host {name}: {text}")));
         fields.gap(&["matcher"], "routes that a tree of matchers chooses are not read", self.account);
         let own = Overrides::of(fields.take("typed_per_filter_config").or(fields.take("per_filter_config")));
+        let own_limits = limits(&manager.filters, Some(&own));
+        settings.extend(own_limits.into_iter().map(|text| format!("host {name}: {text}")));
         let domains = fields.texts("domains", self.account);
         let routes = fields.list("routes", self.account);
         let tls = fields.take("require_tls");

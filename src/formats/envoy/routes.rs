@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::chains::{Piece, under};
 use super::fields::{Fields, brief, said};
-use super::filters::Overrides;
+use super::filters::{Overrides, limits};
 use super::http::{HEADERS, Manager};
 use crate::formats::Disposition;
 use crate::formats::code::digest;
@@ -29,8 +29,8 @@ impl<'v> Lowering<'v, '_> {
             self.account,
         );
         let headers = fields.settings(HEADERS);
-        let limits = ["per_request_buffer_limit_bytes", "request_body_buffer_limit"];
-        fields.inert(&limits, "limits of requests", self.account);
+        let sizes = ["per_request_buffer_limit_bytes", "request_body_buffer_limit"];
+        fields.inert(&sizes, "limits of requests", self.account);
         let own = Overrides::of(fields.take("typed_per_filter_config").or(fields.take("per_filter_config")));
         let matcher = fields.take("match");
         const ACTIONS: &[&str] = &["route", "redirect", "direct_response", "filter_action", "non_forwarding_action"];
@@ -44,6 +44,7 @@ impl<'v> Lowering<'v, '_> {
             }
         };
         let key = matcher.map_or_else(String::new, said);
+        let headers = [headers, limits(&manager.filters, Some(&own))].concat();
         settings.extend(headers.into_iter().map(|text| format!("host {host} {key}: {text}")));
         let mut out = Vec::new();
         if manager.overridden {
