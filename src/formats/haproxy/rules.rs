@@ -117,7 +117,13 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
     let asking = reader.asking(when.as_ref());
     let action = match action(line, word, name, arguments, least)? {
         Action::Nothing(_) if !asking.is_empty() => Action::Setting,
-        action => action,
+        action @ (Action::Accept
+        | Action::Final(_)
+        | Action::Rewrite(_)
+        | Action::Set(..)
+        | Action::Setting
+        | Action::Delay
+        | Action::Nothing(_)) => action,
     };
     if let Action::Rewrite(parts) = &action {
         let lists = parts.iter().filter_map(|part| if let Part::List(file) = part { Some(file.clone()) } else { None });

@@ -92,7 +92,7 @@ fn endpoint(addresses: Addresses, ports: Option<String>) -> String {
 pub fn show_source(family: Family, set: &Set) -> String {
     let (Addresses::Plain(text) | Addresses::Colons(text) | Addresses::Blanks(text)) =
         addresses(family, set, &super::NoNames);
-    let cut = text.char_indices().filter(|(at, c)| *c == ',' && *at <= MOST_SHOWN).last();
+    let cut = text.char_indices().rfind(|(at, c)| *c == ',' && *at <= MOST_SHOWN);
     match cut.filter(|_| text.len() > MOST_SHOWN) {
         Some((at, _)) => format!("{},…", &text[..at]),
         None => text,
