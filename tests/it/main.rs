@@ -63,6 +63,7 @@ mod nginx;
 mod nginx_changes;
 mod nginx_judged;
 mod nginx_more;
+mod nginx_refused;
 mod notices;
 mod notify;
 mod outputs;

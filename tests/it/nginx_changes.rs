@@ -201,7 +201,7 @@ fn what_is_not_modelled_is_told_where_it_stands() {
                 "location /a { ASK } location /b { proxy_method GET; ASK }",
             ),
             ("merge_slashes off; location / { ASK }", "location / { ASK }"),
-            ("location / { limit_req zone=a; ASK }", "location / { ASK }"),
+            ("location / { limit_rate 9k; ASK }", "location / { ASK }"),
             ("location / { index a.html; }", "location / { index b.html; }"),
             (
                 "location / { try_files $uri /i; } location /i { internal; alias /a/; }",

@@ -6,6 +6,7 @@ use super::hosts::{Named, Rank};
 use super::scope::{Scope, is_of_scope};
 use super::settings::{self, Settings};
 use super::syntax::{Directive, Word, called};
+use super::values::is_hashed;
 use super::variables::Definitions;
 use crate::formats::balancers;
 use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Tls};
@@ -67,6 +68,15 @@ impl Lowering<'_, '_> {
             for (number, _) in &socket {
                 if let Entry::Vacant(place) = programs.entry((*number, tls)) {
                     place.insert(self.server(servers[*number], &scope, tls, &definitions));
+                }
+            }
+            // One server answers whatever its names are.
+            for (number, _) in socket.iter().filter(|_| socket.len() > 1) {
+                let names = called(block(servers[*number]), "server_name").flat_map(|directive| &directive.words);
+                for word in names.filter(|word| !is_hashed(&word.text)) {
+                    let name = escape(&word.text);
+                    self.account
+                        .gap(word.span, format!("nginx refuses it: invalid server name or wildcard \"{name}\""));
                 }
             }
             let bare = |server: &Directive| {

@@ -4,12 +4,15 @@
 //! nginx.org, "How nginx processes a request", "Server names", and the reference of each module.
 
 mod code;
+mod directives;
 mod dump;
+mod forms;
 mod handlers;
 mod hosts;
 mod http;
 mod include;
 mod locations;
+mod names;
 mod parse;
 mod rewrites;
 mod scope;
@@ -17,6 +20,7 @@ mod settings;
 mod stream;
 mod syntax;
 mod upstreams;
+mod values;
 mod variables;
 mod words;
 mod zones;
@@ -72,6 +76,7 @@ impl Format for Nginx {
                 lists.push((*file, files.expand(directives)));
             }
         }
+        forms::check(&lists, &mut account);
         code::attach(reading, &mut account, &mut lists);
         zones::attach(&mut lists);
         let mut lowering = Lowering { reading, account: &mut account, backends: HashSet::new() };
@@ -105,18 +110,13 @@ fn parsed(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Dire
     }
 }
 
-/// Reports directives with more or fewer words than nginx takes.
+/// Reports what includes nothing, or more than one name; other words are looked at once all files are in their places.
 fn counted(directives: &[Directive], account: &mut Account) {
     for directive in directives {
-        let server = directive.is("server") && directive.block.is_some() && !directive.words.is_empty();
-        if server || !words::may_have(&directive.name, directive.words.len()) {
-            let name = escape(&directive.name);
-            account.gap(directive.head, format!("nginx refuses it: invalid number of arguments in \"{name}\""));
+        if directive.is("include") && directive.words.len() != 1 {
+            account.gap(directive.head, "nginx refuses it: invalid number of arguments in \"include\" directive");
         }
-        // The entries of a map are no directives.
-        if !directive.is("map") && !directive.is("geo") && !directive.is("types") && !directive.is("split_clients") {
-            counted(directive.block.as_deref().unwrap_or_default(), account);
-        }
+        counted(directive.block.as_deref().unwrap_or_default(), account);
     }
 }
 

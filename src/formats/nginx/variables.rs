@@ -66,7 +66,7 @@ impl<'o> Definitions<'o> {
 }
 
 /// The variables that a directive sets, or that an expression in it captures.
-fn set_by(directive: &Directive) -> Vec<Vec<u8>> {
+pub(super) fn set_by(directive: &Directive) -> Vec<Vec<u8>> {
     let words = || directive.words.iter().map(|word| &word.text[..]);
     let bare = |name: &[u8]| name.strip_prefix(b"$").map(<[u8]>::to_vec);
     match &directive.name[..] {
@@ -87,7 +87,7 @@ fn set_by(directive: &Directive) -> Vec<Vec<u8>> {
 }
 
 /// The names of the groups of an expression: `(?<name>`, `(?P<name>`, `(?'name'`.
-fn captures(expression: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn captures(expression: &[u8]) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
     for at in memchr::memmem::find_iter(expression, b"(?") {
         let rest = &expression[at + 2..];

@@ -50,55 +50,9 @@ fn holds_blocks(whole: bool, text: &[u8]) -> bool {
     })
 }
 
-/// How many words directives have that decide something: at least, at most.
-const WORDS: &[(&str, usize, usize)] = &[
-    ("http", 0, 0),
-    ("user", 1, 2),
-    ("stream", 0, 0),
-    ("events", 0, 0),
-    ("mail", 0, 0),
-    ("upstream", 1, 1),
-    ("return", 1, 2),
-    ("rewrite", 2, 3),
-    ("break", 0, 0),
-    ("internal", 0, 0),
-    ("allow", 1, 1),
-    ("deny", 1, 1),
-    ("satisfy", 1, 1),
-    ("try_files", 2, usize::MAX),
-    ("root", 1, 1),
-    ("alias", 1, 1),
-    ("auth_basic", 1, 1),
-    ("auth_basic_user_file", 1, 1),
-    ("auth_request", 1, 1),
-    ("real_ip_header", 1, 1),
-    ("ssl", 1, 1),
-    ("ssl_certificate", 1, 1),
-    ("ssl_preread", 1, 1),
-    ("include", 1, 1),
-    ("proxy_pass", 1, 1),
-    ("fastcgi_pass", 1, 1),
-    ("uwsgi_pass", 1, 1),
-    ("scgi_pass", 1, 1),
-    ("grpc_pass", 1, 1),
-    ("memcached_pass", 1, 1),
-    ("ip_hash", 0, 0),
-    ("least_conn", 0, 1),
-    ("state", 1, 1),
-    ("map", 2, 2),
-    ("geo", 1, 2),
-    ("set", 2, 2),
-];
-
 /// Whether a directive says which server is asked. Those of modules of others are not known.
 pub(super) fn is_pass(name: &[u8]) -> bool {
     matches!(name, b"proxy_pass" | b"fastcgi_pass" | b"uwsgi_pass" | b"scgi_pass" | b"grpc_pass" | b"memcached_pass")
-}
-
-/// Whether a directive of that name may have so many words.
-pub(super) fn may_have(name: &[u8], words: usize) -> bool {
-    let known = WORDS.iter().find(|(known, _, _)| known.as_bytes() == name);
-    known.is_none_or(|(_, least, most)| (*least..=*most).contains(&words))
 }
 
 /// Directives by the beginnings of their names, and why they decide nothing about where a request goes or whether it is
