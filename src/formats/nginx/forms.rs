@@ -232,8 +232,8 @@ impl Checker<'_> {
                         (b"fastopen" | b"setfib", value) => number(value).is_none(),
                         (b"so_keepalive", value) => {
                             let parts = |part: &[u8]| part.is_empty() || is_time(part);
-                            !matches!(value, b"on" | b"off")
-                                && !(value.contains(&b':') && value.split(|byte| *byte == b':').all(parts))
+                            let three = value.contains(&b':') && value.split(|byte| *byte == b':').all(parts);
+                            !three && value != b"on" && value != b"off"
                         }
                         _ => false,
                     },

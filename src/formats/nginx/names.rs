@@ -192,11 +192,11 @@ impl Names {
             let part = part.strip_prefix(b"{").unwrap_or(part);
             let name: Vec<u8> =
                 part.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
-            let begins = |start: &&str| name.starts_with(start.as_bytes());
+            let begins = |start: &str| name.starts_with(start.as_bytes());
             let known = name.is_empty()
                 || name[0].is_ascii_digit()
                 || VARIABLES.split(' ').any(|known| known.as_bytes() == name)
-                || BEGINNINGS.iter().any(|start| begins(&start))
+                || BEGINNINGS.iter().any(|start| begins(start))
                 || self.variables.contains(&name);
             if !known && !self.strange {
                 out.push(format!("unknown \"{}\" variable", escape(&name)));

@@ -149,7 +149,7 @@ fn is_told(pass: &[u8], scheme: &str, blocks: &[&[Directive]]) -> bool {
     };
     let hosts = said(header).iter().any(|directive| directive.first().eq_ignore_ascii_case(b"host"));
     let secure = matches!(scheme, "https" | "grpcs" | "suwsgi") || on("proxy_ssl");
-    (!header.is_empty() && scheme != "" && !hosts)
+    (!header.is_empty() && !scheme.is_empty() && !hosts)
         || (pass == b"grpc_pass" && !hosts)
         || blocks.iter().any(|block| block.iter().any(computed))
         || (secure && said(named).is_empty() && (on(asked) || on(checked)))
