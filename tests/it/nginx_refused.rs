@@ -213,7 +213,7 @@ fn every_directive_stands_where_nginx_has_it() {
     let mut random = Random(0x5eed_0010);
     let (mut total, mut refused, mut lax, mut strict) = (0, 0, Vec::new(), Vec::new());
     for name in &names {
-        for _ in 0..3 {
+        for _ in 0..2 {
             let place = random.one(&["main", "events", "http", "server", "location", "upstream"]);
             let words =
                 random.one(&["", " x", " on", " 5", " 5k", " 5s", " a b", " 4 8k", " 1 2 3 4 5", " off", " {}"]);

@@ -217,7 +217,7 @@ impl Options {
             Part::NftAcceptance => (250, self.runs.unwrap_or(if self.long { 50_000 } else { 500 })),
             Part::NftLines => (16, u64::try_from(nft::sheets()?).map_err(|error| error.to_string())?),
             Part::Apply => (1, self.runs.unwrap_or(APPLY)),
-            Part::Verify => (1, self.runs.unwrap_or(if self.long { 40 } else { 4 })),
+            Part::Verify => (1, self.runs.unwrap_or(if self.long { 40 } else { 2 })),
             Part::Acceptance => (1_000, self.runs.unwrap_or(if self.long { 50_000 } else { 600 })),
         };
         let share = |first: u64| Share {
