@@ -2,15 +2,31 @@
 
 use crate::cli::portcullis;
 use crate::folder::folder;
+use std::process::Command;
 
-/// The exit code of `lint`, and what it says, of more lines in a frontend and in a backend.
+/// A file with more lines in a frontend and in a backend.
+fn text(front: &str, back: &str) -> String {
+    format!(
+        "defaults\n mode http\nfrontend f\n bind :80\n {front}\n default_backend b\nbackend t\n stick-table type ip size 1k\n server s1 10.0.0.1:80\nbackend b\n server s1 10.0.0.1:80 check\n {back}\n"
+    )
+}
+
+/// The exit code of `lint`, and what it says.
 fn linted(front: &str, back: &str) -> (u8, String) {
-    let text = format!(
-        "defaults\n mode http\nfrontend f\n bind :80\n {front}\n default_backend b\nbackend b\n server s1 10.0.0.1:80 check\n {back}\nbackend t\n stick-table type ip size 1k\n server s1 10.0.0.1:80\n"
-    );
-    let folder = folder(&[("haproxy.cfg", &text)]);
+    let folder = folder(&[("haproxy.cfg", &text(front, back))]);
     let ran = portcullis(folder.path(), &[], &["lint", "--path", "haproxy.cfg"]);
     (ran.code, format!("{}{}", ran.out, ran.talk))
+}
+
+/// Whether HAProxy takes the file; `None`: it is not installed, or of another version.
+fn asked(front: &str, back: &str) -> Option<bool> {
+    let folder = folder(&[("haproxy.cfg", &text(front, back))]);
+    let version = Command::new("haproxy").arg("-v").output().ok()?.stdout;
+    if !String::from_utf8_lossy(&version).contains("version 2.6") {
+        return None;
+    }
+    let ran = Command::new("haproxy").args(["-c", "-f", "haproxy.cfg"]).current_dir(folder.path()).output();
+    ran.ok().map(|ran| ran.status.success())
 }
 
 #[test]
@@ -56,5 +72,126 @@ fn names_of_what_is_not_there_and_values_that_have_no_meaning_are_refused() {
     ] {
         let (code, said) = linted(front, back);
         assert!(code < 2, "{front} {back}: {said}");
+    }
+}
+
+/// What is asked of the one line or the other: files that HAProxy refuses, and what it says of them where it is installed.
+#[test]
+fn values_of_keywords_parameters_and_rules_that_have_no_meaning_are_refused() {
+    for (front, back) in [
+        ("http-request return status 200 string a", ""),
+        ("http-request set-header X %foo", ""),
+        ("http-request set-header X %[res.hdr(a)]", ""),
+        ("http-response set-header X %[path]", ""),
+        ("http-response set-status 99", ""),
+        ("http-request redirect location /%foo", ""),
+        ("http-request set-var(txn.a-b) path", ""),
+        ("http-request deny if { var(foo) -m str a }", ""),
+        ("http-request deny if { path,field(a,/) b }", ""),
+        ("http-request deny if { path_len 5:1 }", ""),
+        ("http-request deny if { src 10.0.0.1-10.0.0.5 }", ""),
+        ("http-request replace-path ( b", ""),
+        ("http-request replace-value X ( b", ""),
+        ("http-request track-sc9 src table t", ""),
+        ("http-request sc-inc-gpc0(9)", ""),
+        ("http-request cache-use nosuch", ""),
+        ("http-request capture path", ""),
+        ("http-request capture path len 0", ""),
+        ("http-request set-tos x", ""),
+        ("http-request set-priority-class x", ""),
+        ("http-request wait-for-body time x", ""),
+        ("http-request del-header X -m foo", ""),
+        ("http-request del-header ( -m reg", ""),
+        ("http-request deny if { http_auth(nosuch) }", ""),
+        ("tcp-response content reject", ""),
+        ("log-format %[nosuch]", ""),
+        ("log-format %zz", ""),
+        ("capture request header x len", ""),
+        ("declare capture foo", ""),
+        ("errorfiles nosuch", ""),
+        ("monitor fail", ""),
+        ("stats refresh x", ""),
+        ("stats realm", ""),
+        ("option forwardfor foo", ""),
+        ("option forwardfor header", ""),
+        ("compression algo foo", ""),
+        ("compression type", ""),
+        ("filter compression x", ""),
+        ("id 0", ""),
+        ("bind :0", ""),
+        ("bind :8081 ssl", ""),
+        ("bind :8081 nice 5000", ""),
+        ("bind :8081 level foo", ""),
+        ("bind ipv4@[::1]:80", ""),
+        ("stick-table type foo size 1", ""),
+        ("stick-table type ip", ""),
+        ("stick-table type ip size", ""),
+        ("stick-table type ip size 1k store foo", ""),
+        ("stick-table type ip size 1k expire x", ""),
+        ("", "stick-table type ip size 1k peers nosuch"),
+        ("", "stick on nosuch"),
+        ("", "balance uri depth x"),
+        ("", "balance random(x)"),
+        ("", "balance rdp-cookie("),
+        ("", "balance hash"),
+        ("", "hash-type map-based foo"),
+        ("", "retry-on foo"),
+        ("", "cookie a insert rewrite"),
+        ("", "cookie a domain"),
+        ("", "cookie a maxidle x"),
+        ("", "http-check expect"),
+        ("", "http-check expect foo"),
+        ("", "http-check expect status x"),
+        ("", "http-check expect rstatus ("),
+        ("", "http-check send foo"),
+        ("", "http-check send meth"),
+        ("", "tcp-check expect"),
+        ("", "dispatch 1.1.1.1"),
+        ("", "server s2 10.0.0.2:80 check fall 0"),
+        ("", "server s2 10.0.0.2:80 check on-error foo"),
+        ("", "server s2 10.0.0.2:80 check observe foo"),
+        ("", "server s2 10.0.0.2:80 init-addr foo"),
+        ("", "server s2 10.0.0.2:80 resolvers nosuch"),
+        ("", "server s2 10.0.0.2:80 agent-check"),
+        ("", "server s2 10.0.0.2:80 proto foo"),
+        ("", "server s2 10.0.0.2:80 ws foo"),
+        ("", "server s2 10.0.0.2:80\n server s3 10.0.0.3:80 track b/s2"),
+        ("", "userlist u\n user a insecure-password b groups g"),
+        ("", "cache c"),
+        ("", "resolvers r\n nameserver a 1.1.1.1"),
+        ("", "resolvers r\n hold foo 1s"),
+        ("", "global\n nbthread 0"),
+        ("", "global\n tune.bufsize x"),
+        ("", "global\n tune.http.maxhdr 99999"),
+        ("", "global\n hard-stop-after x"),
+        ("", "global\n ssl-server-verify foo"),
+    ] {
+        let (code, said) = linted(front, back);
+        assert_eq!((code, said.contains("refuses")), (3, true), "{front} {back}: {said}");
+        assert_ne!(asked(front, back), Some(true), "{front} {back}: HAProxy takes it");
+    }
+    for (front, back) in [
+        ("http-request set-header X \"%{+Q}o %t %ci %%x %[path]\"", "cookie a insert indirect domain x maxidle 5m"),
+        ("http-request capture req.hdr(a) len 5", "retry-on conn-failure 503"),
+        ("http-request return status 200 content-type text/plain string a", "http-check expect ! rstatus ^5"),
+        ("http-request del-header ^X -m reg", "http-check expect min-recv 5 status 200,300-399"),
+        ("http-request track-sc2 src table t", "http-check send meth GET uri / hdr Host a"),
+        ("http-request set-var(txn.a_b.c) path,field(1,/)", "stick on src table t"),
+        ("log-format \"%ci:%cp [%tr] %ft %b/%s %TR/%Tw %[src]\"", "balance random(3)"),
+        ("stick-table type string len 5 size 1k expire 5m store gpc0,conn_rate(30s)", "balance uri depth 3 whole"),
+        ("capture request header x len 5", "server s2 10.0.0.2:80 init-addr last,none,10.0.0.3"),
+        (
+            "option forwardfor except 127.0.0.0/8 header X",
+            "server s2 10.0.0.2:80 check observe layer7 on-error mark-down",
+        ),
+        ("compression algo gzip deflate", "userlist u\n group g users a\n user a insecure-password b"),
+        ("http-request set-mark 0x10", "server s2 10.0.0.2:80 agent-check agent-port 5 sni req.hdr(host)"),
+        ("http-request wait-for-body time 5s at-least 1k", "cache c\n total-max-size 4"),
+        ("", "resolvers r\n nameserver a 1.1.1.1:53\n hold nx 5s"),
+        ("", "global\n nbthread 2\n tune.bufsize 32768\n hard-stop-after 5m"),
+    ] {
+        let (code, said) = linted(front, back);
+        assert!(code < 2, "{front} {back}: {said}");
+        assert_ne!(asked(front, back), Some(false), "{front} {back}: HAProxy refuses it");
     }
 }

@@ -177,13 +177,18 @@ impl Question {
                     }
                     operator = false;
                     let version = self.sample.fetch.name.ends_with("ssl_ver");
-                    if number_range(text).is_none() && !version {
+                    if number_range(text).is_none_or(|(first, last)| first > last) && !version {
                         return refuse("not a number");
                     }
                 }
                 Matching::Expression if text.is_empty() => {}
                 Matching::Expression if !is_balanced(text) => return refuse("no regular expression"),
-                Matching::Address if text.contains('/') && address(text).is_none() && !text.contains(is_of_name) => {
+                // The library that looks names up takes numbers for addresses.
+                Matching::Address
+                    if address(text).is_none()
+                        && (text.contains('/') && !text.contains(is_of_name)
+                            || text.contains('-') && !text.contains(is_letter)) =>
+                {
                     return refuse("no network");
                 }
                 Matching::Binary if text.len() % 2 == 1 || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -252,13 +257,17 @@ impl Question {
     }
 }
 
+const fn is_letter(character: char) -> bool {
+    character.is_ascii_alphabetic()
+}
+
 /// What stands in host names and not in addresses.
 const fn is_of_name(character: char) -> bool {
     character.is_ascii_alphabetic() && !character.is_ascii_hexdigit()
 }
 
 /// Whether the parentheses and brackets of a regular expression fit, and it repeats something.
-fn is_balanced(text: &str) -> bool {
+pub(super) fn is_balanced(text: &str) -> bool {
     let (mut depth, mut class, mut bytes) = (0_usize, None, text.bytes().enumerate());
     while let Some((at, byte)) = bytes.next() {
         match (byte, class) {

@@ -50,9 +50,9 @@ const ANY: usize = 64;
 #[rustfmt::skip]
 static KEYWORDS: &[(&str, u8, Use, usize, usize)] = &[
     ("backlog", D | F, Single, 1, 1), ("balance", D | B, Single, 0, ANY), ("bind-process", D | F | B, Inert("processes"), 0, ANY),
-    ("capture cookie", F, LOG, 1, 3), ("capture request", F, List, 3, 4), ("capture response", F, LOG, 3, 4),
+    ("capture cookie", F, LOG, 1, 3), ("capture request", F, List, 4, 4), ("capture response", F, LOG, 4, 4),
     ("clitcpka-cnt", D | F, Single, 1, 1), ("clitcpka-idle", D | F, Single, 1, 1), ("clitcpka-intvl", D | F, Single, 1, 1),
-    ("compression", D | F | B, List, 1, ANY), ("cookie", D | B, Single, 1, ANY), ("declare", F, List, 2, ANY),
+    ("compression", D | F | B, List, 1, ANY), ("cookie", D | B, Single, 1, ANY), ("declare", F, List, 4, ANY),
     ("description", F | B, Inert("description"), 1, ANY), ("email-alert", D | F | B, Inert("mail"), 1, 2),
     ("errorfile", D | F | B, List, 2, 2), ("errorfiles", D | F | B, List, 1, ANY), ("errorloc", D | F | B, List, 2, 2),
     ("errorloc302", D | F | B, List, 2, 2), ("errorloc303", D | F | B, List, 2, 2), ("error-log-format", D | F, LOG, 1, 1),

@@ -9,6 +9,7 @@ mod ask;
 mod asked;
 mod conditions;
 mod files;
+mod forms;
 mod guards;
 mod keywords;
 mod lex;
@@ -110,7 +111,7 @@ impl Format for Haproxy {
         for state in states {
             running::overlay(reading, state, &sections, &mut proxies, &mut account);
         }
-        references::check(&proxies, &mut account);
+        references::check(&proxies, &sections, &mut account);
         lower::lower(reading, &proxies, files, &mut account);
         reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         reading.configuration.undefined.sort_by_key(|reference| reference.origin);

@@ -3,7 +3,7 @@
 use super::lex::{Line, joined};
 use super::secrets;
 use super::sections::{Entry, Kind, Section, shown};
-use super::{places, values};
+use super::{forms, places, values};
 use crate::formats::account::Account;
 use crate::formats::{Disposition, Reading};
 use crate::model::Object;
@@ -46,6 +46,12 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
     if section.kind == Kind::Global && content.is_empty() {
         return;
     }
+    let has = |keyword: &str| section.entries.iter().any(|entry| entry.line.text(0) == keyword);
+    let lacking = REQUIRED.iter().find(|(kind, keyword)| section.kind == Kind::Other(kind) && !has(keyword));
+    if let Some((kind, keyword)) = lacking {
+        account.gap(head.at, format!("a section `{kind}` needs `{keyword}`: HAProxy refuses the file"));
+    }
+    users(section, account);
     let kind = match section.kind {
         Kind::Global => "global",
         Kind::Other(word) => word,
@@ -65,6 +71,30 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
         return;
     }
     objects.push(Object::new(kind, address, content.join("; "), head.at));
+}
+
+/// What a section does not do without.
+const REQUIRED: &[(&str, &str)] = &[("cache", "total-max-size"), ("fcgi-app", "docroot")];
+
+/// Says which users and groups of a list name each other and are not there.
+fn users(section: &Section, account: &mut Account) {
+    if section.kind != Kind::Other("userlist") {
+        return;
+    }
+    let lines = |keyword: &'static str| {
+        section.entries.iter().map(|entry| &entry.line).filter(move |line| line.text(0) == keyword)
+    };
+    for (keyword, before, other) in [("user", "groups", "group"), ("group", "users", "user")] {
+        for line in lines(keyword) {
+            let named =
+                line.words.iter().skip(2).skip_while(|word| word.text != before).nth(1).filter(|word| !word.unknown);
+            let Some(word) = named else { continue };
+            let missing = word.text.split(',').find(|name| !lines(other).any(|line| line.text(1) == *name));
+            if let Some(missing) = missing {
+                account.gap(word.at, format!("there is no {other} `{missing}`: HAProxy refuses the file"));
+            }
+        }
+    }
 }
 
 fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, String)> {
@@ -92,6 +122,9 @@ fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, S
         if let Some(extra) = line.words.get(1 + most) {
             return Err((extra.at, format!("`{}` is one word too many: HAProxy refuses the file", extra.text)));
         }
+    }
+    if line.text(0) == first {
+        forms::check_both(&format!("{} {first}", kind.word()), line.from(1))?;
     }
     if first == "timeout"
         && let Some(word) = line.words.get(2)

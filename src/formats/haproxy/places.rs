@@ -2,7 +2,7 @@
 
 use super::lex::{Line, Word, joined};
 use super::proxies::{Reader, needed};
-use super::words;
+use super::{forms, words};
 use crate::formats::Disposition;
 use crate::formats::balancers::every;
 use crate::model::Tls;
@@ -123,6 +123,9 @@ pub(super) fn written(text: &str, unknown: bool) -> Result<Written, String> {
         "0.0.0.0" if out.family != Some(Family::Ipv6) => out.family = Some(Family::Ipv4),
         "::" => out.family = Some(Family::Ipv6),
         name => match parse_address(name) {
+            Some((family, _)) if out.family.is_some_and(|told| told != family) => {
+                return Err(format!("`{text}` is an address of the other family"));
+            }
             Some((family, address)) => {
                 out.address = Some((family, address));
                 out.host = format_address(family, address);
@@ -149,12 +152,23 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Vec<Bind>, Fa
     let mut parameters = parameters(line.from(2))?;
     let (certificates, tls_settings, accept_proxy) =
         (std::mem::take(&mut parameters.certificates), parameters.tls.join(" "), parameters.accept_proxy);
+    let certain = ["generate-certificates", "strict-sni", "cert"];
+    let named = |word: &Word| word.unknown || certain.contains(&word.text.as_str());
+    if parameters.ssl && certificates.is_empty() && !line.words.iter().any(named) {
+        return Err((line.at, "`ssl` needs `crt`: HAProxy refuses the file".to_owned()));
+    }
     let mut out = Vec::new();
     for text in addresses.text.split(',') {
         let written = written(text, addresses.unknown)
             .map_err(|why| (addresses.at, format!("{why}: HAProxy refuses the file")))?;
         let Written { host, family, address, ports, socket, udp } = written;
         let (ports, sure) = match ports {
+            Ports::Range(0, _) => {
+                return Err((
+                    addresses.at,
+                    format!("`{text}` has no port that is listened on: HAProxy refuses the file"),
+                ));
+            }
             Ports::Range(first, last) => (Some((first, last)), true),
             Ports::Unknown => (None, false),
             Ports::None if socket || addresses.unknown => (None, true),
@@ -233,6 +247,7 @@ fn parameters(words: &[Word]) -> Result<Parameters, Fault> {
         if given.len() < values {
             return Err((word.at, format!("`{name}` is followed by nothing: HAProxy refuses the file")));
         }
+        forms::check(&format!("bind {name}"), given)?;
         let value = given.first().map_or("", |word| word.text.as_str());
         match name {
             "ssl" => out.ssl = true,

@@ -11,7 +11,7 @@ use super::rewrites::Part;
 use super::rules::{Action, Rule};
 use super::sections::{Entry, Kind, Section, shown};
 use super::servers::{ServerLine, Servers};
-use super::{rules, servers, values};
+use super::{forms, rules, servers, values};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::text::Span;
@@ -389,6 +389,9 @@ impl Reader<'_> {
                     return Err((line.at, "`monitor` is followed by `fail`: HAProxy refuses the file".to_owned()));
                 }
                 let when = When::read(line.from(2))?;
+                if when.is_none() {
+                    return Err((line.at, "`monitor fail` needs a condition: HAProxy refuses the file".to_owned()));
+                }
                 self.check_when(when.as_ref());
                 self.proxy.monitor_fail.extend(when);
             }
@@ -417,6 +420,7 @@ impl Reader<'_> {
                 self.no_guards(line)?;
                 nothing_behind(line, 2)?;
                 let address = needed(line, 1)?;
+                forms::check("dispatch", line.from(1))?;
                 let server = servers::dispatch(address);
                 self.proxy.servers.add(server);
             }
@@ -537,6 +541,10 @@ impl Reader<'_> {
                 nothing_behind(line, 3)?;
             }
             "hide-version" | "show-legends" | "show-modules" | "show-node" | "show-desc" | "realm" | "refresh" => {
+                if matches!(word.text.as_str(), "realm" | "refresh") {
+                    needed(line, 2)?;
+                    forms::check_both("stats", line.from(1))?;
+                }
                 return Ok(Disposition::Inert("how statistics look"));
             }
             "auth" | "scope" | "admin" | "http-request" => {

@@ -3,6 +3,7 @@
 
 use super::lex::{Line, Word};
 use super::proxies::Proxy;
+use super::sections::{Kind, Section};
 use crate::formats::account::Account;
 use crate::text::Span;
 
@@ -20,7 +21,26 @@ enum What {
     Table,
     Backend,
     Server(String),
+    /// A server whose state another one takes over.
+    Tracked(String),
+    /// A section of such a kind.
+    Section(&'static str),
+    /// What is tracked under such a number.
+    Counter(u32),
 }
+
+/// A keyword, the word before a name, the place from which on it counts, and the kind of section that is named.
+const SECTIONS: &[(&str, &str, usize, &str)] = &[
+    ("default-server", "resolvers", 2, "resolvers"),
+    ("errorfiles", "errorfiles", 1, "http-errors"),
+    ("filter", "cache", 2, "cache"),
+    ("http-request", "cache-use", 2, "cache"),
+    ("http-response", "cache-store", 2, "cache"),
+    ("server", "resolvers", 4, "resolvers"),
+    ("server-template", "resolvers", 5, "resolvers"),
+    ("stick-table", "peers", 2, "peers"),
+    ("use-fcgi-app", "use-fcgi-app", 1, "fcgi-app"),
+];
 
 /// What a line names.
 pub(super) fn of(line: &Line) -> Vec<Needed> {
@@ -35,8 +55,24 @@ pub(super) fn of(line: &Line) -> Vec<Needed> {
             let proxy = named.and_then(|behind| line.words.get(at + behind + 1)).map(|word| word.text.clone());
             out.push(Needed { what: What::Table, proxy, at: word.at });
         }
+        let names = SECTIONS.iter().find(|entry| (entry.0, entry.1) == (first, before) && at >= entry.2);
+        if let Some(&(.., kind)) = names {
+            out.push(Needed { what: What::Section(kind), proxy: Some(word.text.clone()), at: word.at });
+        }
+        if tracks || (at < 4 && word.text.starts_with("sc-") && first.contains("-re")) {
+            let number = word.text.strip_prefix("track-sc").or_else(|| {
+                let (_, inner) = word.text.split_once('(')?;
+                inner.strip_suffix(')')?.rsplit(',').next()
+            });
+            let number = number.and_then(|number| number.trim().parse().ok());
+            out.extend(number.map(|number| Needed { what: What::Counter(number), proxy: None, at: word.at }));
+        }
         if before == "track" && matches!(first, "server" | "server-template" | "default-server") {
             out.extend(server(&word.text, word.at));
+            out.extend(server(&word.text, word.at).map(|needed| match needed.what {
+                What::Server(name) => Needed { what: What::Tracked(name), ..needed },
+                What::Table | What::Backend | What::Tracked(_) | What::Section(_) | What::Counter(_) => needed,
+            }));
         }
         if first == "use-server" && at == 1 {
             out.extend(server(&word.text, word.at));
@@ -46,6 +82,9 @@ pub(super) fn of(line: &Line) -> Vec<Needed> {
             match name {
                 "nbsrv" | "be_conn" | "be_sess_rate" | "queue" | "avg_queue" | "connslots" | "srv_count" => {
                     out.push(Needed { what: What::Backend, proxy, at: word.at });
+                }
+                "http_auth" | "http_auth_group" => {
+                    out.push(Needed { what: What::Section("userlist"), proxy, at: word.at });
                 }
                 "src_port" | "src_is_local" => {}
                 _ if name.starts_with("src_") => out.push(Needed { what: What::Table, proxy, at: word.at }),
@@ -74,7 +113,11 @@ fn calls(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Says what is named and is not there.
-pub(super) fn check(proxies: &[Proxy], account: &mut Account) {
+pub(super) fn check(proxies: &[Proxy], sections: &[Section], account: &mut Account) {
+    let mut global =
+        sections.iter().filter(|section| section.kind == Kind::Global).flat_map(|section| &section.entries);
+    let told = global.rfind(|entry| entry.line.text(0) == "tune.stick-counters");
+    let counters: u32 = told.map_or(Some(3), |entry| entry.line.text(1).parse().ok()).unwrap_or(u32::MAX);
     for (proxy, needed) in proxies.iter().flat_map(|proxy| proxy.needed.iter().map(move |needed| (proxy, needed))) {
         let Needed { what, proxy: named, at } = needed;
         let name = named.as_deref().unwrap_or(&proxy.name);
@@ -87,6 +130,23 @@ pub(super) fn check(proxies: &[Proxy], account: &mut Account) {
             What::Table => (!those.any(has_table)).then(|| format!("`{name}` has no table")),
             What::Backend => {
                 (!those.any(|other| other.kind.is_back())).then(|| format!("there is no backend `{name}`"))
+            }
+            What::Tracked(server) => {
+                let told = those.find_map(|other| other.servers.told.get(server));
+                told.is_some_and(|told| !told.has_state && !told.unknown)
+                    .then(|| format!("`{name}/{server}` is not checked"))
+            }
+            What::Section(kind) => {
+                let is = |section: &Section| {
+                    section.kind == Kind::Other(kind)
+                        && section.name().is_some_and(|word| word.unknown || word.text == name)
+                };
+                // These resolvers are there without a section.
+                let given = (*kind, name) == ("resolvers", "default");
+                (!given && !sections.iter().any(is)).then(|| format!("there is no section `{kind} {name}`"))
+            }
+            What::Counter(number) => {
+                (*number >= counters).then(|| format!("nothing is tracked under the number {number}"))
             }
             What::Server(server) => {
                 let has = |other: &Proxy| {

@@ -5,8 +5,8 @@ use super::keywords::{B, D, F};
 use super::lex::{Line, Word, joined};
 use super::proxies::{Reader, needed, nothing_behind};
 use super::rewrites::{Part, parts_of};
-use super::samples::{Sample, in_format};
-use super::{sections::Kind, values};
+use super::samples::{Sample, in_format, variable_name};
+use super::{forms, sections::Kind, values};
 use crate::model::Outcome;
 use crate::text::Span;
 
@@ -89,6 +89,9 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
     if layer & here == 0 {
         if matches!(line.text(1), "connection" | "session") && kind == Kind::Backend {
             return Err((line.at, "a backend has no connections of clients: HAProxy refuses the file".to_owned()));
+        }
+        if line.text(0) == "tcp-response" {
+            return Err((line.at, "a frontend has no connections to servers: HAProxy refuses the file".to_owned()));
         }
         return Ok(None);
     }
@@ -174,7 +177,7 @@ fn has_alias(text: &str) -> bool {
 }
 
 /// Actions and how many words follow at least. Those that end with `*` may have more in their name.
-const HTTP: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 auth/0 cache-use/1 capture/1 del-acl*/1 del-header/1 \
+const HTTP: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 auth/0 cache-use/1 capture/3 del-acl*/1 del-header/1 \
     del-headers-bin/1 del-map*/1 deny/0 disable-l7-retry/0 do-log/0 do-resolve*/1 early-hint/2 lua.*/0 \
     normalize-uri/1 on-error/0 ot-group/2 pause/1 redirect/2 reject/0 \
     replace-header/3 replace-path/2 replace-pathq/2 replace-uri/2 replace-value/3 return/0 sc-*/0 \
@@ -183,20 +186,20 @@ const HTTP: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 auth/0 cac
     set-priority-class/1 set-priority-offset/1 set-query/1 set-retries/1 set-src/1 set-src-port/1 set-timeout/2 set-tos/1 \
     set-uri/1 set-var*/1 silent-drop/0 strict-mode/1 tarpit/0 track-sc*/1 unset-var*/0 use-service/1 wait-for-body/2 \
     wait-for-handshake/0";
-const CONNECTION: &str = "accept/0 reject/0 expect-proxy/1 expect-netscaler-cip/1 attach-srv/1 capture/1 lua.*/0 sc-*/0 \
+const CONNECTION: &str = "accept/0 reject/0 expect-proxy/1 expect-netscaler-cip/1 attach-srv/1 capture/3 lua.*/0 sc-*/0 \
     set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 set-mark/1 set-src/1 set-src-port/1 set-tos/1 set-var*/1 \
     silent-drop/0 track-sc*/1 unset-var*/0";
-const CONTENT: &str = "accept/0 reject/0 capture/1 do-log/0 do-resolve*/1 lua.*/0 ot-group/2 sc-*/0 send-spoe-group/2 \
+const CONTENT: &str = "accept/0 reject/0 capture/3 do-log/0 do-resolve*/1 lua.*/0 ot-group/2 sc-*/0 send-spoe-group/2 \
     set-bandwidth-limit/1 set-bc-mark/1 set-bc-tos/1 set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 set-log-level/1 \
     set-mark/1 set-nice/1 set-priority-class/1 set-priority-offset/1 set-retries/1 set-src/1 set-src-port/1 set-tos/1 \
     set-var*/1 silent-drop/0 switch-mode/1 track-sc*/1 unset-var*/0 use-service/1";
 
-const RESPONSE: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 cache-store/1 capture/1 del-acl*/1 del-header/1 \
+const RESPONSE: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 cache-store/1 capture/3 del-acl*/1 del-header/1 \
     del-headers-bin/1 del-map*/1 deny/0 do-log/0 lua.*/0 ot-group/2 pause/1 redirect/2 replace-header/3 replace-value/3 \
     return/0 sc-*/0 send-spoe-group/2 set-bandwidth-limit/1 set-fc-mark/1 set-fc-tos/1 set-header/2 set-headers-bin/1 \
     set-log-level/1 set-map*/2 set-mark/1 set-nice/1 set-status/1 set-timeout/2 set-tos/1 set-var*/1 silent-drop/0 \
     strict-mode/1 track-sc*/1 unset-var*/0 wait-for-body/2";
-const AFTER_RESPONSE: &str = "add-header/2 allow/0 capture/1 del-acl*/1 del-header/1 del-map*/1 do-log/0 lua.*/0 ot-group/2 \
+const AFTER_RESPONSE: &str = "add-header/2 allow/0 capture/3 del-acl*/1 del-header/1 del-map*/1 do-log/0 lua.*/0 ot-group/2 \
     replace-header/3 replace-value/3 sc-*/0 set-header/2 set-log-level/1 set-map*/2 set-status/1 set-var*/1 strict-mode/1 \
     unset-var*/0";
 const TCP_RESPONSE: &str = "accept/0 close/0 do-log/0 lua.*/0 ot-group/2 reject/0 sc-*/0 send-spoe-group/2 \
@@ -208,9 +211,18 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         Some(extra) => Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text))),
         None => Ok(()),
     };
-    let formats = |arguments: &[Word]| {
-        arguments.iter().try_for_each(|word| in_format(&word.text).map(|_| ()).map_err(|why| (word.at, why)))
+    let in_answers = line.text(0).ends_with("-response");
+    let there = |word: &Word, samples: &[Sample]| match samples.iter().find(|sample| sample.is_absent(in_answers)) {
+        Some(absent) => Err((word.at, format!("`{absent}` is not there at that time: HAProxy refuses the file"))),
+        None => Ok(()),
     };
+    let formats = |arguments: &[Word]| {
+        arguments.iter().try_for_each(|word| {
+            let samples = in_format(&word.text).map_err(|why| (word.at, why))?;
+            there(word, &samples)
+        })
+    };
+    forms::check(&format!("rule {name}"), arguments)?;
     let one_header = || match arguments.first() {
         Some(word) if word.text.eq_ignore_ascii_case("host") => vec![Part::Host],
         Some(word) => vec![Part::Header(word.text.to_ascii_lowercase())],
@@ -305,7 +317,12 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         }
         "del-header" => match arguments.get(1) {
             None => Action::Rewrite(one_header()),
-            Some(flag) if flag.text == "-m" && arguments.len() == 3 => Action::Rewrite(vec![Part::Anything]),
+            Some(flag) if flag.text == "-m" && arguments.len() == 3 => {
+                if arguments[2].text == "reg" {
+                    forms::check("regex", arguments)?;
+                }
+                Action::Rewrite(vec![Part::Anything])
+            }
             Some(extra) => {
                 return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
             }
@@ -313,7 +330,9 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         _ if name.starts_with("set-var") => variable(word, name, arguments)?,
         _ if name.starts_with("unset-var") => {
             too_many(0)?;
-            Action::Rewrite(vec![Part::Variable(inner(word)?)])
+            let variable = inner(word)?;
+            variable_name(&variable).map_err(|why| (word.at, why))?;
+            Action::Rewrite(vec![Part::Variable(variable)])
         }
         _ if name.starts_with("track-sc") => {
             sample(arguments)?;
@@ -392,10 +411,7 @@ fn inner(word: &Word) -> Result<String, Fault> {
 fn variable(word: &Word, name: &str, arguments: &[Word]) -> Result<Action, Fault> {
     let inside = inner(word)?;
     let (variable, condition) = inside.split_once(',').map_or((inside.as_str(), false), |(name, _)| (name, true));
-    let scope = variable.split('.').next().unwrap_or_default();
-    if !["proc", "sess", "txn", "req", "res", "check"].contains(&scope) || !variable.contains('.') {
-        return Err((word.at, format!("invalid variable name `{variable}`: HAProxy refuses the file")));
-    }
+    variable_name(variable).map_err(|why| (word.at, why))?;
     if let Some(extra) = arguments.get(1).filter(|_| name.starts_with("set-var-fmt")) {
         return Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text)));
     }
@@ -455,6 +471,16 @@ fn answer(arguments: &[Word], otherwise: u16) -> Result<Outcome, Fault> {
         };
         rest.extend_from_slice(arguments.get(at..at + words).unwrap_or_default());
         at += words;
+    }
+    let told = |names: &[&str]| rest.iter().position(|word| names.contains(&word.text.as_str()));
+    if let Some(body) = told(&["string", "lf-string"])
+        && told(&["content-type"]).is_none()
+        && rest.get(body + 1).is_some_and(|text| !text.text.is_empty())
+    {
+        return Err((
+            rest[body].at,
+            "an answer with content needs `content-type`: HAProxy refuses the file".to_owned(),
+        ));
     }
     let text = format!("{status} {}", joined(&rest)).trim_end().to_owned();
     Ok(if status >= 400 { Outcome::Refused(text) } else { Outcome::Answered(text) })

@@ -208,7 +208,7 @@ fn servers(proxy: &mut Proxy, rows: &Rows<'_>, reserve: &BTreeSet<(&str, &str)>,
         // What else it was told is not said.
         "added at run time".clone_into(&mut server.settings);
         let check = number(row, "srv_check_state").is_ok_and(|state| state & CONFIGURED != 0);
-        let told = Told { check, template: true, tls: value("srv_use_ssl") == "1", ..Told::default() };
+        let told = Told { check, has_state: true, template: true, tls: value("srv_use_ssl") == "1", ..Told::default() };
         if let Err(why) = one(&mut server, told, row) {
             account.gap(*at, why);
         }

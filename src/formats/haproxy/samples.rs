@@ -62,6 +62,7 @@ impl Sample {
         let known = fetches().get(fetch.name.as_str()).copied();
         let (least, most, _) = known.ok_or_else(|| format!("unknown fetch method `{}`", fetch.name))?;
         fetch.check(least, most)?;
+        fetch.values()?;
         fetch.name = plain_name(&fetch.name).to_owned();
         let named = ["req.hdr", "req.fhdr", "req.hdr_ip", "req.hdr_val", "req.hdr_cnt", "req.fhdr_cnt"];
         if let Some(first) = fetch.arguments.first_mut().filter(|_| named.contains(&fetch.name.as_str())) {
@@ -76,6 +77,7 @@ impl Sample {
             let known = converters_known().get(converter.name.as_str()).copied();
             let (least, most, _) = known.ok_or_else(|| format!("unknown converter `{}`", converter.name))?;
             converter.check(least, most)?;
+            converter.values()?;
             converters.push(converter);
             at += 1 + more;
         }
@@ -91,6 +93,34 @@ impl Sample {
         match &text[end..] {
             "" => Ok(sample),
             rest => Err(format!("`{rest}` behind an expression")),
+        }
+    }
+
+    /// Whether it looks at what is gone where rules of answers ask, or is not there yet where those of requests do.
+    pub(super) fn is_absent(&self, in_answers: bool) -> bool {
+        let name = self.fetch.name.as_str();
+        let among = |whole: &[&str], starts: &[&str]| {
+            whole.contains(&name) || starts.iter().any(|start| name.starts_with(start))
+        };
+        if in_answers {
+            among(
+                &[
+                    "base",
+                    "baseq",
+                    "path",
+                    "pathq",
+                    "query",
+                    "url",
+                    "url_ip",
+                    "url_port",
+                    "url_param",
+                    "urlp",
+                    "urlp_val",
+                ],
+                &["req.hdr", "req.fhdr", "req.cook", "req.body"],
+            )
+        } else {
+            among(&["status"], &["res.hdr", "res.fhdr", "res.cook", "res.body", "shdr", "scook"])
         }
     }
 
@@ -111,6 +141,23 @@ impl Sample {
         }
     }
 }
+
+/// Names of variables begin with one of these and a dot.
+const SCOPES: &[&str] = &["proc", "sess", "txn", "req", "res", "check", "psess", "ptxn", "preq", "pres"];
+
+/// # Errors
+/// Why HAProxy refuses the name of a variable.
+pub(super) fn variable_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+    match name.split_once('.') {
+        Some((scope, rest)) if SCOPES.contains(&scope) && !rest.is_empty() && rest.chars().all(plain) => Ok(()),
+        Some(_) | None => Err(format!("invalid variable name `{name}`: HAProxy refuses the file")),
+    }
+}
+
+/// Arguments that are numbers.
+const NUMBERS: &[(&str, usize)] =
+    &[("field", 0), ("word", 0), ("hdr", 1), ("req.hdr", 1), ("req.fhdr", 1), ("res.hdr", 1), ("res.fhdr", 1)];
 
 /// One name for fetches that have several.
 fn plain_name(name: &str) -> &str {
@@ -167,6 +214,23 @@ impl Call {
         Err(format!("the parenthesis behind `{name}` is not closed"))
     }
 
+    /// Whether HAProxy takes its arguments.
+    fn values(&self) -> Result<(), String> {
+        let Self { name, arguments } = self;
+        let known = |text: &&String| !text.contains('$');
+        for (_, at) in NUMBERS.iter().filter(|(known, _)| known == name) {
+            if let Some(text) = arguments.get(*at).filter(known)
+                && text.parse::<i64>().is_err()
+            {
+                return Err(format!("`{text}` is no number, as `{name}` takes it: HAProxy refuses the file"));
+            }
+        }
+        match arguments.first().filter(known) {
+            Some(variable) if matches!(name.as_str(), "var" | "set-var" | "unset-var") => variable_name(variable),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn check(&self, least: usize, most: usize) -> Result<(), String> {
         let Self { name, arguments } = self;
         if arguments.len() < least {
@@ -178,6 +242,15 @@ impl Call {
         Ok(())
     }
 }
+
+/// What may stand behind `%` in such texts (manual, 8.2.6).
+#[rustfmt::skip]
+const ALIASES: &[&str] = &[
+    "o", "ac", "B", "b", "bc", "bi", "bp", "bq", "ci", "cp", "CC", "CS", "f", "fc", "fi", "fp", "ft", "hr", "hrl", "hs", "hsl",
+    "H", "HM", "HP", "HPO", "HQ", "HU", "HV", "ID", "lc", "ms", "OG", "pid", "r", "rc", "rt", "s", "sc", "si", "sp", "sq", "sslc",
+    "sslv", "ST", "t", "T", "Ta", "Tc", "Td", "Th", "Ti", "Tl", "TR", "Tq", "Tr", "Ts", "Tt", "Tu", "Tw", "tr", "trg", "trl", "ts",
+    "tsc", "U",
+];
 
 /// The samples in a text that is put together for each request: `a-%[path,lower]`.
 ///
@@ -191,9 +264,17 @@ pub(super) fn in_format(text: &str) -> Result<Vec<Sample>, String> {
             at += 1;
             continue;
         }
+        // A name and a type, which later versions take: `%(name:str)ci`.
+        if text[at..].starts_with('(') {
+            at += text[at..].find(')').map_or(0, |end| end + 1);
+        }
         if text[at..].starts_with('{') {
             let Some(end) = text[at..].find('}') else { return Err("a brace is not closed".to_owned()) };
             at += end + 1;
+        }
+        let alias = text[at..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        if alias.starts_with(|c: char| c.is_ascii_alphabetic()) && !ALIASES.contains(&alias) {
+            return Err(format!("no such format variable `{alias}`; `%%` is a percent sign: HAProxy refuses the file"));
         }
         if let Some(rest) = text[at..].strip_prefix('[') {
             let lead = rest.len() - rest.trim_start().len();

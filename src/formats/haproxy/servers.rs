@@ -3,7 +3,7 @@
 use super::lex::{Line, Word, joined};
 use super::places::{Ports, arity, written};
 use super::proxies::{Reader, needed};
-use super::{values, words};
+use super::{forms, values, words};
 use crate::formats::Disposition;
 use crate::model::Server;
 use crate::net::{Family, Set};
@@ -37,6 +37,8 @@ pub(super) struct Told {
     pub(super) check: bool,
     /// The check goes to another address.
     pub(super) checked_elsewhere: bool,
+    /// Its state is found out in one way or another.
+    pub(super) has_state: bool,
     /// It is asked for its weight and state.
     pub(super) agent: bool,
     /// Which addresses there are, and perhaps how many servers, is looked up at run time.
@@ -113,10 +115,14 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
     for at in inert {
         reader.claim(at, Disposition::Inert("name"));
     }
+    if others.contains_key("agent-check") && !others.contains_key("agent-port") {
+        return Err((line.at, "`agent-check` needs `agent-port`: HAProxy refuses the file".to_owned()));
+    }
     let told = Told {
         tls: others.contains_key("ssl"),
         check,
         checked_elsewhere: others.contains_key("addr"),
+        has_state: check || track || others.contains_key("agent-check"),
         agent: others.contains_key("agent-check"),
         template,
         unknown: line.words.iter().any(|word| word.unknown) || weight == Some(None),
@@ -231,6 +237,7 @@ impl Parameters {
             })
         };
         let text = || format!("{name} {}", joined(given)).trim_end().to_owned();
+        forms::check(&format!("server {name}"), given)?;
         match name {
             "check" => self.check = true,
             "no-check" => self.check = false,

@@ -1,5 +1,6 @@
 //! Values of settings: which HAProxy takes, and how they read once normalised.
 
+use super::forms;
 use super::lex::{Word, joined};
 use super::samples::Sample;
 use crate::text::Span;
@@ -12,6 +13,7 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
         return Ok(());
     }
     let Some(first) = values.first() else { return Ok(()) };
+    forms::check_both(key, values)?;
     let one_of = |known: &[&str]| {
         let name = first.text.split('(').next().unwrap_or_default();
         if known.contains(&name) {
@@ -54,9 +56,16 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
             ])
         }),
         "hash-type" => one_of(&["map-based", "consistent"]),
+        "retry-on" => values.iter().try_for_each(|word| {
+            const EVENTS: &str = "none conn-failure empty-response junk-response response-timeout 0rtt-rejected \
+                all-retryable-errors 401 403 404 408 421 425 429 500 501 502 503 504";
+            if EVENTS.split_ascii_whitespace().any(|known| known == word.text) {
+                return Ok(());
+            }
+            Err((word.at, format!("`retry-on` does not know `{}`: HAProxy refuses the file", word.text)))
+        }),
         "http-reuse" => one_of(&["never", "safe", "aggressive", "always"]),
         "load-server-state-from-file" => one_of(&["global", "local", "none"]),
-        "cookie" => cookie(values),
         "http-check" => one_of(&[
             "comment",
             "connect",
@@ -126,27 +135,35 @@ fn balance(values: &[Word]) -> Result<(), Fault> {
     let refuse = |at: Span, why: &str| Err((at, format!("{why}: HAProxy refuses the file")));
     let known: &[&str] = match first.text.as_str() {
         "hdr" | "hdr()" => return refuse(first.at, "`hdr` is followed by a name in parentheses"),
-        "random(0)" => return refuse(first.at, "`random` draws one server at least"),
         "url_param" if more.is_empty() => return refuse(first.at, "`url_param` is followed by a name"),
+        "hash" => match more.first().map(|word| Sample::whole(&word.text)) {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(_)) | None => return refuse(first.at, "`hash` is followed by an expression"),
+        },
         "uri" => &["len", "depth", "whole", "path-only"],
+        name if name.starts_with("random(") && drawn(name).is_none() => {
+            return refuse(first.at, "`random` is followed by the number of servers that are drawn");
+        }
+        name if name.starts_with("rdp-cookie(") && !name.ends_with(')') => {
+            return refuse(first.at, "`rdp-cookie` is followed by a name in parentheses");
+        }
         _ => return Ok(()),
     };
+    let counted = |pair: &&[Word]| {
+        matches!(pair[0].text.as_str(), "len" | "depth") && pair.get(1).is_none_or(|n| n.text.parse::<u32>().is_err())
+    };
+    let mut tails = (0..more.len()).map(|at| &more[at..]);
+    if let Some(tail) = tails.find(counted) {
+        return refuse(tail[0].at, &format!("`{}` is followed by a number", tail[0].text));
+    }
     let other = more.iter().find(|word| !known.contains(&word.text.as_str()) && word.text.parse::<u32>().is_err());
     other.map_or(Ok(()), |other| refuse(other.at, &format!("`{}` is not expected here", other.text)))
 }
 
-/// The options of `cookie`.
-fn cookie(values: &[Word]) -> Result<(), Fault> {
-    let mut at = 1;
-    while let Some(word) = values.get(at) {
-        at += match word.text.as_str() {
-            "rewrite" | "insert" | "prefix" | "indirect" | "nocache" | "postonly" | "preserve" | "httponly"
-            | "secure" | "dynamic" => 1,
-            "domain" | "maxidle" | "maxlife" | "attr" => 2,
-            other => return Err((word.at, format!("`cookie` does not know `{other}`: HAProxy refuses the file"))),
-        };
-    }
-    Ok(())
+/// How many servers `random(…)` draws.
+fn drawn(name: &str) -> Option<u32> {
+    let number = name.strip_prefix("random(")?.split(')').next()?;
+    if number.is_empty() { Some(2) } else { number.parse().ok().filter(|drawn| *drawn > 0) }
 }
 
 /// Where log messages go: an address, what kind of message they are, and how important.
@@ -205,7 +222,7 @@ pub(super) fn plain_time(text: &str) -> String {
     milliseconds(text).map_or_else(|| text.to_owned(), |ms| format!("{ms}ms"))
 }
 
-fn milliseconds(text: &str) -> Option<u64> {
+pub(super) fn milliseconds(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..end].parse().ok()?;
     let of_one: u64 = match &text[end..] {

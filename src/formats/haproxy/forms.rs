@@ -1,0 +1,258 @@
+//! What the values of keywords, parameters and rules have to be (manual, chapters 3 to 5): HAProxy refuses a file with others.
+
+use super::conditions::is_balanced;
+use super::lex::Word;
+use super::places::{Ports, arity, written};
+use super::samples::{Sample, in_format, variable_name};
+use super::{values, words};
+use crate::net::parse_address;
+use crate::text::Span;
+
+type Fault = (Span, String);
+
+/// What a value has to be.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// From the one to the other.
+    Number(i64, i64),
+    /// A number, perhaps hexadecimal.
+    Mark,
+    /// A number of bytes or entries: `100k`.
+    Size,
+    Time,
+    /// One of these.
+    Word(&'static str),
+    /// Some of these, with commas between them and perhaps arguments in parentheses.
+    Words(&'static str),
+    /// Statuses and ranges of them, with commas between them.
+    Statuses,
+    Sample,
+    /// A text with samples in it.
+    Text,
+    Regex,
+    Variable,
+    /// An address with a port.
+    Place,
+    /// Ways to an address, and addresses, with commas between them.
+    Initial,
+    /// A parameter of such a table.
+    Parameter(&'static str, &'static str),
+    /// Any of these.
+    Either(&'static [Form]),
+}
+
+use Form::{Either, Mark, Number, Parameter, Place, Regex, Size, Statuses, Text, Time, Variable};
+
+const ABOVE_0: Form = Number(1, i32::MAX as i64);
+const MODES: Form = Form::Word("user operator admin");
+const VERSIONS: Form = Form::Word("SSLv3 TLSv1.0 TLSv1.1 TLSv1.2 TLSv1.3");
+const PROTOCOLS: Form = Form::Word("h1 h2 fcgi none quic spop");
+const STORED: &str = "server_id server_key gpt gpt0 gpc gpc0 gpc1 gpc_rate gpc0_rate gpc1_rate conn_cnt conn_cur conn_rate sess_cnt \
+    sess_rate http_req_cnt http_req_rate http_err_cnt http_err_rate http_fail_cnt http_fail_rate bytes_in_cnt bytes_in_rate \
+    bytes_out_cnt bytes_out_rate glitch_cnt glitch_rate";
+const CHECKED: &str =
+    "comment/1 min-recv/1 ok-status/1 error-status/1 tout-status/1 on-success/1 on-error/1 status-code/1";
+
+/// Keyword, which of its values, and what that has to be.
+#[rustfmt::skip]
+const FORMS: &[(&str, usize, Form)] = &[
+    ("bind id", 0, ABOVE_0), ("bind level", 0, MODES), ("bind nice", 0, Number(-1024, 1024)), ("bind proto", 0, PROTOCOLS),
+    ("bind ssl-max-ver", 0, VERSIONS), ("bind ssl-min-ver", 0, VERSIONS), ("bind tcp-ut", 0, Time),
+    ("server error-limit", 0, ABOVE_0), ("server fall", 0, ABOVE_0), ("server rise", 0, ABOVE_0),
+    ("server init-addr", 0, Form::Initial),
+    ("server log-proto", 0, Form::Word("legacy octet-count")), ("server observe", 0, Form::Word("none layer4 layer7")),
+    ("server on-error", 0, Form::Word("fastinter fail-check sudden-death mark-down")),
+    ("server on-marked-down", 0, Form::Word("shutdown-sessions")), ("server on-marked-up", 0, Form::Word("shutdown-backup-sessions")),
+    ("server proto", 0, PROTOCOLS), ("server resolve-opts", 0, Form::Words("allow-dup-ip ignore-weight prevent-dup-ip")),
+    ("server resolve-prefer", 0, Form::Word("ipv4 ipv6")), ("server sni", 0, Form::Sample), ("server socks4", 0, Place),
+    ("server ssl-max-ver", 0, VERSIONS), ("server ssl-min-ver", 0, VERSIONS), ("server ws", 0, Form::Word("auto h1 h2")),
+    ("compression algo-req", 0, Form::Word("identity gzip deflate raw-deflate")),
+    ("compression algo-res", 0, Form::Word("identity gzip deflate raw-deflate")),
+    ("compression direction", 0, Form::Word("request response both")),
+    ("cookie maxidle", 0, Time), ("cookie maxlife", 0, Time), ("declare", 0, Form::Word("capture")), ("dispatch", 0, Place),
+    ("declare", 1, Form::Word("request response")), ("declare", 2, Form::Word("len")), ("declare", 3, ABOVE_0),
+    ("error-log-format", 0, Text), ("log-format", 0, Text), ("log-format-sd", 0, Text), ("unique-id-format", 0, Text),
+    ("hash-type", 1, Form::Word("sdbm djb2 wt6 crc32 none")), ("hash-type", 2, Form::Word("avalanche")), ("id", 0, ABOVE_0),
+    ("option mysql-check", 0, Form::Word("user")),
+    ("stick match", 0, Form::Sample), ("stick on", 0, Form::Sample), ("stick store-request", 0, Form::Sample),
+    ("stick store-response", 0, Form::Sample), ("stick-table expire", 0, Time), ("stick-table len", 0, ABOVE_0),
+    ("stick-table size", 0, Size), ("stick-table srvkey", 0, Form::Word("name addr")),
+    ("stick-table store", 0, Form::Words(STORED)), ("stick-table type", 0, Form::Word("ip ipv6 integer string binary")),
+    ("stats refresh", 0, Time),
+    ("http-check expect status", 0, Statuses), ("http-check expect rstatus", 0, Regex), ("http-check expect rstring", 0, Regex),
+    ("tcp-check expect rstring", 0, Regex), ("tcp-check expect rbinary", 0, Regex),
+    ("regex", 0, Regex), ("rule del-header", 2, Form::Word("str beg end sub reg")), ("rule replace-header", 1, Regex), ("rule replace-path", 0, Regex),
+    ("rule replace-pathq", 0, Regex), ("rule replace-uri", 0, Regex), ("rule replace-value", 1, Regex),
+    ("rule capture len", 0, ABOVE_0), ("rule capture id", 0, Number(0, i32::MAX as i64)),
+    ("rule set-mark", 0, Either(&[Mark, Form::Sample])), ("rule set-tos", 0, Either(&[Mark, Form::Sample])),
+    ("rule set-priority-class", 0, Form::Sample), ("rule set-priority-offset", 0, Form::Sample), ("rule set-status", 0, Number(100, 999)),
+    ("rule set-timeout", 0, Form::Word("client server tunnel connect queue tarpit")),
+    ("rule set-timeout", 1, Either(&[Time, Form::Sample])), ("rule wait-for-body time", 0, Time),
+    ("rule wait-for-body at-least", 0, Either(&[Mark, Size])),
+    ("cache total-max-size", 0, Number(1, 4095)), ("cache max-age", 0, ABOVE_0), ("cache process-vary", 0, Form::Word("on off 0 1")),
+    ("http-errors errorfile", 0, Form::Word("200 400 401 403 404 405 407 408 410 413 414 422 425 429 431 500 501 502 503 504")),
+    ("resolvers hold", 0, Form::Word("nx timeout valid obsolete other refused")), ("resolvers hold", 1, Time),
+    ("resolvers nameserver", 1, Place),
+    ("global default-path", 0, Form::Word("current config parent origin")), ("global external-check", 0, Form::Word("preserve-env")),
+    ("global grace", 0, Time), ("global hard-stop-after", 0, Time), ("global nbthread", 0, Number(1, 4096)),
+    ("global set-var", 0, Variable), ("global set-var", 1, Form::Sample), ("global set-var-fmt", 0, Variable),
+    ("global set-var-fmt", 1, Text), ("global spread-checks", 0, Number(0, 50)), ("global stats timeout", 0, Time),
+    ("global ssl-default-bind-options", 0, Parameter(words::BIND, words::NEWER_BIND)),
+    ("global ssl-default-server-options", 0, Parameter(words::SERVER, words::NEWER_SERVER)),
+    ("global ssl-server-verify", 0, Form::Word("none required")), ("global tune.bufsize", 0, Size),
+    ("global tune.http.maxhdr", 0, Number(1, 32767)), ("global tune.maxrewrite", 0, Number(0, i32::MAX as i64)),
+];
+
+/// Keywords behind which options follow: how many values come before them, and the options with the values of each.
+#[rustfmt::skip]
+const OPTIONS: &[(&str, usize, &str)] = &[
+    ("cookie", 1, "rewrite/0 insert/0 prefix/0 indirect/0 nocache/0 postonly/0 preserve/0 httponly/0 secure/0 dynamic/0 domain/1 \
+        maxidle/1 maxlife/1 attr/1"),
+    ("compression algo", 0, "identity/0 gzip/0 deflate/0 raw-deflate/0"),
+    ("filter compression", 0, ""),
+    ("http-check connect", 0, "default/0 port/1 addr/1 send-proxy/0 via-socks4/0 ssl/0 sni/1 alpn/1 linger/0 proto/1 comment/1"),
+    ("http-check send", 0, "comment/1 meth/1 uri/1 uri-lf/1 ver/1 hdr/2 body/1 body-lf/1"),
+    ("option forwardfor", 0, "except/1 header/1 if-none/0"),
+    ("option originalto", 0, "except/1 header/1"),
+    ("rule capture", 1, "len/1 id/1"),
+    ("rule wait-for-body", 0, "time/1 at-least/1"),
+    ("stick-table", 0, "type/1 len/1 size/1 expire/1 store/1 peers/1 nopurge/0 srvkey/1 write-to/1 recv-only/0 brates-factor/1"),
+];
+
+/// Keywords that are followed by one of these words at least.
+const NEEDED: &[(&str, &str)] = &[("stick-table", "type"), ("stick-table", "size"), ("filter spoe", "config")];
+
+/// Keywords behind which something follows.
+const FOLLOWED: &[&str] =
+    &["compression algo", "compression type", "filter spoe", "http-check expect", "tcp-check expect"];
+
+/// Words that may not stand together.
+const ONE_OF: &[(&str, &[&str])] = &[("cookie", &["rewrite", "insert", "prefix"])];
+
+/// What is expected of an answer to a check: keyword and patterns.
+const EXPECTED: &[(&str, &str)] = &[
+    ("http-check expect", "string rstring string-lf status rstatus hdr fhdr"),
+    ("tcp-check expect", "string rstring string-lf binary rbinary binary-lf"),
+];
+
+fn refused<T>(at: Span, why: impl std::fmt::Display) -> Result<T, Fault> {
+    Err((at, format!("{why}: HAProxy refuses the file")))
+}
+
+/// Whether HAProxy takes the values of a keyword.
+pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
+    if values.iter().any(|word| word.unknown) {
+        return Ok(());
+    }
+    for (_, place, form) in FORMS.iter().filter(|(known, ..)| *known == key) {
+        if let Some(word) = values.get(*place)
+            && !form.fits(&word.text)
+        {
+            return refused(word.at, format!("`{}` is nothing that stands behind `{key}`", word.text));
+        }
+    }
+    let has = |name: &str| values.iter().find(|word| word.text == name);
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return Ok(()) };
+    if let Some((_, missing)) = NEEDED.iter().find(|(known, needed)| *known == key && has(needed).is_none()) {
+        return refused(first.at, format!("`{key}` needs `{missing}`"));
+    }
+    for (_, names) in ONE_OF.iter().filter(|(known, _)| *known == key) {
+        let mut those = names.iter().filter_map(|name| values.iter().skip(1).find(|word| word.text == *name));
+        if let (Some(_), Some(second)) = (those.next(), those.next()) {
+            return refused(second.at, format!("`{}` does not stand beside another way", second.text));
+        }
+    }
+    if let Some((_, patterns)) = EXPECTED.iter().find(|(known, _)| *known == key) {
+        return expected(key, values, patterns);
+    }
+    let Some((_, before, options)) = OPTIONS.iter().find(|(known, ..)| *known == key) else { return Ok(()) };
+    let mut rest = values.get(*before..).unwrap_or_default();
+    while let Some((option, behind)) = rest.split_first() {
+        let Some(count) = arity(options, &option.text) else {
+            return refused(option.at, format!("`{key}` does not know `{}`", option.text));
+        };
+        let Some(given) = behind.get(..count) else {
+            return refused(last.at, format!("`{}` is followed by nothing", option.text));
+        };
+        check(&format!("{key} {}", option.text), given)?;
+        rest = &behind[count..];
+    }
+    Ok(())
+}
+
+/// The same for a keyword whose first value is one of its own.
+pub(super) fn check_both(key: &str, values: &[Word]) -> Result<(), Fault> {
+    check(key, values)?;
+    let Some((second, rest)) = values.split_first() else { return Ok(()) };
+    let both = format!("{key} {}", second.text);
+    if rest.is_empty() && FOLLOWED.contains(&both.as_str()) {
+        return refused(second.at, format!("`{both}` is followed by too little"));
+    }
+    check(&both, rest)
+}
+
+/// Options, perhaps `!`, and a pattern.
+fn expected(key: &str, values: &[Word], patterns: &str) -> Result<(), Fault> {
+    let mut rest = values;
+    while let Some((word, behind)) = rest.split_first() {
+        let bare = word.text.trim_start_matches('!');
+        if let Some(count) = arity(CHECKED, &word.text) {
+            rest = behind.get(count..).unwrap_or_default();
+        } else if bare.is_empty() {
+            rest = behind;
+        } else if !patterns.split_ascii_whitespace().any(|known| known == bare) {
+            return refused(word.at, format!("`{key}` does not know `{}`", word.text));
+        } else if behind.is_empty() {
+            return refused(word.at, format!("`{}` is followed by nothing", word.text));
+        } else {
+            return check(&format!("{key} {bare}"), behind);
+        }
+    }
+    values.last().map_or(Ok(()), |last| refused(last.at, format!("`{key}` needs a pattern")))
+}
+
+impl Form {
+    fn fits(self, text: &str) -> bool {
+        let is_one = |known: &str, text: &str| known.split_ascii_whitespace().any(|known| known == text);
+        let number = |text: &str| text.parse::<i64>().ok();
+        match self {
+            Self::Number(least, most) => number(text).is_some_and(|number| (least..=most).contains(&number)),
+            Self::Mark => match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+                Some(digits) => u32::from_str_radix(digits, 16).is_ok(),
+                None => text.parse::<u32>().is_ok(),
+            },
+            Self::Size => {
+                number(text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']).unwrap_or(text)).is_some_and(|n| n > 0)
+            }
+            Self::Time => values::milliseconds(text).is_some(),
+            Self::Word(known) => is_one(known, text),
+            Self::Words(known) => without_arguments(text).split(',').all(|word| is_one(known, word.trim())),
+            Self::Statuses => text.split(',').all(|range| {
+                let (first, last) = range.split_once('-').unwrap_or((range, range));
+                number(first).zip(number(last)).is_some_and(|(first, last)| first <= last)
+            }),
+            Self::Sample => Sample::whole(text).is_ok(),
+            Self::Text => in_format(text).is_ok(),
+            Self::Regex => is_balanced(text),
+            Self::Variable => variable_name(text).is_ok(),
+            Self::Place => written(text, false).is_ok_and(|written| written.socket || written.ports != Ports::None),
+            Self::Initial => {
+                text.split(',').all(|word| is_one("last libc none", word) || parse_address(word).is_some())
+            }
+            Self::Parameter(known, newer) => arity(known, text).or_else(|| arity(newer, text)).is_some(),
+            Self::Either(forms) => forms.iter().any(|form| form.fits(text)),
+        }
+    }
+}
+
+/// `gpc0_rate(1m),gpt(2)` as `gpc0_rate,gpt`.
+fn without_arguments(text: &str) -> String {
+    let mut depth = 0_usize;
+    let mut outside = |c: char| {
+        depth += usize::from(c == '(');
+        let outside = depth == 0;
+        depth -= usize::from(c == ')' && depth > 0);
+        outside
+    };
+    text.chars().filter(|c| outside(*c)).collect()
+}
