@@ -2,6 +2,7 @@
 //! notation in which people write flows. Knows nothing of spans, rules or vendors.
 
 mod address;
+mod classes;
 mod decimal;
 mod field;
 mod flow;
@@ -16,6 +17,7 @@ mod request;
 mod set;
 
 pub use address::{blocks, format_address, format_addresses, parse_address, parse_addresses};
+pub use classes::{Class, Texts, classes};
 pub use decimal::{leading_ipv4, leading_port};
 pub use field::{Family, Field, State, TCP_FLAGS};
 pub use flow::{
@@ -26,7 +28,7 @@ pub use interface::Interface;
 pub use names::{icmp_type, protocol_name, protocol_number, service_port};
 pub use packet::Packet;
 pub use path::{EnvoyPaths, EscapedSlashes, PathRefused, encoded_path, envoy_path, nginx_path};
-pub use pattern::{Class, Pattern, Texts, classes};
+pub use pattern::Pattern;
 pub use ranges::{Ranges, RangesIter};
 pub use region::Region;
 pub use request::{Request, RequestError, Spoken, looks_like_request, parse_request};
