@@ -219,3 +219,16 @@ fn certificates_of_a_list_are_those_of_the_listener() {
     let ran = portcullis(folder.path(), &[], &["parse", "haproxy.cfg"]);
     assert!(ran.out.contains("certificate /srv/sites.txt"), "{}", ran.out);
 }
+
+#[test]
+fn a_list_of_certificates_that_is_no_text_is_a_gap() {
+    let config = "frontend f\n  mode http\n  bind :443 ssl crt-list certs.list\n  default_backend b\nbackend b\n  mode http\n  \
+                  server s 10.0.0.1:80\n";
+    for (list, code) in [(&b"a.pem shop.example\n"[..], 0), (b"a.pem shop.example\n\xff.pem\n", 3)] {
+        let folder = folder(&[("haproxy.cfg", config), ("a.pem", "x")]);
+        std::fs::write(folder.path().join("certs.list"), list).expect("written");
+        let path = folder.path().join("haproxy.cfg").display().to_string();
+        let ran = portcullis(Path::new("."), &[], &["diff", &path, &path]);
+        assert_eq!((ran.code, ran.out.contains("is not UTF-8")), (code, code == 3), "{}{}", ran.out, ran.talk);
+    }
+}

@@ -93,32 +93,17 @@ fn bases(main: &str, text: &[u8]) -> Vec<String> {
     said.filter_map(|cut| cut.words.get(1).map(|word| word.text.trim_end_matches('/').to_owned())).collect()
 }
 
+/// Keywords that are followed by the name of one alone.
+const ALONE: &[&str] = &["httpclient.ssl.ca-file", "issuers-chain-path", "ssl-dh-param-file"];
+
 /// The words of a line that name a certificate, or a list of those that are believed or revoked.
 fn anchors(line: &Line) -> impl Iterator<Item = &Word> {
-    let tls = matches!(
-        line.text(0),
-        "bind"
-            | "server"
-            | "default-server"
-            | "server-template"
-            | "load"
-            | "httpclient.ssl.ca-file"
-            | "ssl-dh-param-file"
-            | "issuers-chain-path"
-    );
+    let first = line.text(0);
+    let tls =
+        matches!(first, "bind" | "server" | "default-server" | "server-template" | "load") || ALONE.contains(&first);
     let names = |before: &str| {
-        matches!(
-            before,
-            "ca-file"
-                | "ca-verify-file"
-                | "ca-sign-file"
-                | "crl-file"
-                | "crt"
-                | "default-crt"
-                | "httpclient.ssl.ca-file"
-                | "ssl-dh-param-file"
-                | "issuers-chain-path"
-        )
+        matches!(before, "ca-file" | "ca-verify-file" | "ca-sign-file" | "crl-file" | "crt" | "default-crt")
+            || ALONE.contains(&before)
     };
     let words = line.words.iter().skip(1).zip(&line.words);
     let words = words.filter(move |(_, before)| tls && names(&before.text)).map(|(word, _)| word);
@@ -142,6 +127,12 @@ pub(super) fn attach(reading: &mut Reading<'_>, sections: &[Section], account: &
         }
     }
     for (word, file) in lists(reading, sections) {
+        if std::str::from_utf8(reading.text(file)).is_err() {
+            account.gap(
+                word.at,
+                format!("the list `{}` is not UTF-8: which certificates it names is not known", word.text),
+            );
+        }
         for Listed { name, at, own: _ } in listed(file, reading.text(file)) {
             code::attach_kept(reading, account, word.at.source, (name.as_bytes(), at), KEPT);
         }

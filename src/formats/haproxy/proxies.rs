@@ -471,15 +471,7 @@ impl Reader<'_> {
             return Ok(Some(Disposition::Inert("has no effect in this kind of section")));
         };
         rule.guards.clone_from(&self.guards);
-        let what = match &rule.action {
-            Action::Nothing(why) => Disposition::Inert(why),
-            Action::Accept
-            | Action::Final(_)
-            | Action::Rewrite(..)
-            | Action::Set(..)
-            | Action::Setting
-            | Action::Delay => Disposition::Modelled,
-        };
+        let what = rule.action.disposition();
         let opaque_list = matches!(rule.action, Action::Nothing(_));
         let content = line.text(0) == "tcp-request" && matches!(line.text(1), "content" | "inspect-delay");
         if content {
@@ -514,15 +506,7 @@ impl Reader<'_> {
         if kind.is_back() {
             self.proxy.back.list.push(text);
         }
-        Ok(Some(match rule.action {
-            Action::Nothing(why) => Disposition::Inert(why),
-            Action::Accept
-            | Action::Final(_)
-            | Action::Rewrite(..)
-            | Action::Set(..)
-            | Action::Setting
-            | Action::Delay => Disposition::Modelled,
-        }))
+        Ok(Some(rule.action.disposition()))
     }
 
     fn stats(&mut self, line: &Line) -> Result<Disposition, (Span, String)> {

@@ -7,6 +7,7 @@ use super::proxies::{Reader, needed, nothing_behind};
 use super::rewrites::{Part, parts_of};
 use super::samples::{Sample, in_format, variable_name};
 use super::{forms, sections::Kind, values};
+use crate::formats::Disposition;
 use crate::model::Outcome;
 use crate::text::Span;
 
@@ -44,6 +45,18 @@ pub(super) enum Action {
     Delay,
     /// It does nothing to requests; why.
     Nothing(&'static str),
+}
+
+impl Action {
+    /// How a line is accounted for that does so.
+    pub(super) const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Nothing(why) => Disposition::Inert(why),
+            Self::Accept | Self::Final(_) | Self::Rewrite(_) | Self::Set(..) | Self::Setting | Self::Delay => {
+                Disposition::Modelled
+            }
+        }
+    }
 }
 
 type Fault = (Span, String);
