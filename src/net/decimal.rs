@@ -5,48 +5,61 @@
 #[must_use]
 #[inline]
 pub fn leading_ipv4(text: &[u8]) -> Option<(u32, usize)> {
-    let window: [u8; ADDRESS] = window(text);
-    let (words, _) = window.as_chunks();
-    let mut left = no_digits(u64::from_le_bytes(words[0])) | no_digits(u64::from_le_bytes(words[1])) << 8;
-    let ends = [(); 4].map(|()| {
-        let end = left.trailing_zeros();
-        left &= left.wrapping_sub(1);
-        end
-    });
-    let starts = [0, ends[0] + 1, ends[1] + 1, ends[2] + 1];
-    let has_digits = |part: usize| (1..=3).contains(&ends[part].wrapping_sub(starts[part]));
-    if !(has_digits(0) && has_digits(1) && has_digits(2) && has_digits(3)) {
-        return None;
+    match text.first_chunk() {
+        Some(window) => ipv4(window),
+        None => short_ipv4(text),
     }
-    let byte = |at: u32| window[at as usize % ADDRESS];
-    if byte(ends[0]) != b'.' || byte(ends[1]) != b'.' || byte(ends[2]) != b'.' {
-        return None;
-    }
-    // The digits of a number, the last of them in the third byte, and zeros before the first.
-    let digits = |part: usize| {
-        let four = window[starts[part] as usize % ADDRESS..].first_chunk().map_or(0, |four| u32::from_le_bytes(*four));
-        u64::from(four << (24 - 8 * (ends[part] - starts[part])))
-    };
-    // Two numbers at once, each in its half.
-    let value = |two: u64| {
-        let digit = |n: u32| (two >> (8 * n)) & (HALVES * 0xf);
-        digit(0) * 100 + digit(1) * 10 + digit(2)
-    };
-    let (first, last) = (value(digits(0) | digits(1) << 32), value(digits(2) | digits(3) << 32));
-    let above = |two: u64, most: u64| (two + HALVES * ((1 << 31) - 1 - most)) >> 31 & HALVES;
-    let more = above(first, 9) + above(first, 99) + above(last, 9) + above(last, 99);
-    let without_needless_zeros = 7 + (more + (more >> 32)) as u32 % 16;
-    let too_much = (first | last) & (HALVES * 0xffff_ff00);
-    let pair = |two: u64| (two << 8 | two >> 32) as u32 & 0xffff;
-    let address = pair(first) << 16 | pair(last);
-    (too_much == 0 && ends[3] == without_needless_zeros).then_some((address, ends[3] as usize))
 }
+
+/// Apart: it is hardly ever so near to the end of a text.
+#[cold]
+#[inline(never)]
+fn short_ipv4(text: &[u8]) -> Option<(u32, usize)> {
+    ipv4(&padded(text))
+}
+
+/// The address with which a window begins: each number as it would be written, or none.
+#[inline]
+fn ipv4(window: &[u8; WINDOW]) -> Option<(u32, usize)> {
+    let (words, _) = window.as_chunks();
+    let mut marks = no_digits(u64::from_le_bytes(words[0])) | no_digits(u64::from_le_bytes(words[1])) << 8;
+    let (mut address, mut start, mut end, mut wrong) = (0, 0, 0, 0);
+    for part in 0..4 {
+        end = marks.trailing_zeros();
+        marks &= marks.wrapping_sub(1);
+        let length = end.wrapping_sub(start);
+        let at = start as usize % ADDRESS;
+        let four = u32::from_le_bytes([window[at], window[at + 1], window[at + 2], window[at + 3]]);
+        // The last digit in the third byte, zeros before the first, and what follows in the fourth.
+        let digits = four.wrapping_shl(24_u32.wrapping_sub(length.wrapping_mul(8)));
+        let number = ((digits & 0x000f_0f0f).wrapping_mul(1 | 10 << 8 | 100 << 16) >> 16) as u8;
+        let compared = if part < 3 { 0xff0f_0f0f } else { 0x000f_0f0f } | u64::from(u32::MAX) << 32;
+        wrong |= ((u64::from(digits) | u64::from(length) << 32) ^ WRITTEN[usize::from(number)]) & compared;
+        address = address << 8 | u32::from(number);
+        start = end + 1;
+    }
+    (wrong == 0).then_some((address, end as usize))
+}
+
+/// How each number is written before a dot: its digits (their lower halves) in three bytes, the dot, and above them how
+/// many digits there are.
+const WRITTEN: [u64; 256] = {
+    let mut written = [0; 256];
+    let mut number = 0;
+    while number < 256 {
+        let length = 1 + (number > 9) as u64 + (number > 99) as u64;
+        let digits = number / 100 | number / 10 % 10 << 8 | number % 10 << 16;
+        written[number as usize] = digits | (b'.' as u64) << 24 | length << 32;
+        number += 1;
+    }
+    written
+};
 
 /// The port with which a text begins, and how many bytes it has: a number without needless zeros. What follows is no digit.
 #[must_use]
 #[inline]
 pub fn leading_port(text: &[u8]) -> Option<(u16, usize)> {
-    let word = u64::from_le_bytes(window(text));
+    let word = u64::from_le_bytes(text.first_chunk().copied().unwrap_or_else(|| padded(text)));
     let length = no_digits(word).trailing_zeros();
     if !(1..=5).contains(&length) || (length > 1 && word & 0xff == u64::from(b'0')) {
         return None;
@@ -62,18 +75,18 @@ pub fn leading_port(text: &[u8]) -> Option<(u16, usize)> {
 
 /// The longest address and the byte behind it.
 const ADDRESS: usize = 16;
-/// One in each byte, or in each half.
+/// What is looked at: four bytes from the last of them on, too.
+const WINDOW: usize = ADDRESS + 4;
+/// One in each byte.
 const BYTES: u64 = 0x0101_0101_0101_0101;
-const HALVES: u64 = 0x0000_0001_0000_0001;
 
 /// The first bytes of a text, and zeros behind its end.
-#[inline]
-fn window<const LENGTH: usize>(text: &[u8]) -> [u8; LENGTH] {
-    text.first_chunk().copied().unwrap_or_else(|| {
-        let mut window = [0; LENGTH];
-        window[..text.len()].copy_from_slice(text);
-        window
-    })
+#[cold]
+#[inline(never)]
+fn padded<const LENGTH: usize>(text: &[u8]) -> [u8; LENGTH] {
+    let mut window = [0; LENGTH];
+    window[..text.len()].copy_from_slice(text);
+    window
 }
 
 /// Which of eight bytes are no digits: one bit each.
@@ -110,6 +123,20 @@ mod tests {
                         .map(|(n, part)| if n == place { zero.clone() } else { part.to_string() });
                     let text = text.collect::<Vec<_>>().join(".");
                     assert_eq!(leading_ipv4(format!("{text} ").as_bytes()), None, "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_end_are_no_address() {
+        for marks in 0..4 {
+            for length in 0..20 {
+                let text = format!("{}{}", "1.".repeat(marks), "1".repeat(length));
+                for end in ["", "11111111111111111111"] {
+                    let text = format!("{text}{end}");
+                    let expected = text.parse().ok().map(|address: Ipv4Addr| (u32::from(address), text.len()));
+                    assert_eq!(leading_ipv4(text.as_bytes()), expected, "{text}");
                 }
             }
         }

@@ -100,8 +100,10 @@ fn whole(options: &Options) -> Result<bool, String> {
     std::thread::scope(|scope| {
         let work = || {
             while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let begun = std::time::Instant::now();
                 let outcome = run_share(share);
                 let mut tally = tally.lock().expect("nobody panics while holding it");
+                tally.add(&format!("seconds/{}", share.part.name()), begun.elapsed().as_secs());
                 match outcome {
                     Ok(lines) => take(&mut tally, &lines),
                     Err(why) => {

@@ -191,6 +191,7 @@ pub(crate) fn report(tally: &Tally) {
         "nft round trip/",
         "verify/",
         "apply/",
+        "seconds/",
     ] {
         let counts: Vec<_> = tally.under(group).map(|(name, count)| format!("{count} {name}")).collect();
         if !counts.is_empty() {

@@ -10,7 +10,7 @@ use super::meaning::{Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{
     self, Given, check_condition, check_target_option, fits, has_ports, is_invertible, is_mac, is_same, is_told,
-    may_be_negated, never_native,
+    limits, may_be_negated, never_native,
 };
 use super::ruleset::{Hook, TableKind};
 use super::syntax::{Command, Kind, Match, Part};
@@ -237,10 +237,11 @@ impl<'t> Lowering<'t> {
     /// Notes in which chains an extension may stand.
     pub(super) fn place(&mut self, what: &str, demands: &Demands, options: &[&'static Spec]) {
         // Of MAC addresses there are too many to follow each into the chains that lead to it.
-        let follows = !demands.hooks.is_empty() && self.hook.is_none() && what != "-m mac";
+        let follows = limits(self.table, demands.hooks) && self.hook.is_none() && what != "-m mac";
         if follows {
             self.meant.hooks.push((what.to_owned(), demands.hooks));
         }
+        let is_told = |hooks| is_told(self.table, hooks);
         self.meant.placed |= follows || !is_told(demands.hooks) || options.iter().any(|spec| !is_told(spec.hooks));
     }
 

@@ -94,42 +94,42 @@ pub(super) struct Simple {
 pub(super) fn simple(rest: &mut &[u8]) -> Option<Simple> {
     let mut text = *rest;
     let mut ports = [(0, u16::MAX); 2];
-    let protocol = match text {
-        [b'-', b'p', b' ', after @ ..] => {
-            let (protocol, after) = match after {
-                [b't', b'c', b'p', b' ', after @ ..] => (6, after),
-                [b'u', b'd', b'p', b' ', after @ ..] => (17, after),
-                [b'i', b'c', b'm', b'p', b' ', after @ ..] => (1, after),
-                _ => return None,
-            };
+    let protocol = match text.strip_prefix(b"-p ") {
+        Some(after) => {
+            let (protocol, after) = protocol(after)?;
             text = after;
             (protocol, protocol)
         }
-        _ => (0, u8::MAX),
+        None => (0, u8::MAX),
     };
-    if let ([b'-', b'm', b' ', b't', b'c', b'p', b' ', after @ ..], 6)
-    | ([b'-', b'm', b' ', b'u', b'd', b'p', b' ', after @ ..], 17) = (text, protocol.0)
-    {
+    let module: Option<&[u8]> = match protocol.0 {
+        6 => text.strip_prefix(b"-m tcp "),
+        17 => text.strip_prefix(b"-m udp "),
+        _ => None,
+    };
+    if let Some(after) = module {
         text = after;
-        for (which, letter) in ports.iter_mut().zip(*b"sd") {
-            if let [b'-', b'-', at, b'p', b'o', b'r', b't', b' ', after @ ..] = text
-                && *at == letter
-            {
+        for (which, option) in ports.iter_mut().zip([b"--sport ", b"--dport "]) {
+            if let Some(after) = text.strip_prefix(option) {
                 text = after;
                 *which = self::ports(&mut text)?;
                 rest_is_next(&mut text)?;
             }
         }
     }
-    let (eight, two) = (text.first_chunk()?, || text.get(8..10));
-    let (action, length) = match eight {
-        b"-j DROP\n" => (Action::Deny, 8),
-        b"-j ACCEP" if two() == Some(b"T\n") => (Action::Accept, 10),
-        b"-j RETUR" if two() == Some(b"N\n") => (Action::Return, 10),
-        _ => return None,
-    };
-    *rest = text.get(length..)?;
+    let does = |action, end: &[u8]| Some((action, text.strip_prefix(end)?));
+    let action = does(Action::Accept, b"-j ACCEPT\n").or_else(|| does(Action::Deny, b"-j DROP\n"));
+    let (action, after) = action.or_else(|| does(Action::Return, b"-j RETURN\n"))?;
+    *rest = after;
     Some(Simple { protocol, ports, action })
+}
+
+/// The number of a protocol that stands there by its name, and what follows the blank behind it.
+#[inline]
+fn protocol(text: &[u8]) -> Option<(u8, &[u8])> {
+    // Not as patterns, which would be compared byte by byte.
+    let named = |number, name: &[u8]| Some((number, text.strip_prefix(name)?));
+    named(6, b"tcp ").or_else(|| named(17, b"udp ")).or_else(|| named(1, b"icmp "))
 }
 
 /// What stands before the addresses of a line and decides what may follow: the chain is one of those that have no
@@ -259,14 +259,7 @@ impl<'t> Reader<'t> {
         match letter {
             b'p' => {
                 self.once(PROTOCOL)?;
-                let (protocol, after) = match *rest {
-                    [b't', b'c', b'p', b' ', after @ ..] => (6, after),
-                    [b'u', b'd', b'p', b' ', after @ ..] => (17, after),
-                    [b'i', b'c', b'm', b'p', b' ', after @ ..] => (1, after),
-                    _ => return None,
-                };
-                *rest = after;
-                self.protocol = protocol;
+                (self.protocol, *rest) = protocol(rest)?;
                 self.draft.protocol(self.protocol, self.protocol);
             }
             b'm' => self.matches(rest)?,
@@ -284,13 +277,12 @@ impl<'t> Reader<'t> {
     }
 
     fn matches(&mut self, rest: &mut &'t [u8]) -> Option<()> {
-        match (*rest, self.protocol) {
-            ([b't', b'c', b'p', b' ', after @ ..], 6) | ([b'u', b'd', b'p', b' ', after @ ..], 17) => {
-                *rest = after;
-                self.ports = true;
-                return self.once(MODULE);
-            }
-            _ => {}
+        if let Some((number @ (6 | 17), after)) = protocol(rest)
+            && number == self.protocol
+        {
+            *rest = after;
+            self.ports = true;
+            return self.once(MODULE);
         }
         match (word(rest)?, self.protocol) {
             // What a state means before tracking is not plain.
@@ -315,35 +307,29 @@ impl<'t> Reader<'t> {
     }
 
     fn long(&mut self, rest: &mut &[u8]) -> Option<()> {
-        match (*rest, self.protocol) {
-            ([b'd', b'p', b'o', b'r', b't', b' ', after @ ..], 6 | 17) => {
-                *rest = after;
-                self.once(DESTINATION_PORT)?;
-                let (first, last) = ports(rest)?;
-                rest_is_next(rest)?;
-                self.draft.destination_port(first, last);
-                self.ports = true;
+        let ports_of = |option: &[u8]| rest.strip_prefix(option).filter(|_| matches!(self.protocol, 6 | 17));
+        if let Some(after) = ports_of(b"dport ") {
+            *rest = after;
+            self.once(DESTINATION_PORT)?;
+            let (first, last) = ports(rest)?;
+            rest_is_next(rest)?;
+            self.draft.destination_port(first, last);
+        } else if let Some(after) = ports_of(b"sport ") {
+            *rest = after;
+            self.once(SOURCE_PORT)?;
+            let (first, last) = ports(rest)?;
+            rest_is_next(rest)?;
+            self.draft.source_port(first, last);
+        } else {
+            *rest = rest.strip_prefix(b"tcp-flags ").filter(|_| self.protocol == 6)?;
+            self.once(FLAGS)?;
+            let (mask, wanted) = (flags(word(rest)?)?, flags(word(rest)?)?);
+            if mask == 0 {
+                return None;
             }
-            ([b's', b'p', b'o', b'r', b't', b' ', after @ ..], 6 | 17) => {
-                *rest = after;
-                self.once(SOURCE_PORT)?;
-                let (first, last) = ports(rest)?;
-                rest_is_next(rest)?;
-                self.draft.source_port(first, last);
-                self.ports = true;
-            }
-            (text, 6) => {
-                *rest = text.strip_prefix(b"tcp-flags ")?;
-                self.once(FLAGS)?;
-                let (mask, wanted) = (flags(word(rest)?)?, flags(word(rest)?)?);
-                if mask == 0 {
-                    return None;
-                }
-                self.draft.restrict(Field::TcpFlags, &values::flag_bytes(mask, wanted));
-                self.ports = true;
-            }
-            _ => return None,
+            self.draft.restrict(Field::TcpFlags, &values::flag_bytes(mask, wanted));
         }
+        self.ports = true;
         Some(())
     }
 

@@ -100,11 +100,16 @@ pub(super) fn check(demands: &Demands, given: &Given<'_>) -> Result<(), String> 
     }
 }
 
-/// Whether hooks are all, or those where packets have an input or an output interface, which is told of all lines
-/// ([`super::plain::kind_of`]).
-pub(super) fn is_told(hooks: &[Hook]) -> bool {
+/// Whether a table has chains by itself that are not at these hooks; none means all.
+pub(super) fn limits(table: TableKind, hooks: &[Hook]) -> bool {
+    !hooks.is_empty() && table.hooks().iter().any(|hook| !hooks.contains(hook))
+}
+
+/// Whether hooks are all of the table's, or those where packets have an input or an output interface, which is told of
+/// all lines ([`super::plain::kind_of`]).
+pub(super) fn is_told(table: TableKind, hooks: &[Hook]) -> bool {
     let [prerouting, input, forward, output, postrouting] = Hook::ALL.map(|hook| hooks.contains(&hook));
-    hooks.is_empty() || (prerouting == input && forward && output == postrouting)
+    !limits(table, hooks) || (prerouting == input && forward && output == postrouting)
 }
 
 /// What the values of a match's options say together, or of the place, that is refused.
