@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped or summarised corpus is told")]
 
 use crate::corpus::{Real, real};
+use crate::tools::often;
 use portcullis::diff::balancers::route;
 use portcullis::diff::{self, Change, ChangeKind, Difference};
 use portcullis::formats::{self, Disposition, Input};
@@ -351,7 +352,7 @@ fn answered(number: usize, chain: &Chain, host: &str, path: &str, method: &str) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(often(160)))]
 
     /// The chain, the host and the route of every request are those that the evaluator finds.
     #[test]

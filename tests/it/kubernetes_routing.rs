@@ -1,6 +1,7 @@
 //! Which Service gets a request, by the rules of Ingresses and of routes of the Gateway API: ours against the specifications,
 //! written down naively once more.
 
+use crate::tools::often;
 use portcullis::diff::balancers::route;
 use portcullis::formats::{self, Input};
 use portcullis::model::{Listener, Literal, Outcome, Snapshot, Store};
@@ -247,7 +248,7 @@ fn by_gateway(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: often(600), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn ingresses_lead_where_their_specification_says(rules in rules()) {

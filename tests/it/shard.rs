@@ -2,6 +2,7 @@
 
 use crate::cli::{Ran, portcullis};
 use crate::folder::{folder, write};
+use crate::tools::every;
 use portcullis::report::OUTPUTS;
 use serde_json::Value;
 use std::fs;
@@ -250,7 +251,7 @@ fn a_fleet_is_the_same_whole_and_in_parts() {
     for list in ["doubts", "gaps", "waivers"] {
         assert_ne!(report[list].as_array().map(Vec::len), Some(0), "{list}");
     }
-    for of in [1, 2, 3, 5, 21, 40] {
+    for of in [40, 1, 2, 3, 5, 21].into_iter().step_by(every(2)) {
         same(folder.path(), &SIDES, of);
     }
 }

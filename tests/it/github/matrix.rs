@@ -192,7 +192,7 @@ fn nobody() -> std::net::TcpListener {
 #[test]
 fn no_fault_turns_a_block_into_a_pass() {
     let scenarios = scenarios();
-    let every = every(8);
+    let every = every(16);
     let totals: Vec<(usize, usize, Vec<String>)> = std::thread::scope(|scope| {
         let tasks: Vec<_> =
             scenarios.iter().enumerate().map(|(n, scenario)| scope.spawn(move || run(scenario, n, every))).collect();
