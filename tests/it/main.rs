@@ -92,6 +92,7 @@ mod succession;
 mod terraform;
 mod terraform_balancers;
 mod terraform_corpus;
+mod terraform_fleets;
 mod terraform_json;
 mod terraform_moved;
 mod terraform_plans;

@@ -125,6 +125,8 @@ pub(super) fn arguments(kind: &str) -> Option<&'static [&'static str]> {
     balance::MEMBERS.contains(&kind).then_some(balance::ARGUMENTS)
 }
 
+pub(super) use balance::count_of;
+
 /// Resources of one provider, each with its type.
 type Mine<'i> = [(&'static str, &'i Instance)];
 
@@ -175,7 +177,7 @@ impl<'i> Index<'i> {
         for instance in instances {
             index.addresses.insert(&instance.address, instance);
             let Some(body) = instance.body.object() else { continue };
-            for key in ["id", "self_link", "arn"] {
+            for key in ["id", "self_link", "arn", "instance_group"] {
                 if let Some(id) = body.get(key).and_then(Value::as_text).filter(|id| !id.is_empty()) {
                     index.ids.insert(id, instance);
                 }

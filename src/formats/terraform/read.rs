@@ -11,10 +11,10 @@ use super::parse::{self, File};
 use super::settle::settled;
 use super::sources;
 use super::syntax::{Block, Body, Kind};
-use super::world::{Module, Text, Texts, World, both};
+use super::world::{Module, Text, Texts, World, both, is_ignored};
 use crate::formats::account::Account;
 use crate::formats::cloud::{self, Instance};
-use crate::formats::data::value::{Value, What};
+use crate::formats::data::value::{Entry, Value, What};
 use crate::formats::parallel::in_parallel;
 use crate::formats::{Disposition, Reading, end_of};
 use crate::model::{Object, Reference};
@@ -536,7 +536,13 @@ impl Out {
             }
             let scope = Scope { names: &copy.names, outer: None };
             let context = Context { world, module, scope: &scope };
-            let object = context.body(&block.body, true, only);
+            let mut object = context.body(&block.body, true, only);
+            if let Some(name) = cloud::count_of(kind).filter(|name| object.get(name).is_none())
+                && is_ignored(&block.body, name)
+            {
+                let value = Value::unknown(&format!("{name} (ignore_changes)"), block.at);
+                object.entries.push(Entry { name: name.into(), at: block.at, value });
+            }
             self.there.insert(block.at);
             self.instances.push(Instance {
                 kind: Arc::clone(kind),

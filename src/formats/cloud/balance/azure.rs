@@ -287,9 +287,7 @@ fn rule(
             }
             None => all.open = Some(format!("{} is not in these files", pool.name)),
         }
-        if let Some(member) = lowering.balancers.members.get(&pool.name) {
-            all.open = Some(format!("{member} puts its hosts into {}", pool.name));
-        }
+        lowering.join(&mut all, &pool.name, serving, checked);
     }
     lowering.serve(all);
 }

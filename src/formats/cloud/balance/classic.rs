@@ -167,9 +167,6 @@ fn balancer(
         backend.settings = settings;
         backend.health_check = Some(check.clone());
         backend.open.clone_from(&open);
-        if let Some((_, member)) = lowering.balancers.members.get_key_value(&*instance.address) {
-            backend.open = Some(format!("{member} puts its hosts into it"));
-        }
         let member = |member: &Member| Server {
             check: Some(port),
             ..server(
@@ -181,6 +178,7 @@ fn balancer(
             )
         };
         backend.servers = members.iter().map(member).collect();
+        lowering.join(&mut backend, &instance.address, serving, Some(port));
         lowering.serve(backend);
     }
 }

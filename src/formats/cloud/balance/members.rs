@@ -1,26 +1,40 @@
-//! Resources that put hosts behind balancers while they run: how many those are, and which, is in no file.
+//! Resources that put hosts behind balancers while they run, and how many those say that there are. Which hosts, and at which
+//! addresses, is in no file.
 //!
-//! registry: `aws_autoscaling_group`, `aws_autoscaling_attachment`, `aws_autoscaling_traffic_source_attachment`,
-//! `aws_ecs_service`, `azurerm_linux_virtual_machine_scale_set`, `azurerm_windows_virtual_machine_scale_set`.
+//! registry: `aws_autoscaling_attachment`, `aws_autoscaling_traffic_source_attachment`; the types of [`super::sizes`].
 
-use super::super::attributes::{Items, text_of};
-use super::Lowering;
+use super::super::attributes::{Attributes, Items, Known, text_of};
+use super::super::content;
+use super::sizes::{self, Size};
+use super::{Instance, Lowering, backend, joined, server};
 use crate::formats::Disposition;
 use crate::formats::cloud::{Mine, attaches};
 use crate::formats::data::value::{Value, What};
+use crate::model::{Backend, Server};
+use crate::text::Span;
+use std::sync::Arc;
 
 pub(in crate::formats::cloud) const KINDS: &[&str] = &[
+    "aws_appautoscaling_scheduled_action",
+    "aws_appautoscaling_target",
     "aws_autoscaling_attachment",
     "aws_autoscaling_group",
+    "aws_autoscaling_schedule",
     "aws_autoscaling_traffic_source_attachment",
     "aws_ecs_service",
     "azurerm_linux_virtual_machine_scale_set",
+    "azurerm_monitor_autoscale_setting",
     "azurerm_orchestrated_virtual_machine_scale_set",
     "azurerm_windows_virtual_machine_scale_set",
+    "google_compute_autoscaler",
+    "google_compute_instance_group",
+    "google_compute_instance_group_manager",
+    "google_compute_region_autoscaler",
+    "google_compute_region_instance_group_manager",
 ];
 
-/// Their arguments that name what hosts are put behind, wherever they stand in them. Nothing else of them is looked at.
-pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
+/// Their arguments that name what hosts are put behind, wherever they stand in them.
+const PLACES: &[&str] = &[
     "alb_target_group_arn",
     "elb",
     "lb_target_group_arn",
@@ -36,22 +50,146 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
 const NAMES: &[&str] =
     &["elb_name", "identifier", "ip_configuration", "load_balancer_backend_address_pool_ids", "target_group_arn"];
 
+/// Their arguments that are looked at: [`PLACES`], and what says how many hosts there are.
+pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
+    "alb_target_group_arn",
+    "autoscaling_group_name",
+    "autoscaling_policy",
+    "cluster",
+    "deployment_controller",
+    "desired_capacity",
+    "desired_capacity_type",
+    "desired_count",
+    "elb",
+    "enabled",
+    "end_time",
+    "instances",
+    "lb_target_group_arn",
+    "load_balancer",
+    "load_balancers",
+    "max_capacity",
+    "max_size",
+    "min_capacity",
+    "min_size",
+    "mixed_instances_policy",
+    "name",
+    "network_configuration",
+    "network_interface",
+    "profile",
+    "recurrence",
+    "resource_id",
+    "scalable_target_action",
+    "schedule",
+    "scheduling_strategy",
+    "start_time",
+    "suspended_processes",
+    "suspended_state",
+    "target",
+    "target_group_arns",
+    "target_resource_id",
+    "target_size",
+    "time_zone",
+    "timezone",
+    "traffic_source",
+];
+
+/// What is said of a place besides.
+const OF_PLACE: &[&str] = &["container_name", "container_port"];
+
 const TARGETS: &[&str] = &["aws_lb_target_group", "aws_alb_target_group", "aws_elb", "azurerm_lb_backend_address_pool"];
+
+/// The types that put the hosts of another resource behind balancers: of the one that this argument names.
+const ATTACHMENTS: &[&str] = &["aws_autoscaling_attachment", "aws_autoscaling_traffic_source_attachment"];
+const ATTACHED: &str = "autoscaling_group_name";
+
+/// Hosts that are put behind something.
+#[derive(Debug, Clone)]
+pub(in crate::formats::cloud) struct Member {
+    size: Size,
+    /// Set when it may not put them there: the name of what decides.
+    existence: Option<Arc<str>>,
+    /// What it says of the place.
+    settings: String,
+    at: Span,
+}
 
 pub(in crate::formats::cloud) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
     for (_, instance) in mine {
         lowering.account.claim(instance.origin, Disposition::Opaque("which hosts there are is found at run time"));
         lowering.attached(instance, &|name| attaches(&instance.kind, name));
-        let Some(body) = instance.body.object() else { continue };
-        for entry in body.entries.iter().filter(|entry| ARGUMENTS.contains(&&*entry.name)) {
+    }
+    let scalers = sizes::scalers(lowering, mine);
+    for (kind, instance) in mine {
+        if let Some(size) = sizes::read(lowering, kind, instance, &scalers) {
+            lowering.balancers.sizes.insert(instance.address.to_string(), size);
+        }
+    }
+    for (kind, instance) in mine {
+        let size = if ATTACHMENTS.contains(kind) {
+            attached(lowering, instance)
+        } else {
+            lowering.balancers.sizes.get(&*instance.address).cloned()
+        };
+        if let Some(size) = size {
+            places(lowering, instance, &size);
+        }
+    }
+}
+
+/// Whose hosts an attachment puts somewhere.
+fn attached(lowering: &mut Lowering<'_, '_>, instance: &Instance) -> Option<Size> {
+    let mut body = Attributes::open(&instance.body, lowering.account)?;
+    let at = lowering.place(&body, ATTACHED);
+    let known = body.text(ATTACHED, lowering.account);
+    let known = known.unwrap_or_else(|| Known::Not("a group".to_owned()));
+    let name = lowering.refer(&known, &["aws_autoscaling_group"], at).name;
+    let known = lowering.balancers.sizes.get(&name).cloned();
+    Some(known.unwrap_or_else(|| Size::elsewhere(&name, &instance.address, instance.origin)))
+}
+
+/// What a resource puts hosts behind.
+fn places(lowering: &mut Lowering<'_, '_>, instance: &Instance, size: &Size) {
+    let Some(body) = instance.body.object() else { return };
+    for entry in body.entries.iter().filter(|entry| PLACES.contains(&&*entry.name)) {
+        for item in Items::of(&entry.value).all() {
             let mut found = Vec::new();
-            texts(&entry.value, &mut found);
+            texts(&item, &mut found);
+            let mut settings = Vec::new();
+            content::places(&item, "", &|name| OF_PLACE.contains(&name), &mut |path, entry| {
+                settings.push(format!("{path} = {}", super::show(&entry.value)));
+            });
             for value in found {
                 let Some(known) = text_of(&value, "name", lowering.account) else { continue };
+                // As plans write what is not said.
+                if known == Known::Is("".into()) {
+                    continue;
+                }
                 let target = lowering.refer(&known, TARGETS, value.at).name;
-                lowering.balancers.members.entry(target).or_insert_with(|| instance.address.to_string());
+                let member = Member {
+                    size: size.clone(),
+                    existence: both(size.existence.as_ref(), instance.existence.as_ref()),
+                    settings: joined(settings.clone()),
+                    at: instance.origin,
+                };
+                let all = lowering.balancers.members.entry(target).or_default();
+                let same =
+                    |other: &Member| other.size.address == member.size.address && other.settings == member.settings;
+                // What is said twice, by the group and by an attachment of it, is there once.
+                if all.iter().any(|other| same(other) && other.existence.is_none()) {
+                    continue;
+                }
+                all.retain(|other| !same(other));
+                all.push(member);
             }
         }
+    }
+}
+
+/// Both conditions, which may be the same.
+fn both(one: Option<&Arc<str>>, other: Option<&Arc<str>>) -> Option<Arc<str>> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => Some(format!("{one} and {other}").into()),
+        (one, other) => one.or(other).cloned(),
     }
 }
 
@@ -63,6 +201,76 @@ fn texts(value: &Value, out: &mut Vec<Value>) {
         What::List(_) => Items::of(value).all().iter().for_each(|item| texts(item, out)),
         What::Object(object) => {
             object.entries.iter().filter(|entry| NAMES.contains(&&*entry.name)).for_each(|e| texts(&e.value, out));
+        }
+    }
+}
+
+impl Lowering<'_, '_> {
+    /// Puts the hosts behind a backend that resources put behind what is called so.
+    pub(super) fn join(&mut self, backend: &mut Backend, of: &str, port: Option<u16>, check: Option<Option<u16>>) {
+        self.balancers.joined.insert(of.to_owned());
+        let Some(members) = self.balancers.members.get(of).cloned() else { return };
+        for Member { size, existence, settings, at } in &members {
+            let hosts = self.hosts(size, backend, existence.as_ref(), *at);
+            // Tasks have ports of their own.
+            let port = port.filter(|_| size.one == "host");
+            let placed =
+                |host: Server| Server { port, check, settings: joined([host.settings, settings.clone()]), ..host };
+            backend.servers.extend(hosts.into_iter().map(placed));
+        }
+    }
+
+    /// The hosts of a group, of which the backend tells what is said of all of them.
+    pub(super) fn hosts(
+        &mut self,
+        size: &Size,
+        backend: &mut Backend,
+        existence: Option<&Arc<str>>,
+        at: Span,
+    ) -> Vec<Server> {
+        let Size { address, one, certain, perhaps, open, settings, existence: _, at: said_at } = size;
+        if !settings.is_empty() {
+            let mut all = vec![std::mem::take(&mut backend.settings), format!("{address}: {settings}")];
+            all.dedup();
+            backend.settings = joined(all);
+        }
+        if backend.open.is_none() {
+            backend.open.clone_from(open);
+        }
+        if *certain > sizes::MOST {
+            let reason = format!("more hosts of one group than {} are not counted", sizes::MOST);
+            self.account.gap(*said_at, reason);
+        }
+        let host = |n: Option<u32>| {
+            let name = n.map_or_else(|| address.clone(), |n| format!("{address}-{n}"));
+            server(name, format!("{one} of {address}"), None, existence, at)
+        };
+        match (certain, perhaps) {
+            (0, false) => Vec::new(),
+            (0, true) => {
+                let any = host(None);
+                let settings = joined([any.settings, "if it has any".to_owned()]);
+                vec![Server { enabled: None, settings, ..any }]
+            }
+            (1, _) => vec![host(None)],
+            (all, _) => (1..=(*all).min(sizes::MOST)).map(|n| host(Some(n))).collect(),
+        }
+    }
+
+    /// A backend for each name that hosts are put behind and nothing here says what leads there.
+    pub(super) fn finish_members(&mut self) {
+        let all: Vec<(String, Span)> = self
+            .balancers
+            .members
+            .iter()
+            .filter(|(name, _)| !self.balancers.joined.contains(*name) && !sizes::is_ignored(name))
+            .filter_map(|(name, members)| Some((name.clone(), members.first()?.at)))
+            .collect();
+        for (name, at) in all {
+            let mut backend = backend(name.clone(), None, at);
+            backend.open = Some("what leads to it is not in these files".to_owned());
+            self.join(&mut backend, &name, None, None);
+            self.serve(backend);
         }
     }
 }

@@ -14,6 +14,7 @@ mod members;
 mod rules;
 mod scaleway;
 mod services;
+mod sizes;
 mod targets;
 mod url_maps;
 
@@ -45,6 +46,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
 ];
 
 pub(super) use members::{ARGUMENTS, KINDS as MEMBERS};
+pub(in crate::formats) use sizes::count_of;
 
 /// What providers fill in by themselves and nobody can change, and names that nothing refers to.
 const COMPUTED: &[&str] = &[
@@ -79,8 +81,12 @@ pub(super) struct Balancers {
     pub(super) backends: Vec<Backend>,
     /// The names of the backends.
     pub(super) known: BTreeSet<String>,
-    /// What puts servers behind balancers while they run: what it is put behind, and its address.
-    pub(super) members: BTreeMap<String, String>,
+    /// What puts servers behind balancers while they run, by what it puts them behind.
+    members: BTreeMap<String, Vec<members::Member>>,
+    /// How many servers it has, by its address.
+    sizes: BTreeMap<String, sizes::Size>,
+    /// What somebody has asked the members of.
+    joined: BTreeSet<String>,
     /// Backends that requests are sent to: why they may not be here, and where they are named first.
     awaited: BTreeMap<String, (String, Span)>,
 }
@@ -407,11 +413,6 @@ impl<'i> Lowering<'_, 'i> {
         if !self.balancers.known.insert(backend.name.clone()) {
             self.account.gap(backend.origin, "another backend of that name is read already");
         }
-        if backend.open.is_none()
-            && let Some(member) = self.balancers.members.get(&backend.name)
-        {
-            backend.open = Some(format!("{member} puts its hosts into it"));
-        }
         if backend.open.is_some() || backend.servers.is_empty() {
             // Which servers it has is not known: no other one has the same.
             backend.settings = joined([backend.settings, format!("the servers of {}", backend.name)]);
@@ -435,11 +436,13 @@ impl<'i> Lowering<'_, 'i> {
     pub(super) fn finish_backends(&mut self) {
         for (name, (why, at)) in std::mem::take(&mut self.balancers.awaited) {
             if !self.balancers.known.contains(&name) {
-                let mut backend = backend(name, None, at);
+                let mut backend = backend(name.clone(), None, at);
                 backend.open = Some(why);
+                self.join(&mut backend, &name, None, None);
                 self.serve(backend);
             }
         }
+        self.finish_members();
     }
 }
 

@@ -6,9 +6,10 @@
 
 use super::super::attributes::{Attributes, Known, text_of};
 use super::super::content;
+use super::sizes::GOOGLE;
 use super::{Instance, Lowering, backend, joined, server};
 use crate::formats::data::value::Value;
-use crate::model::Server;
+use crate::model::{Backend, Server};
 use crate::text::escape;
 use std::collections::BTreeMap;
 
@@ -104,9 +105,8 @@ pub(super) fn service(lowering: &mut Lowering<'_, '_>, instance: &Instance, chec
         all.open = Some(format!("`backend` has one of {unknown}"));
     }
     for item in &items.there {
-        if let Some(group) = group(lowering, instance, item, all.health_check.is_some()) {
-            all.servers.push(group);
-        }
+        let checked = all.health_check.is_some();
+        group(lowering, instance, item, checked, &mut all);
     }
     body.inert(&["log_config", "params"], "it decides about no request", lowering.account);
     body.inert(&["name", "project"], "what it is called", lowering.account);
@@ -114,13 +114,14 @@ pub(super) fn service(lowering: &mut Lowering<'_, '_>, instance: &Instance, chec
     lowering.serve(all);
 }
 
-fn group(lowering: &mut Lowering<'_, '_>, instance: &Instance, value: &Value, checked: bool) -> Option<Server> {
-    let mut block = Attributes::open(value, lowering.account)?;
-    let name = match block.take("group").and_then(|entry| text_of(&entry.value, "group", lowering.account)) {
-        Some(known) => super::shown(&known),
+/// A group of a service: its hosts, as far as it is said how many those are, or the group as one server.
+fn group(lowering: &mut Lowering<'_, '_>, instance: &Instance, value: &Value, checked: bool, all: &mut Backend) {
+    let Some(mut block) = Attributes::open(value, lowering.account) else { return };
+    let (name, of) = match block.take("group").and_then(|entry| text_of(&entry.value, "group", lowering.account)) {
+        Some(known) => (super::shown(&known), lowering.refer(&known, GOOGLE, value.at).name),
         None => {
             lowering.account.gap(value.at, "a backend has no `group`");
-            "a group".to_owned()
+            ("a group".to_owned(), String::new())
         }
     };
     let mut group = server(name.clone(), name, None, instance.existence.as_ref(), value.at);
@@ -147,7 +148,18 @@ fn group(lowering: &mut Lowering<'_, '_>, instance: &Instance, value: &Value, ch
     let rest = lowering.rest(&mut block, GROUP);
     group.settings = joined([group.settings, told, rest]);
     lowering.done(block);
-    Some(group)
+    let Some(size) = lowering.balancers.sizes.get(&of).cloned() else { return all.servers.push(group) };
+    let existence = size.existence.as_ref().or(instance.existence.as_ref());
+    for host in lowering.hosts(&size, all, existence, value.at) {
+        let settings = joined([host.settings, group.settings.clone()]);
+        all.servers.push(Server {
+            settings,
+            enabled: host.enabled,
+            name: host.name,
+            address: host.address,
+            ..group.clone()
+        });
+    }
 }
 
 /// A share in thousandths: `0.85` is 850.

@@ -29,6 +29,8 @@ const GROUP: &[(&str, &str)] = &[
     ("target_failover", ""),
     ("target_group_health", ""),
     ("target_health_state", ""),
+    // Another one makes another group: hosts that are known by their ids are not in it.
+    ("vpc_id", ""),
 ];
 
 /// How health is found out, with what is so where nobody says it.
@@ -62,9 +64,10 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, groups: &[&Instance], attac
     // Servers of a group that stands elsewhere.
     for (group, attached) in attached {
         let Some(origin) = attached.first().map(|first| first.server.origin) else { continue };
-        let mut backend = backend(group, None, origin);
+        let mut backend = backend(group.clone(), None, origin);
         backend.servers = attached.into_iter().map(|attached| attached.server).collect();
         backend.open = Some("the target group is not in these files".to_owned());
+        lowering.join(&mut backend, &group, None, None);
         lowering.serve(backend);
     }
 }
@@ -123,6 +126,7 @@ fn group(lowering: &mut Lowering<'_, '_>, instance: &Instance, attached: Vec<Att
         }
         backend.servers.push(server);
     }
+    lowering.join(&mut backend, &instance.address, port.port(), on);
     lowering.serve(backend);
 }
 

@@ -62,6 +62,7 @@ resource "azurerm_lb_backend_address_pool" "fleet" {
   name            = "fleet"
 }
 resource "azurerm_linux_virtual_machine_scale_set" "fleet" {
+  instances = 2
   network_interface {
     ip_configuration {
       load_balancer_backend_address_pool_ids = [azurerm_lb_backend_address_pool.fleet.id]
