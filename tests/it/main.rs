@@ -49,6 +49,7 @@ mod jobs;
 mod judged;
 mod kubernetes;
 mod kubernetes_balancers;
+mod kubernetes_config_maps;
 mod kubernetes_corpus;
 mod kubernetes_oracle;
 mod kubernetes_routing;

@@ -127,6 +127,11 @@ impl Reader {
                     self.served(version.is_some_and(|version| versions.contains(&version)), api, value.at);
                     balancing::read(self, kind, version.unwrap_or_default(), fields, &meta);
                 }
+                None if kind == "ConfigMap" && group.is_empty() => {
+                    self.served(api == "v1", api, value.at);
+                    self.remarks(&meta);
+                    balancing::config_map(self, fields, &meta, value.at);
+                }
                 None => {
                     self.remarks(&meta);
                     let certificates = balancing::certificates(group, kind, object, &meta);

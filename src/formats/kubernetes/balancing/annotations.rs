@@ -75,7 +75,7 @@ pub(super) struct OfNginx {
     pub(super) app_root: Option<Said>,
     /// Whether requests without TLS are sent to where there is TLS: where there is a certificate for the host; always.
     pub(super) to_tls: Option<bool>,
-    pub(super) always_to_tls: bool,
+    pub(super) always_to_tls: Option<bool>,
     /// Set for an Ingress that gets a part of the requests of another one: which, and where that is said.
     pub(super) canary: Option<Canary>,
     /// Other hosts with the same paths.
@@ -249,17 +249,9 @@ fn which(parts: &[(&str, &str, Span)], account: &mut Account) -> Option<Canary> 
 /// One that decides about requests.
 fn nginx(name: &str, text: &str, entry: &Entry, out: &mut OfNginx, account: &mut Account) {
     let at = entry.value.at;
-    let truth = |account: &mut Account| {
-        if text != "true" && text != "false" {
-            account.gap(at, "`true` or `false` is expected");
-        }
-        text == "true"
-    };
     match name {
         "whitelist-source-range" | "allowlist-source-range" | "denylist-source-range" => {
-            let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-            let (ipv4, ipv6) = networks(parts.iter().map(|part| (Some(*part), at)), account);
-            let found = (!parts.is_empty()).then_some((ipv4, ipv6, at));
+            let found = ranges(text, at, account);
             if name == "denylist-source-range" {
                 out.denied = found;
             } else {
@@ -281,8 +273,8 @@ fn nginx(name: &str, text: &str, entry: &Entry, out: &mut OfNginx, account: &mut
             }
             out.app_root = Some((text.to_owned(), at));
         }
-        "ssl-redirect" => out.to_tls = Some(truth(account)),
-        "force-ssl-redirect" => out.always_to_tls = truth(account),
+        "ssl-redirect" => out.to_tls = Some(truth(text, at, account)),
+        "force-ssl-redirect" => out.always_to_tls = Some(truth(text, at, account)),
         "server-alias" => {
             for alias in text.split(',').map(str::trim) {
                 if is_host(alias) {
@@ -294,6 +286,21 @@ fn nginx(name: &str, text: &str, entry: &Entry, out: &mut OfNginx, account: &mut
         }
         _ => account.gap(whole(entry), "what this annotation does to requests is not modelled"),
     }
+}
+
+/// What a text says that is a truth.
+pub(super) fn truth(text: &str, at: Span, account: &mut Account) -> bool {
+    if text != "true" && text != "false" {
+        account.gap(at, "`true` or `false` is expected");
+    }
+    text == "true"
+}
+
+/// The prefixes that a text lists, if it does, and where it stands.
+pub(super) fn ranges(text: &str, at: Span, account: &mut Account) -> Option<(Set, Set, Span)> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let (ipv4, ipv6) = networks(parts.iter().map(|part| (Some(*part), at)), account);
+    (!parts.is_empty()).then_some((ipv4, ipv6, at))
 }
 
 /// Those of an object whose annotations are settings only.

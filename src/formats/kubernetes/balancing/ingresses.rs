@@ -19,7 +19,7 @@ use super::services::Lowering;
 use crate::formats::Disposition;
 use crate::formats::balancers;
 use crate::model::{Condition, Endpoint, Listener, Outcome, Paths, Protocol, Route, Store, Subject, Tls};
-use crate::net::Pattern;
+use crate::net::{Pattern, Set};
 use crate::text::Span;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,9 @@ struct Served<'c> {
     reads_annotations: bool,
     class: Option<&'c Class>,
 }
+
+/// Addresses, IPv4 and IPv6, and where they are said.
+type Ranges = (Set, Set, Span);
 
 /// A path, and whose it is.
 #[derive(Clone, Copy)]
@@ -98,7 +101,7 @@ impl<'c> Lowering<'c, '_> {
     }
 
     fn listener_of(&mut self, served: &Served<'c>, secure: bool, store: &mut Store) {
-        let Served { name, ingresses, is_nginx, reads_annotations: _, class } = served;
+        let Served { name, ingresses, is_nginx, reads_annotations, class } = served;
         let Some(first) = ingresses.first() else { return };
         let mut routes = Vec::new();
         let hosts = hosts(served);
@@ -122,6 +125,9 @@ impl<'c> Lowering<'c, '_> {
         for ingress in ingresses {
             let said = |text: &String| format!("{}/{}: {text}", ingress.namespace, ingress.name);
             settings.extend(ingress.said.settings.iter().map(said));
+        }
+        if *is_nginx || *reads_annotations {
+            settings.extend(self.said_for_all(*reads_annotations));
         }
         let tls = secure.then(|| self.certificates(served));
         self.listeners.push(Listener {
@@ -275,19 +281,41 @@ impl<'c> Lowering<'c, '_> {
     }
 
     /// What is answered before a backend is asked, as nginx does it: redirects, then who may come, then who is let in.
-    fn answers(&mut self, place: &Place<'_>, served: &Served<'_>, store: &mut Store, routes: &mut Vec<Route>) {
+    fn answers(&mut self, place: &Place<'c>, served: &Served<'_>, store: &mut Store, routes: &mut Vec<Route>) {
         if !served.reads_annotations {
             return;
         }
         let Place { condition, ingress, secure, certified } = place;
         let nginx = &ingress.said.nginx;
+        let config = self.config().filter(|_| served.is_nginx);
+        let read = config.map_or(Condition::Never, |config| {
+            let text = format!("the ingress controller of class {} reads {}", served.name, config.address());
+            self.opaque(store, &text, config.at)
+        });
         let mut add = |parts: Condition, outcome, origin| {
-            routes.push(Route { condition: Condition::all([condition.clone(), parts]), outcome, origin });
+            let condition = Condition::all([condition.clone(), parts]);
+            if condition != Condition::Never {
+                routes.push(Route { condition, outcome, origin });
+            }
         };
         // "By default the controller redirects (308) to HTTPS if TLS is enabled for that ingress."
-        let redirects = nginx.always_to_tls || *certified && nginx.to_tls != Some(false);
-        if !secure && redirects && (served.is_nginx || nginx.to_tls.is_some() || nginx.always_to_tls) {
-            return add(Condition::Always, Outcome::Answered("redirect to https".to_owned()), ingress.at);
+        let redirects = |to_tls: Option<bool>, always: Option<bool>| {
+            let said = served.is_nginx || to_tls.is_some() || always == Some(true);
+            !secure && said && (always == Some(true) || *certified && to_tls != Some(false))
+        };
+        let without = redirects(nginx.to_tls, nginx.always_to_tls);
+        let with = config.map_or(without, |config| {
+            redirects(nginx.to_tls.or(config.to_tls), nginx.always_to_tls.or(config.always_to_tls))
+        });
+        let part = match (without, with) {
+            (true, true) => Condition::Always,
+            (true, false) => read.clone().negated(),
+            (false, true) => read.clone(),
+            (false, false) => Condition::Never,
+        };
+        add(part.clone(), Outcome::Answered("redirect to https".to_owned()), ingress.at);
+        if part == Condition::Always {
+            return;
         }
         if let Some((url, at)) = &nginx.redirect {
             return add(Condition::Always, Outcome::Answered(format!("redirect to {url}")), *at);
@@ -297,16 +325,26 @@ impl<'c> Lowering<'c, '_> {
             add(root, Outcome::Answered(format!("redirect to {to}")), *at);
         }
         let refused = || Outcome::Refused("403: its source is not allowed".to_owned());
-        if let Some((ipv4, ipv6, at)) = &nginx.denied {
-            add(balancers::source(store, ipv4.clone(), ipv6.clone()), refused(), *at);
+        // "Sets the default … This can be overwritten by an annotation on an Ingress rule."
+        let said = |mine: &'c Option<Ranges>, its: Option<&'c Option<Ranges>>| match (mine, its) {
+            (Some(ranges), _) => Some((ranges, Condition::Always)),
+            (None, Some(Some(ranges))) => Some((ranges, read.clone())),
+            (None, Some(None) | None) => None,
+        };
+        if let Some(((ipv4, ipv6, at), part)) = said(&nginx.denied, config.map(|config| &config.denied)) {
+            add(Condition::all([part, balancers::source(store, ipv4.clone(), ipv6.clone())]), refused(), *at);
         }
-        if let Some((ipv4, ipv6, at)) = &nginx.allowed {
-            add(balancers::source(store, ipv4.clone(), ipv6.clone()).negated(), refused(), *at);
+        if let Some(((ipv4, ipv6, at), part)) = said(&nginx.allowed, config.map(|config| &config.allowed)) {
+            add(Condition::all([part, balancers::source(store, ipv4.clone(), ipv6.clone()).negated()]), refused(), *at);
         }
-        if let Some((text, at)) = &nginx.authority {
+        let global = config.and_then(|config| config.authority.as_ref()).map(|said| (said, read.clone()));
+        for ((text, at), part) in
+            nginx.authority.as_ref().map(|said| (said, Condition::Always)).into_iter().chain(global)
+        {
             let opaque = store.opaque(&format!("the request is let in by {text}"));
             self.opaques.entry(opaque).or_insert(*at);
-            add(Condition::Opaque(opaque).negated(), Outcome::Refused("401: it is not let in".to_owned()), *at);
+            let not = Condition::Opaque(opaque).negated();
+            add(Condition::all([part, not]), Outcome::Refused("401: it is not let in".to_owned()), *at);
         }
     }
 

@@ -12,6 +12,7 @@
 mod annotations;
 mod certificates;
 mod conditions;
+mod config_maps;
 mod endpoints;
 mod gateway;
 mod gateways;
@@ -59,6 +60,11 @@ pub(super) struct Objects {
     gateways: Vec<gateway::Gateway>,
     routes: Vec<routes::Route>,
     grants: Vec<gateway::Grant>,
+    /// What controllers are told of all Ingresses, and of ports beside those.
+    configs: Vec<config_maps::Config>,
+    forwards: Vec<config_maps::Forward>,
+    /// The other ConfigMaps.
+    plain: Vec<config_maps::Plain>,
     /// The certificates that are declared, and where.
     certificates: BTreeMap<String, Span>,
 }
@@ -90,6 +96,11 @@ pub(super) fn read(reader: &mut Reader, kind: &'static str, version: &str, field
 
 pub(super) use certificates::declared as certificates;
 
+/// Reads a ConfigMap: it is for an ingress controller, or for none that is known.
+pub(super) fn config_map(reader: &mut Reader, fields: Fields<'_>, meta: &Meta<'_>, at: Span) {
+    config_maps::read(reader, fields, meta, at);
+}
+
 /// Remembers certificates that an object declares.
 pub(super) fn certify(objects: &mut Objects, names: Vec<String>, at: Span) {
     for name in names {
@@ -108,6 +119,7 @@ pub(super) fn lower(cluster: &Cluster, objects: &Objects, reading: &mut Reading<
     lowering.services(reading.store);
     lowering.ingresses(reading.store);
     lowering.gateways(reading.store);
+    lowering.config_maps();
     lowering.finish(reading);
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Lowering<'c, 'a> {
     pub(super) listeners: Vec<Listener>,
     pub(super) undefined: BTreeSet<(Span, &'static str, String)>,
     pub(super) opaques: BTreeMap<OpaqueId, Span>,
+    /// What is told and not computed.
+    pub(super) told: Vec<Object>,
     /// The certificates that there are, and where they are declared.
     pub(super) certificates: BTreeMap<String, Span>,
 }
@@ -61,18 +63,20 @@ impl<'c, 'a> Lowering<'c, 'a> {
             listeners: Vec::new(),
             undefined: BTreeSet::new(),
             opaques: BTreeMap::new(),
+            told: Vec::new(),
             certificates: objects.certificates.clone(),
         }
     }
 
     /// Puts everything into the configuration.
     pub(super) fn finish(self, reading: &mut Reading<'_>) {
-        let Self { backends, mut listeners, undefined, opaques, certificates, .. } = self;
+        let Self { backends, mut listeners, undefined, opaques, told, certificates, .. } = self;
         listeners.sort_by(|a, b| a.name.cmp(&b.name));
         let configuration = &mut reading.configuration;
         let certificate = |(address, origin): (String, Span)| {
             Object::new("certificate", escape(address.as_bytes()), String::new(), origin)
         };
+        configuration.objects.extend(told);
         configuration.objects.extend(certificates.into_iter().map(certificate));
         configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         configuration.listeners = listeners;
@@ -302,6 +306,8 @@ impl<'c, 'a> Lowering<'c, 'a> {
             };
             let scaled = (workload.kind.to_owned(), Arc::clone(namespace), Arc::clone(name));
             let count = match (self.cluster.autoscalers.get(&scaled), workload.count.0) {
+                // "If the Deployment's … desired replica count is set to 0 … the HPA stops adjusting": it is switched off.
+                (Some(_) | None, Count::Of(0)) => Count::Of(0),
                 (Some((least, most)), _) => {
                     settings.push(format!("{} {namespace}/{name} is scaled from {least} to {most}", workload.kind));
                     Count::Of(*least)
