@@ -294,6 +294,11 @@ impl Reader {
                 count = (Count::Of(number), inner.place("replicas"));
                 said = format!("; {number} of them");
             }
+            if kind == "VirtualMachine"
+                && let Some((of, text)) = runs(&mut inner, &mut self.account)
+            {
+                (count.0, said) = (of, format!("; {text}"));
+            }
             let next = inner.take(step);
             inner.rest_inert("not about the network of its pods", &mut self.account);
             let Some(next) = next else {
@@ -429,6 +434,26 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether a virtual machine runs, where it says so, and how: "`Always` … `Halted`: … will never be present"; `running` is its
+/// older name (kubevirt.io, "Run Strategies").
+fn runs(fields: &mut Fields<'_>, account: &mut Account) -> Option<(Count, String)> {
+    let at = fields.place("runStrategy");
+    if let Some(running) = fields.truth("running", account) {
+        return Some((Count::Of(running.into()), format!("running: {running}")));
+    }
+    let strategy = fields.text("runStrategy", account)?;
+    let count = match strategy {
+        "Always" => Count::Of(1),
+        "Halted" => Count::Of(0),
+        "Manual" | "Once" | "RerunOnFailure" => Count::Sometimes,
+        _ => {
+            account.gap(at, "it is not known when it runs");
+            Count::Sometimes
+        }
+    };
+    Some((count, format!("runStrategy: {}", escape(strategy.as_bytes()))))
 }
 
 /// What the specification of a pod says of its network.
