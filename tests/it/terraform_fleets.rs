@@ -69,6 +69,14 @@ fn google(size: &str) -> String {
     )
 }
 
+fn exoscale(size: u32) -> String {
+    format!(
+        "resource \"exoscale_nlb_service\" \"web\" {{\n  nlb_id = \"nlb-1\"\n  name = \"web\"\n  \
+         instance_pool_id = exoscale_instance_pool.web.id\n  port = 443\n  target_port = 8443\n}}\n\
+         resource \"exoscale_instance_pool\" \"web\" {{\n  name = \"web\"\n  size = {size}\n}}\n"
+    )
+}
+
 fn azure(size: &str) -> String {
     format!(
         "variable \"size\" {{}}\nresource \"azurerm_lb_backend_address_pool\" \"web\" {{\n  \
@@ -83,6 +91,12 @@ fn azure(size: &str) -> String {
     )
 }
 
+/// A scale set as it was once.
+fn old_azure(size: u32) -> String {
+    let text = azure(&format!("sku {{\n    capacity = {size}\n  }}"));
+    text.replace("azurerm_linux_virtual", "azurerm_virtual").replace("network_interface {", "network_profile {")
+}
+
 #[test]
 fn servers_that_go_with_their_number_are_told_and_found() {
     const NONE: &str = "has no server; it needs 1";
@@ -92,7 +106,7 @@ fn servers_that_go_with_their_number_are_told_and_found() {
     let attachment = "aws_autoscaling_attachment\" \"web\" {\n  lb_target_group_arn = aws_lb_target_group.web.arn";
     let traffic = "aws_autoscaling_traffic_source_attachment\" \"web\" {\n  traffic_source {\n    \
                    identifier = aws_lb_target_group.web.arn\n    type = \"elbv2\"\n  }";
-    let cases: [(String, String, &[&str]); 16] = [
+    let cases: [(String, String, &[&str]); 18] = [
         (sizes(1, 2), sizes(0, 0), &[NONE, LOST]),
         (sizes(1, 2), sizes(0, 2), &[DOUBT, LOST]),
         (sizes(1, 2), group("min_size = var.size\n  max_size = 2"), &[DOUBT, LOST]),
@@ -118,6 +132,8 @@ fn servers_that_go_with_their_number_are_told_and_found() {
         (scaled(2, 4), scaled(0, 0), &[NONE, LOST]),
         (google("target_size = 2"), google("target_size = 0"), &[NONE, LOST]),
         (azure("instances = 2"), azure("instances = 0"), &[NONE, LOST]),
+        (old_azure(2), old_azure(0), &[NONE, LOST]),
+        (exoscale(2), exoscale(0), &[NONE, LOST]),
     ];
     for (old, new, found) in &cases {
         let ran = check(old, new);
@@ -196,4 +212,105 @@ fn hosts_behind_balancers_of_others_are_told() {
     };
     let ran = check(&group(2), &group(0));
     assert!(ran.code == 1 && ran.out.contains("loses 100 % of"), "{}{}", ran.out, ran.talk);
+}
+
+/// What is not followed to the servers that it makes is told.
+#[test]
+fn endpoints_that_are_not_computed_are_told() {
+    for (kind, argument, from, to) in [
+        ("google_compute_network_endpoint", "ip_address", "10.0.0.1", "10.0.0.2"),
+        ("google_compute_network_endpoint_group", "default_port", "80", "81"),
+        ("google_compute_instance_group_membership", "instance", "a", "b"),
+        ("aws_globalaccelerator_endpoint_group", "traffic_dial_percentage", "100", "0"),
+        ("aws_vpclattice_target_group_attachment", "target_group_identifier", "a", "b"),
+    ] {
+        let side = |value: &str| format!("resource \"{kind}\" \"web\" {{\n  {argument} = \"{value}\"\n}}\n");
+        let ran = check(&side(from), &side(to));
+        let flat = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = flat.contains("what a load balancer does with requests is not computed");
+        assert!(ran.code == 3 && told, "{kind}\n{}{}", ran.out, ran.talk);
+    }
+}
+
+/// Balancers in templates of CloudFormation are not computed: neither is what they lead to.
+#[test]
+fn sizes_in_templates_are_told() {
+    let group = |size: u32| {
+        format!(
+            "AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\n  G:\n    Type: AWS::AutoScaling::AutoScalingGroup\n    \
+             Properties: {{MinSize: {size}, MaxSize: {size}, TargetGroupARNs: [arn:web]}}\n"
+        )
+    };
+    let service = |size: u32| {
+        format!(
+            "AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\n  S:\n    Type: AWS::ECS::Service\n    \
+             Properties: {{DesiredCount: {size}, LoadBalancers: [{{TargetGroupArn: arn:web}}]}}\n"
+        )
+    };
+    for (old, new) in [(group(2), group(0)), (service(2), service(0))] {
+        let folder = TempDir::new().expect("a folder");
+        let policy = POLICY.replace("*.tf", "*.yaml").replace("format: terraform", "format: cloudformation");
+        for (path, text) in [("policy.yaml", &policy), ("old/a.yaml", &old), ("new/a.yaml", &new)] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, text).expect("written");
+        }
+        let arguments = ["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"];
+        let ran = portcullis(folder.path(), &[], &arguments);
+        assert!(ran.code == 3 && ran.out.contains("is not computed"), "{new}\n{}{}", ran.out, ran.talk);
+    }
+}
+
+#[test]
+fn a_plan_tells_the_number_of_both_sides() {
+    let group = |least: u32, most: u32, wanted: u32| {
+        format!(
+            "{{\"name\": \"web\", \"id\": \"web\", \"min_size\": {least}, \"max_size\": {most}, \
+             \"desired_capacity\": {wanted}, \"target_group_arns\": [\"arn:tg/web\"]}}"
+        )
+    };
+    let change = |address: &str, actions: &str, before: &str, after: &str| {
+        let (kind, name) = address.split_once('.').expect("an address");
+        format!(
+            "{{\"address\": \"{address}\", \"mode\": \"managed\", \"type\": \"{kind}\", \"name\": \"{name}\", \"change\": \
+             {{\"actions\": [\"{actions}\"], \"before\": {before}, \"after\": {after}, \"after_unknown\": {{}}, \
+             \"before_sensitive\": {{}}, \"after_sensitive\": {{}}}}}}"
+        )
+    };
+    let target =
+        "{\"arn\": \"arn:tg/web\", \"id\": \"arn:tg/web\", \"name\": \"web\", \"port\": 80, \"protocol\": \"HTTP\"}";
+    // The provider leaves what nobody wrote as it was: there are never more than the most.
+    for (after, found) in [(group(0, 0, 1), "has no server; it needs 1"), (group(1, 2, 1), "no semantic change")] {
+        let changes = [
+            change("aws_lb_target_group.web", "no-op", target, target),
+            change("aws_autoscaling_group.web", "update", &group(1, 2, 1), &after),
+        ];
+        let plan = format!(
+            "{{\"format_version\": \"1.2\", \"terraform_version\": \"1.9.0\", \"resource_changes\": [{}]}}",
+            changes.join(", ")
+        );
+        let folder = TempDir::new().expect("a folder");
+        for (name, text) in [("plan.json", plan), ("policy.yaml", POLICY.to_owned())] {
+            std::fs::write(folder.path().join(name), text).expect("written");
+        }
+        let ran = portcullis(folder.path(), &[], &["check", "--plan", "plan.json", "--policy", "policy.yaml"]);
+        assert!(ran.out.contains(found), "{found}:\n{}{}", ran.out, ran.talk);
+    }
+}
+
+/// A scaler of another module or namespace is not that of a service.
+#[test]
+fn scalers_of_others_scale_nothing() {
+    let by = |id: &str| {
+        format!(
+            "{}resource \"aws_appautoscaling_target\" \"other\" {{\n  service_namespace = \"dynamodb\"\n  \
+             resource_id = \"{id}\"\n  min_capacity = 2\n  max_capacity = 5\n}}\n",
+            service("")
+        )
+    };
+    let used = by("service/main/web");
+    for other in ["table/web", "service/edge/web", "service/main/webs"] {
+        let ran = check(&used, &by(other));
+        assert!(ran.code == 1 && ran.out.contains("has no server"), "{other}\n{}{}", ran.out, ran.talk);
+    }
 }

@@ -12,7 +12,7 @@ pub(super) struct Other {
 /// For types that are known by a part of their name only.
 pub(super) const UNKNOWN: &str = "resource";
 
-const BALANCED: &str = "what a load balancer does with requests is not computed";
+pub(super) const BALANCED: &str = "what a load balancer does with requests is not computed";
 pub(super) const ATTACHED: &str = "which hosts a firewall stands before is not computed";
 const FILTERED: &str = "what it does to packets is not computed";
 
@@ -48,15 +48,21 @@ const BALANCING: &[&str] = &[
     "clb",
     "elb",
     "frontdoor",
+    "globalaccelerator",
     "gwlb",
+    "instance_group_membership",
+    "instance_group_named_port",
     "iploadbalancing",
     "loadbalancers",
     "loadbalancing",
     "load_balancing",
+    "network_endpoint",
+    "network_endpoints",
     "nlb",
     "nodebalancer",
     "slb",
     "traffic_manager",
+    "vpclattice",
     "loadbalancer",
     "load_balancer",
     "listener",

@@ -126,6 +126,7 @@ pub(super) fn block_name(property: &str) -> &'static str {
 
 /// Types whose names do not tell what Terraform calls them.
 const NAMES: &[(&str, &str)] = &[
+    ("AWS::AutoScaling::AutoScalingGroup", "aws_autoscaling_group"),
     ("AWS::EC2::SubnetNetworkAclAssociation", "aws_network_acl_association"),
     ("AWS::ElastiCache::SecurityGroup", "aws_elasticache_security_group"),
     ("AWS::NetworkFirewall::Firewall", "aws_networkfirewall_firewall"),

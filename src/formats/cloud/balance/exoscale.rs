@@ -4,9 +4,10 @@
 
 use super::super::attributes::{Attributes, Known};
 use super::super::content;
+use super::sizes::POOLS;
 use super::{Decides, Instance, Lowering, Number, Reached, backend, joined, told};
 use crate::formats::cloud::Mine;
-use crate::model::{Outcome, Protocol};
+use crate::model::{Outcome, Protocol, Server};
 
 pub(super) const KINDS: &[&str] = &["exoscale_nlb", "exoscale_nlb_service"];
 
@@ -37,7 +38,13 @@ fn service(lowering: &mut Lowering<'_, '_>, instance: &Instance, mut body: Attri
     let of = lowering.needed(&mut body, "nlb_id", BALANCERS);
     let (port, target) = (lowering.port(&mut body, "port"), lowering.port(&mut body, "target_port"));
     let protocol = lowering.word_or(&mut body, "protocol", "tcp");
-    let pool = body.text("instance_pool_id", lowering.account).map(|known| super::shown(&known));
+    let at = lowering.place(&body, "instance_pool_id");
+    let known = body.text("instance_pool_id", lowering.account);
+    let size = known.as_ref().and_then(|known| {
+        let name = lowering.refer(known, POOLS, at).name;
+        lowering.balancers.sizes.get(&name).cloned()
+    });
+    let pool = known.map(|known| super::shown(&known));
     let strategy = lowering.rest(&mut body, &[("strategy", "round-robin")]);
     let check = lowering.block(&mut body, "healthcheck").and_then(|block| {
         let mut check = Attributes::open(block, lowering.account)?;
@@ -69,8 +76,16 @@ fn service(lowering: &mut Lowering<'_, '_>, instance: &Instance, mut body: Attri
         Number::Unknown(name) => format!("target_port = unknown {name}"),
     };
     backend.settings = joined([format!("instance_pool_id = {pool}"), said, strategy]);
-    backend.open = Some(format!("the members of {pool}"));
     backend.health_check = check;
+    match &size {
+        Some(size) => {
+            let checked = backend.health_check.is_some().then_some(None);
+            for host in lowering.hosts(size, &mut backend, size.existence.as_ref(), at) {
+                backend.servers.push(Server { port: target.port(), check: checked, ..host });
+            }
+        }
+        None => backend.open = Some(format!("the members of {pool}")),
+    }
     lowering.serve_pool(backend);
     let spoken = match &protocol {
         Known::Is(word) if word == "udp" => Protocol::Udp,

@@ -4,14 +4,14 @@
 //! registry: `aws_autoscaling_attachment`, `aws_autoscaling_traffic_source_attachment`; the types of [`super::sizes`].
 
 use super::super::attributes::{Attributes, Items, Known, text_of};
-use super::super::content;
-use super::sizes::{self, Size};
+use super::super::{content, kinds};
+use super::sizes::{self, POOLS, Size};
 use super::{Instance, Lowering, backend, joined, server};
 use crate::formats::Disposition;
 use crate::formats::cloud::{Mine, attaches};
 use crate::formats::data::value::{Value, What};
 use crate::model::{Backend, Server};
-use crate::text::Span;
+use crate::text::{Span, escape};
 use std::sync::Arc;
 
 pub(in crate::formats::cloud) const KINDS: &[&str] = &[
@@ -25,7 +25,10 @@ pub(in crate::formats::cloud) const KINDS: &[&str] = &[
     "azurerm_linux_virtual_machine_scale_set",
     "azurerm_monitor_autoscale_setting",
     "azurerm_orchestrated_virtual_machine_scale_set",
+    "azurerm_virtual_machine_scale_set",
     "azurerm_windows_virtual_machine_scale_set",
+    "exoscale_instance_pool",
+    "exoscale_sks_nodepool",
     "google_compute_autoscaler",
     "google_compute_instance_group",
     "google_compute_instance_group_manager",
@@ -42,6 +45,7 @@ const PLACES: &[&str] = &[
     "load_balancers",
     "network_configuration",
     "network_interface",
+    "network_profile",
     "target_group_arns",
     "traffic_source",
 ];
@@ -55,6 +59,7 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
     "alb_target_group_arn",
     "autoscaling_group_name",
     "autoscaling_policy",
+    "availability_zones",
     "cluster",
     "deployment_controller",
     "desired_capacity",
@@ -73,14 +78,19 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
     "min_size",
     "mixed_instances_policy",
     "name",
+    "named_port",
     "network_configuration",
     "network_interface",
+    "network_profile",
     "profile",
     "recurrence",
     "resource_id",
     "scalable_target_action",
     "schedule",
     "scheduling_strategy",
+    "security_group_ids",
+    "size",
+    "sku",
     "start_time",
     "suspended_processes",
     "suspended_state",
@@ -91,6 +101,19 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
     "time_zone",
     "timezone",
     "traffic_source",
+    "vpc_zone_identifier",
+];
+
+/// How CloudFormation calls what hosts are put behind, and what says how many there are.
+const PLACES_IN_TEMPLATES: &[&str] = &["LoadBalancerNames", "LoadBalancers", "TargetGroupARNs", "TrafficSources"];
+const SIZES_IN_TEMPLATES: &[&str] = &[
+    "DeploymentController",
+    "DesiredCapacity",
+    "DesiredCapacityType",
+    "DesiredCount",
+    "MaxSize",
+    "MinSize",
+    "SchedulingStrategy",
 ];
 
 /// What is said of a place besides.
@@ -114,9 +137,17 @@ pub(in crate::formats::cloud) struct Member {
 }
 
 pub(in crate::formats::cloud) fn lower(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) {
-    for (_, instance) in mine {
+    for (kind, instance) in mine {
         lowering.account.claim(instance.origin, Disposition::Opaque("which hosts there are is found at run time"));
-        lowering.attached(instance, &|name| attaches(&instance.kind, name));
+        let attachment = lowering.attachment(instance, &|name| attaches(&instance.kind, name));
+        if let Some(attachment) = attachment {
+            let said = if POOLS.contains(kind) { &mut attachment.rewritten } else { &mut attachment.uncomputed };
+            *said = Some(kinds::ATTACHED);
+        }
+        if let Some(content) = in_template(&instance.body) {
+            let content = format!("{}: {content}", escape(instance.kind.as_bytes()));
+            lowering.object(kinds::UNKNOWN, instance, content).uncomputed = Some(kinds::BALANCED);
+        }
     }
     let scalers = sizes::scalers(lowering, mine);
     for (kind, instance) in mine {
@@ -134,6 +165,17 @@ pub(in crate::formats::cloud) fn lower(lowering: &mut Lowering<'_, '_>, mine: &M
             places(lowering, instance, &size);
         }
     }
+}
+
+/// What a template of CloudFormation says of how many hosts are put where: its words are others, and balancers in it are not
+/// computed.
+fn in_template(body: &Value) -> Option<String> {
+    let body = body.object()?;
+    let said = |name: &&&str| body.get(name).is_some_and(content::says);
+    PLACES_IN_TEMPLATES.iter().find(said)?;
+    let names = PLACES_IN_TEMPLATES.iter().chain(SIZES_IN_TEMPLATES).filter(said);
+    let part = |name: &&str| Some(format!("{name} = {}", super::show(body.get(name)?)));
+    Some(joined(names.filter_map(part)))
 }
 
 /// Whose hosts an attachment puts somewhere.
@@ -229,10 +271,9 @@ impl Lowering<'_, '_> {
         at: Span,
     ) -> Vec<Server> {
         let Size { address, one, certain, perhaps, open, settings, existence: _, at: said_at } = size;
-        if !settings.is_empty() {
-            let mut all = vec![std::mem::take(&mut backend.settings), format!("{address}: {settings}")];
-            all.dedup();
-            backend.settings = joined(all);
+        let said = format!("{address}: {settings}");
+        if !settings.is_empty() && !backend.settings.contains(&said) {
+            backend.settings = joined([std::mem::take(&mut backend.settings), said]);
         }
         if backend.open.is_none() {
             backend.open.clone_from(open);

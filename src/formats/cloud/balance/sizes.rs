@@ -1,7 +1,7 @@
 //! How many hosts a resource has that makes them while it runs.
 //!
 //! registry: `aws_autoscaling_group`, `aws_ecs_service`, `azurerm_linux_virtual_machine_scale_set` and its likes,
-//! `google_compute_instance_group`, `google_compute_instance_group_manager` and its regional one; what changes the number:
+//! `exoscale_instance_pool`, `exoscale_sks_nodepool`, `google_compute_instance_group`, `google_compute_instance_group_manager` and its regional one; what changes the number:
 //! `aws_appautoscaling_target`, `azurerm_monitor_autoscale_setting`, `google_compute_autoscaler`; what does so at some time:
 //! `aws_autoscaling_schedule`, `aws_appautoscaling_scheduled_action`. Amazon EC2 Auto Scaling User Guide, "Set scaling limits",
 //! "Suspend and resume processes".
@@ -58,8 +58,9 @@ struct Counted {
     kind: &'static str,
     /// What one of them is.
     one: &'static str,
-    /// The argument that says how many there are to be.
+    /// The argument that says how many there are to be, and the block that it stands in, if it does.
     wanted: &'static str,
+    within: Option<&'static str>,
     /// Those that say how many there are at least and at most.
     bounds: Option<[&'static str; 2]>,
     /// How many there are where nobody says it; `None`: as many as somebody makes of it.
@@ -72,9 +73,16 @@ const GROUP: Counted = Counted {
     kind: "aws_autoscaling_group",
     one: "host",
     wanted: "desired_capacity",
+    within: None,
     bounds: Some(["min_size", "max_size"]),
     usual: None,
-    told: &[("desired_capacity_type", "units"), ("suspended_processes", "")],
+    // Hosts in other zones or networks may be none that the balancer reaches.
+    told: &[
+        ("availability_zones", ""),
+        ("desired_capacity_type", "units"),
+        ("suspended_processes", ""),
+        ("vpc_zone_identifier", ""),
+    ],
 };
 
 /// "desired_count - (Optional) Number of instances of the task definition to place and keep running. Defaults to 0."
@@ -82,6 +90,7 @@ const SERVICE: Counted = Counted {
     kind: "aws_ecs_service",
     one: "task",
     wanted: "desired_count",
+    within: None,
     bounds: None,
     usual: Some(0),
     told: &[("deployment_controller", ""), ("scheduling_strategy", "REPLICA")],
@@ -92,6 +101,7 @@ const SCALE_SET: Counted = Counted {
     kind: "azurerm_linux_virtual_machine_scale_set",
     one: "host",
     wanted: "instances",
+    within: None,
     bounds: None,
     usual: Some(0),
     told: &[],
@@ -102,9 +112,10 @@ const MANAGER: Counted = Counted {
     kind: "google_compute_instance_group_manager",
     one: "host",
     wanted: "target_size",
+    within: None,
     bounds: None,
     usual: None,
-    told: &[],
+    told: &[("named_port", "")],
 };
 
 static COUNTED: &[Counted] = &[
@@ -113,6 +124,15 @@ static COUNTED: &[Counted] = &[
     SCALE_SET,
     Counted { kind: "azurerm_windows_virtual_machine_scale_set", ..SCALE_SET },
     Counted { kind: "azurerm_orchestrated_virtual_machine_scale_set", usual: None, ..SCALE_SET },
+    Counted {
+        kind: "azurerm_virtual_machine_scale_set",
+        wanted: "capacity",
+        within: Some("sku"),
+        usual: None,
+        ..SCALE_SET
+    },
+    Counted { kind: "exoscale_instance_pool", wanted: "size", usual: None, ..SCALE_SET },
+    Counted { kind: "exoscale_sks_nodepool", wanted: "size", usual: None, ..SCALE_SET },
     MANAGER,
     Counted { kind: "google_compute_region_instance_group_manager", ..MANAGER },
 ];
@@ -129,15 +149,20 @@ const SIZED: &[&str] = &[
     "aws_autoscaling_group",
     "azurerm_linux_virtual_machine_scale_set",
     "azurerm_orchestrated_virtual_machine_scale_set",
+    "azurerm_virtual_machine_scale_set",
     "azurerm_windows_virtual_machine_scale_set",
     "google_compute_instance_group_manager",
     "google_compute_region_instance_group_manager",
 ];
 
-/// The argument that says how many hosts there are of a type: where its changes are ignored, nobody here says it, even where it is
+/// The pools of Exoscale that a service can lead to.
+pub(super) const POOLS: &[&str] = &["exoscale_instance_pool", "exoscale_sks_nodepool"];
+
+/// The argument or block that says how many hosts there are of a type: where its changes are ignored, nobody here says it, even where it is
 /// not written.
 pub(in crate::formats) fn count_of(kind: &str) -> Option<&'static str> {
-    COUNTED.iter().find(|counted| counted.kind == kind).map(|counted| counted.wanted)
+    let counted = COUNTED.iter().find(|counted| counted.kind == kind)?;
+    Some(counted.within.unwrap_or(counted.wanted))
 }
 
 /// Whether a value is called so because its changes are ignored.
@@ -178,7 +203,8 @@ pub(super) fn scalers(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) -> Vec<S
         let at_times = AT_TIMES.iter().find(|(known, _)| known == kind);
         let Some(argument) = scaling.map(|(_, of, ..)| *of).or(at_times.map(|(_, of)| *of)) else { continue };
         let Some(mut body) = Attributes::open(&instance.body, lowering.account) else { continue };
-        if lowering.flag(&mut body, "enabled", true) == Known::Is(false) {
+        let enabled = lowering.flag(&mut body, "enabled", true);
+        if enabled == Known::Is(false) {
             continue;
         }
         let Some(known) = body.text(argument, lowering.account) else { continue };
@@ -194,8 +220,9 @@ pub(super) fn scalers(lowering: &mut Lowering<'_, '_>, mine: &Mine<'_>) -> Vec<S
             Some(name) => format!("{text} if {name}"),
             None => text,
         };
-        // One that may not be there makes nothing certain.
-        let bounds = bounds.map(|bounds| if instance.existence.is_some() { [None; 2] } else { bounds });
+        // One that may not be there, or may be switched off, makes nothing certain.
+        let surely = instance.existence.is_none() && enabled == Known::Is(true);
+        let bounds = bounds.map(|bounds| if surely { bounds } else { [None; 2] });
         out.push(Scaler { of: super::shown(&known), address, bounds, text });
     }
     out
@@ -225,10 +252,12 @@ fn within(
         if block.value("mode").and_then(Value::text) == Some("OFF") {
             return None;
         }
+        let switched = block.value("mode").is_some_and(|mode| mode.text().is_none());
         let numbers = names.map(|name| lowering.number(&mut block, name, u32::MAX));
         parts.push(said(names, &numbers));
         parts.push(lowering.rest(&mut block, &[("mode", "ON"), ("suspended_state", "")]));
-        all.push(numbers);
+        // Whether it is switched off is not known.
+        all.push(if switched { [Number::Unsaid, Number::Unsaid] } else { numbers });
     }
     let every = |n: usize| all.iter().map(|numbers| known(&numbers[n])).collect::<Option<Vec<u32>>>();
     let least = every(0).and_then(|numbers| numbers.into_iter().min());
@@ -265,7 +294,10 @@ pub(super) fn read(
     }
     let counted = COUNTED.iter().find(|counted| counted.kind == kind)?;
     let mut body = Attributes::open(&instance.body, lowering.account)?;
-    let wanted = lowering.number(&mut body, counted.wanted, u32::MAX);
+    let wanted = match counted.within {
+        None => lowering.number(&mut body, counted.wanted, u32::MAX),
+        Some(name) => inner(lowering, &body, name, counted.wanted),
+    };
     let bounds = counted.bounds.map(|names| names.map(|name| lowering.number(&mut body, name, u32::MAX)));
     let doubts = doubts(lowering, &body);
     let told = lowering.rest(&mut body, counted.told);
@@ -342,6 +374,20 @@ pub(super) fn read(
     })
 }
 
+/// A number that stands in the only block of a name.
+fn inner(lowering: &mut Lowering<'_, '_>, body: &Attributes<'_>, name: &str, wanted: &str) -> Number {
+    let Some(block) = body.value(name).and_then(|value| Items::of(value).all().into_iter().next()) else {
+        return Number::Unsaid;
+    };
+    match block.name_of_unknown() {
+        Some(unknown) => Number::Unknown(unknown.to_owned()),
+        None => match Attributes::open(&block, lowering.account) {
+            Some(mut block) => lowering.number(&mut block, wanted, u32::MAX),
+            None => Number::Unsaid,
+        },
+    }
+}
+
 /// Why a number is not that of hosts that serve.
 enum Doubts {
     /// It is.
@@ -403,10 +449,13 @@ impl Scaler {
         };
         let of = of.trim_matches('"');
         let mut parts = of.rsplit('/');
-        let named = parts.next().is_some_and(|part| last("name").is_some_and(|name| name == part));
+        let named = of.starts_with("service/")
+            && parts.next().is_some_and(|part| last("name").is_some_and(|name| name == part));
         let cluster = parts.next().filter(|part| !part.contains(['$', '.']));
         let same = cluster.zip(last("cluster")).is_none_or(|(one, other)| one == other);
-        named && same || of.contains(&format!("{}.", instance.address))
+        // What is not known of the text may still name it; not one of another module.
+        let begins = |at: usize| !of[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || "._-]".contains(c));
+        named && same || of.match_indices(&format!("{}.", instance.address)).any(|(at, _)| begins(at))
     }
 }
 

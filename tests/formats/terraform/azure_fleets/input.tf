@@ -39,6 +39,19 @@ resource "azurerm_windows_virtual_machine_scale_set" "scaled" {
     ignore_changes = [instances]
   }
 }
+resource "azurerm_virtual_machine_scale_set" "old" {
+  name = "old"
+  sku {
+    name     = "Standard_F2"
+    capacity = 2
+  }
+  network_profile {
+    name = "web"
+    ip_configuration {
+      load_balancer_backend_address_pool_ids = [azurerm_lb_backend_address_pool.web.id]
+    }
+  }
+}
 resource "azurerm_monitor_autoscale_setting" "scaled" {
   name               = "scaled"
   target_resource_id = azurerm_windows_virtual_machine_scale_set.scaled.id

@@ -16,6 +16,10 @@ resource "google_compute_backend_service" "web" {
 }
 resource "google_compute_instance_group_manager" "web" {
   name        = "web"
+  named_port {
+    name = "http"
+    port = 8080
+  }
   target_size = 2
 }
 resource "google_compute_instance_group_manager" "none" {
