@@ -48,6 +48,16 @@ const DECIDING: &[(&str, &str)] = &[
 const COUNTED: &[&str] =
     &["Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DeploymentConfig", "Rollout"];
 
+/// What decides whether there is a node for a pod, and whether it counts as ready there, with what is so where nobody says it.
+const PLACED: &[(&str, &str)] = &[
+    ("affinity", ""),
+    ("nodeSelector", ""),
+    ("readinessGates", ""),
+    ("schedulerName", "default-scheduler"),
+    ("tolerations", ""),
+    ("topologySpreadConstraints", ""),
+];
+
 /// An object's metadata.
 pub(super) struct Meta<'v> {
     pub(super) name: Arc<str>,
@@ -294,9 +304,7 @@ impl Reader {
                 count = (Count::Of(number), inner.place("replicas"));
                 said = format!("; {number} of them");
             }
-            if kind == "VirtualMachine"
-                && let Some((of, text)) = runs(&mut inner, &mut self.account)
-            {
+            if let Some((of, text)) = runs(kind, &mut inner, &mut self.account) {
                 (count.0, said) = (of, format!("; {text}"));
             }
             let next = inner.take(step);
@@ -320,7 +328,8 @@ impl Reader {
         }
         spec = inner.take("spec").or(spec);
         inner.rest_inert("not about the network of its pods", &mut self.account);
-        let Pod { ports, on_host, ready } = spec.map_or_else(Pod::default, |spec| self.pod(spec));
+        let chosen = meta.owner.is_none();
+        let Pod { ports, on_host, ready, placed } = spec.map_or_else(Pod::default, |spec| self.pod(spec, chosen));
         let Meta { name, namespace, labels: _, annotations: _, name_at, owner, at } = meta;
         let (maker, mut of_pods) = (owner.clone(), false);
         // The pods that a controller has made are told as one, unless one of them has been changed.
@@ -369,6 +378,7 @@ impl Reader {
             ports,
             on_host,
             ready,
+            placed,
             count,
             of_pods,
             owner,
@@ -376,8 +386,8 @@ impl Reader {
         });
     }
 
-    /// What the specification of a pod says of its network.
-    fn pod(&mut self, spec: &Value) -> Pod {
+    /// What the specification of a pod says of its network. `chosen`: where it runs is said by its author, not by what made it.
+    fn pod(&mut self, spec: &Value, chosen: bool) -> Pod {
         let (mut ports, mut ready) = (Ports::new(), Vec::new());
         let mut fields = Fields::of(spec, &mut self.account);
         for containers in ["containers", "initContainers"] {
@@ -413,8 +423,12 @@ impl Reader {
             self.account.gap(value.at, "`hostNetwork` is true or false");
         }
         let on_host = on_host.filter(|value| !matches!(value.what, What::Truth(false))).map(|value| value.at);
+        let mut placed = Vec::new();
+        for (name, usual) in PLACED.iter().filter(|_| chosen) {
+            placed.extend(fields.setting(name, usual, &mut self.account));
+        }
         fields.rest_inert("not about the network of its pods", &mut self.account);
-        Pod { ports, on_host, ready }
+        Pod { ports, on_host, ready, placed }
     }
 
     fn other(&mut self, group: &str, kind: &str, value: &Value, meta: &Meta<'_>) {
@@ -437,8 +451,16 @@ impl Reader {
 }
 
 /// Whether a virtual machine runs, where it says so, and how: "`Always` … `Halted`: … will never be present"; `running` is its
-/// older name (kubevirt.io, "Run Strategies").
-fn runs(fields: &mut Fields<'_>, account: &mut Account) -> Option<(Count, String)> {
+/// older name (kubevirt.io, "Run Strategies"). And whether a Job does: "suspending a Job will delete its active Pods".
+fn runs(kind: &str, fields: &mut Fields<'_>, account: &mut Account) -> Option<(Count, String)> {
+    if kind == "Job" {
+        let suspended = fields.truth("suspend", account) == Some(true);
+        let none = fields.number("parallelism", 0..=i128::from(i32::MAX), account) == Some(0);
+        return (suspended || none).then(|| (Count::Of(0), "none of them".to_owned()));
+    }
+    if kind != "VirtualMachine" {
+        return None;
+    }
     let at = fields.place("runStrategy");
     if let Some(running) = fields.truth("running", account) {
         return Some((Count::Of(running.into()), format!("running: {running}")));
@@ -462,6 +484,7 @@ struct Pod {
     ports: Ports,
     on_host: Option<Span>,
     ready: Vec<String>,
+    placed: Vec<String>,
 }
 
 /// Labels in one line.

@@ -55,6 +55,8 @@ pub(super) struct Workload {
     pub(super) on_host: Option<Span>,
     /// How it is found out whether a pod is ready: that of each container which says so.
     pub(super) ready: Vec<String>,
+    /// What decides where they run, as far as their author says it.
+    pub(super) placed: Vec<String>,
     /// How many pods there are, and where that is said.
     pub(super) count: (Count, Span),
     /// Whether it is not declared itself: some of its pods are.

@@ -298,6 +298,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             named = true;
             checks.extend(workload.ready.iter().map(String::as_str));
             let (namespace, name) = (&workload.namespace, &workload.name);
+            settings.extend(workload.placed.iter().map(|text| format!("{} {namespace}/{name}: {text}", workload.kind)));
             let server = |n: u32, enabled| {
                 let called = if n == 0 { name.to_string() } else { format!("{name}-{n}") };
                 let address = format!("pod of {}/{namespace}/{name}", workload.kind);

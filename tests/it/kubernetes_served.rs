@@ -1,4 +1,5 @@
-//! ConfigMaps of ingress controllers: what they change is told, and what they may change of requests is judged.
+//! ConfigMaps of ingress controllers: what they change is told, and what they may change of requests is judged. And what decides
+//! whether there are pods.
 
 use crate::cli::{Ran, portcullis};
 use tempfile::TempDir;
@@ -145,4 +146,36 @@ fn an_autoscaler_makes_no_pods_of_none() {
     let old = format!("{SHOP}{scaler}");
     let ran = check(&old, &old.replace("replicas: 2", "replicas: 0"));
     assert!(ran.code == 1 && ran.out.contains("`shop/web:80` has no server"), "{}{}", ran.out, ran.talk);
+}
+
+#[test]
+fn what_decides_whether_there_are_pods_is_told() {
+    let service = SHOP.split("---\n").next().expect("the Service");
+    let workload = |kind: &str, api: &str, spec: &str, pods: &str| {
+        format!(
+            "{service}---\napiVersion: {api}\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\n\
+             spec: {{{spec}template: {{metadata: {{labels: {{app: web}}}}, spec: {{{pods}}}}}}}\n"
+        )
+    };
+    let job = |spec: &str| workload("Job", "batch/v1", spec, "");
+    let machine = |how: &str| workload("VirtualMachine", "kubevirt.io/v1", how, "");
+    for (old, new) in [
+        (job(""), job("suspend: true, ")),
+        (job("parallelism: 2, "), job("parallelism: 0, ")),
+        (machine("running: true, "), machine("running: false, ")),
+        (machine("runStrategy: Always, "), machine("runStrategy: Halted, ")),
+    ] {
+        let ran = check(&old, &new);
+        assert!(ran.code == 1 && ran.out.contains("`shop/web:80` has no server"), "{new}\n{}{}", ran.out, ran.talk);
+    }
+    let everywhere = |pods: &str| workload("DaemonSet", "apps/v1", "", pods);
+    let set = |pods: &str| workload("StatefulSet", "apps/v1", "", pods);
+    for (old, new) in [
+        (everywhere(""), everywhere("nodeSelector: {none: \"true\"}")),
+        (set(""), set("readinessGates: [{conditionType: shop.example/open}]")),
+        (set("tolerations: [{key: edge}]"), set("")),
+    ] {
+        let ran = check(&old, &new);
+        assert!(ran.out.contains("other settings differ"), "{new}\n{}{}", ran.out, ran.talk);
+    }
 }
