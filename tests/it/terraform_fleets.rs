@@ -222,6 +222,7 @@ fn endpoints_that_are_not_computed_are_told() {
         ("google_compute_network_endpoint_group", "default_port", "80", "81"),
         ("google_compute_instance_group_membership", "instance", "a", "b"),
         ("aws_globalaccelerator_endpoint_group", "traffic_dial_percentage", "100", "0"),
+        ("aws_ec2_instance_state", "state", "running", "stopped"),
         ("aws_vpclattice_target_group_attachment", "target_group_identifier", "a", "b"),
     ] {
         let side = |value: &str| format!("resource \"{kind}\" \"web\" {{\n  {argument} = \"{value}\"\n}}\n");
@@ -230,6 +231,21 @@ fn endpoints_that_are_not_computed_are_told() {
         let told = flat.contains("what a load balancer does with requests is not computed");
         assert!(ran.code == 3 && told, "{kind}\n{}{}", ran.out, ran.talk);
     }
+}
+
+/// Services in Terraform are not computed: neither is how many pods they have. What else is said of those does not matter.
+#[test]
+fn replicas_in_terraform_are_told() {
+    let deployment = |replicas: u32, image: &str| {
+        format!(
+            "resource \"kubernetes_deployment_v1\" \"web\" {{\n  spec {{\n    replicas = {replicas}\n    template {{\n      \
+             spec {{\n        container {{\n          image = \"{image}\"\n        }}\n      }}\n    }}\n  }}\n}}\n"
+        )
+    };
+    let ran = check(&deployment(2, "a"), &deployment(0, "a"));
+    assert!(ran.code == 3 && ran.out.contains("not computed"), "{}{}", ran.out, ran.talk);
+    let ran = check(&deployment(2, "a"), &deployment(2, "b"));
+    assert!(ran.code == 0 && ran.out.contains("no semantic change"), "{}{}", ran.out, ran.talk);
 }
 
 /// Balancers in templates of CloudFormation are not computed: neither is what they lead to.

@@ -21,6 +21,7 @@ pub(in crate::formats::cloud) const KINDS: &[&str] = &[
     "aws_autoscaling_group",
     "aws_autoscaling_schedule",
     "aws_autoscaling_traffic_source_attachment",
+    "aws_ec2_instance_state",
     "aws_ecs_service",
     "azurerm_linux_virtual_machine_scale_set",
     "azurerm_monitor_autoscale_setting",
@@ -34,6 +35,16 @@ pub(in crate::formats::cloud) const KINDS: &[&str] = &[
     "google_compute_instance_group_manager",
     "google_compute_region_autoscaler",
     "google_compute_region_instance_group_manager",
+    "kubernetes_deployment",
+    "kubernetes_deployment_v1",
+    "kubernetes_horizontal_pod_autoscaler",
+    "kubernetes_horizontal_pod_autoscaler_v1",
+    "kubernetes_horizontal_pod_autoscaler_v2",
+    "kubernetes_horizontal_pod_autoscaler_v2beta2",
+    "kubernetes_replication_controller",
+    "kubernetes_replication_controller_v1",
+    "kubernetes_stateful_set",
+    "kubernetes_stateful_set_v1",
 ];
 
 /// Their arguments that name what hosts are put behind, wherever they stand in them.
@@ -91,7 +102,9 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
     "security_group_ids",
     "size",
     "sku",
+    "spec",
     "start_time",
+    "state",
     "suspended_processes",
     "suspended_state",
     "target",
@@ -144,7 +157,7 @@ pub(in crate::formats::cloud) fn lower(lowering: &mut Lowering<'_, '_>, mine: &M
             let said = if POOLS.contains(kind) { &mut attachment.rewritten } else { &mut attachment.uncomputed };
             *said = Some(kinds::ATTACHED);
         }
-        if let Some(content) = in_template(&instance.body) {
+        if let Some(content) = in_template(&instance.body).or_else(|| elsewhere(kind, &instance.body)) {
             let content = format!("{}: {content}", escape(instance.kind.as_bytes()));
             lowering.object(kinds::UNKNOWN, instance, content).uncomputed = Some(kinds::BALANCED);
         }
@@ -176,6 +189,16 @@ fn in_template(body: &Value) -> Option<String> {
     let names = PLACES_IN_TEMPLATES.iter().chain(SIZES_IN_TEMPLATES).filter(said);
     let part = |name: &&str| Some(format!("{name} = {}", super::show(body.get(name)?)));
     Some(joined(names.filter_map(part)))
+}
+
+/// What a resource says of how many servers there are behind balancers that are not computed.
+fn elsewhere(kind: &str, body: &Value) -> Option<String> {
+    let names: &[&str] = match kind {
+        "aws_ec2_instance_state" => &["state"],
+        kind if kind.starts_with("kubernetes_") => &["max_replicas", "min_replicas", "replicas"],
+        _ => return None,
+    };
+    content::attached(body, &|name| names.contains(&name))
 }
 
 /// Whose hosts an attachment puts somewhere.
