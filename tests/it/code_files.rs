@@ -84,7 +84,8 @@ fn code_elsewhere_is_a_gap_and_users_elsewhere_are_not() {
         let text = format!("{}{}", ran.out, ran.talk);
         text.split("\ngaps\n").nth(1).map(str::to_owned)
     };
-    let server = |text: &str| format!("http {{\n server {{\n listen 80;\n location / {{\n {text}\n }}\n }}\n}}\n");
+    let server =
+        |text: &str| format!("events {{}}\nhttp {{\n server {{\n listen 80;\n location / {{\n {text}\n }}\n }}\n}}\n");
     let lua = gaps(&server("content_by_lua_file /opt/lua/a.lua;")).expect("a gap");
     assert!(lua.contains("the code in /opt/lua/a.lua is outside of what is compared"), "{lua}");
     assert_eq!(gaps(&server("auth_basic x; auth_basic_user_file /etc/htpasswd; return 403;")), None);

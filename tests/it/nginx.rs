@@ -382,7 +382,8 @@ fn what_leads_to_itself_ends() {
 #[test]
 fn a_way_to_servers_that_nobody_knows_is_a_gap() {
     let gaps = |name: &str| {
-        let text = format!("http {{ server {{ location / {{ {name} 127.0.0.1:8081; }} }} }}");
+        let key = "set $memcached_key $uri;";
+        let text = format!("events {{}} http {{ server {{ location / {{ {key} {name} 127.0.0.1:8081; }} }} }}");
         read(&text, &mut Store::default()).gaps().len()
     };
     assert_eq!(["fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"].map(gaps), [0; 4]);
@@ -393,7 +394,7 @@ fn a_way_to_servers_that_nobody_knows_is_a_gap() {
 fn an_address_has_one_default_server() {
     let gaps = |second: &str| {
         let server = |listen: &str| format!("server {{ listen {listen} default_server; return 204; }}");
-        let text = format!("http {{ {} {} }}", server("80"), server(second));
+        let text = format!("events {{}} http {{ {} {} }}", server("80"), server(second));
         read(&text, &mut Store::default()).gaps().iter().map(|gap| gap.reason.clone()).collect::<Vec<_>>()
     };
     let refused = ["nginx refuses it: a duplicate default server"];
@@ -403,7 +404,9 @@ fn an_address_has_one_default_server() {
 
 #[test]
 fn what_is_behind_a_variable_or_a_page_is_no_equal() {
-    let server = |text: &str| format!("http {{ map $http_x $m {{ default 0; a 1; }} server {{ listen 80; {text} }} }}");
+    let server = |text: &str| {
+        format!("events {{}} http {{ map $http_x $m {{ default 0; a 1; }} server {{ listen 80; {text} }} }}")
+    };
     let old = "set $b one; if ($http_x ~ x) { set $c 1; } if ($c = 1) { return 403; } if ($m) { return 404; } \
                error_page 403 /sorry; rewrite ^/r/(.*) /s/$1 last; \
                location / { proxy_pass http://$b; } location /l { content_by_lua_block { say(1) } } \

@@ -232,7 +232,7 @@ fn of_servers_of_one_name_the_first_counts() {
 fn tls_is_told_by_server() {
     let two = |a: &str, b: &str| {
         http(&format!(
-            "ssl_certificate c; ssl_certificate_key k;\n\
+            "ssl_certificate c; ssl_certificate_key k; ssl_client_certificate a;\n\
              server {{ listen 443 ssl; server_name a; {a} return 204; }}\n\
              server {{ listen 443 ssl; server_name b; {b} return 204; }}"
         ))
@@ -243,7 +243,10 @@ fn tls_is_told_by_server() {
         let (code, said) = compared(&two(one, other), &two(other, one));
         assert!(code == 1 && said.contains("its TLS settings differ"), "{one} {other}: {said}");
     }
-    let around = |text: &str| http(&format!("{text} server {{ listen 443 ssl; return 204; }}"));
+    let around = |text: &str| {
+        let beside = "ssl_certificate_key k; ssl_client_certificate a;";
+        http(&format!("{beside} {text} server {{ listen 443 ssl; return 204; }}"))
+    };
     let old = around("ssl_certificate c;");
     for (new, words) in [
         ("ssl_certificate c; ssl_verify_client on;", "its TLS settings differ"),

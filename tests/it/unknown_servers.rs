@@ -55,15 +55,16 @@ fn services_whose_pods_are_elsewhere_are_not_the_same() {
 
 #[test]
 fn groups_of_nginx_whose_servers_are_in_files_are_not_the_same() {
-    let text = "http {\n  upstream red { zone red 64k; state /var/lib/nginx/red.conf; }\n  \
+    let text = "events {}\nhttp {\n  upstream red { zone red 64k; state /var/lib/nginx/red.conf; }\n  \
                 upstream blue { zone blue 64k; state /var/lib/nginx/blue.conf; }\n  \
                 server {\n    listen 80;\n    location / { proxy_pass http://red; }\n  }\n}\n";
     differs("nginx", "nginx.conf", text, ("http://red", "http://blue"));
-    let looked_up = "http {\n  resolver 192.0.2.53;\n  upstream red { zone red 64k; server red.example resolve; }\n  \
+    let looked_up = "events {}\nhttp {\n  resolver 192.0.2.53;\n  upstream red { zone red 64k; server red.example resolve; }\n  \
                      upstream blue { zone blue 64k; server blue.example resolve; }\n  \
                      server {\n    listen 80;\n    location / { proxy_pass http://red; }\n  }\n}\n";
     differs("nginx", "nginx.conf", looked_up, ("http://red", "http://blue"));
-    let computed = "http {\n  server {\n    listen 80;\n    location / { proxy_pass http://$arg_red; }\n  }\n}\n";
+    let computed =
+        "events {}\nhttp {\n  server {\n    listen 80;\n    location / { proxy_pass http://$arg_red; }\n  }\n}\n";
     differs("nginx", "nginx.conf", computed, ("$arg_red", "$arg_blue"));
 }
 

@@ -3,24 +3,34 @@
 
 use super::directives::{
     ANYWHERE, Contexts, EVENTS, EXCEPT, Form, HTTP, IF_LOCATION, IF_SERVER, LOCATION, MAIN, Repeat, Row, SERVER,
-    STREAM, UPSTREAM, rows,
+    STREAM, STREAM_SERVER, STREAM_UPSTREAM, UPSTREAM, rows,
 };
+use super::expressions::is_broken;
 use super::http::block;
 use super::names::Names;
+use super::relations;
 use super::syntax::{Directive, Word};
-use super::values::{fits, is_broken, is_hashed, is_network, is_range, is_server_name, is_time, number, size};
+use super::values::{Unit, fits, is_listen, is_server_name, number, time};
 use super::variables::captures;
 use crate::formats::account::Account;
 use crate::text::{SourceId, Span, escape};
 use std::collections::BTreeSet;
 
-/// Reports what nginx refuses.
-pub(super) fn check(lists: &[(SourceId, Vec<Directive>)], account: &mut Account) {
-    let whole = |list: &[Directive]| list.iter().any(|d| ["http", "stream", "events", "mail"].iter().any(|n| d.is(n)));
+/// Reports what nginx refuses. `complete`: all that is included is at hand, so that what is not there is nowhere.
+pub(super) fn check(lists: &[(SourceId, Vec<Directive>)], complete: bool, account: &mut Account) {
+    const PARTS: &[&str] = &["http", "stream", "events", "mail"];
+    let whole = |list: &[Directive]| list.iter().any(|d| PARTS.iter().any(|part| d.is(part)));
+    let mut parts = lists.iter().flat_map(|(_, list)| list).filter(|d| PARTS.iter().any(|part| d.is(part)));
+    if let Some(first) = parts.clone().next().filter(|_| complete && !parts.any(|part| part.is("events"))) {
+        account.gap(first.head, "nginx refuses it: no \"events\" section in configuration");
+    }
     for (_, list) in lists {
-        let names = Names::of(list, whole(list));
+        let known = complete && whole(list);
+        let names = Names::of(list, known);
+        let streams = Names::of_stream(list, known);
         let context = if whole(list) { MAIN } else { ANYWHERE };
-        Checker { account, names }.list(list, context, Place::Server);
+        Checker { account, names, streams }.list(list, context, Place::Server);
+        relations::check(list, known, account);
     }
 }
 
@@ -38,16 +48,21 @@ enum Place {
     Branch,
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     account: &'a mut Account,
     names: Names,
+    /// Those of `stream`.
+    streams: Names,
 }
+
+const TESTS: &[&[u8]] = &[b"-f", b"-d", b"-e", b"-x"];
+const OPERATORS: &[&[u8]] = &[b"=", b"!=", b"~", b"~*", b"!~", b"!~*"];
 
 /// Directives of which one is enough.
 const TOGETHER: &[&[u8]] = &[b"root", b"alias"];
 
 impl Checker<'_> {
-    fn refuse(&mut self, at: Span, reason: impl std::fmt::Display) {
+    pub(super) fn refuse(&mut self, at: Span, reason: impl std::fmt::Display) {
         self.account.gap(at, format!("nginx refuses it: {reason}"));
     }
 
@@ -62,11 +77,9 @@ impl Checker<'_> {
                     self.refuse(directive.span, format!("\"{}\" directive is duplicate", escape(name)));
                 }
                 self.words(directive, row);
-                // The names of `stream` are others.
-                let unknown = if context != STREAM { self.names.unknown(directive) } else { Vec::new() };
-                unknown.into_iter().for_each(|reason| self.refuse(directive.span, reason));
+                self.unknown(directive, context);
             }
-            self.special(directive, place);
+            self.special(directive, context, place);
             self.inside(directive, context, place);
         }
     }
@@ -76,9 +89,7 @@ impl Checker<'_> {
         let shown = escape(&directive.name);
         let all = rows(&directive.name);
         let stands = |row: &&&Row| row.contexts & context != 0;
-        // Of `stream` little is known but what it has in common with `http`.
-        let lax = context == STREAM && !all.iter().any(|row| row.contexts & STREAM != 0);
-        let here: Vec<&Row> = all.iter().filter(|row| lax || stands(row)).copied().collect();
+        let here: Vec<&Row> = all.iter().filter(stands).copied().collect();
         if here.is_empty() {
             if !all.is_empty() {
                 self.refuse(directive.head, format!("\"{shown}\" directive is not allowed here"));
@@ -101,6 +112,12 @@ impl Checker<'_> {
         Some(counted.find(|row| fits(row.form, &words)).unwrap_or(first))
     }
 
+    /// Names that nobody defines; those of `stream` are others.
+    pub(super) fn unknown(&mut self, directive: &Directive, context: Contexts) {
+        let names = if streams(context) { &self.streams } else { &self.names };
+        names.unknown(directive).into_iter().for_each(|reason| self.refuse(directive.span, reason));
+    }
+
     fn words(&mut self, directive: &Directive, row: &Row) {
         let words: Vec<&[u8]> = directive.words.iter().map(|word| &word.text[..]).collect();
         if !words.is_empty() && !fits(row.form, &words) {
@@ -114,15 +131,18 @@ impl Checker<'_> {
         let (context, place) = match &directive.name[..] {
             b"events" => (EVENTS, place),
             b"http" => (HTTP, place),
-            b"stream" | b"mail" => (STREAM, place),
+            b"stream" => (STREAM, place),
             b"upstream" => {
-                if context != STREAM {
-                    self.upstream(directive);
-                }
-                (if context == STREAM { STREAM } else { UPSTREAM }, place)
+                self.upstream(directive, context);
+                let context = match context {
+                    STREAM => STREAM_UPSTREAM,
+                    ANYWHERE => UPSTREAM | STREAM_UPSTREAM,
+                    _ => UPSTREAM,
+                };
+                (context, place)
             }
             b"server" if context == STREAM || (context == ANYWHERE && super::is_of_stream(directive)) => {
-                (STREAM, place)
+                (STREAM_SERVER, place)
             }
             b"server" => (SERVER, Place::Server),
             b"location" => {
@@ -136,22 +156,28 @@ impl Checker<'_> {
             b"if" if context & SERVER != 0 => (IF_SERVER, Place::Branch),
             b"if" => (IF_LOCATION, Place::Branch),
             b"limit_except" => (EXCEPT, Place::Branch),
-            b"map" => return self.map(directive),
+            b"map" => return self.map(directive, context),
             b"geo" => return self.geo(directive),
+            b"split_clients" => return self.split_clients(directive),
+            b"charset_map" => return self.charset_map(directive),
             // Their entries are no directives, or not known.
             _ => return,
         };
         self.list(list, context, place);
     }
 
-    fn expression(&mut self, word: &Word, expression: &[u8]) {
-        if is_broken(expression, &captures(expression)) {
+    pub(super) fn expression(&mut self, word: &Word, expression: &[u8]) {
+        let names = captures(expression);
+        if is_broken(expression, &names) {
             self.refuse(word.span, format!("\"{}\" is no regular expression", escape(expression)));
+        }
+        for name in names.iter().filter(|name| super::names::is_fixed(name)) {
+            self.refuse(word.span, format!("the duplicate \"{}\" variable", escape(name)));
         }
     }
 
     /// What the words of single directives have to be.
-    fn special(&mut self, directive: &Directive, place: Place) {
+    fn special(&mut self, directive: &Directive, context: Contexts, place: Place) {
         let words = &directive.words[..];
         let refused = match (&directive.name[..], words) {
             (b"location", [sign, word]) if matches!(&sign.text[..], b"~" | b"~*") => {
@@ -162,7 +188,16 @@ impl Checker<'_> {
                 let expression = expression.strip_prefix(b"~*").or_else(|| expression.strip_prefix(b"~"));
                 return self.expression(word, expression.unwrap_or_default());
             }
-            (b"rewrite", [word, ..]) => return self.expression(word, &word.text),
+            (b"rewrite", [word, to, ..]) => {
+                self.expression(word, &word.text);
+                to.text.is_empty()
+            }
+            (b"alias", [_]) if place == Place::Named => true,
+            (b"root" | b"alias", [path]) => {
+                // What a root is, is made of it.
+                let made = |name: &[u8]| memchr::memmem::find(&path.text, name).is_some();
+                made(b"$document_root") || made(b"$realpath_root")
+            }
             (b"server_name", _) => {
                 for word in words {
                     match word.text.strip_prefix(b"~") {
@@ -174,73 +209,33 @@ impl Checker<'_> {
                 return;
             }
             (b"if", _) => return self.condition(directive),
+            (b"return", _) if streams(context) => false,
             (b"return", [code]) => {
                 let address = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|p| code.text.starts_with(p));
                 !address && number(&code.text).is_none_or(|code| code > 999)
             }
             (b"return", [code, _]) => number(&code.text).is_none_or(|code| code > 999),
-            (b"set", [variable, _]) => !is_variable(&variable.text) || is_fixed(&variable.text),
+            (b"set", [variable, _]) if streams(context) => !is_variable(&variable.text),
+            (b"set" | b"auth_request_set", [variable, _]) => !is_variable(&variable.text) || is_fixed(&variable.text),
             (b"try_files", [.., last]) => {
                 last.text.strip_prefix(b"=").is_some_and(|code| number(code).is_none_or(|code| code > 999))
             }
             (b"error_page", [codes @ .., _]) => {
-                let codes = match codes {
-                    [codes @ .., last] if last.text.starts_with(b"=") => codes,
-                    codes => codes,
+                let (codes, answer) = match codes {
+                    [codes @ .., last] if last.text.starts_with(b"=") => (codes, &last.text[1..]),
+                    codes => (codes, &b""[..]),
                 };
                 let wrong = |code: u64| !(300..=599).contains(&code) || code == 499;
-                codes.is_empty() || codes.iter().any(|word| number(&word.text).is_none_or(wrong))
+                codes.is_empty()
+                    || (!answer.is_empty() && number(answer).is_none())
+                    || codes.iter().any(|word| number(&word.text).is_none_or(wrong))
             }
-            (b"error_log", [_, level]) => {
-                const LEVELS: &[&[u8]] =
-                    &[b"debug", b"info", b"notice", b"warn", b"error", b"crit", b"alert", b"emerg"];
-                !LEVELS.contains(&&level.text[..]) && !level.text.starts_with(b"debug_")
+            (b"fastcgi_pass" | b"uwsgi_pass" | b"scgi_pass" | b"memcached_pass" | b"grpc_pass", [to]) => {
+                self.names.refuses(&to.text)
             }
-            (b"limit_req_zone", [_, rest @ ..]) => {
-                let rate = |text: &[u8]| {
-                    let count = text.strip_suffix(b"r/s").or_else(|| text.strip_suffix(b"r/m"));
-                    count.and_then(number).is_some_and(|count| count > 0)
-                };
-                let known = |word: &Word| match word.text.strip_prefix(b"rate=") {
-                    Some(text) => rate(text),
-                    None => word.text == b"sync" || is_zone(&word.text),
-                };
-                let has = |name: &[u8]| rest.iter().any(|word| word.text.starts_with(name));
-                !rest.iter().all(known) || !has(b"rate=") || !has(b"zone=")
-            }
-            (b"limit_conn_zone", [_, zone]) => !is_zone(&zone.text),
-            (b"expires", [.., time]) => {
-                let sign = [&b"-"[..], b"+", b"@"].iter().find_map(|sign| time.text.strip_prefix(*sign));
-                let text = sign.unwrap_or(&time.text);
-                !matches!(text, b"epoch" | b"max" | b"off") && !text.contains(&b'$') && !is_time(text)
-            }
-            (name, [codes @ .., time]) if name.ends_with(b"_cache_valid") => {
-                let code = |word: &Word| number(&word.text).is_some_and(|code| (100..=999).contains(&code));
-                !is_time(&time.text) || !codes.iter().all(|word| word.text == b"any" || code(word))
-            }
-            (b"fastcgi_pass" | b"uwsgi_pass" | b"scgi_pass" | b"memcached_pass", [to]) => {
-                !self.names.has_port(&to.text)
-            }
+            (b"proxy_pass", [to]) if streams(context) => self.streams.refuses(&to.text),
             (b"proxy_pass", [to]) => return self.asked(directive, to, place),
-            (b"listen", [place, options @ ..]) => {
-                let text = &place.text[..];
-                let bare = text.starts_with(b"-") || text == b"unix:" || text.starts_with(b"[") != text.contains(&b']');
-                let wrong = |word: &Word| match word.text.iter().position(|byte| *byte == b'=') {
-                    Some(at) => match (&word.text[..at], &word.text[at + 1..]) {
-                        (b"rcvbuf" | b"sndbuf", value) => size(value).is_none(),
-                        (b"backlog", value) => value != b"-1" && number(value).is_none_or(|value| value == 0),
-                        (b"fastopen" | b"setfib", value) => number(value).is_none(),
-                        (b"so_keepalive", value) => {
-                            let parts = |part: &[u8]| part.is_empty() || is_time(part);
-                            let three = value.contains(&b':') && value.split(|byte| *byte == b':').all(parts);
-                            !three && value != b"on" && value != b"off"
-                        }
-                        _ => false,
-                    },
-                    None => false,
-                };
-                bare || options.iter().any(wrong)
-            }
+            (b"listen", [place, ..]) => !is_listen(&place.text),
             _ => false,
         };
         if refused {
@@ -258,17 +253,20 @@ impl Checker<'_> {
         if let Some(last) = words.last_mut() {
             *last = last.strip_suffix(b")").unwrap_or(last);
         }
-        words.retain(|word| !word.is_empty());
-        let right = match &words[..] {
+        // A parenthesis may be a word of its own; a text of nothing is one.
+        let alone = |word: Option<&Word>, sign: &[u8]| word.is_some_and(|word| word.text == sign);
+        let from = usize::from(alone(directive.words.first(), b"("));
+        let to = words.len() - usize::from(alone(directive.words.last(), b")")).min(words.len());
+        let right = match words.get(from..to).unwrap_or_default() {
             [variable] => is_variable(variable),
-            [test, _] => test.starts_with(b"-") || test.starts_with(b"!-"),
+            [test, _] => TESTS.contains(&test.strip_prefix(b"!").unwrap_or(test)),
             [variable, operator, expression] => {
                 if operator.ends_with(b"~") || operator.ends_with(b"~*") {
                     let word = directive.words.iter().rfind(|word| word.text.starts_with(expression));
                     let word = word.or(directive.words.last()).cloned();
                     word.into_iter().for_each(|word| self.expression(&word, expression));
                 }
-                is_variable(variable)
+                is_variable(variable) && OPERATORS.contains(operator)
             }
             _ => false,
         };
@@ -279,21 +277,26 @@ impl Checker<'_> {
 
     fn asked(&mut self, directive: &Directive, to: &Word, place: Place) {
         let text = &to.text[..];
-        let rest = [&b"http://"[..], b"https://"].iter().find_map(|scheme| text.strip_prefix(*scheme));
-        let Some(rest) = rest.filter(|_| !text.contains(&b'$')) else { return };
-        let (host, path) = match rest.strip_prefix(b"unix:") {
-            Some(socket) => match socket.iter().position(|byte| *byte == b':') {
-                Some(at) => (socket, &socket[at + 1..]),
-                None => (socket, &b""[..]),
-            },
-            None => rest.split_at(rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len())),
-        };
-        if host.is_empty() || host.iter().any(u8::is_ascii_whitespace) {
-            self.refuse(directive.span, format!("no host in upstream \"{}\"", escape(rest)));
+        let begins = |scheme: &&&[u8]| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        const SCHEMES: &[&[u8]] = &[b"http://", b"https://"];
+        let Some(scheme) = SCHEMES.iter().find(begins) else { return };
+        let rest = &text[scheme.len()..];
+        if text.contains(&b'$') {
+            return;
         }
-        let port = host.iter().rposition(|byte| *byte == b':').filter(|_| !rest.starts_with(b"unix:"));
-        if let Some(name) = port.map(|at| &host[..at]).filter(|name| self.names.groups.contains(*name)) {
-            self.refuse(directive.span, format!("upstream \"{}\" may not have a port", escape(name)));
+        let (asked, path) = match rest.strip_prefix(b"unix:") {
+            Some(socket) => match socket.iter().position(|byte| *byte == b':') {
+                Some(at) => (&rest[..b"unix:".len() + at], &socket[at + 1..]),
+                None => (rest, &b""[..]),
+            },
+            None => rest.split_at(rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len())),
+        };
+        match super::values::place(asked) {
+            None => self.refuse(directive.span, format!("no host in upstream \"{}\"", escape(rest))),
+            Some((name, Some(_))) if self.names.is_group(name) => {
+                self.refuse(directive.span, format!("upstream \"{}\" may not have a port", escape(name)));
+            }
+            Some(_) => {}
         }
         let fixed = match place {
             Place::Server | Place::Path => false,
@@ -307,7 +310,7 @@ impl Checker<'_> {
     }
 
     /// A group has servers, and spare ones only beside others and where its method knows such.
-    fn upstream(&mut self, directive: &Directive) {
+    fn upstream(&mut self, directive: &Directive, context: Contexts) {
         const WITHOUT_SPARE: &[&[u8]] = &[b"ip_hash", b"hash", b"random"];
         let list = block(directive);
         let servers: Vec<&Directive> = list.iter().filter(|inner| inner.is("server")).collect();
@@ -323,12 +326,16 @@ impl Checker<'_> {
             self.refuse(server.span, "balancing method does not support parameter \"backup\"");
         }
         for server in servers {
+            let place = super::values::place(server.first());
+            if place.is_none() || (context == STREAM && place.is_some_and(|(_, port)| port.is_none())) {
+                self.refuse(server.span, format!("no host or port in upstream \"{}\"", escape(server.first())));
+            }
             for word in server.words.iter().skip(1) {
                 let Some(at) = word.text.iter().position(|byte| *byte == b'=') else { continue };
                 let value = &word.text[at + 1..];
                 let right = match &word.text[..at] {
                     b"max_fails" | b"max_conns" => number(value).is_some(),
-                    b"fail_timeout" | b"slow_start" => is_time(value),
+                    b"fail_timeout" | b"slow_start" => time(value, Unit::Seconds).is_some(),
                     _ => true,
                 };
                 if !right {
@@ -349,49 +356,6 @@ impl Checker<'_> {
             }
         }
     }
-
-    /// The entries of a map: a text and its value, each text once.
-    fn map(&mut self, directive: &Directive) {
-        if let [_, variable] = &directive.words[..]
-            && (!is_variable(&variable.text) || is_fixed(&variable.text))
-        {
-            self.refuse(variable.span, format!("invalid variable name \"{}\"", escape(&variable.text)));
-        }
-        let mut seen: BTreeSet<Vec<u8>> = BTreeSet::new();
-        for entry in block(directive) {
-            let name = &entry.name[..];
-            let alone = matches!(name, b"hostnames" | b"volatile");
-            if entry.words.len() != usize::from(!alone) {
-                self.refuse(entry.span, "invalid number of the map parameters");
-            } else if let Some(expression) = name.strip_prefix(b"~") {
-                let word = Word { text: entry.name.clone(), span: entry.head };
-                self.expression(&word, expression.strip_prefix(b"*").unwrap_or(expression));
-            } else if seen.contains(&b"hostnames"[..]) && !is_hashed(name) {
-                self.refuse(entry.span, format!("invalid hostname or wildcard \"{}\"", escape(name)));
-            } else if !seen.insert(name.to_ascii_lowercase()) {
-                self.refuse(entry.span, format!("conflicting parameter \"{}\"", escape(name)));
-            }
-        }
-    }
-
-    /// The entries of a geo: networks or ranges, and their values.
-    fn geo(&mut self, directive: &Directive) {
-        let ranges = block(directive).first().is_some_and(|entry| entry.is("ranges"));
-        for entry in block(directive) {
-            let first = entry.first();
-            let right = match &entry.name[..] {
-                b"ranges" | b"proxy_recursive" => entry.words.is_empty(),
-                b"default" | b"include" => entry.words.len() == 1,
-                b"delete" if ranges => is_range(first),
-                b"delete" | b"proxy" => is_network(first),
-                name if ranges => is_range(name) && entry.words.len() == 1,
-                name => is_network(name) && entry.words.len() == 1,
-            };
-            if !right {
-                self.refuse(entry.span, format!("invalid network \"{}\"", escape(&entry.name)));
-            }
-        }
-    }
 }
 
 fn called_location(list: &[Directive]) -> impl Iterator<Item = &Directive> {
@@ -407,20 +371,16 @@ fn location(directive: &Directive) -> Place {
     }
 }
 
-fn is_variable(word: &[u8]) -> bool {
+pub(super) fn is_variable(word: &[u8]) -> bool {
     word.len() > 1 && word.starts_with(b"$")
 }
 
 /// Whether a variable is one of nginx that nothing else may set.
-fn is_fixed(word: &[u8]) -> bool {
+pub(super) fn is_fixed(word: &[u8]) -> bool {
     word.strip_prefix(b"$").is_some_and(super::names::is_fixed)
 }
 
-/// `zone=name:size`, with enough for what is counted (8 pages).
-fn is_zone(word: &[u8]) -> bool {
-    let zone = word.strip_prefix(b"zone=").and_then(|zone| {
-        let at = zone.iter().position(|byte| *byte == b':')?;
-        Some((&zone[..at], size(&zone[at + 1..])?))
-    });
-    zone.is_some_and(|(name, size)| !name.is_empty() && size >= 8 * 4096)
+/// Whether a place is one in `stream`.
+fn streams(context: Contexts) -> bool {
+    context != ANYWHERE && context & (STREAM | STREAM_SERVER | STREAM_UPSTREAM) != 0
 }

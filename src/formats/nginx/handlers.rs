@@ -213,13 +213,14 @@ impl Lowering<'_, '_> {
             }
             name => {
                 let (scheme, rest) = written.split_once("://").unwrap_or(("", &written));
+                let scheme = &scheme.to_ascii_lowercase()[..];
                 let otherwise = match (name, scheme) {
                     (b"proxy_pass", "https") | (b"grpc_pass", "grpcs") => 443,
                     (_, _) => 80,
                 };
                 let place = match rest.strip_prefix("unix:") {
                     Some(path) => format!("unix:{}", path.split(':').next().unwrap_or(path)),
-                    None => rest.split('/').next().unwrap_or(rest).to_owned(),
+                    None => rest.split(['/', '?']).next().unwrap_or(rest).to_owned(),
                 };
                 if name == b"proxy_pass" && scheme != "http" && scheme != "https" {
                     self.account.gap(content.span, "nginx refuses it: invalid URL prefix");

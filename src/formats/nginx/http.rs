@@ -27,6 +27,8 @@ struct Listen {
     ports: Option<(u16, u16)>,
     tls: bool,
     first: bool,
+    /// Whether it says how its socket is made: one server may.
+    set: bool,
     settings: Vec<String>,
     span: Span,
 }
@@ -35,7 +37,7 @@ impl Lowering<'_, '_> {
     pub(super) fn http(&mut self, http: &[&Directive]) {
         let mut scope = Scope::default();
         for directive in http.iter().filter(|directive| directive.is("upstream")) {
-            self.upstream(directive);
+            self.upstream(directive, &HashSet::new());
         }
         let around = http.iter().filter(|directive| !directive.is("server"));
         let definitions = Definitions::new(around.copied(), None);
@@ -50,12 +52,26 @@ impl Lowering<'_, '_> {
         let servers: Vec<&Directive> = http.iter().filter(|d| d.is("server") && d.block.is_some()).copied().collect();
         let mut sockets: BTreeMap<Place, Vec<(usize, Listen)>> = BTreeMap::new();
         for (number, server) in servers.iter().enumerate() {
-            for listen in self.listens(server) {
+            let listens = self.listens(server);
+            for (at, listen) in listens.iter().enumerate() {
+                // Those that are alike are told below.
+                let shared = |other: &&Listen| {
+                    let both = other.ports.zip(listen.ports).filter(|(one, other)| one != other);
+                    other.address == listen.address && both.is_some_and(|(a, b)| a.0 <= b.1 && b.0 <= a.1)
+                };
+                if listens[..at].iter().any(|other| shared(&other)) {
+                    self.account.gap(listen.span, "nginx refuses it: a duplicate listen");
+                }
+            }
+            for listen in listens {
                 let key = (listen.address.clone(), listen.ports);
                 let socket = sockets.entry(key).or_default();
                 if socket.iter().any(|(other, _)| *other == number) {
                     self.account.gap(listen.span, "nginx refuses it: a duplicate listen");
                     continue;
+                }
+                if listen.set && socket.iter().any(|(_, other)| other.set) {
+                    self.account.gap(listen.span, "nginx refuses it: duplicate listen options");
                 }
                 socket.push((number, listen));
             }
@@ -93,6 +109,18 @@ impl Lowering<'_, '_> {
             {
                 let reason = "nginx refuses it: no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
                 self.account.gap(listen.span, reason);
+            }
+            // Where the default server has none, all others need some.
+            let none = |server: &Directive| {
+                called(block(server), "ssl_certificate").next().is_none()
+                    && !own.iter().any(|d| d.is("ssl_certificate"))
+            };
+            let rejects = own.iter().any(|d| d.is("ssl_reject_handshake") && d.first() == b"on");
+            if tls && !rejects && default.is_some_and(|(number, _)| none(servers[*number]) && !bare(servers[*number])) {
+                for (_, listen) in socket.iter().filter(|(number, _)| bare(servers[*number])) {
+                    let reason = "no \"ssl_certificate\" is defined in a server of a \"listen ... ssl\" directive";
+                    self.account.gap(listen.span, format!("nginx refuses it: {reason}"));
+                }
             }
             let listener = self.socket(address, ports, tls, &socket, (&names, &programs, &beside));
             self.reading.configuration.listeners.extend(listener);
@@ -175,6 +203,7 @@ impl Lowering<'_, '_> {
                 ports: Some((80, 80)),
                 tls: legacy,
                 first: false,
+                set: false,
                 settings: Vec::new(),
                 span: server.head,
             }];
@@ -190,6 +219,7 @@ impl Lowering<'_, '_> {
                 ports: None,
                 tls: legacy,
                 first: false,
+                set: false,
                 settings: Vec::new(),
                 span: directive.span,
             };
@@ -198,13 +228,13 @@ impl Lowering<'_, '_> {
                 match &word.text[..] {
                     b"ssl" => listen.tls = true,
                     b"default_server" | b"default" => listen.first = true,
-                    b"ipv6only=off" => both = true,
+                    b"ipv6only=off" => (both, listen.set) = (true, true),
                     b"quic" => {
                         self.account.gap(word.span, "HTTP/3 over QUIC is not read");
                     }
                     // Without TLS nothing but this is spoken then, and of all servers of the socket.
                     b"proxy_protocol" | b"http2" | b"spdy" => listen.settings.push(format!("{};", escape(&word.text))),
-                    b"reuseport" | b"deferred" | b"bind" | b"ipv6only=on" => {}
+                    b"reuseport" | b"deferred" | b"bind" | b"ipv6only=on" => listen.set = true,
                     text if [
                         &b"backlog="[..],
                         b"rcvbuf=",
@@ -215,7 +245,10 @@ impl Lowering<'_, '_> {
                         b"accept_filter=",
                     ]
                     .iter()
-                    .any(|known| text.starts_with(known)) => {}
+                    .any(|known| text.starts_with(known)) =>
+                    {
+                        listen.set = true;
+                    }
                     other => {
                         let reason = format!("nginx refuses it: invalid parameter \"{}\"", escape(other));
                         self.account.gap(word.span, reason);
@@ -255,7 +288,11 @@ impl Lowering<'_, '_> {
             "" | "*" | "0.0.0.0" => "any-ipv4".to_owned(),
             "[::]" if both => "any".to_owned(),
             "[::]" => "any-ipv6".to_owned(),
-            other => other.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase(),
+            other => {
+                let bare = other.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+                // An address of the sixth version may be written in several ways.
+                bare.parse::<std::net::Ipv6Addr>().map_or(bare, |address| address.to_string())
+            }
         };
         Some((address, Some(ports)))
     }
@@ -402,5 +439,9 @@ pub(super) fn is_tls_setting(name: &[u8]) -> bool {
             | b"ssl_reject_handshake"
             | b"ssl_prefer_server_ciphers"
             | b"ssl_conf_command"
+            | b"ssl_ocsp"
+            | b"ssl_ocsp_responder"
+            | b"ssl_ocsp_cache"
+            | b"ssl_alpn"
     )
 }

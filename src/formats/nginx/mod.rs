@@ -6,6 +6,8 @@
 mod code;
 mod directives;
 mod dump;
+mod entries;
+mod expressions;
 mod forms;
 mod handlers;
 mod hosts;
@@ -14,10 +16,13 @@ mod include;
 mod locations;
 mod names;
 mod parse;
+mod relations;
 mod rewrites;
 mod scope;
 mod settings;
+mod shapes;
 mod stream;
+mod stream_directives;
 mod syntax;
 mod upstreams;
 mod values;
@@ -65,18 +70,22 @@ impl Format for Nginx {
         reading.configuration.declares = true;
         let mut account = Account::default();
         let mut lists: Vec<(SourceId, Vec<Directive>)> = Vec::new();
+        let mut complete = true;
         for file in reading.files() {
             let text = reading.text(*file);
             if dump::is_one(text) {
-                lists.extend(dumped(*file, text, &mut account).map(|list| (*file, list)));
+                lists.extend(dumped(*file, text, &mut account, &mut complete).map(|list| (*file, list)));
             } else if let Some(directives) = parsed(*file, text, &mut account) {
                 let of_host = is_of_host(reading, *file, &directives);
                 let (within, account) = (vec![*file], &mut account);
-                let mut files = Files { reading, account, main: *file, of_host, within, read: 0 };
+                let complete = &mut complete;
+                let mut files = Files { reading, account, main: *file, of_host, within, read: 0, complete };
                 lists.push((*file, files.expand(directives)));
+            } else {
+                complete = false;
             }
         }
-        forms::check(&lists, &mut account);
+        forms::check(&lists, complete, &mut account);
         code::attach(reading, &mut account, &mut lists);
         zones::attach(&mut lists);
         let mut lowering = Lowering { reading, account: &mut account, backends: HashSet::new() };
@@ -121,7 +130,7 @@ fn counted(directives: &[Directive], account: &mut Account) {
 }
 
 /// The directives of `nginx -T`, what the first file includes in its place.
-fn dumped(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Directive>> {
+fn dumped(file: SourceId, text: &[u8], account: &mut Account, complete: &mut bool) -> Option<Vec<Directive>> {
     let whole = Span { source: file, start: 0, end: super::end_of(text) };
     account.claim(whole, Disposition::Modelled);
     let mut parts = Vec::new();
@@ -134,11 +143,14 @@ fn dumped(file: SourceId, text: &[u8], account: &mut Account) -> Option<Vec<Dire
                 counted(&directives, account);
                 parts.push((name, directives));
             }
-            Err(parse::Refused { at, reason }) => account.gap(at, format!("nginx refuses it: {reason}")),
+            Err(parse::Refused { at, reason }) => {
+                *complete = false;
+                account.gap(at, format!("nginx refuses it: {reason}"));
+            }
         }
     }
     let (main, first) = parts.first()?;
-    Some(Dump { main, parts: &parts, account, within: vec![main], read: 0 }.expand(first))
+    Some(Dump { main, parts: &parts, account, within: vec![main], read: 0, complete }.expand(first))
 }
 
 /// How many files may be in one another.
@@ -155,6 +167,7 @@ struct Dump<'a> {
     account: &'a mut Account,
     within: Vec<&'a [u8]>,
     read: usize,
+    complete: &'a mut bool,
 }
 
 impl Dump<'_> {
@@ -177,6 +190,7 @@ impl Dump<'_> {
         if found.is_empty() && is_data(directive.first()) {
             self.account.claim(directive.span, Disposition::Inert("a file of the package"));
         } else if found.is_empty() && !super::places::is_pattern(directive.first()) {
+            *self.complete = false;
             self.account.gap(directive.span, "the file that it includes is not in the dump");
         }
         for (name, directives) in found {
@@ -222,6 +236,8 @@ fn is_of_host(reading: &Reading<'_>, main: SourceId, directives: &[Directive]) -
 }
 
 struct Files<'a, 'r> {
+    /// Whether all that is included was there so far.
+    complete: &'a mut bool,
     reading: &'a Reading<'r>,
     account: &'a mut Account,
     main: SourceId,
@@ -257,6 +273,7 @@ impl Files<'_, '_> {
             return Vec::new();
         }
         let Some(linked) = self.reading.linked(self.main, name) else {
+            *self.complete = false;
             self.account.gap(directive.span, format!("what `{shown}` includes is not at hand"));
             return Vec::new();
         };
@@ -265,6 +282,7 @@ impl Files<'_, '_> {
             if self.of_host && super::places::is_pattern(name) && include::of_folder(name).is_some() {
                 return Vec::new();
             }
+            *self.complete &= linked.within && super::places::is_pattern(name);
             if !linked.within {
                 let reason = format!("`{shown}` is outside of what is compared: what it includes is not known");
                 self.account.gap(directive.span, reason);
@@ -287,7 +305,10 @@ impl Files<'_, '_> {
             if text.trim_ascii().is_empty() {
                 continue;
             }
-            let Some(directives) = parsed(file, text, self.account) else { continue };
+            let Some(directives) = parsed(file, text, self.account) else {
+                *self.complete = false;
+                continue;
+            };
             self.read += directives.len();
             if self.read > MOST {
                 self.account.gap(directive.span, "includes bring in too much");
@@ -320,7 +341,12 @@ impl Lowering<'_, '_> {
                 match (&directive.name[..], &directive.block) {
                     (b"http", Some(block)) => http.extend(block),
                     (b"stream", Some(block)) => streams.extend(block),
-                    (b"events", Some(_)) => self.inert(directive, "how connections are processed"),
+                    (b"events", Some(block)) => {
+                        for inner in block.iter().filter(|inner| directives::rows(&inner.name).is_empty()) {
+                            self.other(inner);
+                        }
+                        self.inert(directive, "how connections are processed");
+                    }
                     (b"mail", Some(_)) => {
                         self.account.gap(directive.head, "proxies of mail are not read");
                     }

@@ -14,9 +14,12 @@ pub(super) struct Names {
     whole: bool,
     /// Whether a directive is there that is not known here, which may define variables.
     strange: bool,
-    pub(super) groups: BTreeSet<Vec<u8>>,
-    formats: BTreeSet<Vec<u8>>,
+    /// The variables that nginx has.
+    built_in: &'static str,
+    /// Groups of servers, in small letters.
+    groups: BTreeSet<Vec<u8>>,
     zones: BTreeSet<Vec<u8>>,
+    pools: BTreeSet<Vec<u8>>,
     variables: BTreeSet<Vec<u8>>,
 }
 
@@ -40,6 +43,16 @@ const VARIABLES: &str = "ancient_browser args binary_remote_addr body_bytes_sent
     upstream_last_addr upstream_last_server_name upstream_queue_time upstream_response_length upstream_response_time \
     upstream_status uri";
 
+/// Those of `stream`.
+const OF_STREAM: &str = "binary_remote_addr bytes_received bytes_sent connection hostname msec nginx_version pid protocol \
+    proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port realip_remote_addr \
+    realip_remote_port remote_addr remote_port server_addr server_name server_port session_time ssl_alpn_protocol ssl_cipher \
+    ssl_ciphers ssl_client_cert ssl_client_fingerprint ssl_client_i_dn ssl_client_raw_cert ssl_client_s_dn ssl_client_serial \
+    ssl_client_sigalg ssl_client_v_end ssl_client_v_remain ssl_client_v_start ssl_client_verify ssl_curve ssl_curves \
+    ssl_ech_outer_server_name ssl_ech_status ssl_preread_alpn_protocols ssl_preread_protocol ssl_preread_server_name \
+    ssl_protocol ssl_server_name ssl_session_id ssl_session_reused ssl_sigalg status time_iso8601 time_local upstream_addr \
+    upstream_bytes_received upstream_bytes_sent upstream_connect_time upstream_first_byte_time upstream_session_time";
+
 /// How variables begin of which there are as many as there are headers, cookies, parameters.
 const BEGINNINGS: &[&str] = &[
     "arg_",
@@ -58,40 +71,48 @@ const BEGINNINGS: &[&str] = &[
 const OPEN: &[&str] = &["args", "limit_rate", "msie", "proxy_host", "proxy_port", "memcached_key", "invalid_referer"];
 
 /// Directives of which words may have variables in them, from that word on.
-const EVALUATED: &[(&str, usize)] = &[
-    ("access_log", 0),
-    ("add_header", 1),
-    ("alias", 0),
-    ("auth_basic", 0),
-    ("error_page", 1),
-    ("fastcgi_param", 1),
-    ("fastcgi_pass", 0),
-    ("grpc_pass", 0),
-    ("grpc_set_header", 1),
-    ("hash", 0),
-    ("limit_conn_zone", 0),
-    ("limit_rate", 0),
-    ("limit_req_zone", 0),
-    ("log_format", 1),
-    ("map", 0),
-    ("proxy_cache_key", 0),
-    ("proxy_method", 0),
-    ("proxy_pass", 0),
-    ("proxy_set_body", 0),
-    ("proxy_set_header", 1),
-    ("return", 0),
-    ("rewrite", 1),
-    ("root", 0),
-    ("scgi_pass", 0),
-    ("set", 1),
-    ("try_files", 0),
-    ("uwsgi_pass", 0),
+const EVALUATED: &[(usize, &str)] = &[
+    (
+        0,
+        "access_log aio alias auth_basic auth_basic_user_file charset disable_symlinks expires fastcgi_bind fastcgi_cache \
+         fastcgi_cache_bypass fastcgi_cache_key fastcgi_no_cache fastcgi_pass fastcgi_store geo grpc_bind grpc_pass \
+         grpc_ssl_name hash index limit_conn_zone limit_rate limit_rate_after limit_req_zone map memcached_bind proxy_bind \
+         proxy_cache proxy_cache_bypass proxy_cache_key proxy_cookie_domain proxy_cookie_flags proxy_cookie_path \
+         proxy_download_rate proxy_limit_rate proxy_method proxy_no_cache proxy_pass proxy_redirect proxy_set_body \
+         proxy_ssl_name proxy_store proxy_upload_rate return root scgi_bind scgi_cache scgi_cache_bypass scgi_cache_key \
+         scgi_no_cache scgi_pass scgi_store secure_link secure_link_md5 split_clients ssl_certificate ssl_certificate_key \
+         sub_filter try_files uwsgi_bind uwsgi_cache uwsgi_cache_bypass uwsgi_cache_key uwsgi_no_cache uwsgi_pass \
+         uwsgi_ssl_name uwsgi_store",
+    ),
+    (
+        1,
+        "add_header add_trailer auth_request_set error_page fastcgi_param grpc_set_header log_format proxy_set_header rewrite \
+         scgi_param set uwsgi_param",
+    ),
 ];
+
+/// Of these only the first word is evaluated.
+const FIRST: &[&str] = &["geo", "limit_conn_zone", "limit_req_zone", "map", "split_clients"];
 
 /// Whether a variable is one of nginx that nothing else may set.
 pub(super) fn is_fixed(name: &[u8]) -> bool {
-    const HEADERS: &[&str] = &["http_cookie", "http_host", "http_referer", "http_user_agent", "http_via"];
-    let is = |known: &str| known.as_bytes() == name;
+    const HEADERS: &[&str] = &[
+        "http_cookie",
+        "http_host",
+        "http_referer",
+        "http_user_agent",
+        "http_via",
+        "sent_http_cache_control",
+        "sent_http_connection",
+        "sent_http_content_length",
+        "sent_http_content_type",
+        "sent_http_keep_alive",
+        "sent_http_last_modified",
+        "sent_http_link",
+        "sent_http_location",
+        "sent_http_transfer_encoding",
+    ];
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
     let of_tls = name.starts_with(b"ssl_");
     let own = VARIABLES.split(' ').any(is) && !of_tls && !OPEN.iter().any(|known| is(known));
     // Where a module is not built in, or not yet there, its variables are free.
@@ -100,10 +121,24 @@ pub(super) fn is_fixed(name: &[u8]) -> bool {
 }
 
 impl Names {
+    /// Those of all but `stream`.
     pub(super) fn of(list: &[Directive], whole: bool) -> Self {
-        let mut out = Self { whole, formats: [b"combined".to_vec()].into(), ..Self::default() };
+        let mut out = Self { whole, built_in: VARIABLES, ..Self::default() };
         out.add(list);
         out
+    }
+
+    /// Those of `stream`.
+    pub(super) fn of_stream(list: &[Directive], whole: bool) -> Self {
+        let mut out = Self { whole, built_in: OF_STREAM, ..Self::default() };
+        out.strange = list.iter().any(|directive| directive.is("load_module"));
+        list.iter().filter(|directive| directive.is("stream")).for_each(|stream| out.add(block(stream)));
+        out
+    }
+
+    /// Whether a group of servers is called so.
+    pub(super) fn is_group(&self, name: &[u8]) -> bool {
+        self.groups.contains(&name.to_ascii_lowercase())
     }
 
     fn add(&mut self, list: &[Directive]) {
@@ -115,14 +150,16 @@ impl Names {
                 found.map(|zone| zone.split(|byte| *byte == b':').next().unwrap_or(zone).to_vec())
             };
             match &directive.name[..] {
-                b"upstream" => drop(self.groups.insert(first)),
-                b"log_format" => drop(self.formats.insert(first)),
+                b"upstream" => drop(self.groups.insert(first.to_ascii_lowercase())),
+                b"thread_pool" => drop(self.pools.insert(first)),
                 b"limit_req_zone" | b"limit_conn_zone" => self.zones.extend(zone(b"zone=")),
                 b"zone" if directive.words.len() == 2 => drop(self.zones.insert(first)),
+                b"ssl_session_cache" => self.zones.extend(zone(b"shared:")),
                 name if name.ends_with(b"_cache_path") => self.zones.extend(zone(b"keys_zone=")),
                 _ => {}
             }
             if matches!(&directive.name[..], b"map" | b"geo" | b"types" | b"split_clients" | b"charset_map") {
+                // Their entries are no directives.
                 continue;
             }
             self.strange |= rows(&directive.name).is_empty() || directive.is("load_module");
@@ -143,10 +180,14 @@ impl Names {
         let words: Vec<&[u8]> = directive.words.iter().map(|word| &word.text[..]).collect();
         let mut out = Vec::new();
         match (&directive.name[..], &words[..]) {
-            (b"access_log", [path, format, ..])
-                if *path != b"off" && !format.contains(&b'=') && !self.formats.contains(*format) =>
-            {
-                out.push(format!("unknown log format \"{}\"", escape(format)));
+            (b"aio", [pool]) => {
+                let pool = pool.strip_prefix(b"threads=").filter(|pool| *pool != b"default" && !computed(pool));
+                if let Some(pool) = pool.filter(|pool| !self.pools.contains(*pool)) {
+                    out.push(format!("unknown thread pool \"{}\"", escape(pool)));
+                }
+            }
+            (b"memcached_pass", _) if !self.strange && !self.variables.contains(&b"memcached_key"[..]) => {
+                out.push("unknown \"memcached_key\" variable".to_owned());
             }
             (b"limit_req", words) => {
                 let zone = words.iter().find_map(|word| word.strip_prefix(b"zone="));
@@ -160,48 +201,82 @@ impl Names {
             }
             _ => {}
         }
-        let from = EVALUATED.iter().find(|(name, _)| directive.is(name)).map(|(_, from)| *from);
-        let evaluated: Vec<&[u8]> = match from {
-            Some(_) if directive.is("map") || directive.is("limit_req_zone") || directive.is("limit_conn_zone") => {
-                words.iter().take(1).copied().collect()
+        // A variable of a condition is all of the word; a text is evaluated where it is compared as it is.
+        if let (b"if", [first, rest @ ..]) = (&directive.name[..], &words[..]) {
+            let inner = |word: &[u8]| word.strip_suffix(b")").unwrap_or(word).to_vec();
+            let (first, rest) = match rest {
+                [second, rest @ ..] if *first == b"(" => (*second, rest),
+                _ => (first.strip_prefix(b"(").unwrap_or(first), rest),
+            };
+            match (first.strip_prefix(b"$"), rest) {
+                (Some(name), [] | [b")"]) => out.extend(self.variable(&inner(name))),
+                (Some(name), [operator, text, ..]) => {
+                    out.extend(self.variable(name));
+                    if matches!(*operator, b"=" | b"!=") {
+                        out.extend(self.undefined(&inner(text)));
+                    }
+                }
+                (Some(_), _) => {}
+                (None, rest) => out.extend(rest.iter().flat_map(|word| self.undefined(&inner(word)))),
             }
-            Some(from) => words.iter().skip(from).copied().collect(),
-            // Behind the operator of an expression there are none.
-            None if directive.is("if") => words.iter().take(1).copied().collect(),
-            None => Vec::new(),
-        };
-        out.extend(evaluated.iter().flat_map(|word| self.undefined(word)));
+            return out;
+        }
+        let named = |names: &str| names.split(' ').any(|name| directive.is(name));
+        let Some((from, _)) = EVALUATED.iter().find(|(_, names)| named(names)) else { return out };
+        let most = if FIRST.iter().any(|name| directive.is(name)) { 1 } else { usize::MAX };
+        // An expression has dollars of its own.
+        let matches = directive.name.starts_with(b"proxy_cookie_") || directive.is("proxy_redirect");
+        let evaluated = words.iter().skip(*from).take(most).filter(|word| !(matches && word.starts_with(b"~")));
+        // Of a geo the first of two words is one, and the other is made.
+        let evaluated = evaluated.filter(|_| !directive.is("geo") || words.len() == 2);
+        out.extend(evaluated.flat_map(|word| self.undefined(word)));
         out
     }
 
-    /// Whether a place that has no port of its own is a group, or says one.
-    pub(super) fn has_port(&self, place: &[u8]) -> bool {
-        let host = place.strip_prefix(b"uwsgi://").or_else(|| place.strip_prefix(b"suwsgi://")).unwrap_or(place);
-        let address = host.rsplit(|byte| *byte == b']').next().unwrap_or(host);
-        !self.whole || address.contains(&b':') || host.contains(&b'$') || self.groups.contains(host)
+    /// Whether a place that is asked is refused: it is none, or has no port and is no group, or is a group and has one.
+    pub(super) fn refuses(&self, place: &[u8]) -> bool {
+        const SCHEMES: &[&[u8]] = &[b"uwsgi://", b"suwsgi://", b"grpc://", b"grpcs://"];
+        let bare = SCHEMES.iter().find_map(|scheme| place.strip_prefix(*scheme)).unwrap_or(place);
+        match super::values::place(bare) {
+            _ if bare.contains(&b'$') => false,
+            None => true,
+            Some((name, Some(port))) => self.is_group(name) || port.contains(&b'/'),
+            Some((name, None)) => self.whole && !self.is_group(name),
+        }
     }
 
     fn zone(&self, name: &[u8]) -> Option<String> {
         (!self.zones.contains(name)).then(|| format!("zero size shared memory zone \"{}\"", escape(name)))
     }
 
-    /// The variables in a word that nothing defines.
+    /// The variables in a word that nothing defines, and dollars that begin none (`ngx_http_script_compile`).
     fn undefined(&self, word: &[u8]) -> Vec<String> {
         let mut out = Vec::new();
         for part in word.split(|byte| *byte == b'$').skip(1) {
-            let part = part.strip_prefix(b"{").unwrap_or(part);
-            let name: Vec<u8> =
-                part.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
-            let begins = |start: &str| name.starts_with(start.as_bytes());
-            let known = name.is_empty()
-                || name[0].is_ascii_digit()
-                || VARIABLES.split(' ').any(|known| known.as_bytes() == name)
-                || BEGINNINGS.iter().any(|start| begins(start))
-                || self.variables.contains(&name);
-            if !known && !self.strange {
-                out.push(format!("unknown \"{}\" variable", escape(&name)));
+            let (part, closed) = match part.strip_prefix(b"{") {
+                Some(part) => (part, Some(part.contains(&b'}'))),
+                None => (part, None),
+            };
+            let letters = part.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+            let name = &part[..letters];
+            match (closed, name.first()) {
+                (None, Some(b'1'..=b'9')) => {}
+                (Some(closed), _) if !closed || part.get(letters) != Some(&b'}') => {
+                    out.push(format!("the closing bracket in \"{}\" variable is missing", escape(name)));
+                }
+                (_, None) => out.push("invalid variable name".to_owned()),
+                (_, Some(_)) => out.extend(self.variable(name)),
             }
         }
         out
+    }
+
+    /// What is to say of a variable that nothing defines. Names are the same in small letters and in capitals.
+    fn variable(&self, name: &[u8]) -> Option<String> {
+        let lower = name.to_ascii_lowercase();
+        let known = self.built_in.split(' ').any(|known| known.as_bytes() == lower)
+            || BEGINNINGS.iter().any(|start| lower.starts_with(start.as_bytes()))
+            || self.variables.contains(&lower);
+        (!known && !self.strange).then(|| format!("unknown \"{}\" variable", escape(name)))
     }
 }

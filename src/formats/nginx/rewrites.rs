@@ -121,7 +121,9 @@ impl Lowering<'_, '_> {
             self.account.gap(directive.head, "nginx refuses it: invalid condition");
             return Condition::Opaque(self.reading.store.opaque(&directive.said()));
         }
-        words.retain(|word| !word.is_empty());
+        // A parenthesis may be a word of its own; a text of nothing is one.
+        words.pop_if(|_| directive.words.last().is_some_and(|word| word.text == b")"));
+        words.drain(..usize::from(directive.first() == b"(").min(words.len()));
         let unknown = |this: &mut Self, text: String| Condition::Opaque(this.reading.store.opaque(&text));
         match &words[..] {
             [variable] => {

@@ -6,6 +6,7 @@ use super::http::is_tls_setting;
 use super::locations::answering;
 use super::settings::whole;
 use super::syntax::{Directive, called};
+use super::values::{is_network, plain};
 use super::variables::{anew, variables};
 use crate::formats::balancers;
 use crate::model::{Condition, Outcome};
@@ -262,14 +263,16 @@ impl Lowering<'_, '_> {
         match text.as_str() {
             "all" => Some(every()),
             "unix:" => None,
-            other => match parse_addresses(other) {
+            _ if !is_network(directive.first()) => {
+                let shown = escape(directive.first());
+                self.account.gap(directive.span, format!("nginx refuses it: invalid parameter \"{shown}\""));
+                None
+            }
+            other => match parse_addresses(&plain(directive.first()).unwrap_or_else(|| other.to_owned())) {
                 Some((Family::Ipv4, set)) => Some((set, Set::empty())),
                 Some((Family::Ipv6, set)) => Some((Set::empty(), set)),
                 None => {
-                    self.account.gap(
-                        directive.span,
-                        format!("nginx refuses it: invalid parameter \"{}\"", escape(directive.first())),
-                    );
+                    self.account.gap(directive.span, "how this address is written is not known here");
                     None
                 }
             },

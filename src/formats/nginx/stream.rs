@@ -14,15 +14,17 @@ use std::collections::BTreeMap;
 
 impl Lowering<'_, '_> {
     pub(super) fn stream(&mut self, stream: &[&Directive]) {
+        let of_http = self.backends.clone();
         let mut maps: BTreeMap<&[u8], &Directive> = BTreeMap::new();
         for directive in stream {
             match (&directive.name[..], &directive.block) {
-                (b"upstream", Some(_)) => self.upstream(directive),
+                (b"upstream", Some(_)) => self.upstream(directive, &of_http),
                 (b"map", Some(_)) => {
                     maps.extend(directive.words.get(1).map(|word| (&word.text[..], *directive)));
                 }
                 (b"server", Some(_)) => {}
-                (b"allow" | b"deny", _) => {}
+                (b"allow" | b"deny" | b"ssl_certificate", _) => {}
+                (name, _) if is_tls_setting(name) => {}
                 _ => self.beside(directive),
             }
         }

@@ -6,9 +6,11 @@ use super::syntax::{Directive, Word};
 use super::words::is_setting;
 use crate::model::{Backend, Server};
 use crate::text::{Span, escape};
+use std::collections::HashSet;
 
 impl Lowering<'_, '_> {
-    pub(super) fn upstream(&mut self, directive: &Directive) {
+    /// A group of servers. `elsewhere`: groups of which names are apart from these.
+    pub(super) fn upstream(&mut self, directive: &Directive, elsewhere: &HashSet<String>) {
         let name = escape(directive.first());
         let (mut servers, mut settings, mut open, mut check) = (Vec::new(), Vec::new(), None, None);
         for inner in directive.block.as_deref().unwrap_or_default() {
@@ -35,8 +37,12 @@ impl Lowering<'_, '_> {
         if servers.iter().any(|(_, resolves)| *resolves) {
             open = Some("names are looked up again and again".to_owned());
         }
-        if !self.backends.insert(name.clone()) {
-            self.account.gap(directive.head, format!("nginx refuses it: duplicate upstream \"{name}\""));
+        if self.backends.iter().any(|other| other.eq_ignore_ascii_case(&name)) || !self.backends.insert(name.clone()) {
+            let reason = match elsewhere.iter().any(|other| other.eq_ignore_ascii_case(&name)) {
+                true => "a group of `http` is called so as well: they are not told apart here".to_owned(),
+                false => format!("nginx refuses it: duplicate upstream \"{name}\""),
+            };
+            self.account.gap(directive.head, reason);
             return;
         }
         let checked = check.is_some();
@@ -116,8 +122,10 @@ impl Lowering<'_, '_> {
 
     /// The backend that is asked by a name or a place: a group of that name, or one server of its own.
     pub(super) fn asked(&mut self, written: &str, span: Span, otherwise: u16) -> String {
-        if self.backends.contains(written) {
-            return written.to_owned();
+        // Groups are told apart by more than how letters are written.
+        let same = |name: &&String| name.eq_ignore_ascii_case(written);
+        if let Some(name) = self.backends.get(written).or_else(|| self.backends.iter().find(same)) {
+            return name.clone();
         }
         let word = Word { text: written.as_bytes().to_vec(), span };
         let (address, port) = self.place(&word, otherwise);

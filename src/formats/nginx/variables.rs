@@ -65,10 +65,10 @@ impl<'o> Definitions<'o> {
     }
 }
 
-/// The variables that a directive sets, or that an expression in it captures.
+/// The variables that a directive sets, or that an expression in it captures, in small letters: `$A` is `$a`.
 pub(super) fn set_by(directive: &Directive) -> Vec<Vec<u8>> {
     let words = || directive.words.iter().map(|word| &word.text[..]);
-    let bare = |name: &[u8]| name.strip_prefix(b"$").map(<[u8]>::to_vec);
+    let bare = |name: &[u8]| name.strip_prefix(b"$").map(<[u8]>::to_ascii_lowercase);
     match &directive.name[..] {
         b"set" | b"js_set" | b"js_var" | b"perl_set" | b"set_by_lua" | b"set_by_lua_block" | b"set_by_lua_file"
         | b"set_random" | b"auth_request_set" => bare(directive.first()).into_iter().collect(),
@@ -93,8 +93,8 @@ pub(super) fn captures(expression: &[u8]) -> Vec<Vec<u8>> {
         let rest = &expression[at + 2..];
         let rest = rest.strip_prefix(b"P").unwrap_or(rest);
         let Some(rest) = rest.strip_prefix(b"<").or_else(|| rest.strip_prefix(b"'")) else { continue };
-        let name: Vec<u8> =
-            rest.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
+        let name = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+        let name: Vec<u8> = name.map(u8::to_ascii_lowercase).collect();
         if !name.is_empty() {
             out.push(name);
         }
@@ -162,7 +162,8 @@ pub(super) fn defined(text: &str, definitions: &Definitions<'_>, captured: &str)
                 numbered = true;
                 continue;
             }
-            let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let name = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_');
+            let name: String = name.map(|letter| letter.to_ascii_lowercase()).collect();
             let Some(definition) = definitions.get(name.as_bytes()) else { continue };
             if seen.insert(name.into_bytes()) {
                 out.push_str(&format!(" ({definition})"));

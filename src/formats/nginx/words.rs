@@ -46,7 +46,7 @@ fn holds_blocks(whole: bool, text: &[u8]) -> bool {
     let inside = |block: &[Directive]| block.iter().any(|directive| INSIDE.iter().any(|name| directive.is(name)));
     directives.iter().any(|directive| {
         let block = directive.block.as_deref().filter(|_| AROUND.iter().any(|name| directive.is(name)));
-        block.is_some_and(|block| whole || inside(block))
+        block.is_some_and(|block| whole || directive.is("events") || inside(block))
     })
 }
 
@@ -188,6 +188,14 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("set_real_ip_from", "from where addresses are believed"),
     ("real_ip_header", "from where addresses are believed"),
     ("real_ip_recursive", "from where addresses are believed"),
+    ("auth_delay", "time-outs"),
+    ("max_ranges", "how answers are sent"),
+    ("mp4_", "how files are asked for"),
+    ("referer_hash", "memory"),
+    ("dav_access", "who may use files that are written"),
+    ("create_full_put_path", "where files are written"),
+    ("min_delete_depth", "where files are written"),
+    ("auth_request_set", "a variable; where it decides it is not known"),
     ("opentracing", "logging"),
     ("otel_", "logging"),
     ("opentelemetry", "logging"),
@@ -243,6 +251,7 @@ pub(super) fn is_setting(name: &[u8]) -> bool {
     let variable = matches!(
         name,
         b"set"
+            | b"auth_request_set"
             | b"map"
             | b"geo"
             | b"split_clients"
