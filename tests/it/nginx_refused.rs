@@ -372,6 +372,32 @@ fn what_stream_takes_and_refuses_is_told() {
 }
 
 #[test]
+fn a_name_that_is_nearly_one_of_nginx_is_not_known() {
+    let told = |statement: &str| {
+        let text = at("server", statement);
+        read(&text, &mut Store::default()).gaps().iter().map(|gap| gap.reason.clone()).collect::<Vec<_>>()
+    };
+    for name in ["proxy_read_timeot", "gzip_typs", "client_max_body_sizes", "keepalive_timeouts", "add_headers"] {
+        let reason = format!("the directive `{name}` is not known here");
+        assert_eq!(told(&format!("{name} 5;")), [reason], "{name}");
+    }
+    // Later versions, and modules of others.
+    for statement in [
+        "http2 on;",
+        "keepalive_min_timeout 5s;",
+        "early_hints $http_x;",
+        "proxy_pass_trailers on;",
+        "ssl_certificate_cache off;",
+        "more_set_headers 'A: b';",
+        "brotli_comp_level 5;",
+        "lua_shared_dict a 1m;",
+        "log_by_lua_block { x() }",
+    ] {
+        assert_eq!(told(statement), Vec::<String>::new(), "{statement}");
+    }
+}
+
+#[test]
 fn what_is_not_at_hand_is_not_said_to_be_nowhere() {
     let told = |text: &str| -> Vec<String> {
         read(text, &mut Store::default()).gaps().iter().map(|gap| gap.reason.clone()).collect()

@@ -81,7 +81,8 @@ pub(super) const fn row(
 pub(super) fn rows(name: &[u8]) -> &'static [&'static Row] {
     static BY_NAME: LazyLock<HashMap<&[u8], Vec<&Row>>> = LazyLock::new(|| {
         let mut out: HashMap<&[u8], Vec<&Row>> = HashMap::new();
-        for row in ROWS.iter().chain(super::stream_directives::ROWS) {
+        let all = ROWS.iter().chain(super::stream_directives::ROWS).chain(super::later_directives::ROWS);
+        for row in all {
             row.names.split(' ').for_each(|name| out.entry(name.as_bytes()).or_default().push(row));
         }
         out

@@ -13,6 +13,7 @@ mod handlers;
 mod hosts;
 mod http;
 mod include;
+mod later_directives;
 mod locations;
 mod names;
 mod parse;
@@ -35,7 +36,7 @@ use super::{Disposition, Format, Include, Reading, Texts, declared};
 use crate::model::{Configuration, Declaration, Reference};
 use crate::text::{SourceId, Span, escape};
 use regex::bytes::Regex;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use syntax::Directive;
 
@@ -88,7 +89,8 @@ impl Format for Nginx {
         forms::check(&lists, complete, &mut account);
         code::attach(reading, &mut account, &mut lists);
         zones::attach(&mut lists);
-        let mut lowering = Lowering { reading, account: &mut account, backends: HashSet::new() };
+        let mut lowering =
+            Lowering { reading, account: &mut account, backends: HashSet::new(), groups: HashMap::new() };
         lowering.configuration(lists.iter().map(|(_, list)| list));
         reading.configuration.objects.sort_by(|a, b| (a.kind, &a.address).cmp(&(b.kind, &b.address)));
         super::balancers::finish(reading);
@@ -328,6 +330,8 @@ struct Lowering<'a, 'r> {
     account: &'a mut Account,
     /// The names of the backends so far.
     backends: HashSet<String>,
+    /// The names of the groups among them, by what they are in small letters.
+    groups: HashMap<String, String>,
 }
 
 impl Lowering<'_, '_> {

@@ -71,6 +71,7 @@ const KINDS: &[(&str, &[&str], &[&str])] = &[
     ("groups", &[], &["zone"]),
     ("proxies", &["proxy_cache_path"], &["proxy_cache"]),
     ("requests", &["limit_req_zone"], &["limit_req"]),
+    ("sessions", &[], &["ssl_session_cache"]),
     ("uWSGI", &["uwsgi_cache_path"], &["uwsgi_cache"]),
 ];
 
@@ -339,13 +340,17 @@ impl Sizes<'_> {
 fn zone(directive: &Directive) -> Option<(Vec<u8>, Option<u64>)> {
     let word = match &directive.name[..] {
         b"limit_conn" | b"zone" => directive.first(),
-        name if name.ends_with(b"_cache") => match directive.first() {
+        name if name.ends_with(b"_cache") && name != b"ssl_session_cache" => match directive.first() {
             b"off" => return None,
             computed if computed.contains(&b'$') => return None,
             zone => zone,
         },
         name => {
-            let key: &[u8] = if name.ends_with(b"_cache_path") { b"keys_zone=" } else { b"zone=" };
+            let key: &[u8] = match name {
+                b"ssl_session_cache" => b"shared:",
+                _ if name.ends_with(b"_cache_path") => b"keys_zone=",
+                _ => b"zone=",
+            };
             directive.words.iter().find_map(|word| word.text.strip_prefix(key))?
         }
     };

@@ -37,7 +37,8 @@ impl Lowering<'_, '_> {
         if servers.iter().any(|(_, resolves)| *resolves) {
             open = Some("names are looked up again and again".to_owned());
         }
-        if self.backends.iter().any(|other| other.eq_ignore_ascii_case(&name)) || !self.backends.insert(name.clone()) {
+        let folded = name.to_ascii_lowercase();
+        if self.groups.contains_key(&folded) || !self.backends.insert(name.clone()) {
             let reason = match elsewhere.iter().any(|other| other.eq_ignore_ascii_case(&name)) {
                 true => "a group of `http` is called so as well: they are not told apart here".to_owned(),
                 false => format!("nginx refuses it: duplicate upstream \"{name}\""),
@@ -45,6 +46,7 @@ impl Lowering<'_, '_> {
             self.account.gap(directive.head, reason);
             return;
         }
+        self.groups.insert(folded, name.clone());
         let checked = check.is_some();
         let servers = servers
             .into_iter()
@@ -122,9 +124,11 @@ impl Lowering<'_, '_> {
 
     /// The backend that is asked by a name or a place: a group of that name, or one server of its own.
     pub(super) fn asked(&mut self, written: &str, span: Span, otherwise: u16) -> String {
-        // Groups are told apart by more than how letters are written.
-        let same = |name: &&String| name.eq_ignore_ascii_case(written);
-        if let Some(name) = self.backends.get(written).or_else(|| self.backends.iter().find(same)) {
+        if self.backends.contains(written) {
+            return written.to_owned();
+        }
+        // Groups are the same in small letters and in capitals.
+        if let Some(name) = self.groups.get(&written.to_ascii_lowercase()) {
             return name.clone();
         }
         let word = Word { text: written.as_bytes().to_vec(), span };

@@ -142,7 +142,6 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("limit_conn_zone", "part of the limits that count in it"),
     ("limit_req", "limits of rates"),
     ("limit_conn", "limits of rates"),
-    ("limit_zone", "memory"),
     ("port_in_redirect", "redirects of the server itself"),
     ("absolute_redirect", "redirects of the server itself"),
     ("server_name_in_redirect", "redirects of the server itself"),
@@ -267,13 +266,42 @@ pub(super) fn is_setting(name: &[u8]) -> bool {
 /// Names of which a longer one decides something and is no word of the table.
 const WHOLE: &[&str] = &["use", "user", "env", "set", "index", "root", "geo", "map", "types", "http2", "pid", "slice"];
 
+/// How directives of other modules than those of the tables begin: as their names begin, so are all of them.
+const OF_OTHERS: &[&str] = &[
+    "brotli",
+    "fancyindex",
+    "geoip",
+    "google_perftools",
+    "image_filter",
+    "js_",
+    "keyval",
+    "lua_",
+    "more_",
+    "opentelemetry",
+    "opentracing",
+    "otel_",
+    "perl_",
+    "status_zone",
+    "vhost_traffic_status",
+    "xml_entities",
+    "xslt_",
+    "zstd",
+];
+
+/// Whether a name is one of the tables, or may be one of a module that is in none.
+fn is_known(name: &str) -> bool {
+    !super::directives::rows(name.as_bytes()).is_empty()
+        || name.contains("_by_lua")
+        || OF_OTHERS.iter().any(|beginning| name.starts_with(beginning))
+}
+
 /// Why a directive decides nothing; `None`: it does, or is not known.
 pub(super) fn inert(name: &[u8]) -> Option<&'static str> {
     let name = std::str::from_utf8(name).ok()?;
     let fits = |(beginning, _): &&(&str, &str)| {
         if WHOLE.contains(beginning) { name == *beginning } else { name.starts_with(beginning) }
     };
-    if name.ends_with("_pass") || name.ends_with("_bind") {
+    if name.ends_with("_pass") || name.ends_with("_bind") || !is_known(name) {
         return None;
     }
     BEGINNINGS.iter().find(fits).map(|(_, reason)| *reason)
