@@ -2,6 +2,7 @@
 
 use crate::cli::portcullis;
 use crate::folder::folder;
+use std::path::Path;
 use std::process::Command;
 
 /// A file with more lines in a frontend and in a backend.
@@ -20,13 +21,7 @@ fn linted(front: &str, back: &str) -> (u8, String) {
 
 /// Whether HAProxy takes the file; `None`: it is not installed, or of another version.
 fn asked(front: &str, back: &str) -> Option<bool> {
-    let folder = folder(&[("haproxy.cfg", &text(front, back))]);
-    let version = Command::new("haproxy").arg("-v").output().ok()?.stdout;
-    if !String::from_utf8_lossy(&version).contains("version 2.6") {
-        return None;
-    }
-    let ran = Command::new("haproxy").args(["-c", "-f", "haproxy.cfg"]).current_dir(folder.path()).output();
-    ran.ok().map(|ran| ran.status.success())
+    answered(folder(&[("haproxy.cfg", &text(front, back))]).path()).map(|(taken, _)| taken)
 }
 
 #[test]
@@ -189,6 +184,212 @@ fn values_of_keywords_parameters_and_rules_that_have_no_meaning_are_refused() {
         ("http-request wait-for-body time 5s at-least 1k", "cache c\n total-max-size 4"),
         ("", "resolvers r\n nameserver a 1.1.1.1:53\n hold nx 5s"),
         ("", "global\n nbthread 2\n tune.bufsize 32768\n hard-stop-after 5m"),
+    ] {
+        let (code, said) = linted(front, back);
+        assert!(code < 2, "{front} {back}: {said}");
+        assert_ne!(asked(front, back), Some(false), "{front} {back}: HAProxy refuses it");
+    }
+}
+
+/// Lines that are refused are marked; those around them are not.
+const LINES: &str = r#"global
+ expose-experimental-directives
+ set-var proc.a path # refused
+ set-var txn.a int(1) # refused
+ set-var proc.b int(1)
+defaults rules
+ mode http
+ tcp-request connection accept
+defaults
+ mode http
+ http-request deny # refused
+ stick-table type ip size 1 # refused
+ filter compression # refused
+ no option httpchk # refused
+ no option dontlognull
+frontend f from rules
+ bind :80
+ bind :81 process x # refused
+ bind :81 severity-output foo # refused
+ bind [::1:81 # refused
+ bind 256.1.1.1:81 # refused
+ acl a rand(a) # refused
+ acl a date(0,foo) gt 1 # refused
+ acl a src,ipmask(33) 10.0.0.0 # refused
+ acl a src,ipmask(24) 10.0.0.0
+ acl a path,add(x) 1 # refused
+ acl a path,word(0,/) a # refused
+ acl a path,regsub(a,b,x) a # refused
+ acl a path,url_enc(foo) a # refused
+ acl a path,strcmp(a) 0 # refused
+ acl a path,json(foo) a # refused
+ acl a src 10.0.0.1/255.0.255.0
+ acl a src 256.1.1.1 # refused
+ acl a src 10.0.0.1,10.0.0.2 # refused
+ acl a ssl_fc -m ip 10.0.0.1 # refused
+ acl a method -m int 5 # refused
+ http-request deny if
+ http-request deny if a or
+ http-request set-header "" a # refused
+ http-request set-header X 100% # refused
+ http-request set-var(txn.a,foo) path # refused
+ http-request set-var(txn.a) res.hdr(a) # refused
+ http-request sc-inc-gpc(0) # refused
+ http-request sc-inc-gpc0(x) # refused
+ http-request sc-inc-gpc0(0)
+ http-request sc-set-gpt0(0) a b # refused
+ http-request sc-foo # refused
+ declare capture request len 5
+ http-request capture path id 0 len 5 # refused
+ http-request set-timeout server 5s # refused
+ http-request strict-mode on x # refused
+ http-request wait-for-body at-least 5 # refused
+ http-request do-resolve(txn.a) src # refused
+ http-request normalize-uri foo # refused
+ http-request normalize-uri path-strip-dotdot full
+ http-request use-service foo # refused
+ http-request return status 200 default-errorfiles errorfiles x # refused
+ http-response set-var(txn.a) path # refused
+ http-response redirect location %[path] # refused
+ http-after-response capture res.hdr(a) len 5 # refused
+ tcp-request connection set-var(sess.a) path # refused
+ tcp-request session capture src len 5 # refused
+ tcp-request content capture req.ssl_sni id 0 # refused
+ option forwardfor except foo # refused
+ option forwardfor except 10.0.0.0/8
+ option httplog foo # refused
+ option http-restrict-req-hdr-names foo # refused
+ email-alert foo x # refused
+ email-alert level foo # refused
+ log 127.0.0.1:514 len x local0 # refused
+ log 127.0.0.1:514 format foo local0 # refused
+ log-format "" # refused
+ http-error status 999 content-type a string b # refused
+ filter trace foo # refused
+ filter cache # refused
+ dispatch # refused
+ stick on nosuch
+ balance foo # refused
+listen l from rules # refused
+backend b from rules # refused
+backend c
+ use_backend # refused
+ monitor fail # refused
+ http-send-name-header # refused
+ tcp-check connect port x # refused
+ http-request capture path len 5 # refused
+peers p
+ default-bind foo # refused
+ table t type foo size 1k # refused
+ peer a 10.0.0.1:99999 # refused
+peers p$ # refused
+resolvers r
+ nameserver n 10.0.0.1:53
+ nameserver n 10.0.0.2:53 # refused
+ timeout x 1s # refused
+ accepted_payload_size 99999 # refused
+mailers m
+ mailer a 10.0.0.1 # refused
+ timeout foo 5s # refused
+userlist u
+ group g foo a # refused
+ user a foo b # refused
+userlist u
+http-errors x
+cache c
+ total-max-size 4
+ max-secondary-entries 0 # refused
+ring g
+ size x # refused
+ format foo # refused
+ server s 127.0.0.1:514 foo # refused
+fcgi-app x
+ docroot /a
+ path-info ( # refused
+ option foo # refused
+ option max-reqs 0 # refused
+ pass-header X if nosuch # refused
+ acl y nosuch # refused
+log-forward w
+ bind :91 foo # refused
+ timeout server 5s # refused
+.notice a b # refused
+"#;
+
+#[test]
+fn lines_of_every_section_that_have_no_meaning_are_refused_and_no_others() {
+    let refused = |line: &&str| line.ends_with("# refused");
+    let marked: Vec<&str> = LINES.lines().filter(refused).collect();
+    let with =
+        |these: &[&str]| -> Vec<&str> { LINES.lines().filter(|line| !refused(line) || these.contains(line)).collect() };
+    // More gaps than these are not shown.
+    for these in marked.chunks(20) {
+        let kept = with(these);
+        let folder = folder(&[("haproxy.cfg", &format!("{}\n", kept.join("\n")))]);
+        let ran = portcullis(folder.path(), &[], &["lint", "--path", "haproxy.cfg"]);
+        let gaps = format!("{} gaps on head", these.len());
+        assert_eq!((ran.code, ran.out.contains(&gaps)), (3, true), "{}", ran.out);
+        for (number, line) in (1..).zip(kept).filter(|(_, line)| refused(line)) {
+            assert!(ran.out.contains(&format!("haproxy.cfg:{number}:")), "{number} {line}: {}", ran.out);
+        }
+    }
+    // HAProxy does not go on behind some of them. Without any of them it takes the file.
+    for line in marked.into_iter().map(Some).chain([None]) {
+        let kept = with(line.as_slice());
+        let number = kept.iter().position(|other| Some(*other) == line).map(|before| before + 1);
+        let folder = folder(&[("haproxy.cfg", &format!("{}\n", kept.join("\n")))]);
+        let Some((taken, answer)) = answered(folder.path()) else { return };
+        let told = number.is_none_or(|number| answer.contains(&format!("haproxy.cfg:{number}]")));
+        assert_eq!((taken, told), (line.is_none(), true), "{line:?}: {answer}");
+    }
+}
+
+/// Whether HAProxy takes a file, and what it says of it; `None`: it is not installed, or of another version.
+fn answered(folder: &Path) -> Option<(bool, String)> {
+    let version = Command::new("haproxy").arg("-v").output().ok()?.stdout;
+    if !String::from_utf8_lossy(&version).contains("version 2.6") {
+        return None;
+    }
+    let ran = Command::new("haproxy").args(["-c", "-f", "haproxy.cfg"]).current_dir(folder).output().ok()?;
+    Some((ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned()))
+}
+
+/// What is only missed once all lines are read.
+#[test]
+fn what_lines_name_and_files_do_not_have_is_refused() {
+    for (front, back) in [
+        ("http-request normalize-uri path-strip-dot", ""),
+        ("http-request lua.foo", ""),
+        ("bind :81 proto fcgi", ""),
+        ("http-request use-service lua.foo", ""),
+        ("http-request capture path id 5", ""),
+        ("declare capture request len 5\n http-request capture path id 1", ""),
+        ("http-request do-resolve(txn.a,nosuch) src", ""),
+        ("http-request deny errorfiles nosuch", ""),
+        ("http-request send-spoe-group a b", ""),
+        ("http-response track-sc0 src", ""),
+        ("http-request deny if { src_conn_rate gt 1 }", ""),
+        ("http-request deny if { src,in_table }", ""),
+        ("http-request deny if { fe_conn(nosuch) gt 1 }", ""),
+        ("http-request deny if { sc_conn_rate(0,nosuch) gt 1 }", ""),
+        ("email-alert mailers nosuch\n email-alert from a\n email-alert to b", ""),
+        ("", "option external-check\n external-check command /x"),
+        ("", "use_backend b if TRUE"),
+        ("", "default_backend b"),
+        ("", "default_backend nosuch"),
+        ("", "server s2 10.0.0.2:80 track b/s2"),
+        ("", "server s2 10.0.0.2:80 track s3\n server s3 10.0.0.3:80 track b/s2"),
+        ("", "server s2 10.0.0.2:80 proto fcgi"),
+    ] {
+        let (code, said) = linted(front, back);
+        assert_eq!((code > 0, said.contains("refuses")), (true, true), "{front} {back}: {said}");
+        assert_ne!(asked(front, back), Some(true), "{front} {back}: HAProxy takes it");
+    }
+    for (front, back) in [
+        ("declare capture request len 5\n http-request capture path id 0", "email-alert mailers nosuch"),
+        ("http-request deny if { src,in_table(t) } { fe_conn(f) gt 1 } { src_conn_rate(t) gt 1 }", "default_backend t"),
+        ("stick on src", "server s2 10.0.0.2:80 track s3\n server s3 10.0.0.3:80 track b/s1"),
+        ("use_backend t if", "global\n external-check\nbackend o\n option external-check\n external-check command /x"),
     ] {
         let (code, said) = linted(front, back);
         assert!(code < 2, "{front} {back}: {said}");

@@ -145,6 +145,10 @@ impl Question {
             }
             at += 1;
         }
+        if NOT_COMPARED.iter().any(|(other, ways)| *other == kind && ways.contains(&matching)) {
+            let why = format!("`{}` is not compared by `-m {}`: HAProxy refuses the file", first.text, matching.word());
+            return Err(fail(why));
+        }
         if !chosen {
             let why = format!("`{}` is nothing that is compared without `-m`: HAProxy refuses the file", first.text);
             return Err(fail(why));
@@ -177,20 +181,17 @@ impl Question {
                     }
                     operator = false;
                     let version = self.sample.fetch.name.ends_with("ssl_ver");
+                    // Versions differ in what they make of these.
+                    if text == "ne" || text.split_once('-').is_some_and(|(first, _)| !first.is_empty()) && !version {
+                        return Err((*at, format!("`{text}` is not a number or a range of them as the manual has it")));
+                    }
                     if number_range(text).is_none_or(|(first, last)| first > last) && !version {
                         return refuse("not a number");
                     }
                 }
                 Matching::Expression if text.is_empty() => {}
                 Matching::Expression if !is_balanced(text) => return refuse("no regular expression"),
-                // The library that looks names up takes numbers for addresses.
-                Matching::Address
-                    if address(text).is_none()
-                        && (text.contains('/') && !text.contains(is_of_name)
-                            || text.contains('-') && !text.contains(is_letter)) =>
-                {
-                    return refuse("no network");
-                }
+                Matching::Address if !is_network(text) && !is_host(text) => return refuse("no network"),
                 Matching::Binary if text.len() % 2 == 1 || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
                     return refuse("no hexadecimal string");
                 }
@@ -257,14 +258,31 @@ impl Question {
     }
 }
 
-const fn is_letter(character: char) -> bool {
-    character.is_ascii_alphabetic()
+/// Whether a text is an address, or one with a mask, which may have holes.
+pub(super) fn is_network(text: &str) -> bool {
+    let (host, mask) = text.split_once('/').unwrap_or((text, "32"));
+    address(text).is_some()
+        || (host.parse::<std::net::Ipv4Addr>().is_ok() && mask.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
-/// What stands in host names and not in addresses.
-const fn is_of_name(character: char) -> bool {
-    character.is_ascii_alphabetic() && !character.is_ascii_hexdigit()
+/// Whether a text may be the name of a host, perhaps with a mask. The library that looks names up takes up to three numbers
+/// for an address, and no name ends with a number.
+fn is_host(text: &str) -> bool {
+    let (host, mask) = text.split_once('/').unwrap_or((text, "32"));
+    let labels: Vec<&str> = host.split('.').collect();
+    let plain = |label: &&str| label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let numbers = labels.iter().all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()));
+    let last = labels.last().copied().unwrap_or_default();
+    !host.is_empty()
+        && !host.starts_with('-')
+        && labels.iter().all(plain)
+        && (if numbers { labels.len() < 4 } else { !last.starts_with(|c: char| c.is_ascii_digit()) })
+        && mask.parse::<u8>().is_ok_and(|bits| bits <= 128)
 }
+
+/// Kinds of values, and the ways in which they are not compared.
+const NOT_COMPARED: &[(Kind, &[Matching])] =
+    &[(Kind::Bool, &[Matching::Address]), (Kind::Method, &[Matching::Truth, Matching::Number, Matching::Address])];
 
 /// Whether the parentheses and brackets of a regular expression fit, and it repeats something.
 pub(super) fn is_balanced(text: &str) -> bool {
@@ -363,9 +381,8 @@ impl When {
             terms.push(Term { negated: std::mem::take(&mut negated), asked });
         }
         alternatives.push(terms);
-        if alternatives.iter().all(Vec::is_empty) {
-            return Err((first.at, "a condition is expected: HAProxy refuses the file".to_owned()));
-        }
+        // Nothing that is asked never holds.
+        alternatives.retain(|terms| !terms.is_empty());
         Ok(Some(Self { unless, alternatives }))
     }
 }

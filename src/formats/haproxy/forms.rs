@@ -1,9 +1,9 @@
 //! What the values of keywords, parameters and rules have to be (manual, chapters 3 to 5): HAProxy refuses a file with others.
 
-use super::conditions::is_balanced;
+use super::conditions::{is_balanced, is_network};
 use super::lex::Word;
 use super::places::{Ports, arity, written};
-use super::samples::{Sample, in_format, variable_name};
+use super::samples::{Moment, Sample, in_format, variable_name};
 use super::{values, words};
 use crate::net::parse_address;
 use crate::text::Span;
@@ -31,8 +31,22 @@ enum Form {
     Text,
     Regex,
     Variable,
+    /// Any that is not empty.
+    Name,
+    /// It does not stand there.
+    Nothing,
     /// An address with a port.
     Place,
+    /// An address, perhaps with a port.
+    Host,
+    /// An address, perhaps with a mask.
+    Network,
+    /// A variable of the whole process.
+    Kept,
+    /// What processes know before there are requests.
+    Early,
+    /// Threads, perhaps of a group: `1/2-4`.
+    Threads,
     /// Ways to an address, and addresses, with commas between them.
     Initial,
     /// A parameter of such a table.
@@ -41,8 +55,9 @@ enum Form {
     Either(&'static [Form]),
 }
 
-use Form::{Either, Mark, Number, Parameter, Place, Regex, Size, Statuses, Text, Time, Variable};
+use Form::{Either, Mark, Network, Number, Parameter, Place, Regex, Size, Statuses, Text, Time};
 
+const ANY_NUMBER: Form = Number(0, i32::MAX as i64);
 const ABOVE_0: Form = Number(1, i32::MAX as i64);
 const MODES: Form = Form::Word("user operator admin");
 const VERSIONS: Form = Form::Word("SSLv3 TLSv1.0 TLSv1.1 TLSv1.2 TLSv1.3");
@@ -56,8 +71,11 @@ const CHECKED: &str =
 /// Keyword, which of its values, and what that has to be.
 #[rustfmt::skip]
 const FORMS: &[(&str, usize, Form)] = &[
-    ("bind id", 0, ABOVE_0), ("bind level", 0, MODES), ("bind nice", 0, Number(-1024, 1024)), ("bind proto", 0, PROTOCOLS),
+    ("bind id", 0, ABOVE_0), ("bind level", 0, MODES), ("bind nice", 0, Number(-1024, 1024)), ("bind proto", 0, Form::Word("h1 h2 none quic")),
     ("bind ssl-max-ver", 0, VERSIONS), ("bind ssl-min-ver", 0, VERSIONS), ("bind tcp-ut", 0, Time),
+    ("bind accept-netscaler-cip", 0, ABOVE_0), ("bind expose-fd", 0, Form::Word("listeners")), ("bind maxconn", 0, ANY_NUMBER),
+    ("bind process", 0, Form::Threads), ("bind severity-output", 0, Form::Word("none number string")),
+    ("bind shards", 0, Either(&[Number(1, 4096), Form::Word("by-thread by-group")])), ("bind thread", 0, Form::Threads),
     ("server error-limit", 0, ABOVE_0), ("server fall", 0, ABOVE_0), ("server rise", 0, ABOVE_0),
     ("server init-addr", 0, Form::Initial),
     ("server log-proto", 0, Form::Word("legacy octet-count")), ("server observe", 0, Form::Word("none layer4 layer7")),
@@ -73,29 +91,52 @@ const FORMS: &[(&str, usize, Form)] = &[
     ("declare", 1, Form::Word("request response")), ("declare", 2, Form::Word("len")), ("declare", 3, ABOVE_0),
     ("error-log-format", 0, Text), ("log-format", 0, Text), ("log-format-sd", 0, Text), ("unique-id-format", 0, Text),
     ("hash-type", 1, Form::Word("sdbm djb2 wt6 crc32 none")), ("hash-type", 2, Form::Word("avalanche")), ("id", 0, ABOVE_0),
+    ("capture cookie", 1, Form::Word("len")), ("capture request", 0, Form::Word("header")), ("capture request", 2, Form::Word("len")),
+    ("capture response", 0, Form::Word("header")), ("capture response", 2, Form::Word("len")),
+    ("email-alert", 0, Form::Word("from level mailers myhostname to")),
+    ("email-alert level", 0, Form::Word("emerg alert crit err warning notice info debug")),
+    ("option forwardfor except", 0, Network), ("option originalto except", 0, Network), ("option httplog", 0, Form::Word("clf")),
+    ("option http-restrict-req-hdr-names", 0, Form::Word("delete preserve reject")), ("option tcplog", 0, Form::Word("clf")),
+    ("http-error errorfiles", 0, Form::Name), ("http-error hdr", 1, Text), ("http-error lf-string", 0, Text),
+    ("http-error status", 0, Form::Word(STATUSES)),
+    ("tcp-check connect port", 0, Either(&[ANY_NUMBER, Form::Sample])), ("http-check connect port", 0, Either(&[ANY_NUMBER, Form::Sample])),
     ("option mysql-check", 0, Form::Word("user")),
     ("stick match", 0, Form::Sample), ("stick on", 0, Form::Sample), ("stick store-request", 0, Form::Sample),
     ("stick store-response", 0, Form::Sample), ("stick-table expire", 0, Time), ("stick-table len", 0, ABOVE_0),
     ("stick-table size", 0, Size), ("stick-table srvkey", 0, Form::Word("name addr")),
     ("stick-table store", 0, Form::Words(STORED)), ("stick-table type", 0, Form::Word("ip ipv6 integer string binary")),
-    ("stats refresh", 0, Time),
+    ("stats http-request", 0, Form::Word("allow auth deny tarpit")), ("stats refresh", 0, Time),
     ("http-check expect status", 0, Statuses), ("http-check expect rstatus", 0, Regex), ("http-check expect rstring", 0, Regex),
     ("tcp-check expect rstring", 0, Regex), ("tcp-check expect rbinary", 0, Regex),
     ("regex", 0, Regex), ("rule del-header", 2, Form::Word("str beg end sub reg")), ("rule replace-header", 1, Regex), ("rule replace-path", 0, Regex),
     ("rule replace-pathq", 0, Regex), ("rule replace-uri", 0, Regex), ("rule replace-value", 1, Regex),
     ("rule capture len", 0, ABOVE_0), ("rule capture id", 0, Number(0, i32::MAX as i64)),
+    ("rule normalize-uri", 0, Form::Word("fragment-encode fragment-strip path-merge-slashes path-strip-dot path-strip-dotdot \
+        percent-decode-unreserved percent-to-uppercase query-sort-by-name")),
+    ("rule sc-set-gpt", 0, Either(&[ANY_NUMBER, Form::Sample])), ("rule sc-set-gpt0", 0, Either(&[ANY_NUMBER, Form::Sample])),
+    ("rule sc-add-gpc", 0, Either(&[ANY_NUMBER, Form::Sample])),
     ("rule set-mark", 0, Either(&[Mark, Form::Sample])), ("rule set-tos", 0, Either(&[Mark, Form::Sample])),
     ("rule set-priority-class", 0, Form::Sample), ("rule set-priority-offset", 0, Form::Sample), ("rule set-status", 0, Number(100, 999)),
     ("rule set-timeout", 0, Form::Word("client server tunnel connect queue tarpit")),
     ("rule set-timeout", 1, Either(&[Time, Form::Sample])), ("rule wait-for-body time", 0, Time),
     ("rule wait-for-body at-least", 0, Either(&[Mark, Size])),
     ("cache total-max-size", 0, Number(1, 4095)), ("cache max-age", 0, ABOVE_0), ("cache process-vary", 0, Form::Word("on off 0 1")),
-    ("http-errors errorfile", 0, Form::Word("200 400 401 403 404 405 407 408 410 413 414 422 425 429 431 500 501 502 503 504")),
+    ("cache max-object-size", 0, ANY_NUMBER), ("cache max-secondary-entries", 0, ABOVE_0),
+    ("fcgi-app option", 0, Form::Word("get-values keep-conn max-reqs mpxs-conns")), ("fcgi-app option max-reqs", 0, ABOVE_0),
+    ("fcgi-app option get-values", 0, Form::Nothing), ("fcgi-app option keep-conn", 0, Form::Nothing),
+    ("fcgi-app option mpxs-conns", 0, Form::Nothing), ("fcgi-app path-info", 0, Regex),
+    ("http-errors errorfile", 0, Form::Word(STATUSES)),
+    ("log-forward bind", 0, Form::Host), ("log-forward dgram-bind", 0, Form::Host), ("log-forward timeout", 0, Form::Word("client")),
+    ("mailers mailer", 1, Place), ("mailers timeout", 0, Form::Word("mail")),
+    ("peers bind", 0, Place), ("peers peer", 1, Form::Host), ("peers server", 1, Form::Host), ("program option", 0, Form::Word("start-on-reload")),
+    ("resolvers accepted_payload_size", 0, Number(12, 65535)), ("resolvers timeout", 0, Form::Word("resolve retry")),
+    ("ring format", 0, Form::Word("iso local raw rfc3164 rfc5424 short priority timed")), ("ring maxlen", 0, Size), ("ring size", 0, Size),
+    ("ring timeout", 0, Form::Word("connect server")), ("userlist group", 1, Form::Word("users")),
     ("resolvers hold", 0, Form::Word("nx timeout valid obsolete other refused")), ("resolvers hold", 1, Time),
     ("resolvers nameserver", 1, Place),
     ("global default-path", 0, Form::Word("current config parent origin")), ("global external-check", 0, Form::Word("preserve-env")),
     ("global grace", 0, Time), ("global hard-stop-after", 0, Time), ("global nbthread", 0, Number(1, 4096)),
-    ("global set-var", 0, Variable), ("global set-var", 1, Form::Sample), ("global set-var-fmt", 0, Variable),
+    ("global set-var", 0, Form::Kept), ("global set-var", 1, Form::Early), ("global set-var-fmt", 0, Form::Kept),
     ("global set-var-fmt", 1, Text), ("global spread-checks", 0, Number(0, 50)), ("global stats timeout", 0, Time),
     ("global ssl-default-bind-options", 0, Parameter(words::BIND, words::NEWER_BIND)),
     ("global ssl-default-server-options", 0, Parameter(words::SERVER, words::NEWER_SERVER)),
@@ -110,24 +151,70 @@ const OPTIONS: &[(&str, usize, &str)] = &[
         maxidle/1 maxlife/1 attr/1"),
     ("compression algo", 0, "identity/0 gzip/0 deflate/0 raw-deflate/0"),
     ("filter compression", 0, ""),
+    ("filter trace", 0, "name/1 random-parsing/0 random-forwarding/0 max-fwd/1 hexdump/0 quiet/0"),
     ("http-check connect", 0, "default/0 port/1 addr/1 send-proxy/0 via-socks4/0 ssl/0 sni/1 alpn/1 linger/0 proto/1 comment/1"),
+    ("http-error", 0, "status/1 content-type/1 errorfile/1 errorfiles/1 default-errorfiles/0 file/1 lf-file/1 string/1 lf-string/1 hdr/2"),
+    ("tcp-check connect", 0, "default/0 port/1 addr/1 send-proxy/0 via-socks4/0 ssl/0 sni/1 alpn/1 linger/0 proto/1 comment/1"),
     ("http-check send", 0, "comment/1 meth/1 uri/1 uri-lf/1 ver/1 hdr/2 body/1 body-lf/1"),
     ("option forwardfor", 0, "except/1 header/1 if-none/0"),
     ("option originalto", 0, "except/1 header/1"),
     ("rule capture", 1, "len/1 id/1"),
     ("rule wait-for-body", 0, "time/1 at-least/1"),
+    ("http-response capture", 1, "id/1"),
+    ("http-after-response capture", 1, "id/1"),
+    ("tcp-request capture", 1, "len/1"),
+    ("userlist user", 1, "password/1 insecure-password/1 groups/1"),
     ("stick-table", 0, "type/1 len/1 size/1 expire/1 store/1 peers/1 nopurge/0 srvkey/1 write-to/1 recv-only/0 brates-factor/1"),
 ];
 
 /// Keywords that are followed by one of these words at least.
-const NEEDED: &[(&str, &str)] = &[("stick-table", "type"), ("stick-table", "size"), ("filter spoe", "config")];
+const NEEDED: &[(&str, &str)] = &[
+    ("stick-table", "type"),
+    ("stick-table", "size"),
+    ("filter spoe", "config"),
+    ("http-error", "status"),
+    ("rule wait-for-body", "time"),
+];
 
 /// Keywords behind which something follows.
-const FOLLOWED: &[&str] =
-    &["compression algo", "compression type", "filter spoe", "http-check expect", "tcp-check expect"];
+const FOLLOWED: &[&str] = &[
+    "compression algo",
+    "compression type",
+    "filter cache",
+    "filter fcgi-app",
+    "filter spoe",
+    "fcgi-app option max-reqs",
+    "http-check expect",
+    "tcp-check expect",
+];
+
+/// Keywords whose values are read however they are written, or HAProxy warns and goes on.
+const LENIENT: &[&str] =
+    &["cache max-age", "cache process-vary", "ring timeout", "stats http-request", "userlist user"];
+
+/// Keywords with numbers that HAProxy measures, but takes for 0 where there is none.
+const MEASURED: &[&str] = &["bind maxconn", "bind nice", "global spread-checks"];
+
+const STATUSES: &str = "200 400 401 403 404 405 407 408 410 413 414 422 425 429 431 500 501 502 503 504";
+
+/// Actions with arguments in parentheses: how many at least, and what each has to be; the last form is that of all others.
+const CALLS: &[(&str, usize, &[Form])] = &[
+    ("do-resolve", 2, &[Form::Name, Form::Name, Form::Word("ipv4 ipv6")]),
+    ("sc-add-gpc", 2, &[ANY_NUMBER]),
+    ("sc-inc-gpc", 2, &[ANY_NUMBER]),
+    ("sc-inc-gpc0", 0, &[ANY_NUMBER]),
+    ("sc-inc-gpc1", 0, &[ANY_NUMBER]),
+    ("sc-set-gpt", 2, &[ANY_NUMBER]),
+    ("sc-set-gpt0", 0, &[ANY_NUMBER]),
+    ("set-var", 1, &[Form::Variable, Form::Word(CONDITIONS)]),
+    ("set-var-fmt", 1, &[Form::Variable, Form::Word(CONDITIONS)]),
+];
+
+/// When a variable is set.
+pub(super) const CONDITIONS: &str = "ifexists ifnotexists ifempty ifnotempty ifset ifnotset ifgt iflt";
 
 /// Words that may not stand together.
-const ONE_OF: &[(&str, &[&str])] = &[("cookie", &["rewrite", "insert", "prefix"])];
+const ONE_OF: &[(&str, &[&str])] = &[("cookie", &["rewrite", "insert", "prefix"]), ("rule capture", &["len", "id"])];
 
 /// What is expected of an answer to a check: keyword and patterns.
 const EXPECTED: &[(&str, &str)] = &[
@@ -148,7 +235,9 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
         if let Some(word) = values.get(*place)
             && !form.fits(&word.text)
         {
-            return refused(word.at, format!("`{}` is nothing that stands behind `{key}`", word.text));
+            let why = format!("`{}` is nothing that stands behind `{key}`", word.text);
+            let no_number = MEASURED.contains(&key) && word.text.parse::<i64>().is_err();
+            return if no_number || LENIENT.contains(&key) { Err((word.at, why)) } else { refused(word.at, why) };
         }
     }
     let has = |name: &str| values.iter().find(|word| word.text == name);
@@ -172,7 +261,8 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
             return refused(option.at, format!("`{key}` does not know `{}`", option.text));
         };
         let Some(given) = behind.get(..count) else {
-            return refused(last.at, format!("`{}` is followed by nothing", option.text));
+            let why = format!("`{}` is followed by nothing", option.text);
+            return if LENIENT.contains(&key) { Err((last.at, why)) } else { refused(last.at, why) };
         };
         check(&format!("{key} {}", option.text), given)?;
         rest = &behind[count..];
@@ -189,6 +279,26 @@ pub(super) fn check_both(key: &str, values: &[Word]) -> Result<(), Fault> {
         return refused(second.at, format!("`{both}` is followed by too little"));
     }
     check(&both, rest)
+}
+
+/// Whether HAProxy takes what stands in parentheses behind the name of an action.
+pub(super) fn check_call(word: &Word) -> Result<(), Fault> {
+    let (name, inner) = word.text.split_once('(').unwrap_or((&word.text, ""));
+    let Some((_, least, forms)) = CALLS.iter().find(|(known, ..)| *known == name).filter(|_| !word.unknown) else {
+        return Ok(());
+    };
+    let arguments: Vec<&str> = match inner.strip_suffix(')') {
+        Some("") => Vec::new(),
+        Some(inner) => inner.split(',').map(str::trim).collect(),
+        None if word.text.contains('(') => return refused(word.at, "a parenthesis is not closed"),
+        None => Vec::new(),
+    };
+    if arguments.len() < *least {
+        return refused(word.at, format!("`{name}` takes {least} of arguments in parentheses"));
+    }
+    let each = forms.iter().chain(std::iter::repeat_with(|| forms.last().unwrap_or(&Form::Name)));
+    let wrong = arguments.iter().zip(each).find(|(text, form)| !text.is_empty() && !form.fits(text));
+    wrong.map_or(Ok(()), |(text, _)| refused(word.at, format!("`{text}` is nothing that `{name}` takes")))
 }
 
 /// Options, perhaps `!`, and a pattern.
@@ -235,7 +345,19 @@ impl Form {
             Self::Text => in_format(text).is_ok(),
             Self::Regex => is_balanced(text),
             Self::Variable => variable_name(text).is_ok(),
+            Self::Kept => text.starts_with("proc.") && variable_name(text).is_ok(),
+            Self::Early => Sample::whole(text).is_ok_and(|sample| !sample.is_absent(Moment::Start)),
+            Self::Network => is_network(text),
+            Self::Name => !text.is_empty(),
+            Self::Nothing => false,
+            Self::Threads => {
+                let plain = |c: char| c.is_ascii_digit() || "-/".contains(c);
+                let bare = text.rsplit('/').next().unwrap_or_default();
+                matches!(bare, "all" | "odd" | "even")
+                    || (!text.is_empty() && text.split(',').all(|part| part.chars().all(plain)))
+            }
             Self::Place => written(text, false).is_ok_and(|written| written.socket || written.ports != Ports::None),
+            Self::Host => written(text, false).is_ok(),
             Self::Initial => {
                 text.split(',').all(|word| is_one("last libc none", word) || parse_address(word).is_some())
             }

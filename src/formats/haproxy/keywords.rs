@@ -47,13 +47,34 @@ use Use::{Check, CheckStep, Inert, List, Removed, Single};
 const LOG: Use = Inert("log");
 const ANY: usize = 64;
 
+/// Options that are not taken back by `no`.
+pub(super) const NOT_NEGATED: &[&str] = &[
+    "external-check",
+    "forwardfor",
+    "http-restrict-req-hdr-names",
+    "httpchk",
+    "httplog",
+    "httpslog",
+    "ldap-check",
+    "mysql-check",
+    "originalto",
+    "pgsql-check",
+    "redis-check",
+    "smtpchk",
+    "spop-check",
+    "ssl-hello-chk",
+    "tcp-check",
+    "tcpka",
+    "tcplog",
+];
+
 #[rustfmt::skip]
 static KEYWORDS: &[(&str, u8, Use, usize, usize)] = &[
     ("backlog", D | F, Single, 1, 1), ("balance", D | B, Single, 0, ANY), ("bind-process", D | F | B, Inert("processes"), 0, ANY),
-    ("capture cookie", F, LOG, 1, 3), ("capture request", F, List, 4, 4), ("capture response", F, LOG, 4, 4),
+    ("capture cookie", F, LOG, 3, 3), ("capture request", F, List, 4, 4), ("capture response", F, LOG, 4, 4),
     ("clitcpka-cnt", D | F, Single, 1, 1), ("clitcpka-idle", D | F, Single, 1, 1), ("clitcpka-intvl", D | F, Single, 1, 1),
     ("compression", D | F | B, List, 1, ANY), ("cookie", D | B, Single, 1, ANY), ("declare", F, List, 4, ANY),
-    ("description", F | B, Inert("description"), 1, ANY), ("email-alert", D | F | B, Inert("mail"), 1, 2),
+    ("description", F | B, Inert("description"), 1, ANY), ("email-alert", D | F | B, Inert("mail"), 2, 2),
     ("errorfile", D | F | B, List, 2, 2), ("errorfiles", D | F | B, List, 1, ANY), ("errorloc", D | F | B, List, 2, 2),
     ("errorloc302", D | F | B, List, 2, 2), ("errorloc303", D | F | B, List, 2, 2), ("error-log-format", D | F, LOG, 1, 1),
     ("external-check command", D | B, CheckStep, 1, 1), ("external-check path", D | B, CheckStep, 1, 1),
@@ -62,7 +83,7 @@ static KEYWORDS: &[(&str, u8, Use, usize, usize)] = &[
     ("hash-type", D | B, Single, 1, 3), ("hash-balance-factor", D | B, Single, 1, 1), ("hash-preserve-affinity", D | B, Single, 1, 1),
     ("http-after-response", D | F | B, List, 1, ANY), ("http-response", D | F | B, List, 1, ANY),
     ("http-check", D | B, CheckStep, 1, ANY), ("http-error", D | F | B, List, 1, ANY), ("http-reuse", D | B, Single, 1, 1),
-    ("http-send-name-header", D | B, Single, 0, 1), ("id", F | B, Inert("number"), 1, 1),
+    ("http-send-name-header", D | B, Single, 1, 1), ("id", F | B, Inert("number"), 1, 1),
     ("load-server-state-from-file", D | B, Single, 1, 1), ("log", D | F | B, LOG, 1, ANY), ("log-format", D | F, LOG, 1, 1),
     ("log-format-sd", D | F, LOG, 1, 1), ("log-tag", D | F | B, LOG, 1, 1), ("log-steps", D | F, LOG, 1, 1),
     ("max-keep-alive-queue", D | B, Single, 1, 1), ("max-session-srv-conns", D | F, Single, 1, 1), ("maxconn", D | F, Single, 1, 1),

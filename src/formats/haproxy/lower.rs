@@ -34,7 +34,7 @@ pub(super) fn lower(
     let mut backends: BTreeMap<&str, &Proxy> = BTreeMap::new();
     for proxy in proxies.iter().filter(|proxy| proxy.kind.is_back()) {
         if backends.insert(&proxy.name, proxy).is_some() {
-            account.gap(proxy.at, format!("another backend is called `{}`: HAProxy refuses the file", proxy.name));
+            account.gap(proxy.at, format!("another backend is called `{}`", proxy.name));
         }
     }
     let mut fronts: BTreeMap<&str, &Proxy> = BTreeMap::new();
@@ -48,14 +48,14 @@ pub(super) fn lower(
         account.gap(word.at, format!("there is no backend `{address}`: HAProxy refuses the file"));
         reading.configuration.undefined.push(Reference { kind: "backend", address, origin: word.at });
     };
-    for proxy in fronts.values() {
+    for proxy in proxies {
         let named = proxy.switching.iter().map(|switch| &switch.backend);
         for word in named.chain(&proxy.default_backend) {
             let computed = word.unknown || (word.text.contains('%') && Some(word) != proxy.default_backend.as_ref());
             match backends.get(word.text.as_str()) {
                 _ if computed => {}
                 None => missing(word, account),
-                Some(backend) if std::ptr::eq(*backend, *proxy) => {
+                Some(backend) if std::ptr::eq(*backend, proxy) => {
                     account.gap(word.at, format!("`{}` leads to itself: HAProxy refuses the file", word.text));
                 }
                 Some(backend) if backend.http != proxy.http && backend.other_mode.is_none() => {
@@ -63,7 +63,7 @@ pub(super) fn lower(
                     if proxy.http {
                         account
                             .gap(word.at, format!("`{}` speaks another protocol: HAProxy refuses the file", word.text));
-                    } else {
+                    } else if proxy.kind.is_front() {
                         account.gap(word.at, "connections that become HTTP are not modelled");
                     }
                 }

@@ -11,6 +11,7 @@ mod conditions;
 mod files;
 mod forms;
 mod guards;
+mod inherited;
 mod keywords;
 mod lex;
 mod lower;
@@ -34,8 +35,7 @@ use super::{Disposition, Format, Include, Reading, Texts, declared};
 use crate::model::{Configuration, Declaration, Reference};
 use crate::text::{Span, escape, lines};
 use regex::bytes::Regex;
-use sections::{Entry, Kind, Section};
-use std::collections::BTreeMap;
+use sections::{Kind, Section};
 use std::sync::LazyLock;
 
 pub(super) static FORMAT: Haproxy = Haproxy;
@@ -82,7 +82,7 @@ impl Format for Haproxy {
         let files = files::read(reading, &sections, &mut account);
         files::attach(reading, &sections, &mut account);
         let (mut proxies, mut undefined) = (Vec::new(), Vec::new());
-        let mut defaults = Defaults::default();
+        let mut defaults = inherited::Defaults::default();
         for section in &sections {
             match section.kind {
                 Kind::Global | Kind::Other(_) => others::read(section, reading, &mut account),
@@ -152,38 +152,6 @@ fn head(section: &Section, account: &mut Account) {
     }
     let expected = 1 + usize::from(named.is_some()) + if section.from().is_some() { 2 } else { 0 };
     if let Some(extra) = line.words.get(expected) {
-        account.gap(extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text));
-    }
-}
-
-/// The lines of `defaults`, with those that they take from others.
-#[derive(Default)]
-struct Defaults {
-    named: BTreeMap<String, Vec<Entry>>,
-    latest: Vec<Entry>,
-}
-
-impl Defaults {
-    fn add(&mut self, section: &Section, mut inherited: Vec<Entry>) {
-        inherited.extend(section.entries.iter().cloned());
-        if let Some(name) = section.name() {
-            self.named.insert(name.text.clone(), inherited.clone());
-        }
-        self.latest = inherited;
-    }
-
-    /// What a section takes.
-    fn of(&self, section: &Section, account: &mut Account) -> Vec<Entry> {
-        let Some(name) = section.from() else {
-            return if section.kind == Kind::Defaults { Vec::new() } else { self.latest.clone() };
-        };
-        match self.named.get(&name.text) {
-            Some(entries) => entries.clone(),
-            None => {
-                let at = Span { ..name.at };
-                account.gap(at, format!("there are no defaults `{}`: HAProxy refuses the file", name.text));
-                Vec::new()
-            }
-        }
+        account.gap(extra.at, format!("`{}` is not expected here", extra.text));
     }
 }

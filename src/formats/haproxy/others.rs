@@ -1,13 +1,16 @@
 //! `global` and the sections beside proxies: objects of the configuration.
 
+use super::ask::predefined;
+use super::conditions::{Asked, Question, When};
 use super::lex::{Line, joined};
 use super::secrets;
 use super::sections::{Entry, Kind, Section, shown};
-use super::{forms, places, values};
+use super::{forms, places, servers, values};
 use crate::formats::account::Account;
 use crate::formats::{Disposition, Reading};
 use crate::model::Object;
 use crate::text::{Span, escape};
+use std::collections::BTreeSet;
 
 /// Reads a section as one object.
 pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut Account) {
@@ -26,7 +29,11 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
         account.gap(head.at, "a section needs a name: HAProxy refuses the file");
     }
     if let Some(extra) = head.words.get(if named { 2 } else { 1 }) {
-        account.gap(extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text));
+        account.gap(extra.at, format!("`{}` is not expected here", extra.text));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+    if let Some(name) = section.name().filter(|name| named && !name.unknown && !name.text.chars().all(plain)) {
+        account.gap(name.at, format!("`{}` is no name of a section: HAProxy refuses the file", name.text));
     }
     let mut content = Vec::new();
     for Entry { line, guards } in &section.entries {
@@ -52,6 +59,10 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
         account.gap(head.at, format!("a section `{kind}` needs `{keyword}`: HAProxy refuses the file"));
     }
     users(section, account);
+    twice(section, account);
+    if section.kind == Kind::Other("fcgi-app") {
+        conditions(section, account);
+    }
     let kind = match section.kind {
         Kind::Global => "global",
         Kind::Other(word) => word,
@@ -67,6 +78,9 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
             same.content = format!("{}; {}", same.content, content.join("; "));
             return;
         }
+        if kind == "userlist" && content.is_empty() {
+            return;
+        }
         account.gap(head.at, format!("another section `{kind} {name}` is there already"));
         return;
     }
@@ -74,7 +88,7 @@ pub(super) fn read(section: &Section, reading: &mut Reading<'_>, account: &mut A
 }
 
 /// What a section does not do without.
-const REQUIRED: &[(&str, &str)] = &[("cache", "total-max-size"), ("fcgi-app", "docroot")];
+const REQUIRED: &[(&str, &str)] = &[("cache", "total-max-size"), ("fcgi-app", "docroot"), ("program", "command")];
 
 /// Says which users and groups of a list name each other and are not there.
 fn users(section: &Section, account: &mut Account) {
@@ -93,6 +107,70 @@ fn users(section: &Section, account: &mut Account) {
             if let Some(missing) = missing {
                 account.gap(word.at, format!("there is no {other} `{missing}`: HAProxy refuses the file"));
             }
+        }
+    }
+}
+
+/// What the words of a line are parameters of.
+#[derive(Clone, Copy)]
+enum Like {
+    Place,
+    Server,
+    Table,
+}
+
+/// Sections, keywords, and from which word on these are what.
+const LIKE: &[(&str, &str, usize, Like)] = &[
+    ("log-forward", "bind", 2, Like::Place),
+    ("log-forward", "dgram-bind", 2, Like::Place),
+    ("peers", "bind", 2, Like::Place),
+    ("peers", "default-bind", 1, Like::Place),
+    ("peers", "default-server", 1, Like::Server),
+    ("peers", "peer", 3, Like::Server),
+    ("peers", "server", 3, Like::Server),
+    ("peers", "table", 2, Like::Table),
+    ("ring", "server", 3, Like::Server),
+];
+
+/// Whether HAProxy takes what an application of FastCGI asks.
+fn application(line: &Line) -> Result<(), (Span, String)> {
+    match line.text(0) {
+        "no" => forms::check_both("fcgi-app option", line.from(2))?,
+        "log-stderr" => values::log(line.from(1))?,
+        _ => {}
+    }
+    if line.text(0) == "acl" {
+        return Question::read(line.from(2), line.at).map(|_| ());
+    }
+    let at = line.words.iter().position(|word| matches!(word.text.as_str(), "if" | "unless"));
+    When::read(line.from(at.unwrap_or(line.words.len()))).map(|_| ())
+}
+
+/// Says which ACLs the lines of a section name and do not declare.
+fn conditions(section: &Section, account: &mut Account) {
+    let declared = |name: &str| {
+        let mut lines = section.entries.iter().map(|entry| &entry.line);
+        lines.any(|line| line.text(0) == "acl" && line.text(1) == name)
+    };
+    for line in section.entries.iter().map(|entry| &entry.line).filter(|line| line.text(0) != "acl") {
+        let at = line.words.iter().position(|word| matches!(word.text.as_str(), "if" | "unless"));
+        // What is no condition is told where it stands.
+        let Ok(Some(when)) = When::read(line.from(at.unwrap_or(line.words.len()))) else { continue };
+        for term in when.alternatives.iter().flatten() {
+            let Asked::Named(word) = &term.asked else { continue };
+            if !declared(&word.text) && predefined(&word.text, word.at).is_none() {
+                account.gap(word.at, format!("no such ACL: `{}`: HAProxy refuses the file", word.text));
+            }
+        }
+    }
+}
+
+/// Says which of its lines give the same name to two of a kind.
+fn twice(section: &Section, account: &mut Account) {
+    let mut seen = BTreeSet::new();
+    for line in section.entries.iter().map(|entry| &entry.line).filter(|line| line.text(0) == "nameserver") {
+        if !seen.insert(line.text(1)) {
+            account.gap(line.at, format!("another nameserver is called `{}`: HAProxy refuses the file", line.text(1)));
         }
     }
 }
@@ -117,14 +195,25 @@ fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, S
     let given = line.words.len() - 1;
     if let [least, most] = numbers.as_slice() {
         if given < *least {
-            return Err((line.at, format!("`{first}` is followed by too little: HAProxy refuses the file")));
+            return Err((line.at, format!("`{first}` is followed by too little")));
         }
         if let Some(extra) = line.words.get(1 + most) {
-            return Err((extra.at, format!("`{}` is one word too many: HAProxy refuses the file", extra.text)));
+            return Err((extra.at, format!("`{}` is one word too many", extra.text)));
         }
     }
     if line.text(0) == first {
         forms::check_both(&format!("{} {first}", kind.word()), line.from(1))?;
+    }
+    let like = LIKE.iter().find(|(section, keyword, ..)| (Kind::Other(section), *keyword) == (kind, first));
+    if let Some((_, _, from, like)) = like {
+        match like {
+            Like::Place => places::check(line.from(*from))?,
+            Like::Server => servers::check(line.from(*from))?,
+            Like::Table => forms::check("stick-table", line.from(*from))?,
+        }
+    }
+    if kind == Kind::Other("fcgi-app") {
+        application(line)?;
     }
     if first == "timeout"
         && let Some(word) = line.words.get(2)
@@ -136,7 +225,7 @@ fn line_of(kind: Kind, line: &Line, known: &str) -> Result<Disposition, (Span, S
     if kind == Kind::Global && number.contains(&first) {
         let word = line.words.get(1);
         if let Some(word) = word.filter(|word| word.text.parse::<u64>().is_err()) {
-            return Err((word.at, format!("`{}` is no number: HAProxy refuses the file", word.text)));
+            return Err((word.at, format!("`{}` is no number", word.text)));
         }
     }
     if kind == Kind::Global && first == "stats" {
@@ -177,7 +266,18 @@ const GLOBAL: &str = "51degrees-*/1-64 busy-polling/0-0 ca-base/1-1 chroot/1-1 c
     ssl-default-server-*/1-64 ssl-dh-param-file/1-1 ssl-engine/1-3 ssl-load-extra-*/0-64 ssl-mode-async/0-0 \
     ssl-propquery/1-1 ssl-provider/1-1 ssl-provider-path/1-1 ssl-security-level/1-1 ssl-server-verify/1-1 \
     ssl-skip-self-issued-ca/0-0 ssl-passphrase-cmd/1-64 stats/1-64 stats-file/1-1 strict-limits/0-0 thread-group/1-64 \
-    thread-groups/1-1 thread-hard-limit/1-1 trace/1-64 tune.*/1-2 uid/1-1 ulimit-n/1-1 unix-bind/1-64 unsetenv/1-64 user/1-1 \
+    thread-groups/1-1 thread-hard-limit/1-1 trace/1-64 \
+    tune.bufsize/1-2 tune.chksize/1-2 tune.disable-fast-forward/1-2 tune.disable-zero-copy-forwarding/1-2 \
+    tune.fail-alloc/1-2 tune.idletimer/1-2 tune.max-checks-per-thread/1-2 tune.max-rules-at-once/1-2 \
+    tune.maxaccept/1-2 tune.maxpollevents/1-2 tune.maxrewrite/1-2 tune.pipesize/1-2 \
+    tune.pool-high-fd-ratio/1-2 tune.pool-low-fd-ratio/1-2 tune.recv_enough/1-2 tune.runqueue-depth/1-2 \
+    tune.stick-counters/1-2 tune.takeover-other-tg-connections/1-2 tune.applet.*/1-2 tune.buffers.*/1-2 \
+    tune.bufsize.*/1-2 tune.cli.*/1-2 tune.comp.*/1-2 tune.debug.*/1-2 tune.defaults.*/1-2 tune.disable.*/1-2 \
+    tune.dns.*/1-2 tune.epoll.*/1-2 tune.events.*/1-2 tune.fd.*/1-2 tune.glitches.*/1-2 tune.h1.*/1-2 \
+    tune.h2.*/1-2 tune.http.*/1-2 tune.idle-pool.*/1-2 tune.listener.*/1-2 tune.lua.*/1-2 tune.memory.*/1-2 \
+    tune.notsent-lowat.*/1-2 tune.pattern.*/1-2 tune.peers.*/1-2 tune.pt.*/1-2 tune.quic.*/1-2 \
+    tune.rcvbuf.*/1-2 tune.renice.*/1-2 tune.resolvers.*/1-2 tune.ring.*/1-2 tune.sched.*/1-2 \
+    tune.sndbuf.*/1-2 tune.ssl.*/1-2 tune.streams.*/1-2 tune.vars.*/1-2 tune.zlib.*/1-2 uid/1-1 ulimit-n/1-1 unix-bind/1-64 unsetenv/1-64 user/1-1 \
     wurfl-*/1-64 zero-warning/0-0 acme.*/1-64 warn-blocked-traffic-after/1-1 jwt.*/1-64";
 
 /// Sections: whether they have a name, and their keywords.
@@ -185,7 +285,7 @@ const SECTIONS: &[(&str, bool, &str)] = &[
     (
         "peers",
         true,
-        "bind/1-64 default-bind/0-64 default-server/0-64 disabled/0-0 enabled/0-0 log/1-64 peer/2-64 server/1-64 shards/1-1 \
+        "bind/1-64 default-bind/0-64 default-server/0-64 disabled/0-0 enabled/0-0 log/1-64 peer/1-64 server/1-64 shards/1-1 \
          table/2-64",
     ),
     (
@@ -203,12 +303,7 @@ const SECTIONS: &[(&str, bool, &str)] = &[
     ("mailers", true, "mailer/2-2 timeout/2-2"),
     ("program", true, "command/1-64 user/1-1 group/1-1 option/1-1 no/2-2"),
     ("http-errors", true, "errorfile/2-2"),
-    (
-        "ring",
-        true,
-        "description/1-64 format/1-1 maxlen/1-1 size/1-1 server/2-64 default-server/0-64 timeout/2-2 backing-file/1-1 option/1-1 \
-         log/1-64",
-    ),
+    ("ring", true, "description/1-64 format/1-1 maxlen/1-1 size/1-1 server/2-64 timeout/2-2 backing-file/1-1"),
     (
         "fcgi-app",
         true,

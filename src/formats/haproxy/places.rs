@@ -85,6 +85,10 @@ pub(super) fn written(text: &str, unknown: bool) -> Result<Written, String> {
             .iter()
             .any(|s| rest.starts_with(s))
     {
+        let number = rest.strip_prefix("fd@").or_else(|| rest.strip_prefix("sockpair@"));
+        if number.is_some_and(|number| !number.contains('$') && number.parse::<u32>().is_err()) {
+            return Err(format!("`{rest}` has no number of an open file"));
+        }
         out.socket = true;
         out.host = match rest.strip_prefix("unix@").or_else(|| rest.strip_prefix("uxst@")) {
             Some(path) if path.starts_with('/') => path.to_owned(),
@@ -135,7 +139,11 @@ pub(super) fn written(text: &str, unknown: bool) -> Result<Written, String> {
         },
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:%${}[]*".contains(c);
-    if !unknown && !out.host.chars().all(plain) {
+    // What is made of four numbers and more is no name.
+    let labels: Vec<&str> = bare.split('.').collect();
+    let numbers = labels.iter().all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()));
+    let odd = bare.matches('[').count() != bare.matches(']').count() || (labels.len() > 3 && numbers);
+    if !unknown && (!out.host.chars().all(plain) || (out.address.is_none() && bare != "0.0.0.0" && odd)) {
         return Err(format!("invalid address `{text}`"));
     }
     Ok(out)
@@ -158,7 +166,7 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Vec<Bind>, Fa
         return Err((line.at, "`ssl` needs `crt`: HAProxy refuses the file".to_owned()));
     }
     let mut out = Vec::new();
-    for text in addresses.text.split(',') {
+    for text in addresses.text.strip_suffix(',').unwrap_or(&addresses.text).split(',') {
         let written = written(text, addresses.unknown)
             .map_err(|why| (addresses.at, format!("{why}: HAProxy refuses the file")))?;
         let Written { host, family, address, ports, socket, udp } = written;
@@ -235,6 +243,11 @@ struct Parameters {
     only_ipv6: bool,
 }
 
+/// Whether HAProxy takes parameters of a place at which something is listened for.
+pub(super) fn check(words: &[Word]) -> Result<(), Fault> {
+    parameters(words).map(|_| ())
+}
+
 fn parameters(words: &[Word]) -> Result<Parameters, Fault> {
     let (mut out, mut at) = (Parameters::default(), 0);
     while let Some(word) = words.get(at) {
@@ -273,7 +286,7 @@ fn parameters(words: &[Word]) -> Result<Parameters, Fault> {
             && value.parse::<i64>().is_err()
             && !given.iter().any(|w| w.unknown)
         {
-            return Err((word.at, format!("`{value}` is no number: HAProxy refuses the file")));
+            return Err((word.at, format!("`{value}` is no number")));
         }
         if name == "verify" && !["none", "optional", "required"].contains(&value) {
             return Err((word.at, format!("`verify` does not know `{value}`: HAProxy refuses the file")));

@@ -11,7 +11,7 @@ use super::rewrites::Part;
 use super::rules::{Action, Rule};
 use super::sections::{Entry, Kind, Section, shown};
 use super::servers::{ServerLine, Servers};
-use super::{forms, rules, servers, values};
+use super::{forms, inherited, rules, servers, values};
 use crate::formats::Disposition;
 use crate::formats::account::Account;
 use crate::text::Span;
@@ -50,8 +50,10 @@ pub(super) struct Proxy {
     pub(super) lists: BTreeSet<String>,
     /// What its lines ask of servers.
     pub(super) asked: BTreeSet<Asked>,
-    /// What its own lines name that has to be there.
+    /// What its lines name that has to be there.
     pub(super) needed: Vec<Needed>,
+    /// What its lines are about, those of `defaults` too.
+    pub(super) said: Vec<String>,
 }
 
 /// `use_backend`.
@@ -135,7 +137,11 @@ pub(super) fn read(
         lists: BTreeSet::new(),
         asked: BTreeSet::new(),
         needed: Vec::new(),
+        said: Vec::new(),
     };
+    if let Some(why) = inherited::refused(section, inherited) {
+        account.gap(section.head.at, format!("{why}: HAProxy refuses the file"));
+    }
     let mut reader = Reader { account, undefined, proxy, quiet: true, guards: Vec::new() };
     for entry in inherited {
         reader.entry(entry);
@@ -152,8 +158,9 @@ impl Reader<'_> {
         self.guards.clone_from(&entry.guards);
         let line = &entry.line;
         self.proxy.asked.extend(asked::by(line));
-        if !self.quiet {
-            self.proxy.needed.extend(references::of(line));
+        self.proxy.said.extend(references::said(line));
+        if !self.quiet || references::counts_where_inherited(line) {
+            self.proxy.needed.extend(references::of(line, self.proxy.kind));
         }
         match self.line(line) {
             Ok(disposition) => self.claim(line.at, disposition),
@@ -205,7 +212,8 @@ impl Reader<'_> {
         if matches!(first.as_str(), "no" | "default") && line.words.len() > 1 {
             (first, second) = (second, line.text(2).to_owned());
             negated = true;
-            if !matches!(first.as_str(), "option" | "log" | "load-server-state-from-file") {
+            let own = first == "option" && keywords::NOT_NEGATED.contains(&second.as_str());
+            if own || !matches!(first.as_str(), "option" | "log" | "load-server-state-from-file") {
                 return Err((
                     line.at,
                     "negation is not supported for this keyword: HAProxy refuses the file".to_owned(),
@@ -227,17 +235,28 @@ impl Reader<'_> {
             return Err((line.at, format!("`{first}` is not supported any more: HAProxy refuses the file")));
         }
         if !self.allowed(keyword.sections) {
-            return Ok(Disposition::Inert("has no effect in this kind of section"));
+            if self.proxy.kind == Kind::Defaults {
+                let key = line.words.iter().take(words).map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+                return Err((line.at, format!("`{key}` is not allowed in `defaults`: HAProxy refuses the file")));
+            }
+            // What it says is not even read.
+            if first == "stick" {
+                return Ok(Disposition::Inert("has no effect in this kind of section"));
+            }
         }
-        if values.len() < keyword.least && !negated {
+        let given = values.iter().take_while(|word| word.unknown || !word.text.is_empty()).count();
+        if given < keyword.least && !negated {
             return Err((line.at, format!("`{first}` is followed by too little: HAProxy refuses the file")));
         }
         if let Some(extra) = values.get(if negated { 0 } else { keyword.most }) {
-            return Err((extra.at, format!("`{}` is one word too many: HAProxy refuses the file", extra.text)));
+            return Err((extra.at, format!("`{}` is one word too many", extra.text)));
         }
         let key = line.words.iter().skip(usize::from(negated)).take(words).map(|word| word.text.as_str());
         let key = key.collect::<Vec<_>>().join(" ");
         values::check(&key, values)?;
+        if !self.allowed(keyword.sections) {
+            return Ok(Disposition::Inert("has no effect in this kind of section"));
+        }
         if let Use::Inert(why) = keyword.use_ {
             return Ok(Disposition::Inert(why));
         }
@@ -315,6 +334,12 @@ impl Reader<'_> {
             }
             Ok(())
         };
+        if self.proxy.kind == Kind::Defaults && self.proxy.name.is_empty() && !self.quiet && inherited::is_rule(line) {
+            return Err((
+                line.at,
+                format!("`{}` is not allowed in `defaults` without a name: HAProxy refuses the file", line.text(0)),
+            ));
+        }
         match line.text(0) {
             "mode" => {
                 let word = needed(line, 1)?;
@@ -334,19 +359,16 @@ impl Reader<'_> {
             }
             "bind" => {
                 not_in_defaults(self)?;
+                self.no_guards(line)?;
+                let binds = places::read(line, self)?;
                 if !front(self) {
                     return misplaced;
                 }
-                self.no_guards(line)?;
-                let binds = places::read(line, self)?;
                 self.proxy.binds.extend(binds);
             }
             "acl" => self.acl(line)?,
             "use_backend" => {
                 not_in_defaults(self)?;
-                if !front(self) {
-                    return misplaced;
-                }
                 let backend = needed(line, 1)?.clone();
                 if backend.text.contains('%') {
                     super::samples::in_format(&backend.text).map_err(|why| (backend.at, why))?;
@@ -355,14 +377,21 @@ impl Reader<'_> {
                 self.check_when(when.as_ref());
                 let (asking, guards) = (self.asking(when.as_ref()), self.guards.clone());
                 self.proxy.switching.push(Switch { backend, guards, when, asking, at: line.at });
+                // Its backend has to be there all the same.
+                if !front(self) {
+                    return misplaced;
+                }
             }
             "default_backend" => {
-                if !front(self) {
+                if !front(self) && self.quiet {
                     return misplaced;
                 }
                 self.no_guards(line)?;
                 nothing_behind(line, 2)?;
                 self.proxy.default_backend = Some(needed(line, 1)?.clone());
+                if !front(self) {
+                    return misplaced;
+                }
             }
             "http-response" | "http-after-response" | "tcp-response" => return self.response(line),
             "http-request" | "tcp-request" | "redirect" => {
@@ -372,18 +401,16 @@ impl Reader<'_> {
                 return self.rule(line);
             }
             "monitor-uri" => {
+                self.no_guards(line)?;
+                nothing_behind(line, 2)?;
+                let uri = needed(line, 1)?.clone();
                 if !front(self) {
                     return misplaced;
                 }
-                self.no_guards(line)?;
-                nothing_behind(line, 2)?;
-                self.proxy.monitor_uri = Some(needed(line, 1)?.clone());
+                self.proxy.monitor_uri = Some(uri);
             }
             "monitor" => {
                 not_in_defaults(self)?;
-                if !front(self) {
-                    return misplaced;
-                }
                 self.no_guards(line)?;
                 if line.text(1) != "fail" {
                     return Err((line.at, "`monitor` is followed by `fail`: HAProxy refuses the file".to_owned()));
@@ -393,6 +420,9 @@ impl Reader<'_> {
                     return Err((line.at, "`monitor fail` needs a condition: HAProxy refuses the file".to_owned()));
                 }
                 self.check_when(when.as_ref());
+                if !front(self) {
+                    return misplaced;
+                }
                 self.proxy.monitor_fail.extend(when);
             }
             "stats" => return self.stats(line).map(Some),
@@ -406,31 +436,34 @@ impl Reader<'_> {
                 self.proxy.servers.add(server);
             }
             "default-server" => {
-                if !back(self) {
+                if !back(self) && self.quiet {
                     return misplaced;
+                }
+                if !back(self) {
+                    return Err((line.at, "a frontend has no servers: HAProxy refuses the file".to_owned()));
                 }
                 self.no_guards(line)?;
                 servers::defaults(line, self)?;
             }
             "dispatch" => {
                 not_in_defaults(self)?;
-                if !back(self) {
-                    return misplaced;
-                }
                 self.no_guards(line)?;
                 nothing_behind(line, 2)?;
                 let address = needed(line, 1)?;
                 forms::check("dispatch", line.from(1))?;
+                if !back(self) {
+                    return misplaced;
+                }
                 let server = servers::dispatch(address);
                 self.proxy.servers.add(server);
             }
             "source" => {
-                if !back(self) {
-                    return misplaced;
-                }
                 self.no_guards(line)?;
                 needed(line, 1)?;
                 values::source(line.from(1))?;
+                if !back(self) {
+                    return misplaced;
+                }
                 self.proxy.source = Some(line.from(1).to_vec());
             }
             "use-server" => {
@@ -532,6 +565,7 @@ impl Reader<'_> {
                 return Ok(Disposition::Inert("how statistics look"));
             }
             "auth" | "scope" | "admin" | "http-request" => {
+                forms::check_both("stats", line.from(1))?;
                 let at = line.words.iter().position(|word| matches!(word.text.as_str(), "if" | "unless"));
                 needed(line, 2)?;
                 let when = When::read(line.from(at.unwrap_or(line.words.len())))?;
@@ -563,6 +597,6 @@ pub(super) fn needed(line: &Line, at: usize) -> Result<&Word, (Span, String)> {
 pub(super) fn nothing_behind(line: &Line, at: usize) -> Result<(), (Span, String)> {
     match line.words.get(at) {
         None => Ok(()),
-        Some(extra) => Err((extra.at, format!("`{}` is one word too many: HAProxy refuses the file", extra.text))),
+        Some(extra) => Err((extra.at, format!("`{}` is one word too many", extra.text))),
     }
 }

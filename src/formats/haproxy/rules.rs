@@ -5,7 +5,7 @@ use super::keywords::{B, D, F};
 use super::lex::{Line, Word, joined};
 use super::proxies::{Reader, needed, nothing_behind};
 use super::rewrites::{Part, parts_of};
-use super::samples::{Sample, in_format, variable_name};
+use super::samples::{Moment, Sample, in_format, variable_name};
 use super::{forms, sections::Kind, values};
 use crate::formats::Disposition;
 use crate::model::Outcome;
@@ -126,12 +126,28 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>) -> Result<Option<Rule>,
     let end = condition(least.min(values.len()));
     let when = When::read(values.get(end..).unwrap_or_default())?;
     let arguments = values.get(..end).unwrap_or_default();
-    if arguments.len() < least {
+    forms::check_call(word)?;
+    // A text that is empty is as good as none, except for a variable.
+    let given = arguments.iter().take_while(|word| word.unknown || !word.text.is_empty()).count();
+    if given < least && !(name == "set-var-fmt" && arguments.len() == least) {
         return Err((line.at, format!("`{name}` is followed by too little: HAProxy refuses the file")));
+    }
+    let says = |words: &[&str]| arguments.iter().any(|word| words.contains(&word.text.as_str()));
+    let sides = [
+        (name == "set-timeout" && says(&["server", "tunnel"]), Kind::Frontend, "servers"),
+        (name == "capture" && says(&["len"]), Kind::Backend, "clients"),
+    ];
+    if let Some((.., whose)) = sides.into_iter().find(|(is, there, _)| *is && *there == kind) {
+        return Err((word.at, format!("this proxy has no connections of {whose}: HAProxy refuses the file")));
     }
     reader.check_when(when.as_ref());
     let asking = reader.asking(when.as_ref());
-    let action = match action(line, word, name, arguments, least)? {
+    let moment = match (line.text(0), line.text(1)) {
+        ("tcp-request", "connection" | "session") => Moment::Connection,
+        (first, _) if first.ends_with("-response") => Moment::Answer,
+        (_, _) => Moment::Request,
+    };
+    let action = match action(line, word, name, arguments, least, moment)? {
         Action::Nothing(_) if !asking.is_empty() => Action::Setting,
         action @ (Action::Accept
         | Action::Final(_)
@@ -193,39 +209,47 @@ fn has_alias(text: &str) -> bool {
 const HTTP: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 auth/0 cache-use/1 capture/3 del-acl*/1 del-header/1 \
     del-headers-bin/1 del-map*/1 deny/0 disable-l7-retry/0 do-log/0 do-resolve*/1 early-hint/2 lua.*/0 \
     normalize-uri/1 on-error/0 ot-group/2 pause/1 redirect/2 reject/0 \
-    replace-header/3 replace-path/2 replace-pathq/2 replace-uri/2 replace-value/3 return/0 sc-*/0 \
-    send-spoe-group/2 set-bandwidth-limit/1 set-bc-mark/1 set-bc-tos/1 set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 \
+    replace-header/3 replace-path/2 replace-pathq/2 replace-uri/2 replace-value/3 return/0 sc-add-gpc/0 sc-inc-gpc/0 \
+    sc-inc-gpc0/0 sc-inc-gpc1/0 sc-set-gpt/0 sc-set-gpt0/0 send-spoe-group/2 set-bandwidth-limit/1 set-bc-mark/1 set-bc-tos/1 set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 \
     set-header/2 set-headers-bin/1 set-log-level/1 set-map*/2 set-mark/1 set-method/1 set-nice/1 set-path/1 set-pathq/1 \
     set-priority-class/1 set-priority-offset/1 set-query/1 set-retries/1 set-src/1 set-src-port/1 set-timeout/2 set-tos/1 \
     set-uri/1 set-var*/1 silent-drop/0 strict-mode/1 tarpit/0 track-sc*/1 unset-var*/0 use-service/1 wait-for-body/2 \
     wait-for-handshake/0";
-const CONNECTION: &str = "accept/0 reject/0 expect-proxy/1 expect-netscaler-cip/1 attach-srv/1 capture/3 lua.*/0 sc-*/0 \
+const CONNECTION: &str = "accept/0 reject/0 expect-proxy/1 expect-netscaler-cip/1 attach-srv/1 lua.*/0 sc-add-gpc/0 \
+    sc-inc-gpc/0 sc-inc-gpc0/0 sc-inc-gpc1/0 sc-set-gpt/0 sc-set-gpt0/0 \
     set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 set-mark/1 set-src/1 set-src-port/1 set-tos/1 set-var*/1 \
     silent-drop/0 track-sc*/1 unset-var*/0";
-const CONTENT: &str = "accept/0 reject/0 capture/3 do-log/0 do-resolve*/1 lua.*/0 ot-group/2 sc-*/0 send-spoe-group/2 \
-    set-bandwidth-limit/1 set-bc-mark/1 set-bc-tos/1 set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 set-log-level/1 \
+const CONTENT: &str = "accept/0 reject/0 capture/3 do-log/0 do-resolve*/1 lua.*/0 ot-group/2 sc-add-gpc/0 sc-inc-gpc/0 \
+    sc-inc-gpc0/0 sc-inc-gpc1/0 sc-set-gpt/0 sc-set-gpt0/0 send-spoe-group/2 set-bandwidth-limit/1 set-bc-mark/1 set-bc-tos/1 set-dst/1 set-dst-port/1 set-fc-mark/1 set-fc-tos/1 set-log-level/1 \
     set-mark/1 set-nice/1 set-priority-class/1 set-priority-offset/1 set-retries/1 set-src/1 set-src-port/1 set-tos/1 \
     set-var*/1 silent-drop/0 switch-mode/1 track-sc*/1 unset-var*/0 use-service/1";
 
 const RESPONSE: &str = "add-acl*/1 add-header/2 add-headers-bin/1 allow/0 cache-store/1 capture/3 del-acl*/1 del-header/1 \
     del-headers-bin/1 del-map*/1 deny/0 do-log/0 lua.*/0 ot-group/2 pause/1 redirect/2 replace-header/3 replace-value/3 \
-    return/0 sc-*/0 send-spoe-group/2 set-bandwidth-limit/1 set-fc-mark/1 set-fc-tos/1 set-header/2 set-headers-bin/1 \
+    return/0 sc-add-gpc/0 sc-inc-gpc/0 sc-inc-gpc0/0 sc-inc-gpc1/0 sc-set-gpt/0 sc-set-gpt0/0 send-spoe-group/2 set-bandwidth-limit/1 set-fc-mark/1 set-fc-tos/1 set-header/2 set-headers-bin/1 \
     set-log-level/1 set-map*/2 set-mark/1 set-nice/1 set-status/1 set-timeout/2 set-tos/1 set-var*/1 silent-drop/0 \
     strict-mode/1 track-sc*/1 unset-var*/0 wait-for-body/2";
 const AFTER_RESPONSE: &str = "add-header/2 allow/0 capture/3 del-acl*/1 del-header/1 del-map*/1 do-log/0 lua.*/0 ot-group/2 \
-    replace-header/3 replace-value/3 sc-*/0 set-header/2 set-log-level/1 set-map*/2 set-status/1 set-var*/1 strict-mode/1 \
+    replace-header/3 replace-value/3 sc-add-gpc/0 sc-inc-gpc/0 sc-inc-gpc0/0 sc-inc-gpc1/0 sc-set-gpt/0 sc-set-gpt0/0 set-header/2 set-log-level/1 set-map*/2 set-status/1 set-var*/1 strict-mode/1 \
     unset-var*/0";
-const TCP_RESPONSE: &str = "accept/0 close/0 do-log/0 lua.*/0 ot-group/2 reject/0 sc-*/0 send-spoe-group/2 \
+const TCP_RESPONSE: &str = "accept/0 close/0 do-log/0 lua.*/0 ot-group/2 reject/0 sc-add-gpc/0 sc-inc-gpc/0 sc-inc-gpc0/0 sc-inc-gpc1/0 \
+    sc-set-gpt/0 sc-set-gpt0/0 send-spoe-group/2 \
     set-bandwidth-limit/1 set-fc-mark/1 set-fc-tos/1 set-log-level/1 set-mark/1 set-nice/1 set-tos/1 set-var*/1 \
     silent-drop/0 unset-var*/0";
 
-fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize) -> Result<Action, Fault> {
+fn action(
+    line: &Line,
+    word: &Word,
+    name: &str,
+    arguments: &[Word],
+    least: usize,
+    moment: Moment,
+) -> Result<Action, Fault> {
     let too_many = |most: usize| match arguments.get(most) {
         Some(extra) => Err((extra.at, format!("`{}` is not expected here: HAProxy refuses the file", extra.text))),
         None => Ok(()),
     };
-    let in_answers = line.text(0).ends_with("-response");
-    let there = |word: &Word, samples: &[Sample]| match samples.iter().find(|sample| sample.is_absent(in_answers)) {
+    let there = |word: &Word, samples: &[Sample]| match samples.iter().find(|sample| sample.is_absent(moment)) {
         Some(absent) => Err((word.at, format!("`{absent}` is not there at that time: HAProxy refuses the file"))),
         None => Ok(()),
     };
@@ -236,6 +260,17 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         })
     };
     forms::check(&format!("rule {name}"), arguments)?;
+    forms::check(&format!("{} {name}", line.text(0)), arguments)?;
+    // What these take is an expression.
+    let asks = ["set-src", "set-src-port", "set-dst", "set-dst-port", "set-priority-class", "set-priority-offset"];
+    if (asks.contains(&name) && !line.text(0).starts_with("tcp"))
+        || name == "capture"
+        || name.starts_with("track-sc")
+        || (name.starts_with("set-var") && !name.contains("-fmt"))
+    {
+        let sample = sample(arguments)?;
+        there(word, &[sample])?;
+    }
     let one_header = || match arguments.first() {
         Some(word) if word.text.eq_ignore_ascii_case("host") => vec![Part::Host],
         Some(word) => vec![Part::Header(word.text.to_ascii_lowercase())],
@@ -277,7 +312,12 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
             }
             Action::Final(Outcome::Refused("401".to_owned()))
         }
-        "redirect" => Action::Final(redirect(line, arguments)?),
+        "redirect" => {
+            for word in arguments {
+                there(word, &in_format(&word.text).unwrap_or_default())?;
+            }
+            Action::Final(redirect(line, arguments)?)
+        }
         "use-service" => {
             too_many(1)?;
             Action::Final(Outcome::Answered(format!("service {}", joined(arguments))))
@@ -289,9 +329,9 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         }
         "set-pathq" | "replace-pathq" | "set-uri" | "replace-uri" | "normalize-uri" => {
             formats(arguments)?;
-            if name != "normalize-uri" {
-                too_many(least)?;
-            }
+            let has_mode =
+                ["path-strip-dotdot full", "percent-decode-unreserved strict", "percent-to-uppercase strict"];
+            too_many(if has_mode.contains(&joined(arguments).as_str()) { 2 } else { least })?;
             Action::Rewrite(vec![Part::Path, Part::Query, Part::Host])
         }
         "set-query" => {
@@ -354,8 +394,13 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
             }
             Action::Rewrite(vec![Part::Counters])
         }
-        _ if name.starts_with("sc-") => Action::Rewrite(vec![Part::Counters]),
+        _ if name.starts_with("sc-") => {
+            too_many(usize::from(!name.starts_with("sc-inc")))?;
+            Action::Rewrite(vec![Part::Counters])
+        }
         _ if ["add-acl", "del-acl", "set-map", "del-map"].contains(&name) => {
+            too_many(least)?;
+            formats(arguments)?;
             Action::Rewrite(vec![Part::List(inner(word)?)])
         }
         _ if name.starts_with("lua.") => Action::Rewrite(vec![Part::Anything]),
@@ -364,6 +409,7 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
         }
         "switch-mode" => return Err((word.at, "connections that become HTTP are not modelled".to_owned())),
         "do-resolve" => {
+            too_many(least)?;
             Action::Rewrite(vec![Part::Variable(inner(word)?.split(',').next().unwrap_or_default().to_owned())])
         }
         "set-log-level" => {
@@ -396,6 +442,9 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
             too_many(1)?;
             Action::Setting
         }
+        "strict-mode" if arguments.len() > 1 => {
+            return Err((word.at, "one word too many behind `strict-mode`".to_owned()));
+        }
         "strict-mode" => match arguments.first().map(|word| word.text.as_str()) {
             Some("on" | "off") => Action::Setting,
             Some(_) | None => return Err((word.at, "`on` or `off` is expected: HAProxy refuses the file".to_owned())),
@@ -416,9 +465,7 @@ fn action(line: &Line, word: &Word, name: &str, arguments: &[Word], least: usize
 /// The name in parentheses.
 fn inner(word: &Word) -> Result<String, Fault> {
     let inner = word.text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner
-        .map(str::to_owned)
-        .ok_or_else(|| (word.at, "a name in parentheses is expected: HAProxy refuses the file".to_owned()))
+    inner.map(str::to_owned).ok_or_else(|| (word.at, "a name in parentheses is expected".to_owned()))
 }
 
 fn variable(word: &Word, name: &str, arguments: &[Word]) -> Result<Action, Fault> {
@@ -451,9 +498,12 @@ fn sample(arguments: &[Word]) -> Result<Sample, Fault> {
     Sample::whole(&first.text).map_err(|why| (first.at, why))
 }
 
+/// What an answer may be made of: one of these.
+const CONTENTS: &[&str] = &["default-errorfiles", "errorfile", "errorfiles", "file", "lf-file", "lf-string", "string"];
+
 /// `deny`, `tarpit` and `return`: with which status.
 fn answer(arguments: &[Word], otherwise: u16) -> Result<Outcome, Fault> {
-    let (mut status, mut at, mut rest) = (otherwise, 0, Vec::new());
+    let (mut status, mut at, mut rest, mut contents) = (otherwise, 0, Vec::new(), Vec::new());
     while let Some(word) = arguments.get(at) {
         let value =
             || arguments.get(at + 1).ok_or_else(|| (word.at, format!("`{}` is followed by nothing", word.text)));
@@ -465,6 +515,9 @@ fn answer(arguments: &[Word], otherwise: u16) -> Result<Outcome, Fault> {
                     code.ok_or_else(|| (value.at, format!("`{}` is no status: HAProxy refuses the file", value.text)))?;
                 at += 2;
                 continue;
+            }
+            "content-type" if arguments.get(at + 1).is_some_and(|word| word.text.is_empty() && !word.unknown) => {
+                return Err((word.at, "`content-type` is followed by nothing: HAProxy refuses the file".to_owned()));
             }
             "content-type" | "errorfile" | "errorfiles" | "file" | "lf-file" | "string" | "lf-string" => {
                 let value = value()?;
@@ -482,8 +535,15 @@ fn answer(arguments: &[Word], otherwise: u16) -> Result<Outcome, Fault> {
             "default-errorfiles" => 1,
             other => return Err((word.at, format!("`{other}` is not expected here: HAProxy refuses the file"))),
         };
+        if CONTENTS.contains(&word.text.as_str()) {
+            contents.push(word.at);
+        }
         rest.extend_from_slice(arguments.get(at..at + words).unwrap_or_default());
         at += words;
+    }
+    let mut contents = contents.into_iter();
+    if let (Some(_), Some(second)) = (contents.next(), contents.next()) {
+        return Err((second, "an answer has one content: HAProxy refuses the file".to_owned()));
     }
     let told = |names: &[&str]| rest.iter().position(|word| names.contains(&word.text.as_str()));
     if let Some(body) = told(&["string", "lf-string"])

@@ -1,7 +1,10 @@
 //! Expressions for what is looked at in a request: a fetch, and what its value is put through (manual, chapter 7).
 
+use super::conditions::is_balanced;
+use super::forms::CONDITIONS;
 use super::words;
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
 
 /// A fetch with its converters: `req.hdr(host),lower`.
@@ -97,12 +100,12 @@ impl Sample {
     }
 
     /// Whether it looks at what is gone where rules of answers ask, or is not there yet where those of requests do.
-    pub(super) fn is_absent(&self, in_answers: bool) -> bool {
+    pub(super) fn is_absent(&self, moment: Moment) -> bool {
         let name = self.fetch.name.as_str();
         let among = |whole: &[&str], starts: &[&str]| {
             whole.contains(&name) || starts.iter().any(|start| name.starts_with(start))
         };
-        if in_answers {
+        let of_request = || {
             among(
                 &[
                     "base",
@@ -119,8 +122,15 @@ impl Sample {
                 ],
                 &["req.hdr", "req.fhdr", "req.cook", "req.body"],
             )
-        } else {
-            among(&["status"], &["res.hdr", "res.fhdr", "res.cook", "res.body", "shdr", "scook"])
+        };
+        let of_answer = || among(&["status"], &["res.hdr", "res.fhdr", "res.cook", "res.body", "shdr", "scook"]);
+        let of_content = || among(&["method"], &["req."]);
+        let of_client = || among(&["src", "src_port", "dst", "dst_port"], &["fc_", "ssl_"]);
+        match moment {
+            Moment::Start => of_client() || of_content() || of_request() || of_answer(),
+            Moment::Connection => of_content() || of_request() || of_answer(),
+            Moment::Request => of_answer(),
+            Moment::Answer => of_request(),
         }
     }
 
@@ -142,6 +152,17 @@ impl Sample {
     }
 }
 
+/// When something is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Before there are clients.
+    Start,
+    /// Before anything of a request is there.
+    Connection,
+    Request,
+    Answer,
+}
+
 /// Names of variables begin with one of these and a dot.
 const SCOPES: &[&str] = &["proc", "sess", "txn", "req", "res", "check", "psess", "ptxn", "preq", "pres"];
 
@@ -155,9 +176,49 @@ pub(super) fn variable_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// Arguments that are numbers.
-const NUMBERS: &[(&str, usize)] =
-    &[("field", 0), ("word", 0), ("hdr", 1), ("req.hdr", 1), ("req.fhdr", 1), ("res.hdr", 1), ("res.fhdr", 1)];
+/// Arguments that are one of these words.
+#[rustfmt::skip]
+const CHOICES: &[(&str, usize, &str)] = &[
+    ("aes_gcm_dec", 0, "128 192 256"), ("aes_gcm_enc", 0, "128 192 256"), ("bool", 0, "true false 0 1"), ("date", 1, "s ms us"),
+    ("fc_rtt", 0, "ms us"), ("fc_rttvar", 0, "ms us"), ("http_date", 1, "s ms us"), ("json", 0, "ascii utf8 utf8p utf8ps utf8s"),
+    ("json_query", 1, "int"), ("protobuf", 1, "int32 uint32 sint32 int64 uint64 sint64 bool enum fixed64 sfixed64 double string bytes \
+        message embedded-messages fixed32 sfixed32 float varint 32bit 64bit"),
+    ("regsub", 2, "g i gi ig"), ("set-var", 1, CONDITIONS), ("set-var", 2, CONDITIONS), ("sha2", 0, "224 256 384 512"),
+    ("ssl_c_i_dn", 2, "rfc2253"), ("ssl_c_s_dn", 2, "rfc2253"), ("ssl_f_i_dn", 2, "rfc2253"), ("ssl_f_s_dn", 2, "rfc2253"),
+    ("ungrpc", 1, "int32 uint32 sint32 int64 uint64 sint64 bool enum fixed64 sfixed64 double string bytes \
+        message embedded-messages fixed32 sfixed32 float varint 32bit 64bit"),
+    ("url_enc", 0, "query"), ("uuid", 0, "4 7"),
+];
+
+/// Arguments that are variables.
+const VARIABLES: &[(&str, usize)] =
+    &[("concat", 1), ("secure_memcmp", 0), ("set-var", 0), ("strcmp", 0), ("unset-var", 0), ("var", 0)];
+
+/// Converters that take a number, or a variable that holds one.
+const COUNTED: &[&str] = &["add", "and", "div", "mod", "mul", "or", "sub", "xor"];
+
+/// What the arguments of a fetch or a converter are (`words::ARGUMENTS`).
+pub(super) fn arguments_of(name: &str) -> &'static str {
+    static TABLE: OnceLock<HashMap<&'static str, &'static str>> = OnceLock::new();
+    let table = TABLE
+        .get_or_init(|| words::ARGUMENTS.split_ascii_whitespace().filter_map(|entry| entry.split_once('/')).collect());
+    table.get(name).copied().unwrap_or_default()
+}
+
+/// Whether an argument is what such a letter says.
+fn fits(letter: char, text: &str) -> bool {
+    match letter {
+        'i' => text.parse::<i64>().is_ok(),
+        'r' => is_balanced(text),
+        '4' => text.parse::<Ipv4Addr>().is_ok(),
+        '6' => text.parse::<Ipv6Addr>().is_ok(),
+        'm' => text.parse::<u8>().map_or_else(|_| text.parse::<Ipv4Addr>().is_ok(), |bits| bits <= 32),
+        'M' => text.parse::<u8>().map_or_else(|_| text.parse::<Ipv6Addr>().is_ok(), |bits| bits <= 128),
+        'p' => text.split('.').all(|part| part.parse::<u32>().is_ok()),
+        // Texts, and names that are looked for elsewhere.
+        _ => true,
+    }
+}
 
 /// One name for fetches that have several.
 fn plain_name(name: &str) -> &str {
@@ -218,17 +279,38 @@ impl Call {
     fn values(&self) -> Result<(), String> {
         let Self { name, arguments } = self;
         let known = |text: &&String| !text.contains('$');
-        for (_, at) in NUMBERS.iter().filter(|(known, _)| known == name) {
-            if let Some(text) = arguments.get(*at).filter(known)
-                && text.parse::<i64>().is_err()
-            {
-                return Err(format!("`{text}` is no number, as `{name}` takes it: HAProxy refuses the file"));
+        let refuse = |text: &str| Err(format!("`{text}` is nothing that `{name}` takes: HAProxy refuses the file"));
+        let told = |text: &&String| !text.is_empty() && known(text);
+        for (text, letter) in arguments.iter().zip(arguments_of(name).chars()).filter(|(text, _)| told(text)) {
+            if !fits(letter, text) {
+                return refuse(text);
             }
         }
-        match arguments.first().filter(known) {
-            Some(variable) if matches!(name.as_str(), "var" | "set-var" | "unset-var") => variable_name(variable),
-            Some(_) | None => Ok(()),
+        for (_, at, words) in CHOICES.iter().filter(|(known, ..)| known == name) {
+            if let Some(text) = arguments.get(*at).filter(told)
+                && !words.split_ascii_whitespace().any(|word| word == text)
+            {
+                return refuse(text);
+            }
         }
+        if let Some(text) = arguments.first().filter(|_| COUNTED.contains(&name.as_str())).filter(told)
+            && text.parse::<i64>().is_err()
+        {
+            variable_name(text)?;
+        }
+        if matches!(name.as_str(), "field" | "word") && arguments.first().is_some_and(|number| number == "0") {
+            return refuse("0");
+        }
+        for (_, at) in VARIABLES.iter().filter(|(known, _)| known == name) {
+            if let Some(text) = arguments.get(*at).filter(told) {
+                variable_name(text)?;
+            }
+        }
+        let named = name.starts_with("map") || matches!(name.as_str(), "var" | "set-var" | "unset-var");
+        if named && arguments.first().is_none_or(String::is_empty) {
+            return Err(format!("`{name}` needs a name: HAProxy refuses the file"));
+        }
+        Ok(())
     }
 
     fn check(&self, least: usize, most: usize) -> Result<(), String> {
@@ -263,6 +345,9 @@ pub(super) fn in_format(text: &str) -> Result<Vec<Sample>, String> {
         if text[at..].starts_with('%') {
             at += 1;
             continue;
+        }
+        if text[at..].is_empty() {
+            return Err("a text ends with `%`; `%%` is a percent sign: HAProxy refuses the file".to_owned());
         }
         // A name and a type, which later versions take: `%(name:str)ci`.
         if text[at..].starts_with('(') {

@@ -267,6 +267,9 @@ fn directive(line: &Line, environment: &Environment, branches: &mut Vec<Branch>,
                 return account.gap(line.at, "lone `.endif`: HAProxy refuses the file");
             }
         }
+        ".diag" | ".notice" | ".warning" if line.words.len() > 2 && !dead(branches) => {
+            return account.gap(line.at, "a message is one word, perhaps in quotes: HAProxy refuses the file");
+        }
         ".diag" | ".notice" | ".warning" => return account.claim(line.at, Disposition::Inert("message")),
         ".alert" => {
             let why = if dead(branches) {

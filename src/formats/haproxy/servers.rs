@@ -167,6 +167,11 @@ pub(super) fn read(line: &Line, reader: &mut Reader<'_>, sure: bool) -> Result<S
     Ok(ServerLine { servers, open, source })
 }
 
+/// Whether HAProxy takes parameters of a server.
+pub(super) fn check(words: &[Word]) -> Result<(), Fault> {
+    Parameters::default().read(words)
+}
+
 /// Reads `default-server`.
 pub(super) fn defaults(line: &Line, reader: &mut Reader<'_>) -> Result<(), Fault> {
     reader.proxy.servers.default.read(line.from(1))
@@ -214,7 +219,7 @@ impl Parameters {
             }
             let given = words.get(at + 1..at + 1 + values).unwrap_or_default();
             if given.len() < values {
-                return Err((word.at, format!("`{name}` is followed by nothing: HAProxy refuses the file")));
+                return Err((word.at, format!("`{name}` is followed by nothing")));
             }
             self.one(word, given)?;
             at += 1 + values;
@@ -232,8 +237,14 @@ impl Parameters {
                 return Ok(None);
             }
             let number = value.text.parse::<u32>().ok().filter(|number| *number <= most);
+            // What is no number at all HAProxy takes for 0, and only weights are measured.
             number.map(Some).ok_or_else(|| {
-                (value.at, format!("`{}` is not from 0 to {most}: HAProxy refuses the file", value.text))
+                let refused = if value.text.parse::<i64>().is_ok() && name == "weight" {
+                    ": HAProxy refuses the file"
+                } else {
+                    ""
+                };
+                (value.at, format!("`{}` is not from 0 to {most}{refused}", value.text))
             })
         };
         let text = || format!("{name} {}", joined(given)).trim_end().to_owned();

@@ -34,7 +34,7 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
         | "srvtcpka-cnt"
         | "rate-limit sessions" => {
             if first.text.trim_start_matches('-').bytes().any(|b| !b.is_ascii_digit()) {
-                return Err((first.at, format!("`{}` is no number: HAProxy refuses the file", first.text)));
+                return Err((first.at, format!("`{}` is no number", first.text)));
             }
             Ok(())
         }
@@ -169,19 +169,32 @@ fn drawn(name: &str) -> Option<u32> {
 /// Where log messages go: an address, what kind of message they are, and how important.
 pub(super) fn log(values: &[Word]) -> Result<(), Fault> {
     let Some(first) = values.first().filter(|_| values.iter().all(|word| !word.unknown)) else { return Ok(()) };
+    if first.text.is_empty() {
+        return Err((first.at, "`log` is followed by an address: HAProxy refuses the file".to_owned()));
+    }
     if first.text == "global" && values.len() == 1 {
         return Ok(());
     }
     let mut at = 1;
-    while let Some(word) = values.get(at) {
-        match word.text.as_str() {
-            "len" | "format" | "sample" | "profile" => at += 2,
+    while let Some((word, value)) = values.get(at).zip(values.get(at + 1)) {
+        let fits = match word.text.as_str() {
+            "len" => value.text.parse::<u32>().is_ok_and(|length| (80..=65535).contains(&length)),
+            "format" => FORMATS.split_ascii_whitespace().any(|known| known == value.text),
+            "sample" => sampled(&value.text),
+            "profile" => true,
             _ => break,
+        };
+        if !fits {
+            let why =
+                format!("`{}` is nothing that stands behind `{}`: HAProxy refuses the file", value.text, word.text);
+            return Err((value.at, why));
         }
+        at += 2;
     }
     let Some(facility) = values.get(at) else {
         return Err((first.at, "`log` is followed by an address and a facility: HAProxy refuses the file".to_owned()));
     };
+    const FORMATS: &str = "local rfc3164 rfc5424 priority short timed iso raw";
     const FACILITIES: &str = "kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 \
         local1 local2 local3 local4 local5 local6 local7";
     const LEVELS: &str = "emerg alert crit err warning notice info debug";
@@ -199,6 +212,17 @@ pub(super) fn log(values: &[Word]) -> Result<(), Fault> {
         Some(extra) => refuse(extra, "part of `log`"),
         None => Ok(()),
     }
+}
+
+/// Which messages of how many are sent: `1,3-4:5`.
+fn sampled(text: &str) -> bool {
+    let Some((ranges, size)) = text.split_once(':') else { return false };
+    let Ok(size) = size.parse::<u32>() else { return false };
+    ranges.split(',').all(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let number = |text: &str| text.parse::<u32>().ok();
+        number(first).zip(number(last)).is_some_and(|(first, last)| first <= last && last <= size)
+    })
 }
 
 /// Values as they read: times in milliseconds.

@@ -162,6 +162,52 @@ pub(super) static NEWER_CONVERTERS: &str = "\
     table_inc_gpc/2/2/sint table_inc_gpc0/1/1/sint table_inc_gpc1/1/1/sint us_ltime/1/2/str us_utime/1/2/str \
     when/1/9/any x509_v_err_str/0/0/str";
 
+/// Arguments of fetches and converters that are no mere texts: `i` a number, `f` `b` `t` a proxy with that side or a table (`T`:
+/// where it is not told, the proxy's own), `s` a server, `u` a list of users, `r` an expression, `4` `6` `m` `M` addresses and masks,
+/// `p` numbers with dots between them.
+#[rustfmt::skip]
+pub(super) static ARGUMENTS: &str = "\
+    aes_gcm_dec/i avg_queue/b be2dec/-ii be2hex/-ii be_conn/b be_conn_free/b be_sess_rate/b be_uweight/b capture-req/i \
+    capture-res/i capture.req.hdr/i capture.res.hdr/i connslots/b crc32/i crc32c/i date/i distcc_body/-i \
+    distcc_param/-i djb2/i fe_conn/f fe_req_rate/f fe_sess_rate/f field/i-i hdr/-i hdr_ip/-i hdr_val/-i http_auth/u \
+    http_auth_group/u http_date/i in_table/T int/i ipmask/mM ipv4/4 ipv6/6 ltime/-i map_beg_int/-i map_dir_int/-i \
+    map_dom_int/-i map_end_int/-i map_int_int/-i map_ip_int/-i map_reg_int/-i map_str_int/-i map_sub_int/-i nbsrv/b \
+    payload/ii payload_lv/ii protobuf/p queue/b rand/i regsub/r req.fhdr/-i req.hdr/-i req.hdr_ip/-i req.hdr_val/-i \
+    req.payload/ii req.payload_lv/ii res.fhdr/-i res.hdr/-i res.hdr_ip/-i res.hdr_val/-i res.payload/ii \
+    res.payload_lv/ii sc0_bytes_in_rate/t sc0_bytes_out_rate/t sc0_clr_gpc0/t sc0_clr_gpc1/t sc0_conn_cnt/t \
+    sc0_conn_cur/t sc0_conn_rate/t sc0_get_gpc0/t sc0_get_gpc1/t sc0_get_gpt0/t sc0_gpc0_rate/t sc0_gpc1_rate/t \
+    sc0_http_err_cnt/t sc0_http_err_rate/t sc0_http_fail_cnt/t sc0_http_fail_rate/t sc0_http_req_cnt/t \
+    sc0_http_req_rate/t sc0_inc_gpc0/t sc0_inc_gpc1/t sc0_kbytes_in/t sc0_kbytes_out/t sc0_sess_cnt/t sc0_sess_rate/t \
+    sc0_tracked/t sc0_trackers/t sc1_bytes_in_rate/t sc1_bytes_out_rate/t sc1_clr_gpc/it sc1_clr_gpc0/t sc1_clr_gpc1/t \
+    sc1_conn_cnt/t sc1_conn_cur/t sc1_conn_rate/t sc1_get_gpc0/t sc1_get_gpc1/t sc1_get_gpt0/t sc1_gpc0_rate/t \
+    sc1_gpc1_rate/t sc1_http_err_cnt/t sc1_http_err_rate/t sc1_http_fail_cnt/t sc1_http_fail_rate/t sc1_http_req_cnt/t \
+    sc1_http_req_rate/t sc1_inc_gpc0/t sc1_inc_gpc1/t sc1_kbytes_in/t sc1_kbytes_out/t sc1_sess_cnt/t sc1_sess_rate/t \
+    sc1_tracked/t sc1_trackers/t sc2_bytes_in_rate/t sc2_bytes_out_rate/t sc2_clr_gpc0/t sc2_clr_gpc1/t sc2_conn_cnt/t \
+    sc2_conn_cur/t sc2_conn_rate/t sc2_get_gpc0/t sc2_get_gpc1/t sc2_get_gpt0/t sc2_gpc0_rate/t sc2_gpc1_rate/t \
+    sc2_http_err_cnt/t sc2_http_err_rate/t sc2_http_fail_cnt/t sc2_http_fail_rate/t sc2_http_req_cnt/t \
+    sc2_http_req_rate/t sc2_inc_gpc0/t sc2_inc_gpc1/t sc2_kbytes_in/t sc2_kbytes_out/t sc2_sess_cnt/t sc2_sess_rate/t \
+    sc2_tracked/t sc2_trackers/t sc_bytes_in_rate/it sc_bytes_out_rate/it sc_clr_gpc/iit sc_clr_gpc0/it sc_clr_gpc1/it \
+    sc_conn_cnt/it sc_conn_cur/it sc_conn_rate/it sc_get_gpc/iit sc_get_gpc0/it sc_get_gpc1/it sc_get_gpt/iit \
+    sc_get_gpt0/it sc_glitch_cnt/it sc_glitch_rate/it sc_gpc0_rate/it sc_gpc1_rate/it sc_gpc_rate/iit \
+    sc_http_err_cnt/it sc_http_err_rate/it sc_http_fail_cnt/it sc_http_fail_rate/it sc_http_req_cnt/it \
+    sc_http_req_rate/it sc_inc_gpc/iit sc_inc_gpc0/it sc_inc_gpc1/it sc_kbytes_in/it sc_kbytes_out/it sc_sess_cnt/it \
+    sc_sess_rate/it sc_tracked/it sc_trackers/it sdbm/i sha2/i shdr/-i shdr_ip/-i shdr_val/-i src_bytes_in_rate/T \
+    src_bytes_out_rate/T src_clr_gpc/iT src_clr_gpc0/T src_clr_gpc1/T src_conn_cnt/T src_conn_cur/T src_conn_rate/T \
+    src_get_gpc/iT src_get_gpc0/T src_get_gpc1/T src_get_gpt/iT src_get_gpt0/T src_glitch_cnt/T src_glitch_rate/T \
+    src_gpc0_rate/T src_gpc1_rate/T src_gpc_rate/iT src_http_err_cnt/T src_http_err_rate/T src_http_fail_cnt/T \
+    src_http_fail_rate/T src_http_req_cnt/T src_http_req_rate/T src_inc_gpc/iT src_inc_gpc0/T src_inc_gpc1/T \
+    src_kbytes_in/T src_kbytes_out/T src_sess_cnt/T src_sess_rate/T src_updt_conn_cnt/T srv_conn/s srv_conn_free/s \
+    srv_is_up/s srv_iweight/s srv_queue/s srv_sess_rate/s srv_uweight/s srv_weight/s ssl_c_i_dn/-i ssl_c_s_dn/-i \
+    ssl_f_i_dn/-i ssl_f_s_dn/-i ssl_fc_cipherlist_bin/i ssl_fc_cipherlist_hex/i ssl_fc_cipherlist_str/i \
+    ssl_fc_eclist_bin/i ssl_fc_extlist_bin/i ssl_s_i_dn/-i ssl_s_s_dn/-i table_avl/T table_bytes_in_rate/T \
+    table_bytes_out_rate/T table_clr_gpc/it table_clr_gpc0/t table_clr_gpc1/t table_cnt/T table_conn_cnt/T \
+    table_conn_cur/T table_conn_rate/T table_expire/Ti table_glitch_cnt/t table_glitch_rate/t table_gpc/iT \
+    table_gpc0/T table_gpc0_rate/T table_gpc1/T table_gpc1_rate/T table_gpc_rate/iT table_gpt/iT table_gpt0/T \
+    table_http_err_cnt/T table_http_err_rate/T table_http_fail_cnt/T table_http_fail_rate/T table_http_req_cnt/T \
+    table_http_req_rate/T table_idle/Ti table_inc_gpc/it table_inc_gpc0/t table_inc_gpc1/t table_kbytes_in/T \
+    table_kbytes_out/T table_server_id/T table_sess_cnt/T table_sess_rate/T table_trackers/T ungrpc/p url_dec/i \
+    utime/-i uuid/i word/i-i wt6/i xxh3/i xxh32/i xxh64/i";
+
 /// Words of ACLs that are a fetch and a way to match.
 #[rustfmt::skip]
 pub(super) static ALIASES: &str = "\
