@@ -278,6 +278,34 @@ backend c
  http-send-name-header # refused
  tcp-check connect port x # refused
  http-request capture path len 5 # refused
+backend d
+ dynamic-cookie-key x
+ persist rdp-cookie(a)
+ stick-table size 1k type ip store gpc(5),gpc_rate(5,1m)
+ http-check connect proto foo # refused
+ http-check send uri-lf %[nosuch] # refused
+ http-check expect ok-status FOO status 200 # refused
+ http-check expect on-error %[nosuch] status 200 # refused
+ http-check set-var(foo.a) int(5) # refused
+ http-check set-var(check.a) nosuch # refused
+ http-check unset-var # refused
+ http-check comment # refused
+ http-check send-state x # refused
+ tcp-check send a b # refused
+ tcp-check send-binary 0 # refused
+ tcp-check expect binary xx # refused
+ default-server proxy-v2-options foo # refused
+ server s1 10.0.0.1:80 check check-proto foo # refused
+ balance url_param a foo # refused
+ balance hdr(a # refused
+ hash-balance-factor 50 # refused
+ cookie a rewrite indirect # refused
+ stick-table type ip size 1k store conn_rate # refused
+ stick-table type ip size 1k store gpc(200) # refused
+ option pgsql-check foo a # refused
+ option mysql-check user a foo # refused
+ retry-on 503 none # refused
+ force-persist TRUE # refused
 peers p
  default-bind foo # refused
  table t type foo size 1k # refused

@@ -31,6 +31,10 @@ enum Form {
     Text,
     Regex,
     Variable,
+    /// Bytes as pairs of digits.
+    Hex,
+    /// What a table counts, with periods and numbers in parentheses.
+    Stored,
     /// Any that is not empty.
     Name,
     /// It does not stand there.
@@ -93,6 +97,19 @@ const FORMS: &[(&str, usize, Form)] = &[
     ("hash-type", 1, Form::Word("sdbm djb2 wt6 crc32 none")), ("hash-type", 2, Form::Word("avalanche")), ("id", 0, ABOVE_0),
     ("capture cookie", 1, Form::Word("len")), ("capture request", 0, Form::Word("header")), ("capture request", 2, Form::Word("len")),
     ("capture response", 0, Form::Word("header")), ("capture response", 2, Form::Word("len")),
+    ("check error-status", 0, Form::Word("L4CON L6RSP L7RSP L7STS")), ("check ok-status", 0, Form::Word("L4OK L6OK L7OK L7OKC")),
+    ("check tout-status", 0, Form::Word("L4TOUT L6TOUT L7TOUT")), ("check on-success", 0, Text), ("check on-error", 0, Text),
+    ("check status-code", 0, Form::Sample), ("force-persist", 0, Form::Word("if unless")), ("ignore-persist", 0, Form::Word("if unless")),
+    ("hash-balance-factor", 0, Either(&[Number(0, 0), Number(101, i32::MAX as i64)])),
+    ("http-check connect proto", 0, PROTOCOLS), ("tcp-check connect proto", 0, PROTOCOLS),
+    ("http-check disable-on-404", 0, Form::Nothing), ("http-check send-state", 0, Form::Nothing),
+    ("http-check expect string-lf", 0, Text), ("tcp-check expect string-lf", 0, Text), ("tcp-check expect binary", 0, Form::Hex),
+    ("http-check send body-lf", 0, Text), ("http-check send uri-lf", 0, Text), ("http-check set-var", 0, Form::Sample),
+    ("http-check set-var-fmt", 0, Text), ("tcp-check set-var", 0, Form::Sample), ("tcp-check set-var-fmt", 0, Text),
+    ("tcp-check send-binary", 0, Form::Hex), ("tcp-check send-binary-lf", 0, Text), ("tcp-check send-lf", 0, Text),
+    ("option mysql-check", 2, Form::Word("post-41 pre-41")), ("option pgsql-check", 0, Form::Word("user")),
+    ("server check-proto", 0, PROTOCOLS), ("use-server", 0, Text),
+    ("server proxy-v2-options", 0, Form::Words("ssl cert-cn ssl-cipher cert-sig cert-key crc32c authority unique-id")),
     ("email-alert", 0, Form::Word("from level mailers myhostname to")),
     ("email-alert level", 0, Form::Word("emerg alert crit err warning notice info debug")),
     ("option forwardfor except", 0, Network), ("option originalto except", 0, Network), ("option httplog", 0, Form::Word("clf")),
@@ -104,7 +121,7 @@ const FORMS: &[(&str, usize, Form)] = &[
     ("stick match", 0, Form::Sample), ("stick on", 0, Form::Sample), ("stick store-request", 0, Form::Sample),
     ("stick store-response", 0, Form::Sample), ("stick-table expire", 0, Time), ("stick-table len", 0, ABOVE_0),
     ("stick-table size", 0, Size), ("stick-table srvkey", 0, Form::Word("name addr")),
-    ("stick-table store", 0, Form::Words(STORED)), ("stick-table type", 0, Form::Word("ip ipv6 integer string binary")),
+    ("stick-table store", 0, Form::Stored), ("stick-table type", 0, Form::Word("ip ipv6 integer string binary")),
     ("stats http-request", 0, Form::Word("allow auth deny tarpit")), ("stats refresh", 0, Time),
     ("http-check expect status", 0, Statuses), ("http-check expect rstatus", 0, Regex), ("http-check expect rstring", 0, Regex),
     ("tcp-check expect rstring", 0, Regex), ("tcp-check expect rbinary", 0, Regex),
@@ -154,6 +171,10 @@ const OPTIONS: &[(&str, usize, &str)] = &[
     ("filter trace", 0, "name/1 random-parsing/0 random-forwarding/0 max-fwd/1 hexdump/0 quiet/0"),
     ("http-check connect", 0, "default/0 port/1 addr/1 send-proxy/0 via-socks4/0 ssl/0 sni/1 alpn/1 linger/0 proto/1 comment/1"),
     ("http-error", 0, "status/1 content-type/1 errorfile/1 errorfiles/1 default-errorfiles/0 file/1 lf-file/1 string/1 lf-string/1 hdr/2"),
+    ("tcp-check send", 1, "comment/1"),
+    ("tcp-check send-binary", 1, "comment/1"),
+    ("tcp-check send-binary-lf", 1, "comment/1"),
+    ("tcp-check send-lf", 1, "comment/1"),
     ("tcp-check connect", 0, "default/0 port/1 addr/1 send-proxy/0 via-socks4/0 ssl/0 sni/1 alpn/1 linger/0 proto/1 comment/1"),
     ("http-check send", 0, "comment/1 meth/1 uri/1 uri-lf/1 ver/1 hdr/2 body/1 body-lf/1"),
     ("option forwardfor", 0, "except/1 header/1 if-none/0"),
@@ -186,6 +207,17 @@ const FOLLOWED: &[&str] = &[
     "fcgi-app option max-reqs",
     "http-check expect",
     "tcp-check expect",
+    "http-check comment",
+    "http-check set-var",
+    "http-check set-var-fmt",
+    "option mysql-check user",
+    "tcp-check comment",
+    "tcp-check send",
+    "tcp-check send-binary",
+    "tcp-check send-binary-lf",
+    "tcp-check send-lf",
+    "tcp-check set-var",
+    "tcp-check set-var-fmt",
 ];
 
 /// Keywords whose values are read however they are written, or HAProxy warns and goes on.
@@ -193,7 +225,7 @@ const LENIENT: &[&str] =
     &["cache max-age", "cache process-vary", "ring timeout", "stats http-request", "userlist user"];
 
 /// Keywords with numbers that HAProxy measures, but takes for 0 where there is none.
-const MEASURED: &[&str] = &["bind maxconn", "bind nice", "global spread-checks"];
+const MEASURED: &[&str] = &["bind maxconn", "bind nice", "global spread-checks", "hash-balance-factor"];
 
 const STATUSES: &str = "200 400 401 403 404 405 407 408 410 413 414 422 425 429 431 500 501 502 503 504";
 
@@ -208,13 +240,18 @@ const CALLS: &[(&str, usize, &[Form])] = &[
     ("sc-set-gpt0", 0, &[ANY_NUMBER]),
     ("set-var", 1, &[Form::Variable, Form::Word(CONDITIONS)]),
     ("set-var-fmt", 1, &[Form::Variable, Form::Word(CONDITIONS)]),
+    ("unset-var", 1, &[Form::Variable]),
 ];
 
 /// When a variable is set.
 pub(super) const CONDITIONS: &str = "ifexists ifnotexists ifempty ifnotempty ifset ifnotset ifgt iflt";
 
 /// Words that may not stand together.
-const ONE_OF: &[(&str, &[&str])] = &[("cookie", &["rewrite", "insert", "prefix"]), ("rule capture", &["len", "id"])];
+const ONE_OF: &[(&str, &[&str])] = &[
+    ("cookie", &["rewrite", "insert", "prefix"]),
+    ("cookie", &["rewrite", "indirect"]),
+    ("rule capture", &["len", "id"]),
+];
 
 /// What is expected of an answer to a check: keyword and patterns.
 const EXPECTED: &[(&str, &str)] = &[
@@ -274,7 +311,12 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
 pub(super) fn check_both(key: &str, values: &[Word]) -> Result<(), Fault> {
     check(key, values)?;
     let Some((second, rest)) = values.split_first() else { return Ok(()) };
-    let both = format!("{key} {}", second.text);
+    let is_check = matches!(key, "http-check" | "tcp-check");
+    if is_check {
+        check_call(second)?;
+    }
+    let name = second.text.split('(').next().filter(|_| is_check).unwrap_or(&second.text);
+    let both = format!("{key} {name}");
     if rest.is_empty() && FOLLOWED.contains(&both.as_str()) {
         return refused(second.at, format!("`{both}` is followed by too little"));
     }
@@ -307,9 +349,12 @@ fn expected(key: &str, values: &[Word], patterns: &str) -> Result<(), Fault> {
     while let Some((word, behind)) = rest.split_first() {
         let bare = word.text.trim_start_matches('!');
         if let Some(count) = arity(CHECKED, &word.text) {
+            check(&format!("check {}", word.text), behind.get(..count).unwrap_or_default())?;
             rest = behind.get(count..).unwrap_or_default();
         } else if bare.is_empty() {
             rest = behind;
+        } else if bare == "custom" {
+            return Err((word.at, "`custom` is no pattern of the manual".to_owned()));
         } else if !patterns.split_ascii_whitespace().any(|known| known == bare) {
             return refused(word.at, format!("`{key}` does not know `{}`", word.text));
         } else if behind.is_empty() {
@@ -345,6 +390,8 @@ impl Form {
             Self::Text => in_format(text).is_ok(),
             Self::Regex => is_balanced(text),
             Self::Variable => variable_name(text).is_ok(),
+            Self::Hex => text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()),
+            Self::Stored => stored(text),
             Self::Kept => text.starts_with("proc.") && variable_name(text).is_ok(),
             Self::Early => Sample::whole(text).is_ok_and(|sample| !sample.is_absent(Moment::Start)),
             Self::Network => is_network(text),
@@ -363,6 +410,36 @@ impl Form {
             }
             Self::Parameter(known, newer) => arity(known, text).or_else(|| arity(newer, text)).is_some(),
             Self::Either(forms) => forms.iter().any(|form| form.fits(text)),
+        }
+    }
+}
+
+/// `gpc0_rate(1m),gpt(2)`: rates have a period, and arrays a number.
+fn stored(text: &str) -> bool {
+    let array = |number: &str| number.parse::<u32>().is_ok_and(|number| (1..=100).contains(&number));
+    let period = |period: &str| values::milliseconds(period.trim()).is_some();
+    let mut rest = text;
+    loop {
+        let end = rest.find([',', '(']).unwrap_or(rest.len());
+        let (name, behind) = rest.split_at(end);
+        let (inner, behind) = match behind.strip_prefix('(').map(|behind| behind.split_once(')')) {
+            Some(Some((inner, behind))) => (Some(inner), behind),
+            Some(None) => return false,
+            None => (None, behind),
+        };
+        let fits = match (name.trim(), inner) {
+            ("gpc_rate", Some(inner)) => inner.split_once(',').is_some_and(|(n, time)| array(n.trim()) && period(time)),
+            ("gpc" | "gpt", Some(inner)) => array(inner.trim()),
+            ("gpc" | "gpt", None) => false,
+            (name, inner) if name.ends_with("_rate") => inner.is_some_and(period),
+            (_, inner) => inner.is_none(),
+        };
+        if !fits || !STORED.split_ascii_whitespace().any(|known| known == name.trim()) {
+            return false;
+        }
+        match behind.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return behind.is_empty(),
         }
     }
 }

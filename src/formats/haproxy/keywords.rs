@@ -32,6 +32,8 @@ pub(super) struct Keyword {
 
 /// The keyword that a line begins with, and of how many words it is.
 pub(super) fn find(first: &str, second: &str) -> Option<(Keyword, usize)> {
+    // `rdp-cookie(name)`
+    let second = second.split('(').next().filter(|_| first == "persist").unwrap_or(second);
     let two = format!("{first} {second}");
     let known = |name: &str| KEYWORDS.iter().find(|entry| entry.0 == name);
     let (entry, words) = match known(&two) {
@@ -74,7 +76,7 @@ static KEYWORDS: &[(&str, u8, Use, usize, usize)] = &[
     ("capture cookie", F, LOG, 3, 3), ("capture request", F, List, 4, 4), ("capture response", F, LOG, 4, 4),
     ("clitcpka-cnt", D | F, Single, 1, 1), ("clitcpka-idle", D | F, Single, 1, 1), ("clitcpka-intvl", D | F, Single, 1, 1),
     ("compression", D | F | B, List, 1, ANY), ("cookie", D | B, Single, 1, ANY), ("declare", F, List, 4, ANY),
-    ("description", F | B, Inert("description"), 1, ANY), ("email-alert", D | F | B, Inert("mail"), 2, 2),
+    ("description", F | B, Inert("description"), 1, ANY), ("dynamic-cookie-key", D | B, Single, 1, 1), ("email-alert", D | F | B, Inert("mail"), 2, 2),
     ("errorfile", D | F | B, List, 2, 2), ("errorfiles", D | F | B, List, 1, ANY), ("errorloc", D | F | B, List, 2, 2),
     ("errorloc302", D | F | B, List, 2, 2), ("errorloc303", D | F | B, List, 2, 2), ("error-log-format", D | F, LOG, 1, 1),
     ("external-check command", D | B, CheckStep, 1, 1), ("external-check path", D | B, CheckStep, 1, 1),

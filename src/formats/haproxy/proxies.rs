@@ -263,7 +263,8 @@ impl Reader<'_> {
         if !self.has(keyword.sections) {
             return Ok(Disposition::Inert("has no effect in this kind of section"));
         }
-        let mut text = format!("{key} {}", values::normal(&key, values)).trim_end().to_owned();
+        let plain = || format!("{key} {}", values::normal(&key, values)).trim_end().to_owned();
+        let mut text = super::secrets::shown(line).unwrap_or_else(plain);
         if !self.guards.is_empty() {
             text = format!("where {}: {text}", shown(&self.guards));
         }
@@ -472,6 +473,7 @@ impl Reader<'_> {
                     return Err((line.at, "a frontend has no servers: HAProxy refuses the file".to_owned()));
                 }
                 let server = needed(line, 1)?.clone();
+                forms::check("use-server", line.from(1))?;
                 let when = When::read(line.from(2))?;
                 if when.is_none() {
                     return Err((line.at, "`use-server` needs a condition: HAProxy refuses the file".to_owned()));

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 pub(super) fn place(line: &Line) -> Option<(usize, usize)> {
     match (line.text(0), line.text(1), line.text(2)) {
         ("user", _, "password" | "insecure-password") => line.words.get(3).map(|_| (3, 0)),
+        ("dynamic-cookie-key", _, _) => line.words.get(1).map(|_| (1, 0)),
         ("stats", "auth", _) => line.words.get(2).map(|word| (2, word.text.find(':').map_or(0, |at| at + 1))),
         _ => None,
     }

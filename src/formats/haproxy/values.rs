@@ -56,6 +56,9 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
             ])
         }),
         "hash-type" => one_of(&["map-based", "consistent"]),
+        "retry-on" if values.len() > 1 && values.iter().any(|word| word.text == "none") => {
+            Err((first.at, "`none` stands alone: HAProxy refuses the file".to_owned()))
+        }
         "retry-on" => values.iter().try_for_each(|word| {
             const EVENTS: &str = "none conn-failure empty-response junk-response response-timeout 0rtt-rejected \
                 all-retryable-errors 401 403 404 408 421 425 429 500 501 502 503 504";
@@ -114,7 +117,6 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
             "comp-req",
             "comp-res",
         ]),
-        "stick-table" => one_of(&["type"]),
         "errorfile" | "errorloc" | "errorloc302" | "errorloc303" => {
             const CODES: [&str; 19] = [
                 "200", "400", "401", "403", "404", "405", "407", "408", "410", "413", "414", "422", "425", "429",
@@ -140,6 +142,11 @@ fn balance(values: &[Word]) -> Result<(), Fault> {
             Some(Ok(_)) => return Ok(()),
             Some(Err(_)) | None => return refuse(first.at, "`hash` is followed by an expression"),
         },
+        "url_param" => &["check_post"],
+        name if name.starts_with("hdr(") && !name.ends_with(')') => {
+            return refuse(first.at, "`hdr` is followed by a name in parentheses");
+        }
+        name if name.starts_with("hdr(") => &["use_domain_only"],
         "uri" => &["len", "depth", "whole", "path-only"],
         name if name.starts_with("random(") && drawn(name).is_none() => {
             return refuse(first.at, "`random` is followed by the number of servers that are drawn");
@@ -149,6 +156,7 @@ fn balance(values: &[Word]) -> Result<(), Fault> {
         }
         _ => return Ok(()),
     };
+    let more = if first.text == "url_param" { more.get(1..).unwrap_or_default() } else { more };
     let counted = |pair: &&[Word]| {
         matches!(pair[0].text.as_str(), "len" | "depth") && pair.get(1).is_none_or(|n| n.text.parse::<u32>().is_err())
     };
