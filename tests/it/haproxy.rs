@@ -331,7 +331,7 @@ fn damaged_configurations_are_judged_alike() {
 #[test]
 fn refusals_say_what_is_wrong() {
     let cases = [
-        ("bind :80 sssl", "3:11 `bind` does not know `sssl`: HAProxy refuses the file"),
+        ("bind :80 sssl", "3:11 `bind` is not known to take `sssl`"),
         ("bind nowhere", "3:7 missing port number: `nowhere`: HAProxy refuses the file"),
         ("acl x nofetch 1", "3:8 unknown fetch method `nofetch`"),
         ("http-request deny if missing", "3:23 no such ACL: `missing`: HAProxy refuses the file"),
@@ -346,7 +346,7 @@ fn refusals_say_what_is_wrong() {
         assert_eq!(gaps(format!("frontend f\n mode http\n {line}\n").as_bytes()), [expected], "{line}");
     }
     let servers = [
-        ("server a 10.0.0.1:80 chek", "3:23 `server` does not know `chek`: HAProxy refuses the file"),
+        ("server a 10.0.0.1:80 chek", "3:23 `server` is not known to take `chek`"),
         ("server a 10.0.0.1:80 weight 900", "3:30 `900` is not from 0 to 256: HAProxy refuses the file"),
         (
             "server a 10.0.0.1:80\n server a 10.0.0.2:80",

@@ -254,7 +254,7 @@ fn parameters(words: &[Word]) -> Result<Parameters, Fault> {
         let name = word.text.as_str();
         let values = arity(words::BIND, name).or_else(|| arity(words::NEWER_BIND, name));
         let Some(values) = values else {
-            return Err((word.at, format!("`bind` does not know `{name}`: HAProxy refuses the file")));
+            return Err((word.at, format!("`bind` is not known to take `{name}`")));
         };
         let given = words.get(at + 1..at + 1 + values).unwrap_or_default();
         if given.len() < values {

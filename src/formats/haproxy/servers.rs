@@ -198,9 +198,11 @@ impl Parameters {
         let mut at = 0;
         while let Some(word) = words.get(at) {
             let name = word.text.as_str();
-            let known = arity(words::SERVER, name).or_else(|| arity(words::NEWER_SERVER, name));
+            // One that takes a number in parentheses.
+            let bare = if name.starts_with("set-proxy-v2-tlv-fmt(") { "set-proxy-v2-tlv-fmt" } else { name };
+            let known = arity(words::SERVER, bare).or_else(|| arity(words::NEWER_SERVER, bare));
             let Some(mut values) = known else {
-                return Err((word.at, format!("`server` does not know `{name}`: HAProxy refuses the file")));
+                return Err((word.at, format!("`server` is not known to take `{name}`")));
             };
             let follows =
                 |n: usize, known: &[&str]| words.get(at + n).is_some_and(|w| known.contains(&w.text.as_str()));

@@ -105,6 +105,7 @@ pub(super) fn check(key: &str, values: &[Word]) -> Result<(), Fault> {
             "minsize-res",
         ]),
         "stick" => one_of(&["match", "on", "store-request", "store-response"]),
+        "filter" if first.text.starts_with("lua.") => Ok(()),
         "filter" => one_of(&[
             "trace",
             "compression",
