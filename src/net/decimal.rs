@@ -48,7 +48,7 @@ const WRITTEN: [u64; 256] = {
     let mut number = 0;
     while number < 256 {
         let length = 1 + (number > 9) as u64 + (number > 99) as u64;
-        let digits = number / 100 | number / 10 % 10 << 8 | number % 10 << 16;
+        let digits = (number / 100) | ((number / 10 % 10) << 8) | ((number % 10) << 16);
         written[number as usize] = digits | (b'.' as u64) << 24 | length << 32;
         number += 1;
     }

@@ -52,13 +52,13 @@ fn withstand(notation: Notation, share: &Share, tally: &mut Tally) -> Result<(),
         run("ip6tables-restore", &[], &old)?;
     }
     if share.first == 1 {
-        flooded(notation, tally)?;
+        flooded(notation, share, tally)?;
     }
     let stream = Stream::start(Pace::Steady)?;
     let site = Site::new(notation)?;
     if share.first == 0 {
         site.usual(tally)?;
-        site.faults(tally)?;
+        site.faults(share, tally)?;
         site.e11_writers(tally)?;
     }
     if share.first == 1 && notation == Notation::Iptables {
@@ -77,10 +77,10 @@ fn withstand(notation: Notation, share: &Share, tally: &mut Tally) -> Result<(),
 }
 
 /// While as many packets are sent as this machine can, of which none may come in, a change comes and goes.
-fn flooded(notation: Notation, tally: &mut Tally) -> Result<(), String> {
+fn flooded(notation: Notation, share: &Share, tally: &mut Tally) -> Result<(), String> {
     let stream = Stream::start(Pace::Flood)?;
     let site = Site::new(notation)?;
-    for _ in 0..20 {
+    for _ in 0..if share.long { 20 } else { 6 } {
         let left = site.apply("", "--probe false")?;
         site.judge("in a flood", &left, &[4], tally);
     }
@@ -366,7 +366,7 @@ impl Site {
         Ok(())
     }
 
-    fn faults(&self, tally: &mut Tally) -> Result<(), String> {
+    fn faults(&self, share: &Share, tally: &mut Tally) -> Result<(), String> {
         let small = |folder: &str, kib: u64| {
             format!(
                 "mkdir -p {folder} && cp -a {folder} copy.$$ && mount -t tmpfs -o size={kib}k,mode=700 none {folder} && \
@@ -374,7 +374,7 @@ impl Site {
             )
         };
         // What was there has to fit: a page for each file.
-        for kib in (4 * self.files().len() as u64..=64).step_by(4) {
+        for kib in (4 * self.files().len() as u64..=64).step_by(if share.long { 4 } else { 12 }) {
             let mut left = self.apply(&small("journal", kib), "")?;
             // The journal is gone with its disk; a change that is done does not need it any more.
             self.judge(&format!("{kib} KiB for the journal"), &left, &[0, 3, 4], tally);

@@ -209,12 +209,12 @@ impl Options {
                 (32, self.runs.map_or(files, |runs| runs.min(files)))
             }
             Part::Lines => (100, lines::count()?),
-            Part::NftGenerated => (36, self.runs.unwrap_or(if self.long { 5_000 } else { 144 })),
+            Part::NftGenerated => (36, self.runs.unwrap_or(if self.long { 5_000 } else { 108 })),
             Part::NftCorpus => {
                 let files = u64::try_from(nft::corpus::files("nftables")?.len()).map_err(|error| error.to_string())?;
                 (32, self.runs.map_or(files, |runs| runs.min(files)))
             }
-            Part::NftAcceptance => (250, self.runs.unwrap_or(if self.long { 50_000 } else { 500 })),
+            Part::NftAcceptance => (250, self.runs.unwrap_or(if self.long { 50_000 } else { 375 })),
             Part::NftLines => (16, u64::try_from(nft::sheets()?).map_err(|error| error.to_string())?),
             Part::Apply => (1, self.runs.unwrap_or(APPLY)),
             Part::Verify => (1, self.runs.unwrap_or(if self.long { 40 } else { 2 })),

@@ -1,4 +1,4 @@
-//! Directives of nginx that came after 1.22, and those of the commercial version, as nginx.org has them.
+//! Directives of nginx that came after 1.22, and those of the commercial version: no test asks a program that has them.
 
 use super::directives::Form::{Any, Flag, Number, Size, Time};
 use super::directives::Repeat::{Often, Once};
