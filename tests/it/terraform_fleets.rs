@@ -330,3 +330,91 @@ fn scalers_of_others_scale_nothing() {
         assert!(ran.code == 1 && ran.out.contains("has no server"), "{other}\n{}{}", ran.out, ran.talk);
     }
 }
+
+/// Where capacity is counted in units, and where hosts that are made are not let in, how many are asked for is told all the same.
+#[test]
+fn sizes_that_are_no_number_of_servers_are_told() {
+    let weighted = |size: u32, weight: &str| {
+        group(&format!(
+            "min_size = {size}\n  max_size = {size}\n  mixed_instances_policy {{\n    launch_template {{\n      override {{\n        \
+             weighted_capacity = {weight}\n      }}\n    }}\n  }}"
+        ))
+    };
+    let ran = check(&weighted(12, "\"2\""), &weighted(2, "\"2\""));
+    assert!(ran.code == 1 && ran.out.contains("loses 84 % of its capacity"), "{}{}", ran.out, ran.talk);
+    let halted =
+        |size: u32| group(&format!("min_size = {size}\n  max_size = {size}\n  suspended_processes = [\"Launch\"]"));
+    for (old, new) in [(weighted(12, "var.size"), weighted(2, "var.size")), (halted(12), halted(2))] {
+        let ran = check(&old, &new);
+        assert!(ran.out.contains("backend aws_lb_target_group.web  changed"), "{new}\n{}{}", ran.out, ran.talk);
+    }
+}
+
+/// A few lines put each of many groups behind each of many balancers: that is bounded, and said.
+#[test]
+fn hosts_of_all_groups_are_bounded() {
+    let targets: Vec<String> = (0..500).map(|n| format!("\"arn:targetgroup/{n}\"")).collect();
+    let many = format!(
+        "resource \"aws_autoscaling_group\" \"web\" {{\n  min_size = 1000\n  max_size = 4000000000\n  \
+         target_group_arns = [{}]\n}}\n",
+        targets.join(", ")
+    );
+    let ran = check(&many, &many);
+    assert!(ran.code == 3 && ran.out.contains("are not counted"), "{}{}", ran.out, ran.talk);
+}
+
+/// What puts hosts behind balancers in ways that are not followed is told when their number changes.
+#[test]
+fn fleets_that_are_not_followed_are_told() {
+    let target = "target_group_arns = [aws_lb_target_group.web.arn]";
+    let block = |name: &str, inner: &str| format!("{name} {{\n    {inner}\n  }}");
+    for (kind, behind, size) in [
+        ("aws_spot_fleet_request", target.to_owned(), "target_capacity = "),
+        ("aws_ecs_task_set", block("load_balancer", "target_group_arn = aws_lb_target_group.web.arn"), "scale = "),
+        ("oci_core_instance_pool", block("load_balancers", "backend_set_name = \"web\""), "size = "),
+        ("yandex_compute_instance_group", block("load_balancer", "target_group_name = \"web\""), "scale_policy = "),
+        ("alicloud_ess_scaling_group", "loadbalancer_ids = [\"web\"]".to_owned(), "max_size = "),
+    ] {
+        let side = |behind: &str, number: u32| {
+            format!("{WEB}resource \"{kind}\" \"web\" {{\n  {behind}\n  {size}{number}\n}}\n")
+        };
+        let ran = check(&side(&behind, 2), &side(&behind, 0));
+        let flat = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("what a load balancer does with requests is not computed"), "{kind}\n{}", ran.out);
+        // Those that stand behind nothing are nobody's.
+        let ran = check(&side("", 2), &side("", 0));
+        assert!(ran.out.contains("no semantic change"), "{kind}\n{}{}", ran.out, ran.talk);
+    }
+}
+
+/// Target pools of Google, gateways of Azure and nodes of Kubernetes have hosts of groups as well.
+#[test]
+fn hosts_behind_what_is_not_computed_are_counted() {
+    let pool = |size: u32| {
+        format!(
+            "resource \"google_compute_target_pool\" \"web\" {{\n  name = \"web\"\n}}\n\
+             resource \"google_compute_instance_group_manager\" \"web\" {{\n  target_size = {size}\n  \
+             target_pools = [google_compute_target_pool.web.self_link]\n}}\n"
+        )
+    };
+    let gateway = |size: u32| {
+        let text = azure(&format!("instances = {size}"));
+        text.replace(
+            "      load_balancer_backend_address_pool_ids = [azurerm_lb_backend_address_pool.web.id]",
+            "      application_gateway_backend_address_pool_ids = [\"/gateway/web\"]",
+        )
+    };
+    let nodes = |size: u32| {
+        format!(
+            "{WEB}resource \"aws_eks_node_group\" \"web\" {{\n  scaling_config {{\n    desired_size = {size}\n    \
+             min_size = 0\n    max_size = 4\n  }}\n}}\n\
+             resource \"aws_autoscaling_attachment\" \"web\" {{\n  \
+             autoscaling_group_name = aws_eks_node_group.web.resources[0].autoscaling_groups[0].name\n  \
+             lb_target_group_arn = aws_lb_target_group.web.arn\n}}\n"
+        )
+    };
+    for (old, new) in [(pool(2), pool(0)), (gateway(2), gateway(0)), (nodes(2), nodes(0))] {
+        let ran = check(&old, &new);
+        assert!(ran.code == 1 && ran.out.contains("loses 100 % of"), "{new}\n{}{}", ran.out, ran.talk);
+    }
+}

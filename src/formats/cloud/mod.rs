@@ -120,7 +120,7 @@ const TAGGED: &[&str] = &[
     "google_compute_region_instance_template",
 ];
 
-/// The arguments of resources of a type that are looked at; `None`: all of them.
+/// The arguments of resources of a type that are looked at, beside those that attach it; `None`: all of them.
 pub(super) fn arguments(kind: &str) -> Option<&'static [&'static str]> {
     balance::MEMBERS.contains(&kind).then_some(balance::ARGUMENTS)
 }

@@ -517,8 +517,10 @@ impl Out {
 
     fn resource<'m>(&mut self, world: &World<'m>, module: &Module<'m>, block: &'m Block) {
         let [(kind, _), _] = &block.labels[..] else { return };
-        let attaching = account::attaching(kind, &block.body);
-        let only = if cloud::matters(kind) { cloud::arguments(kind) } else { Some(&attaching[..]) };
+        let mut attaching = account::attaching(kind, &block.body);
+        let arguments = cloud::arguments(kind);
+        attaching.extend(arguments.into_iter().flatten());
+        let only = (!cloud::matters(kind) || arguments.is_some()).then_some(&attaching[..]);
         if only.is_some_and(<[_]>::is_empty) {
             return;
         }

@@ -5,7 +5,7 @@
 
 use super::super::attributes::{Attributes, Items, Known, text_of};
 use super::super::{content, kinds};
-use super::sizes::{self, POOLS, Size};
+use super::sizes::{self, NODES, POOLS, Size};
 use super::{Instance, Lowering, backend, joined, server};
 use crate::formats::Disposition;
 use crate::formats::cloud::{Mine, attaches};
@@ -15,6 +15,7 @@ use crate::text::{Span, escape};
 use std::sync::Arc;
 
 pub(in crate::formats::cloud) const KINDS: &[&str] = &[
+    "alicloud_ess_scaling_group",
     "aws_appautoscaling_scheduled_action",
     "aws_appautoscaling_target",
     "aws_autoscaling_attachment",
@@ -23,6 +24,9 @@ pub(in crate::formats::cloud) const KINDS: &[&str] = &[
     "aws_autoscaling_traffic_source_attachment",
     "aws_ec2_instance_state",
     "aws_ecs_service",
+    "aws_ecs_task_set",
+    "aws_eks_node_group",
+    "aws_spot_fleet_request",
     "azurerm_linux_virtual_machine_scale_set",
     "azurerm_monitor_autoscale_setting",
     "azurerm_orchestrated_virtual_machine_scale_set",
@@ -35,6 +39,8 @@ pub(in crate::formats::cloud) const KINDS: &[&str] = &[
     "google_compute_instance_group_manager",
     "google_compute_region_autoscaler",
     "google_compute_region_instance_group_manager",
+    "huaweicloud_as_group",
+    "ibm_is_instance_group",
     "kubernetes_deployment",
     "kubernetes_deployment_v1",
     "kubernetes_horizontal_pod_autoscaler",
@@ -45,6 +51,9 @@ pub(in crate::formats::cloud) const KINDS: &[&str] = &[
     "kubernetes_replication_controller_v1",
     "kubernetes_stateful_set",
     "kubernetes_stateful_set_v1",
+    "oci_core_instance_pool",
+    "tencentcloud_as_scaling_group",
+    "yandex_compute_instance_group",
 ];
 
 /// Their arguments that name what hosts are put behind, wherever they stand in them.
@@ -58,34 +67,53 @@ const PLACES: &[&str] = &[
     "network_interface",
     "network_profile",
     "target_group_arns",
+    "target_pools",
     "traffic_source",
 ];
 
 /// The names within blocks.
-const NAMES: &[&str] =
-    &["elb_name", "identifier", "ip_configuration", "load_balancer_backend_address_pool_ids", "target_group_arn"];
+const NAMES: &[&str] = &[
+    "application_gateway_backend_address_pool_ids",
+    "elb_name",
+    "identifier",
+    "ip_configuration",
+    "load_balancer_backend_address_pool_ids",
+    "target_group_arn",
+];
 
-/// Their arguments that are looked at: [`PLACES`], and what says how many hosts there are.
+/// Their arguments that are looked at: [`PLACES`], those of [`OTHERS`], and what says how many hosts there are.
 pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
+    "alb_server_group",
     "alb_target_group_arn",
+    "application_load_balancer",
+    "application_port",
     "autoscaling_group_name",
     "autoscaling_policy",
     "availability_zones",
     "cluster",
     "deployment_controller",
+    "desire_instance_number",
     "desired_capacity",
     "desired_capacity_type",
     "desired_count",
     "elb",
     "enabled",
     "end_time",
+    "forward_balancer_ids",
+    "instance_count",
     "instances",
     "lb_target_group_arn",
+    "lbaas_listeners",
     "load_balancer",
+    "load_balancer_ids",
+    "load_balancer_pool",
     "load_balancers",
+    "loadbalancer_ids",
     "max_capacity",
+    "max_instance_number",
     "max_size",
     "min_capacity",
+    "min_instance_number",
     "min_size",
     "mixed_instances_policy",
     "name",
@@ -97,6 +125,9 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
     "recurrence",
     "resource_id",
     "scalable_target_action",
+    "scale",
+    "scale_policy",
+    "scaling_config",
     "schedule",
     "scheduling_strategy",
     "security_group_ids",
@@ -108,13 +139,16 @@ pub(in crate::formats::cloud) const ARGUMENTS: &[&str] = &[
     "suspended_processes",
     "suspended_state",
     "target",
+    "target_capacity",
     "target_group_arns",
+    "target_pools",
     "target_resource_id",
     "target_size",
     "time_zone",
     "timezone",
     "traffic_source",
     "vpc_zone_identifier",
+    "vserver_groups",
 ];
 
 /// How CloudFormation calls what hosts are put behind, and what says how many there are.
@@ -129,10 +163,46 @@ const SIZES_IN_TEMPLATES: &[&str] = &[
     "SchedulingStrategy",
 ];
 
+/// The types that put hosts behind balancers and are not followed there: what they name these in, and what says how many hosts
+/// there are.
+///
+/// registry: `alicloud_ess_scaling_group`, `aws_ecs_task_set`, `aws_spot_fleet_request`, `huaweicloud_as_group`,
+/// `ibm_is_instance_group`, `oci_core_instance_pool`, `tencentcloud_as_scaling_group`, `yandex_compute_instance_group`.
+type Other = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+const OTHERS: &[Other] = &[
+    (
+        "alicloud_ess_scaling_group",
+        &["alb_server_group", "loadbalancer_ids", "vserver_groups"],
+        &["desired_capacity", "max_size", "min_size"],
+    ),
+    ("aws_ecs_task_set", &["load_balancer"], &["scale"]),
+    ("aws_spot_fleet_request", &["load_balancers", "target_group_arns"], &["target_capacity"]),
+    (
+        "huaweicloud_as_group",
+        &["lbaas_listeners"],
+        &["desire_instance_number", "max_instance_number", "min_instance_number"],
+    ),
+    ("ibm_is_instance_group", &["load_balancer", "load_balancer_pool"], &["application_port", "instance_count"]),
+    ("oci_core_instance_pool", &["load_balancers"], &["size", "state"]),
+    (
+        "tencentcloud_as_scaling_group",
+        &["forward_balancer_ids", "load_balancer_ids"],
+        &["desired_capacity", "max_size", "min_size"],
+    ),
+    ("yandex_compute_instance_group", &["application_load_balancer", "load_balancer"], &["scale_policy"]),
+];
+
 /// What is said of a place besides.
 const OF_PLACE: &[&str] = &["container_name", "container_port"];
 
-const TARGETS: &[&str] = &["aws_lb_target_group", "aws_alb_target_group", "aws_elb", "azurerm_lb_backend_address_pool"];
+const TARGETS: &[&str] = &[
+    "aws_lb_target_group",
+    "aws_alb_target_group",
+    "aws_elb",
+    "azurerm_lb_backend_address_pool",
+    "google_compute_target_pool",
+];
 
 /// The types that put the hosts of another resource behind balancers: of the one that this argument names.
 const ATTACHMENTS: &[&str] = &["aws_autoscaling_attachment", "aws_autoscaling_traffic_source_attachment"];
@@ -154,7 +224,8 @@ pub(in crate::formats::cloud) fn lower(lowering: &mut Lowering<'_, '_>, mine: &M
         lowering.account.claim(instance.origin, Disposition::Opaque("which hosts there are is found at run time"));
         let attachment = lowering.attachment(instance, &|name| attaches(&instance.kind, name));
         if let Some(attachment) = attachment {
-            let said = if POOLS.contains(kind) { &mut attachment.rewritten } else { &mut attachment.uncomputed };
+            let is_other = POOLS.contains(kind) || *kind == NODES || OTHERS.iter().any(|(other, ..)| other == kind);
+            let said = if is_other { &mut attachment.rewritten } else { &mut attachment.uncomputed };
             *said = Some(kinds::ATTACHED);
         }
         if let Some(content) = in_template(&instance.body).or_else(|| elsewhere(kind, &instance.body)) {
@@ -191,14 +262,17 @@ fn in_template(body: &Value) -> Option<String> {
     Some(joined(names.filter_map(part)))
 }
 
-/// What a resource says of how many servers there are behind balancers that are not computed.
+/// What a resource says of how many servers there are behind balancers that are not computed, or not by what it says.
 fn elsewhere(kind: &str, body: &Value) -> Option<String> {
-    let names: &[&str] = match kind {
-        "aws_ec2_instance_state" => &["state"],
-        kind if kind.starts_with("kubernetes_") => &["max_replicas", "min_replicas", "replicas"],
-        _ => return None,
-    };
-    content::attached(body, &|name| names.contains(&name))
+    let said = |names: &[&str]| content::attached(body, &|name| names.contains(&name));
+    if let Some((_, places, sizes)) = OTHERS.iter().find(|(other, ..)| *other == kind) {
+        return said(places).map(|behind| joined([behind, said(sizes).unwrap_or_default()]));
+    }
+    match kind {
+        "aws_ec2_instance_state" => said(&["state"]),
+        kind if kind.starts_with("kubernetes_") => said(&["max_replicas", "min_replicas", "replicas"]),
+        _ => None,
+    }
 }
 
 /// Whose hosts an attachment puts somewhere.
@@ -208,8 +282,16 @@ fn attached(lowering: &mut Lowering<'_, '_>, instance: &Instance) -> Option<Size
     let known = body.text(ATTACHED, lowering.account);
     let known = known.unwrap_or_else(|| Known::Not("a group".to_owned()));
     let name = lowering.refer(&known, &["aws_autoscaling_group"], at).name;
-    let known = lowering.balancers.sizes.get(&name).cloned();
+    let sizes = &lowering.balancers.sizes;
+    // A group of nodes names the groups that it makes: `aws_eks_node_group.a.resources[0].autoscaling_groups[0].name`.
+    let of_nodes = || sizes.iter().find(|(address, size)| size.kind == NODES && is_within(&name, address));
+    let known = sizes.get(&name).or_else(|| of_nodes().map(|(_, size)| size)).cloned();
     Some(known.unwrap_or_else(|| Size::elsewhere(&name, &instance.address, instance.origin)))
+}
+
+/// Whether something is called as a part of a resource is.
+fn is_within(name: &str, address: &str) -> bool {
+    name.strip_prefix(address).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// What a resource puts hosts behind.
@@ -293,10 +375,10 @@ impl Lowering<'_, '_> {
         existence: Option<&Arc<str>>,
         at: Span,
     ) -> Vec<Server> {
-        let Size { address, one, certain, perhaps, open, settings, existence: _, at: said_at } = size;
-        let said = format!("{address}: {settings}");
-        if !settings.is_empty() && !backend.settings.contains(&said) {
-            backend.settings = joined([std::mem::take(&mut backend.settings), said]);
+        let Size { address, kind: _, one, certain, perhaps, open, settings, existence: _, at: said_at } = size;
+        if !settings.is_empty() && self.balancers.told.insert((backend.name.clone(), address.clone())) {
+            let between = if backend.settings.is_empty() { "" } else { ", " };
+            backend.settings.extend([between, address, ": ", settings]);
         }
         if backend.open.is_none() {
             backend.open.clone_from(open);
@@ -317,7 +399,17 @@ impl Lowering<'_, '_> {
                 vec![Server { enabled: None, settings, ..any }]
             }
             (1, _) => vec![host(None)],
-            (all, _) => (1..=(*all).min(sizes::MOST)).map(|n| host(Some(n))).collect(),
+            (all, _) => {
+                let all = (*all).min(sizes::MOST);
+                self.balancers.counted = self.balancers.counted.saturating_add(all);
+                // A few lines can put each of many groups behind each of many balancers.
+                if self.balancers.counted > sizes::MOST_OF_ALL {
+                    let reason = format!("more hosts of all groups than {} are not counted", sizes::MOST_OF_ALL);
+                    self.account.gap(*said_at, reason);
+                    return Vec::new();
+                }
+                (1..=all).map(|n| host(Some(n))).collect()
+            }
         }
     }
 
@@ -332,7 +424,7 @@ impl Lowering<'_, '_> {
             .collect();
         for (name, at) in all {
             let mut backend = backend(name.clone(), None, at);
-            backend.open = Some("what leads to it is not in these files".to_owned());
+            backend.open = Some("what leads to it is not in these files, or not computed".to_owned());
             self.join(&mut backend, &name, None, None);
             self.serve(backend);
         }

@@ -17,11 +17,16 @@ use std::sync::Arc;
 /// More hosts of one group than this are not counted.
 pub(super) const MOST: u32 = 1000;
 
+/// More hosts of all groups, each counted behind each balancer, than this are not.
+pub(super) const MOST_OF_ALL: u32 = 200_000;
+
 /// How many hosts there are.
 #[derive(Debug, Clone)]
 pub(in crate::formats::cloud) struct Size {
     /// Whose they are.
     pub(super) address: String,
+    /// Of which type that is, if it is known.
+    pub(super) kind: &'static str,
     /// What one is.
     pub(super) one: &'static str,
     /// Those that are there in ordinary times.
@@ -42,6 +47,7 @@ impl Size {
     pub(super) fn elsewhere(address: &str, by: &str, at: Span) -> Self {
         Self {
             address: address.to_owned(),
+            kind: "",
             one: "host",
             certain: 0,
             perhaps: false,
@@ -131,6 +137,7 @@ static COUNTED: &[Counted] = &[
         usual: None,
         ..SCALE_SET
     },
+    Counted { kind: NODES, wanted: "desired_size", within: Some("scaling_config"), usual: None, ..SCALE_SET },
     Counted { kind: "exoscale_instance_pool", wanted: "size", usual: None, ..SCALE_SET },
     Counted { kind: "exoscale_sks_nodepool", wanted: "size", usual: None, ..SCALE_SET },
     MANAGER,
@@ -139,6 +146,9 @@ static COUNTED: &[Counted] = &[
 
 /// Hosts that are listed by hand, and may be put there elsewhere.
 const LISTED: &str = "google_compute_instance_group";
+
+/// Groups of nodes of Kubernetes, which make groups of hosts.
+pub(super) const NODES: &str = "aws_eks_node_group";
 
 /// The groups that a backend of Google can be.
 pub(super) const GOOGLE: &[&str] =
@@ -301,7 +311,8 @@ pub(super) fn read(
     let bounds = counted.bounds.map(|names| names.map(|name| lowering.number(&mut body, name, u32::MAX)));
     let doubts = doubts(lowering, &body);
     let told = lowering.rest(&mut body, counted.told);
-    let mine: Vec<&Scaler> = scalers.iter().filter(|scaler| scaler.is_of(instance)).collect();
+    let named = Named::of(instance);
+    let mine: Vec<&Scaler> = scalers.iter().filter(|scaler| named.is_of(scaler)).collect();
     let scaled: Vec<[Option<u32>; 2]> = mine.iter().filter_map(|scaler| scaler.bounds).collect();
     let [least, most] = match &bounds {
         Some(numbers) => numbers.each_ref().map(known),
@@ -342,21 +353,23 @@ pub(super) fn read(
         Number::Unknown(unknown) => format!("{name} = unknown {unknown}"),
         Number::Is(_) | Number::Unsaid => String::new(),
     }];
+    // Where the number is not one of servers, how many servers there are does not tell it.
+    let telling = matches!(doubts, Doubts::None | Doubts::Elsewhere(_));
     if let (Some(names), Some(numbers)) = (counted.bounds, &bounds)
-        && numbers.iter().any(|number| *number != Number::Is(certain))
+        && !(telling && numbers.iter().all(|number| *number == Number::Is(certain)))
     {
         parts.push(said(names, numbers));
+    }
+    if let (Number::Is(number), false) = (&wanted, telling) {
+        parts.push(format!("{name} = {number}"));
     }
     match doubts {
         Doubts::None => {}
         Doubts::Elsewhere(why) => (certain, perhaps, open) = (0, false, Some(format!("{address} {why}"))),
-        Doubts::Units(units) => {
-            // So many units are at least one host, and no units are none.
-            if let Number::Is(number) = &wanted {
-                parts.push(format!("{name} = {number}"));
-            }
+        Doubts::Units(units, largest) => {
+            // So many units are at least so many hosts of the largest kind, and no units are none.
             parts.push(units);
-            certain = certain.min(1);
+            certain = largest.map_or(certain.min(1), |largest| certain.div_ceil(largest));
         }
         Doubts::Halted => certain = 0,
     }
@@ -364,6 +377,7 @@ pub(super) fn read(
     parts.extend(mine.iter().map(|scaler| scaler.text.clone()));
     Some(Size {
         address,
+        kind: counted.kind,
         one: counted.one,
         certain,
         perhaps: perhaps && certain == 0,
@@ -394,8 +408,8 @@ enum Doubts {
     None,
     /// Something else decides how many there are: what.
     Elsewhere(&'static str),
-    /// It is one of units, of which a host has several: as it says.
-    Units(String),
+    /// It is one of units, of which a host has several: as it says, and how many that are at most, if that is known.
+    Units(String, Option<u32>),
     /// Hosts that are made are not there or not behind a balancer, before somebody lets them.
     Halted,
 }
@@ -422,40 +436,54 @@ fn doubts(lowering: &mut Lowering<'_, '_>, body: &Attributes<'_>) -> Doubts {
     if halted.iter().any(|item| item.text().is_none_or(|text| HALTING.contains(&text))) {
         return Doubts::Halted;
     }
-    let mut weights = Vec::new();
+    let (mut weights, mut largest) = (Vec::new(), Some(1));
     if let Some(value) = body.value("mixed_instances_policy") {
         content::places(value, "", &|name| name == "weighted_capacity", &mut |_, entry| {
             weights.push(format!("weighted_capacity = {}", lowering.said(&entry.value)));
+            let weight = entry.value.as_integer().and_then(|weight| u32::try_from(weight).ok());
+            largest = largest.zip(weight).map(|(largest, weight)| largest.max(weight));
         });
     }
-    let units = text("desired_capacity_type").is_some_and(|text| text != "units");
-    if units || !weights.is_empty() { Doubts::Units(joined(weights)) } else { Doubts::None }
+    let kind = body.value("desired_capacity_type");
+    let units = kind.is_some_and(|kind| !matches!(kind.text(), Some("units" | "")));
+    match (units, weights.is_empty()) {
+        (true, _) => Doubts::Units(joined(weights), None),
+        (false, false) => Doubts::Units(joined(weights), largest),
+        (false, true) => Doubts::None,
+    }
 }
 
-impl Scaler {
-    /// Whether it is about a resource. A service of ECS is named `service/<cluster>/<name>`.
-    fn is_of(&self, instance: &Instance) -> bool {
-        let Self { of, address, .. } = self;
-        if *address == *instance.address {
+/// How scalers may call a resource.
+struct Named<'i> {
+    address: &'i str,
+    /// For a service of ECS: its name, its cluster, and how what is not known of a text begins that names it.
+    service: Option<[Option<&'i str>; 2]>,
+    begins: String,
+}
+
+impl<'i> Named<'i> {
+    fn of(instance: &'i Instance) -> Self {
+        let body = instance.body.object();
+        let last = |name: &str| body.and_then(|body| body.get(name)).and_then(Value::text)?.rsplit('/').next();
+        let service = (&*instance.kind == SERVICE.kind).then(|| [last("name"), last("cluster")]);
+        Self { address: &instance.address, service, begins: format!("{}.", instance.address) }
+    }
+
+    /// Whether a scaler is about it. A service of ECS is named `service/<cluster>/<name>`.
+    fn is_of(&self, scaler: &Scaler) -> bool {
+        let Scaler { of, address, .. } = scaler;
+        if address == self.address {
             return true;
         }
-        if &*instance.kind != SERVICE.kind {
-            return false;
-        }
-        let body = instance.body.object();
-        let last = |name: &str| {
-            let text = body.and_then(|body| body.get(name)).and_then(Value::text)?;
-            text.rsplit('/').next().map(ToOwned::to_owned)
-        };
+        let Some([name, cluster]) = self.service else { return false };
         let of = of.trim_matches('"');
         let mut parts = of.rsplit('/');
-        let named = of.starts_with("service/")
-            && parts.next().is_some_and(|part| last("name").is_some_and(|name| name == part));
-        let cluster = parts.next().filter(|part| !part.contains(['$', '.']));
-        let same = cluster.zip(last("cluster")).is_none_or(|(one, other)| one == other);
+        let named = of.starts_with("service/") && parts.next().is_some_and(|part| name == Some(part));
+        let said = parts.next().filter(|part| !part.contains(['$', '.']));
+        let same = said.zip(cluster).is_none_or(|(one, other)| one == other);
         // What is not known of the text may still name it; not one of another module.
         let begins = |at: usize| !of[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || "._-]".contains(c));
-        named && same || of.match_indices(&format!("{}.", instance.address)).any(|(at, _)| begins(at))
+        named && same || of.match_indices(&self.begins).any(|(at, _)| begins(at))
     }
 }
 
@@ -474,6 +502,7 @@ fn listed(lowering: &mut Lowering<'_, '_>, instance: &Instance) -> Option<Size> 
     };
     Some(Size {
         address,
+        kind: LISTED,
         one: "host",
         certain: u32::try_from(items.there.len()).unwrap_or(u32::MAX),
         perhaps: false,
