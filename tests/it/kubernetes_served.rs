@@ -170,12 +170,53 @@ fn what_decides_whether_there_are_pods_is_told() {
     }
     let everywhere = |pods: &str| workload("DaemonSet", "apps/v1", "", pods);
     let set = |pods: &str| workload("StatefulSet", "apps/v1", "", pods);
+    let owned = |pods: &str| {
+        set(pods).replace(
+            "name: web, namespace: shop}\nspec: {template",
+            "name: web, namespace: shop, ownerReferences: [{kind: Deployment, name: x}]}\nspec: {template",
+        )
+    };
     for (old, new) in [
         (everywhere(""), everywhere("nodeSelector: {none: \"true\"}")),
         (set(""), set("readinessGates: [{conditionType: shop.example/open}]")),
         (set("tolerations: [{key: edge}]"), set("")),
+        (set(""), set("nodeName: none")),
+        (set(""), set("schedulingGates: [{name: shop.example/wait}]")),
+        (set(""), set("runtimeClassName: none")),
+        // Something that made the workload does not hide where its pods run.
+        (owned(""), owned("nodeSelector: {none: \"true\"}")),
     ] {
         let ran = check(&old, &new);
         assert!(ran.out.contains("other settings differ"), "{new}\n{}{}", ran.out, ran.talk);
     }
+}
+
+/// An Ingress of a class of which nothing is known may be served by the controller that reads the ConfigMap.
+#[test]
+fn what_a_config_map_changes_of_a_class_that_is_not_known_is_judged() {
+    let unnamed = INGRESS.replace("  ingressClassName: nginx\n", "");
+    let internal = INGRESS.replace("ingressClassName: nginx", "ingressClassName: internal");
+    for ingress in [&unnamed, &internal] {
+        let side = |data: &str| format!("{ingress}---\n{SHOP}{}", map(CONTROLLER, data));
+        let ran = check(&side("{}"), &side("{whitelist-source-range: 10.0.0.0/8}"));
+        let flat = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found = ran.code == 1 && flat.contains("possibly refuses requests that were served");
+        assert!(found, "{ingress}\n{}{}", ran.out, ran.talk);
+    }
+}
+
+/// What a Pod says of its maker is its name; a name that cannot be one is a gap.
+#[test]
+fn owners_are_called_by_words() {
+    let pod = |owner: &str| {
+        format!(
+            "{}---\napiVersion: v1\nkind: Pod\nmetadata: {{name: web-1, namespace: shop, labels: {{app: web}}, \
+             ownerReferences: [{{kind: ReplicaSet, name: {owner}}}]}}\nspec: {{}}\n",
+            SHOP.split("---\n").next().expect("the Service")
+        )
+    };
+    let ran = check(&pod("web"), &pod("web"));
+    assert!(ran.code == 0 && ran.out.contains("no semantic change"), "{}{}", ran.out, ran.talk);
+    let ran = check(&pod("web"), &pod("neverheardof web"));
+    assert!(ran.code != 0 && ran.out.contains("names and namespaces are words"), "{}{}", ran.out, ran.talk);
 }

@@ -52,11 +52,16 @@ const COUNTED: &[&str] =
 const PLACED: &[(&str, &str)] = &[
     ("affinity", ""),
     ("nodeSelector", ""),
+    ("os", ""),
     ("readinessGates", ""),
+    ("runtimeClassName", ""),
     ("schedulerName", "default-scheduler"),
+    ("schedulingGates", ""),
     ("tolerations", ""),
     ("topologySpreadConstraints", ""),
 ];
+
+const WORDS: &str = "names and namespaces are words";
 
 /// An object's metadata.
 pub(super) struct Meta<'v> {
@@ -209,13 +214,18 @@ impl Reader {
         let namespace = fields.text("namespace", account).unwrap_or(DEFAULT);
         let found = fields.take("labels");
         let labels = found.map_or_else(Labels::new, |value| labels(value, account));
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !b"/%".contains(&b));
         let mut owner = None;
         for value in fields.list("ownerReferences", account).unwrap_or_default() {
             let mut reference = Fields::of(value, account);
             let (kind, name) = (reference.text("kind", account), reference.text("name", account));
             reference.rest_inert("metadata", account);
             let known = WORKLOADS.iter().find(|(known, ..)| Some(*known) == kind);
-            owner = owner.or(known.zip(name).map(|((kind, ..), name)| (*kind, name.into())));
+            match known.zip(name).filter(|_| owner.is_none()) {
+                Some((_, name)) if !plain(name) => account.gap(value.at, WORDS),
+                Some(((kind, ..), name)) => owner = Some((*kind, name.into())),
+                None => account.claim(value.at, Disposition::Inert("metadata")),
+            }
         }
         let annotations = fields.take("annotations");
         fields.rest_inert("metadata", account);
@@ -223,9 +233,8 @@ impl Reader {
             account.gap(at, "it has no name");
             return None;
         };
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !b"/%".contains(&b));
         if !plain(name) || !plain(namespace) {
-            account.gap(at, "names and namespaces are words");
+            account.gap(at, WORDS);
         }
         let (name, namespace) = (name.into(), namespace.into());
         Some(Meta { name, namespace, labels, annotations, name_at, owner, at })
@@ -328,8 +337,10 @@ impl Reader {
         }
         spec = inner.take("spec").or(spec);
         inner.rest_inert("not about the network of its pods", &mut self.account);
-        let chosen = meta.owner.is_none();
-        let Pod { ports, on_host, ready, placed } = spec.map_or_else(Pod::default, |spec| self.pod(spec, chosen));
+        // What makes workloads copies it; what makes pods adds to it, a node of its own for each of them among that.
+        let chosen = kind != "Pod" || meta.owner.is_none();
+        let Pod { ports, on_host, ready, placed } =
+            spec.map_or_else(Pod::default, |spec| self.pod(spec, kind == "Pod", chosen));
         let Meta { name, namespace, labels: _, annotations: _, name_at, owner, at } = meta;
         let (maker, mut of_pods) = (owner.clone(), false);
         // The pods that a controller has made are told as one, unless one of them has been changed.
@@ -386,8 +397,9 @@ impl Reader {
         });
     }
 
-    /// What the specification of a pod says of its network. `chosen`: where it runs is said by its author, not by what made it.
-    fn pod(&mut self, spec: &Value, chosen: bool) -> Pod {
+    /// What the specification of a pod says of its network. `is_one`: it is that of one pod, of no workload; `chosen`: where it runs
+    /// is said by its author, not by what made it.
+    fn pod(&mut self, spec: &Value, is_one: bool, chosen: bool) -> Pod {
         let (mut ports, mut ready) = (Ports::new(), Vec::new());
         let mut fields = Fields::of(spec, &mut self.account);
         for containers in ["containers", "initContainers"] {
@@ -426,6 +438,10 @@ impl Reader {
         let mut placed = Vec::new();
         for (name, usual) in PLACED.iter().filter(|_| chosen) {
             placed.extend(fields.setting(name, usual, &mut self.account));
+        }
+        // Where it is said of a pod itself, the scheduler may have found it.
+        if !is_one {
+            placed.extend(fields.setting("nodeName", "", &mut self.account));
         }
         fields.rest_inert("not about the network of its pods", &mut self.account);
         Pod { ports, on_host, ready, placed }

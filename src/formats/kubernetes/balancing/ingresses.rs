@@ -287,7 +287,7 @@ impl<'c> Lowering<'c, '_> {
         }
         let Place { condition, ingress, secure, certified } = place;
         let nginx = &ingress.said.nginx;
-        let config = self.config().filter(|_| served.is_nginx);
+        let config = self.config();
         let read = config.map_or(Condition::Never, |config| {
             let text = format!("the ingress controller of class {} reads {}", served.name, config.address());
             self.opaque(store, &text, config.at)
