@@ -418,3 +418,54 @@ fn hosts_behind_what_is_not_computed_are_counted() {
         assert!(ran.code == 1 && ran.out.contains("loses 100 % of"), "{new}\n{}{}", ran.out, ran.talk);
     }
 }
+
+/// What a plan says of a group that nobody wrote is what was so before: not where an attachment goes, or what is written says
+/// otherwise.
+#[test]
+fn what_a_plan_only_remembers_attaches_nothing() {
+    const TARGET: &str = "{\"arn\": \"arn:tg/web\", \"id\": \"arn:tg/web\", \"name\": \"web\", \"port\": 80}";
+    const ATTACHMENT: &str =
+        "{\"id\": \"x\", \"autoscaling_group_name\": \"web\", \"lb_target_group_arn\": \"arn:tg/web\", \"elb\": \"\"}";
+    let group = |targets: &str| {
+        format!(
+            "{{\"name\": \"web\", \"id\": \"web\", \"min_size\": 2, \"max_size\": 2, \"target_group_arns\": [{targets}], \
+             \"load_balancers\": [], \"traffic_source\": [{{\"identifier\": \"arn:tg/web\", \"type\": \"elbv2\"}}]}}"
+        )
+    };
+    let change = |kind: &str, action: &str, before: &str, after: &str| {
+        format!(
+            "{{\"address\": \"{kind}.web\", \"mode\": \"managed\", \"type\": \"{kind}\", \"name\": \"web\", \"change\": \
+             {{\"actions\": [\"{action}\"], \"before\": {before}, \"after\": {after}, \"after_unknown\": {{}}, \
+             \"before_sensitive\": {{}}, \"after_sensitive\": {{}}}}}}"
+        )
+    };
+    let web = group("\"arn:tg/web\"");
+    let kept = change("aws_autoscaling_group", "no-op", &web, &web);
+    let moved = change("aws_autoscaling_group", "update", &web, &group("\"arn:tg/other\""));
+    let ended = change("aws_autoscaling_attachment", "delete", ATTACHMENT, "null");
+    let stays = change("aws_autoscaling_attachment", "no-op", ATTACHMENT, ATTACHMENT);
+    let forgotten = change("aws_autoscaling_attachment", "forget", ATTACHMENT, "null");
+    let written = "{\"target_group_arns\": {}}";
+    for (changes, configuration, found) in [
+        ([&kept, &ended], "{}", "has no server; it needs 1"),
+        ([&kept, &stays], "{}", "no semantic change"),
+        ([&kept, &forgotten], "{}", "no semantic change"),
+        ([&moved, &stays], written, "backend arn:tg/other  added"),
+        ([&moved, &ended], written, "has no server; it needs 1"),
+    ] {
+        let plan = format!(
+            "{{\"format_version\": \"1.2\", \"terraform_version\": \"1.9.0\", \"resource_changes\": [{}, {}, {}], \
+             \"configuration\": {{\"root_module\": {{\"resources\": [{{\"address\": \"aws_autoscaling_group.web\", \
+             \"expressions\": {configuration}}}]}}}}}}",
+            change("aws_lb_target_group", "no-op", TARGET, TARGET),
+            changes[0],
+            changes[1]
+        );
+        let folder = TempDir::new().expect("a folder");
+        for (name, text) in [("plan.json", plan), ("policy.yaml", POLICY.to_owned())] {
+            std::fs::write(folder.path().join(name), text).expect("written");
+        }
+        let ran = portcullis(folder.path(), &[], &["check", "--plan", "plan.json", "--policy", "policy.yaml"]);
+        assert!(ran.out.contains(found), "{found}: {changes:?}\n{}{}", ran.out, ran.talk);
+    }
+}

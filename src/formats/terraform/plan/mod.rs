@@ -5,6 +5,7 @@
 //! sensitive is never printed.
 
 mod beside;
+mod fleets;
 mod merge;
 mod names;
 mod state;
@@ -63,8 +64,12 @@ pub(super) fn read(file: SourceId, beside: Vec<Instance>, reading: &mut Reading<
                 instances: &mut instances,
                 hidden: Vec::new(),
                 changed: BTreeSet::new(),
+                ended: Vec::new(),
             };
             reader.document(json.root());
+            if reader.aspect == Aspect::After {
+                fleets::settle(reader.instances, &reader.names, &reader.ended);
+            }
             let hidden = std::mem::take(&mut reader.hidden);
             hidden.into_iter().for_each(|span| reading.hide(span));
         }
@@ -84,6 +89,8 @@ struct Reader<'j, 'a> {
     hidden: Vec<Span>,
     /// The addresses that the changes are about.
     changed: BTreeSet<&'j str>,
+    /// What groups of hosts are put behind no longer.
+    ended: Vec<fleets::Ended<'j>>,
 }
 
 /// What is told besides the changes and changes nothing itself.
@@ -233,6 +240,7 @@ impl<'j> Reader<'j, '_> {
             // "removed … without destroying": what it does to packets it goes on doing.
             self.account.claim(self.span(node), Disposition::Inert("it stays as it is, and is managed no longer"));
         }
+        self.ended.extend(fleets::ended(kind, before, after.or(before.filter(|_| forgets))));
         let (value, unknown, sensitive) = match self.aspect {
             Aspect::Before => (before, None, before_sensitive),
             Aspect::After if forgets && after.is_none() => (before, None, before_sensitive),
