@@ -220,3 +220,15 @@ fn owners_are_called_by_words() {
     let ran = check(&pod("web"), &pod("neverheardof web"));
     assert!(ran.code != 0 && ran.out.contains("names and namespaces are words"), "{}{}", ran.out, ran.talk);
 }
+
+/// A few lines put each of many workloads behind each of many Services: that is bounded, and said.
+#[test]
+fn pods_of_all_workloads_are_bounded() {
+    let mut many = String::new();
+    for n in 0..15 {
+        many += &SHOP.replace("name: web", &format!("name: web{n}")).replace("replicas: 2", "replicas: 1000");
+        many += "---\n";
+    }
+    let ran = check(&many, &many);
+    assert!(ran.code != 0 && ran.out.contains("are not counted"), "{}{}", ran.out, ran.talk);
+}

@@ -25,6 +25,9 @@ use std::sync::Arc;
 /// More pods of one workload than this are not counted.
 const MOST_PODS: u32 = 1000;
 
+/// More pods of all workloads, each counted behind each Service, than this are not.
+const MOST_OF_ALL: u32 = 200_000;
+
 /// What is made of the objects so far.
 pub(super) struct Lowering<'c, 'a> {
     pub(super) cluster: &'c Cluster,
@@ -38,6 +41,8 @@ pub(super) struct Lowering<'c, 'a> {
     pub(super) opaques: BTreeMap<OpaqueId, Span>,
     /// What is told and not computed.
     pub(super) told: Vec<Object>,
+    /// How many pods are counted.
+    counted: u32,
     /// The certificates that there are, and where they are declared.
     pub(super) certificates: BTreeMap<String, Span>,
 }
@@ -64,6 +69,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             undefined: BTreeSet::new(),
             opaques: BTreeMap::new(),
             told: Vec::new(),
+            counted: 0,
             certificates: objects.certificates.clone(),
         }
     }
@@ -322,7 +328,15 @@ impl<'c, 'a> Lowering<'c, 'a> {
                         let reason = format!("more pods of one workload than {MOST_PODS} are not counted");
                         self.account.gap(workload.count.1, reason);
                     }
-                    backend.servers.extend((1..=all.min(MOST_PODS)).map(|n| server(n, Some(true))));
+                    let all = all.min(MOST_PODS);
+                    self.counted = self.counted.saturating_add(all);
+                    // A few lines can put each of many workloads behind each of many Services.
+                    if self.counted > MOST_OF_ALL {
+                        let reason = format!("more pods of all workloads than {MOST_OF_ALL} are not counted");
+                        self.account.gap(workload.count.1, reason);
+                        continue;
+                    }
+                    backend.servers.extend((1..=all).map(|n| server(n, Some(true))));
                 }
                 Count::EachNode => {
                     backend.servers.push(server(0, Some(true)));
