@@ -2,7 +2,7 @@
 //! whether there are pods.
 
 use crate::cli::{Ran, portcullis};
-use tempfile::TempDir;
+use crate::folder::folder;
 
 const POLICY: &str = "version: 1
 configurations:
@@ -45,12 +45,7 @@ const CONTROLLER: &str = "name: ingress-nginx-controller, namespace: ingress-ngi
 const LABELLED: &str = "name: a, namespace: b, labels: {app.kubernetes.io/part-of: ingress-nginx}";
 
 fn check(old: &str, new: &str) -> Ran {
-    let folder = TempDir::new().expect("a folder");
-    for (path, text) in [("policy.yaml", POLICY), ("old/all.yaml", old), ("new/all.yaml", new)] {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(path, text).expect("written");
-    }
+    let folder = folder(&[("policy.yaml", POLICY), ("old/all.yaml", old), ("new/all.yaml", new)]);
     portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"])
 }
 

@@ -1,11 +1,11 @@
 //! Load balancers in Terraform: what configurations and plans of the same root come to, and changes that hide.
 
 use crate::cli::{Ran, portcullis};
+use crate::folder::folder;
 use portcullis::formats::{self, Input, describe};
 use portcullis::model::Store;
 use portcullis::text::SourceMap;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/terraform")
@@ -120,12 +120,7 @@ fn change(fixture: &str, from: &str, to: &str) -> Ran {
 }
 
 fn check(old: &str, new: &str) -> Ran {
-    let folder = TempDir::new().expect("a folder");
-    for (path, text) in [("policy.yaml", POLICY), ("old/main.tf", old), ("new/main.tf", new)] {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(path, text).expect("written");
-    }
+    let folder = folder(&[("policy.yaml", POLICY), ("old/main.tf", old), ("new/main.tf", new)]);
     portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"])
 }
 

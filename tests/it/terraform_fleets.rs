@@ -1,7 +1,7 @@
 //! How many hosts there are behind balancers in Terraform: where their number changes, the servers do.
 
 use crate::cli::{Ran, portcullis};
-use tempfile::TempDir;
+use crate::folder::folder;
 
 const POLICY: &str = "version: 1
 configurations:
@@ -13,12 +13,7 @@ checks:
 ";
 
 fn check(old: &str, new: &str) -> Ran {
-    let folder = TempDir::new().expect("a folder");
-    for (path, text) in [("policy.yaml", POLICY), ("old/main.tf", old), ("new/main.tf", new)] {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(path, text).expect("written");
-    }
+    let folder = folder(&[("policy.yaml", POLICY), ("old/main.tf", old), ("new/main.tf", new)]);
     portcullis(folder.path(), &[], &["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"])
 }
 
@@ -264,13 +259,8 @@ fn sizes_in_templates_are_told() {
         )
     };
     for (old, new) in [(group(2), group(0)), (service(2), service(0))] {
-        let folder = TempDir::new().expect("a folder");
         let policy = POLICY.replace("*.tf", "*.yaml").replace("format: terraform", "format: cloudformation");
-        for (path, text) in [("policy.yaml", &policy), ("old/a.yaml", &old), ("new/a.yaml", &new)] {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(path, text).expect("written");
-        }
+        let folder = folder(&[("policy.yaml", &policy), ("old/a.yaml", &old), ("new/a.yaml", &new)]);
         let arguments = ["check", "--old", "old", "--new", "new", "--policy", "policy.yaml"];
         let ran = portcullis(folder.path(), &[], &arguments);
         assert!(ran.code == 3 && ran.out.contains("is not computed"), "{new}\n{}{}", ran.out, ran.talk);
@@ -305,10 +295,7 @@ fn a_plan_tells_the_number_of_both_sides() {
             "{{\"format_version\": \"1.2\", \"terraform_version\": \"1.9.0\", \"resource_changes\": [{}]}}",
             changes.join(", ")
         );
-        let folder = TempDir::new().expect("a folder");
-        for (name, text) in [("plan.json", plan), ("policy.yaml", POLICY.to_owned())] {
-            std::fs::write(folder.path().join(name), text).expect("written");
-        }
+        let folder = folder(&[("plan.json", &plan), ("policy.yaml", POLICY)]);
         let ran = portcullis(folder.path(), &[], &["check", "--plan", "plan.json", "--policy", "policy.yaml"]);
         assert!(ran.out.contains(found), "{found}:\n{}{}", ran.out, ran.talk);
     }
@@ -461,10 +448,7 @@ fn what_a_plan_only_remembers_attaches_nothing() {
             changes[0],
             changes[1]
         );
-        let folder = TempDir::new().expect("a folder");
-        for (name, text) in [("plan.json", plan), ("policy.yaml", POLICY.to_owned())] {
-            std::fs::write(folder.path().join(name), text).expect("written");
-        }
+        let folder = folder(&[("plan.json", &plan), ("policy.yaml", POLICY)]);
         let ran = portcullis(folder.path(), &[], &["check", "--plan", "plan.json", "--policy", "policy.yaml"]);
         assert!(ran.out.contains(found), "{found}: {changes:?}\n{}{}", ran.out, ran.talk);
     }

@@ -319,11 +319,11 @@ fn setting(entry: &Entry, text: &str, account: &mut Account) -> Option<String> {
     Some(format!("{}: {}", entry.name, escape(text.as_bytes())))
 }
 
-/// Each with its text, sorted by name.
-fn entries<'v>(value: Option<&'v Value>, account: &mut Account) -> Vec<(&'v Entry, &'v str)> {
+/// Texts by their names, each with its entry, sorted by name.
+pub(super) fn entries<'v>(value: Option<&'v Value>, account: &mut Account) -> Vec<(&'v Entry, &'v str)> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return Vec::new() };
     let Some(object) = value.object() else {
-        account.gap(value.at, "annotations are texts by name");
+        account.gap(value.at, "it has to be texts by name");
         return Vec::new();
     };
     let mut out = Vec::new();
@@ -331,7 +331,7 @@ fn entries<'v>(value: Option<&'v Value>, account: &mut Account) -> Vec<(&'v Entr
         match entry.value.text() {
             Some(text) => out.push((entry, text)),
             None if entry.value.is_null() => {}
-            None => account.gap(whole(entry), "the value of an annotation is a text"),
+            None => account.gap(whole(entry), "the value has to be a text"),
         }
     }
     out.sort_by(|a, b| a.0.name.cmp(&b.0.name));

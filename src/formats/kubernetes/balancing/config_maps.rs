@@ -4,7 +4,7 @@
 //! by its command line, which is not read: they are known by their usual names and labels. So that one is read is a condition
 //! of which nothing is known. What is not modelled is a setting of all listeners of Ingresses that nginx may serve.
 
-use super::annotations::{ranges, truth};
+use super::annotations::{entries, ranges, truth};
 use super::services::{Lowering, PortName, endpoint};
 use super::{Name, Said};
 use crate::formats::Disposition;
@@ -224,25 +224,6 @@ fn key(
         }
     }
     true
-}
-
-/// The texts of a ConfigMap, sorted by name: "the key and values in a ConfigMap can only be strings".
-fn entries<'v>(data: Option<&'v Value>, account: &mut Account) -> Vec<(&'v Entry, &'v str)> {
-    let Some(data) = data else { return Vec::new() };
-    let Some(object) = data.object() else {
-        account.gap(data.at, "`data` is texts by name");
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    for entry in &object.entries {
-        match entry.value.text() {
-            Some(text) => out.push((entry, text)),
-            None if entry.value.is_null() => {}
-            None => account.gap(whole(entry), "a value of a ConfigMap is a text"),
-        }
-    }
-    out.sort_by(|a, b| a.0.name.cmp(&b.0.name));
-    out
 }
 
 /// "The key is the external port to use and the value indicates the service to expose using the format
