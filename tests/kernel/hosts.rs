@@ -156,16 +156,16 @@ pub(crate) fn proof(tally: &mut Tally) -> Result<(), String> {
                  sed 's/\"note\": \".*\"/\"note\": \"damaged\"/' journal/journal.json > j && mv j journal/journal.json; }}\n\
                  told() {{ grep -q 'the journal does not say whom to tell' $1; }}\n\
                  begin() {{ rm -rf journal; (exec portcullis apply --policy policy.yaml --tree tree --netns /proc/self/ns/net --root root \
-                 --no-unit --journal journal --live live:nft --proposed web.nft --confirm 100s) 2> began & a=$!; damage; }}\n\
+                 --no-unit --journal journal --live live:nft --proposed web.nft --confirm $1) 2> began & a=$!; damage; }}\n\
                  end() {{ kill -9 $a; wait $a || true; {WATCHERS}; }}\n\
-                 begin; end; ends 4 portcullis recover --journal journal 2> said\ntold said\n\
+                 begin 100s; end; ends 4 portcullis recover --journal journal 2> said\ntold said\n\
                  nft list ruleset | grep -q 'dport 22'\n\
-                 begin; end; ends 0 portcullis confirm --journal journal 2> said\ntold said\n\
+                 begin 100s; end; ends 0 portcullis confirm --journal journal 2> said\ntold said\n\
                  nft list ruleset | grep -q 'dport 443'\n\
-                 rules drop 80 > tree/web.nft\nbegin; end\n\
+                 rules drop 80 > tree/web.nft\nbegin 15s; end\n\
                  ends 4 portcullis dead-man --journal journal --id $(sed -n 's/.*\"id\": \"\\(.*\\)\",/\\1/p' journal/journal.json) \
                  --seconds 0 2> said > out\ntold said\nnft list ruleset | grep -q 'dport 443'\n\
-                 rules drop 81 > tree/web.nft\nbegin; end\necho damaged > journal/journal.json\n\
+                 rules drop 81 > tree/web.nft\nbegin 100s; end\necho damaged > journal/journal.json\n\
                  ends 3 portcullis recover --journal journal\nends 3 apply --live live:nft --proposed web.nft"
             ),
         ),
