@@ -14,6 +14,31 @@ use std::collections::BTreeMap;
 /// More alternatives than this are one condition whose truth is not known.
 const MOST: usize = 200;
 
+/// Servers that are there by number, each counted behind each balancer: a few lines can say that there are a great many.
+#[derive(Debug, Default)]
+pub(super) struct Numbered(u32);
+
+impl Numbered {
+    /// More of one group than this are not counted, …
+    const OF_ONE: u32 = 1_000;
+    /// … nor more of all groups.
+    const OF_ALL: u32 = 200_000;
+
+    /// How many of a group are counted; where those are not all of them, why. They are called `many`, and the group `of`.
+    pub(super) fn count(&mut self, all: u32, (many, of): (&str, &str), gap: &mut dyn FnMut(String)) -> u32 {
+        if all > Self::OF_ONE {
+            gap(format!("more {many} of one {of} than {} are not counted", Self::OF_ONE));
+        }
+        let all = all.min(Self::OF_ONE);
+        self.0 = self.0.saturating_add(all);
+        if self.0 > Self::OF_ALL {
+            gap(format!("more {many} of all {of}s than {} are not counted", Self::OF_ALL));
+            return 0;
+        }
+        all
+    }
+}
+
 /// Adds the filter `<configuration>/listeners`: the packets that begin a connection with one of the listeners, of which some
 /// request may be answered. So what is refused because of where it comes from is denied; what is refused of some hosts or
 /// paths only is not, and is told as a difference of requests. Nothing listens without it, so packets are denied then.

@@ -383,10 +383,6 @@ impl Lowering<'_, '_> {
         if backend.open.is_none() {
             backend.open.clone_from(open);
         }
-        if *certain > sizes::MOST {
-            let reason = format!("more hosts of one group than {} are not counted", sizes::MOST);
-            self.account.gap(*said_at, reason);
-        }
         let host = |n: Option<u32>| {
             let name = n.map_or_else(|| address.clone(), |n| format!("{address}-{n}"));
             server(name, format!("{one} of {address}"), None, existence, at)
@@ -400,14 +396,9 @@ impl Lowering<'_, '_> {
             }
             (1, _) => vec![host(None)],
             (all, _) => {
-                let all = (*all).min(sizes::MOST);
-                self.balancers.counted = self.balancers.counted.saturating_add(all);
-                // A few lines can put each of many groups behind each of many balancers.
-                if self.balancers.counted > sizes::MOST_OF_ALL {
-                    let reason = format!("more hosts of all groups than {} are not counted", sizes::MOST_OF_ALL);
-                    self.account.gap(*said_at, reason);
-                    return Vec::new();
-                }
+                let Self { balancers, account, .. } = self;
+                let mut gap = |reason| account.gap(*said_at, reason);
+                let all = balancers.counted.count(*all, ("hosts", "group"), &mut gap);
                 (1..=all).map(|n| host(Some(n))).collect()
             }
         }
@@ -428,5 +419,23 @@ impl Lowering<'_, '_> {
             self.join(&mut backend, &name, None, None);
             self.serve(backend);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hosts_are_put_behind_is_looked_at() {
+        let mut arguments = [PLACES, &[ATTACHED]].concat();
+        let mut kinds = ATTACHMENTS.to_vec();
+        for (kind, places, sizes) in OTHERS {
+            kinds.push(kind);
+            arguments.extend(places.iter().chain(*sizes));
+        }
+        kinds.retain(|kind| !KINDS.contains(kind));
+        arguments.retain(|name| !ARGUMENTS.contains(name));
+        assert_eq!((kinds, arguments), (Vec::new(), Vec::new()));
     }
 }

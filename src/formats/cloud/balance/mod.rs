@@ -88,7 +88,7 @@ pub(super) struct Balancers {
     /// What somebody has asked the members of.
     joined: BTreeSet<String>,
     /// How many hosts of groups are counted.
-    counted: u32,
+    counted: balancers::Numbered,
     /// The backends that tell what is said of a group, and its address.
     told: BTreeSet<(String, String)>,
     /// Backends that requests are sent to: why they may not be here, and where they are named first.

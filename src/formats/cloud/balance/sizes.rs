@@ -14,12 +14,6 @@ use crate::formats::data::value::Value;
 use crate::text::Span;
 use std::sync::Arc;
 
-/// More hosts of one group than this are not counted.
-pub(super) const MOST: u32 = 1000;
-
-/// More hosts of all groups, each counted behind each balancer, than this are not.
-pub(super) const MOST_OF_ALL: u32 = 200_000;
-
 /// How many hosts there are.
 #[derive(Debug, Clone)]
 pub(in crate::formats::cloud) struct Size {
@@ -511,4 +505,33 @@ fn listed(lowering: &mut Lowering<'_, '_>, instance: &Instance) -> Option<Size> 
         existence: instance.existence.clone(),
         at: instance.origin,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ARGUMENTS, MEMBERS};
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_looked_at() {
+        let (mut kinds, mut arguments) = (vec![LISTED], vec!["instances"]);
+        for Counted { kind, one: _, wanted, within, bounds, usual: _, told } in COUNTED {
+            kinds.push(kind);
+            arguments.push(within.unwrap_or(wanted));
+            arguments.extend(bounds.iter().flatten());
+            arguments.extend(told.iter().map(|(name, _)| *name));
+        }
+        for (kind, of, blocks, names) in SCALING {
+            kinds.push(kind);
+            arguments.push(of);
+            arguments.extend(blocks.first().map_or(&names[..], std::slice::from_ref));
+        }
+        for (kind, of) in AT_TIMES {
+            kinds.push(kind);
+            arguments.push(of);
+        }
+        kinds.retain(|kind| !MEMBERS.contains(kind));
+        arguments.retain(|name| !ARGUMENTS.contains(name));
+        assert_eq!((kinds, arguments), (Vec::new(), Vec::new()));
+    }
 }

@@ -9,11 +9,12 @@
 use super::endpoints::Endpoints;
 use super::service::{Kind, Port, Service, Target};
 use super::{Name, Objects};
+use crate::formats::Reading;
 use crate::formats::account::Account;
+use crate::formats::balancers::{self, Numbered};
 use crate::formats::kubernetes::peers;
 use crate::formats::kubernetes::read::shown;
 use crate::formats::kubernetes::syntax::{Cluster, Count, Workload};
-use crate::formats::{Reading, balancers};
 use crate::model::{
     Backend, Condition, Endpoint, Listener, Object, OpaqueId, Outcome, Paths, Protocol, Reference, Route, Server, Store,
 };
@@ -21,12 +22,6 @@ use crate::net::Set;
 use crate::text::{Span, escape};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// More pods of one workload than this are not counted.
-const MOST_PODS: u32 = 1000;
-
-/// More pods of all workloads, each counted behind each Service, than this are not.
-const MOST_OF_ALL: u32 = 200_000;
 
 /// What is made of the objects so far.
 pub(super) struct Lowering<'c, 'a> {
@@ -42,7 +37,7 @@ pub(super) struct Lowering<'c, 'a> {
     /// What is told and not computed.
     pub(super) told: Vec<Object>,
     /// How many pods are counted.
-    counted: u32,
+    counted: Numbered,
     /// The certificates that there are, and where they are declared.
     pub(super) certificates: BTreeMap<String, Span>,
 }
@@ -69,7 +64,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             undefined: BTreeSet::new(),
             opaques: BTreeMap::new(),
             told: Vec::new(),
-            counted: 0,
+            counted: Numbered::default(),
             certificates: objects.certificates.clone(),
         }
     }
@@ -324,18 +319,9 @@ impl<'c, 'a> Lowering<'c, 'a> {
             match count {
                 Count::Of(1) => backend.servers.push(server(0, Some(true))),
                 Count::Of(all) => {
-                    if all > MOST_PODS {
-                        let reason = format!("more pods of one workload than {MOST_PODS} are not counted");
-                        self.account.gap(workload.count.1, reason);
-                    }
-                    let all = all.min(MOST_PODS);
-                    self.counted = self.counted.saturating_add(all);
-                    // A few lines can put each of many workloads behind each of many Services.
-                    if self.counted > MOST_OF_ALL {
-                        let reason = format!("more pods of all workloads than {MOST_OF_ALL} are not counted");
-                        self.account.gap(workload.count.1, reason);
-                        continue;
-                    }
+                    let Self { counted, account, .. } = &mut *self;
+                    let mut gap = |reason| account.gap(workload.count.1, reason);
+                    let all = counted.count(all, ("pods", "workload"), &mut gap);
                     backend.servers.extend((1..=all).map(|n| server(n, Some(true))));
                 }
                 Count::EachNode => {
