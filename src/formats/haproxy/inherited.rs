@@ -3,7 +3,6 @@
 use super::lex::Line;
 use super::sections::{Entry, Kind, Section};
 use crate::formats::account::Account;
-use crate::text::Span;
 use std::collections::BTreeMap;
 
 /// The lines of `defaults`, with those that they take from others.
@@ -30,8 +29,7 @@ impl Defaults {
         match self.named.get(&name.text) {
             Some(entries) => entries.clone(),
             None => {
-                let at = Span { ..name.at };
-                account.gap(at, format!("there are no defaults `{}`: HAProxy refuses the file", name.text));
+                account.gap(name.at, format!("there are no defaults `{}`: HAProxy refuses the file", name.text));
                 Vec::new()
             }
         }

@@ -27,6 +27,7 @@ mod samples;
 mod secrets;
 mod sections;
 mod servers;
+mod stats;
 mod values;
 mod words;
 

@@ -216,15 +216,14 @@ pub(super) fn check(proxies: &[Proxy], sections: &[Section], account: &mut Accou
             account.gap(name.at, format!("a proxy is called `{}` too: HAProxy refuses the file", name.text));
         }
     }
-    let mut global =
-        sections.iter().filter(|section| section.kind == Kind::Global).flat_map(|section| &section.entries);
-    let told = global.rfind(|entry| entry.line.text(0) == "tune.stick-counters");
+    let global = || sections.iter().filter(|section| section.kind == Kind::Global).flat_map(|section| &section.entries);
+    let told = global().rfind(|entry| entry.line.text(0) == "tune.stick-counters");
     let counters: u32 = told.map_or(Some(3), |entry| entry.line.text(1).parse().ok()).unwrap_or(u32::MAX);
-    let loaded = |keywords: &[&str]| {
-        let mut all =
-            sections.iter().filter(|section| section.kind == Kind::Global).flat_map(|section| &section.entries);
-        all.any(|entry| keywords.contains(&entry.line.text(0)))
-    };
+    let loaded = |keywords: &[&str]| global().any(|entry| keywords.contains(&entry.line.text(0)));
+    let mut by_name: BTreeMap<&str, Vec<&Proxy>> = BTreeMap::new();
+    for proxy in proxies {
+        by_name.entry(&proxy.name).or_default().push(proxy);
+    }
     let followed = followed(proxies);
     let mut told_already = BTreeSet::new();
     for (proxy, needed) in proxies.iter().flat_map(|proxy| proxy.needed.iter().map(move |needed| (proxy, needed))) {
@@ -234,7 +233,7 @@ pub(super) fn check(proxies: &[Proxy], sections: &[Section], account: &mut Accou
         if name.contains('/') {
             continue;
         }
-        let mut those = proxies.iter().filter(|other| other.name == name);
+        let mut those = by_name.get(name).into_iter().flatten().copied();
         let missing = match what {
             What::Table => (!those.any(has_table)).then(|| format!("`{name}` has no table")),
             What::Backend => {
