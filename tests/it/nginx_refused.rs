@@ -379,6 +379,20 @@ fn what_stream_takes_and_refuses_is_told() {
 }
 
 #[test]
+fn a_size_that_does_not_fit_is_told_where_it_stands() {
+    let wrong = ["proxy_busy_buffers_size 4k", "proxy_temp_file_write_size 32k", "proxy_max_temp_file_size 1"];
+    for said in wrong {
+        let others = "proxy_buffers 8 64k; proxy_temp_file_write_size 128k;";
+        let others = if said.contains("write_size") { "proxy_buffers 8 64k;" } else { others };
+        let text = at("server", &format!("{said}; {others}"));
+        let snapshot = read(&text, &mut Store::default());
+        let places = snapshot.gaps().iter().map(|gap| &text[gap.origin.start as usize..gap.origin.end as usize]);
+        let places: Vec<&str> = places.map(|place| place.trim_end_matches(';')).collect();
+        assert_eq!(places, [said]);
+    }
+}
+
+#[test]
 fn a_name_that_is_nearly_one_of_nginx_is_not_known() {
     let told = |statement: &str| {
         let text = at("server", statement);

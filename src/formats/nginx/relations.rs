@@ -217,13 +217,11 @@ impl Checker<'_> {
             *place = first;
             sizes.last = Some(directive);
         }
-        if let Some(last) = sizes.last.filter(|_| merged) {
-            let wrong: Option<Vec<&str>> = [4096, 8192].into_iter().map(|page| sizes.wrong(page)).collect();
-            if let Some(reason) = wrong.and_then(|reasons| reasons.first().copied()) {
-                let at = if reason.contains("temp_file") { sizes.written.or(sizes.most) } else { sizes.busy };
-                let reason = reason.replace("P_", &format!("{family}_"));
-                self.refuse(at.map_or(last.span, |(_, at)| at), reason);
-            }
+        if let Some(last) = sizes.last.filter(|_| merged)
+            && let (Some((at, reason)), Some(_)) = (sizes.wrong(4096), sizes.wrong(8192))
+        {
+            let reason = reason.replace("P_", &format!("{family}_"));
+            self.refuse(at.map_or(last.span, |(_, at)| at), reason);
         }
         for inner in list.iter().filter(|inner| inner.is("server") || inner.is("location")) {
             self.buffers(block(inner), family, &sizes, true);
@@ -302,34 +300,37 @@ impl Checker<'_> {
 }
 
 impl Sizes<'_> {
-    /// What does not fit, where a page of memory is that large.
-    fn wrong(&self, page: u64) -> Option<&'static str> {
+    /// What does not fit, where a page of memory is that large: the size that is said to be wrong, if it is said, and why.
+    fn wrong(&self, page: u64) -> Option<(Option<(u64, Span)>, &'static str)> {
         let one = self.one.map_or(page, |(size, _)| size);
         let (count, each) = self.many.map_or((8, page), |(many, _)| many);
-        if count < 2 {
-            return Some("there must be at least 2 \"P_buffers\"");
-        }
         let largest = one.max(each);
         let twice = largest.saturating_mul(2);
         let busy = self.busy.map_or(twice, |(size, _)| size);
         let written = self.written.map_or(twice, |(size, _)| size);
-        if busy < largest {
-            Some(
+        if count < 2 {
+            Some((self.busy, "there must be at least 2 \"P_buffers\""))
+        } else if busy < largest {
+            Some((
+                self.busy,
                 "\"P_busy_buffers_size\" must be equal to or greater than the maximum of the value of \"P_buffer_size\" and \
                  one of the \"P_buffers\"",
-            )
+            ))
         } else if busy > (count - 1).saturating_mul(each) {
-            Some("\"P_busy_buffers_size\" must be less than the size of all \"P_buffers\" minus one buffer")
+            let reason = "\"P_busy_buffers_size\" must be less than the size of all \"P_buffers\" minus one buffer";
+            Some((self.busy, reason))
         } else if written < largest {
-            Some(
+            Some((
+                self.written,
                 "\"P_temp_file_write_size\" must be equal to or greater than the maximum of the value of \"P_buffer_size\" \
                  and one of the \"P_buffers\"",
-            )
+            ))
         } else if self.most.is_some_and(|(most, _)| most != 0 && most < largest) {
-            Some(
+            Some((
+                self.most,
                 "\"P_max_temp_file_size\" must be equal to zero or to or greater than the maximum of the value of \
                  \"P_buffer_size\" and one of the \"P_buffers\"",
-            )
+            ))
         } else {
             None
         }

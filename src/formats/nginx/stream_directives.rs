@@ -47,10 +47,5 @@ pub(super) const ROWS: &[Row] = &[
     row(STREAM_SERVER, (1, MANY), Any, Often, "server_name"),
     row(STREAM_SERVER, (2, 2), Any, Often, "set"),
     row(STREAM_UPSTREAM, (0, 0), Any, Often, "least_conn"),
-    row(STREAM_UPSTREAM, (0, 2), Any, Often, "random"),
-    row(STREAM_UPSTREAM, (1, 1), Any, Often, "state"),
     row(STREAM_UPSTREAM, (1, 1), Time, Once, "resolver_timeout"),
-    row(STREAM_UPSTREAM, (1, 2), Shape("<any> consistent?"), Often, "hash"),
-    row(STREAM_UPSTREAM, (1, 2), Shape("<text> <pages>?"), Often, "zone"),
-    row(STREAM_UPSTREAM, (1, MANY), Any, Often, "server"),
 ];
