@@ -1,9 +1,10 @@
 use super::shadow::{Worth, worth};
 use super::slice::Place;
 use super::windows::{Window, windows};
-use crate::model::{Action, Chain, Configuration, Filter, Snapshot, Store, TableId};
+use crate::model::{Action, Chain, ChainId, Configuration, Filter, Snapshot, Store, TableId};
 use foldhash::quality::RandomState;
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// A side of a change.
@@ -139,35 +140,24 @@ impl Change {
     /// paired with `None`: nobody zips the two sides himself, which would lose it.
     #[must_use]
     pub fn pairs(&self) -> Vec<(Option<&Configuration>, Option<&Configuration>)> {
-        let mut pairs: BTreeMap<&str, (Option<&Configuration>, Option<&Configuration>)> = BTreeMap::new();
-        for configuration in self.base.configurations() {
-            pairs.entry(&configuration.name).or_default().0 = Some(&**configuration);
+        fn named(snapshot: &Snapshot) -> Vec<(&str, &Configuration)> {
+            snapshot.configurations().iter().map(|c| (c.name.as_str(), &**c)).collect()
         }
-        for configuration in self.head.configurations() {
-            pairs.entry(&configuration.name).or_default().1 = Some(&**configuration);
-        }
-        pairs.into_values().collect()
+        paired(named(&self.base), named(&self.head)).map(|(_, both)| both).collect()
     }
 
     /// Every filter of either side with its counterpart, sorted by configuration and id.
     #[must_use]
     pub fn filters(&self) -> Vec<FilterPair<'_>> {
-        let mut pairs: BTreeMap<(&str, &str), FilterPair<'_>> = BTreeMap::new();
-        for (side, snapshot) in [(Side::Base, &self.base), (Side::Head, &self.head)] {
-            for configuration in snapshot.configurations() {
-                for filter in &configuration.filters {
-                    let (name, id) = (configuration.name.as_str(), filter.id.as_str());
-                    let empty = FilterPair { configuration: name, id, base: None, head: None };
-                    let pair = pairs.entry((name, id)).or_insert(empty);
-                    let sided = Some(Sided { configuration, filter });
-                    match side {
-                        Side::Base => pair.base = sided,
-                        Side::Head => pair.head = sided,
-                    }
-                }
-            }
+        fn named(snapshot: &Snapshot) -> Vec<((&str, &str), Sided<'_>)> {
+            let all = snapshot.configurations().iter().flat_map(|configuration| {
+                let name = configuration.name.as_str();
+                configuration.filters.iter().map(move |filter| ((name, filter.id.as_str()), Sided { configuration, filter }))
+            });
+            all.collect()
         }
-        pairs.into_values().collect()
+        let pairs = paired(named(&self.base), named(&self.head));
+        pairs.map(|((configuration, id), (base, head))| FilterPair { configuration, id, base, head }).collect()
     }
 
     /// The chains of a configuration that both sides have, or one. Computed once.
@@ -228,6 +218,29 @@ type Ends = (String, Vec<(String, Vec<u8>, bool)>);
 /// On base and on head.
 pub(super) type Both<T> = (Option<T>, Option<T>);
 
+/// What the sides hold under names, with its counterpart, sorted by name. What is there alone is paired with `None`.
+pub(super) fn paired<K: Ord, T>(base: Vec<(K, T)>, head: Vec<(K, T)>) -> impl Iterator<Item = (K, Both<T>)> {
+    let sorted = |mut side: Vec<(K, T)>| {
+        // Mostly it is sorted already.
+        side.sort_by(|a, b| a.0.cmp(&b.0));
+        side.into_iter().peekable()
+    };
+    let (mut base, mut head) = (sorted(base), sorted(head));
+    std::iter::from_fn(move || {
+        let order = match (base.peek(), head.peek()) {
+            (Some(old), Some(new)) => old.0.cmp(&new.0),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let old = if order == Ordering::Greater { None } else { base.next() };
+        let new = if order == Ordering::Less { None } else { head.next() };
+        Some(match (old, new) {
+            (Some((name, old)), new) => (name, (Some(old), new.map(|(_, new)| new))),
+            (None, new) => new.map(|(name, new)| (name, (None, Some(new))))?,
+        })
+    })
+}
+
 /// Whether both sides have the very same configuration: one that was read once, since its texts are the same.
 pub(super) fn is_one(base: Option<&Configuration>, head: Option<&Configuration>) -> bool {
     base.zip(head).is_some_and(|(base, head)| std::ptr::eq(base, head))
@@ -236,20 +249,7 @@ pub(super) fn is_one(base: Option<&Configuration>, head: Option<&Configuration>)
 fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Configuration>) -> Vec<ChainPair> {
     let same = is_one(base, head);
     // By the names themselves: numbers of names depend on what else was read.
-    let mut pairs: BTreeMap<(&str, &[u8]), Both<Place>> = BTreeMap::new();
-    for (side, configuration) in [(Side::Base, base), (Side::Head, head)] {
-        for (table, n) in configuration.iter().flat_map(|c| &c.tables).zip(0..) {
-            for (chain, m) in table.chains.iter().zip(0..) {
-                let pair = pairs.entry((&table.name, store.name(chain.name))).or_default();
-                let place = Some((TableId(n), crate::model::ChainId(m)));
-                match side {
-                    Side::Base => pair.0 = place,
-                    Side::Head => pair.1 = place,
-                }
-            }
-        }
-    }
-    let out = pairs.into_values().map(|(b, h)| {
+    let out = paired(chains_by_name(store, base), chains_by_name(store, head)).map(|(_, (b, h))| {
         let windows = match (chain_at(base, b), chain_at(head, h)) {
             (Some(_), Some(_)) if same => Vec::new(),
             (Some(old), Some(new)) => windows(store, &old.rules, &new.rules),
@@ -260,6 +260,18 @@ fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Config
         ChainPair { base: b, head: h, windows }
     });
     out.collect()
+}
+
+fn chains_by_name<'c>(
+    store: &'c Store,
+    configuration: Option<&'c Configuration>,
+) -> Vec<((&'c str, &'c [u8]), Place)> {
+    let mut all = Vec::new();
+    for (table, n) in configuration.iter().flat_map(|c| &c.tables).zip(0..) {
+        let chains = table.chains.iter().zip(0..);
+        all.extend(chains.map(|(chain, m)| ((&*table.name, store.name(chain.name)), (TableId(n), ChainId(m)))));
+    }
+    all
 }
 
 fn chain_at(configuration: Option<&Configuration>, place: Option<Place>) -> Option<&Chain> {

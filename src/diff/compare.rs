@@ -1,4 +1,4 @@
-use super::change::{Both, is_one};
+use super::change::{is_one, paired};
 use super::engine::{self, Program};
 use super::{
     Change, ChangeKind, ConfigurationDifference, Difference, ElementsChange, FilterDifference, FilterPair, Found,
@@ -167,32 +167,26 @@ impl ObjectsDifference {
 
 /// The objects of a configuration that differ, by kind and address.
 fn objects(base: Option<&Configuration>, head: Option<&Configuration>) -> ObjectsDifference {
-    let mut pairs: BTreeMap<(&str, &str), Both<&Object>> = BTreeMap::new();
-    for object in base.iter().flat_map(|c| &c.objects) {
-        pairs.entry((object.kind, &object.address)).or_default().0 = Some(object);
-    }
-    for object in head.iter().flat_map(|c| &c.objects) {
-        pairs.entry((object.kind, &object.address)).or_default().1 = Some(object);
+    fn named(configuration: Option<&Configuration>) -> Vec<((&'static str, &str), &Object)> {
+        let objects = configuration.iter().flat_map(|c| &c.objects);
+        objects.map(|object| ((object.kind, object.address.as_str()), object)).collect()
     }
     let mut out = ObjectsDifference::default();
-    for (old, new) in pairs.into_values() {
-        let Some(object) = new.or(old) else { continue };
-        let entry = ObjectChange {
-            kind: object.kind,
-            address: object.address.clone(),
+    for ((kind, address), (old, new)) in paired(named(base), named(head)) {
+        let list = match (old, new) {
+            (None, _) => &mut out.added,
+            (_, None) => &mut out.removed,
+            (Some(old), Some(new)) if !old.says_the_same(new) || old.elements != new.elements => &mut out.modified,
+            (Some(_), Some(_)) => continue,
+        };
+        list.push(ObjectChange {
+            kind,
+            address: address.to_owned(),
             base: old.map(|object| object.origin),
             head: new.map(|object| object.origin),
-            uncomputed: object.untold(old.is_some(), new.is_some()),
+            uncomputed: new.or(old).and_then(|object| object.untold(old.is_some(), new.is_some())),
             elements: old.zip(new).and_then(|(old, new)| elements(old, new)),
-        };
-        match (old, new) {
-            (None, _) => out.added.push(entry),
-            (_, None) => out.removed.push(entry),
-            (Some(old), Some(new)) if !old.says_the_same(new) || old.elements != new.elements => {
-                out.modified.push(entry)
-            }
-            (Some(_), Some(_)) => {}
-        }
+        });
     }
     out
 }

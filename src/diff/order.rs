@@ -2,8 +2,6 @@
 
 use crate::model::{Action, Probe, RuleId, Store};
 use crate::net::Region;
-use foldhash::quality::RandomState;
-use std::collections::{HashMap, VecDeque};
 
 /// Inverted pairs that are looked at; at about 5 ns each.
 const MOST_PAIRS: usize = 40_000_000;
@@ -15,20 +13,19 @@ pub(super) fn commutes(store: &Store, base: &[RuleId], head: &[RuleId], pieces: 
     if base.len() != head.len() {
         return None;
     }
-    let mut positions: HashMap<u64, VecDeque<u32>, RandomState> =
-        HashMap::with_capacity_and_hasher(base.len(), RandomState::default());
-    for (position, rule) in (0..).zip(base) {
-        positions.entry(store.digest(*rule)).or_default().push_back(position);
-    }
+    let by_digest = |rules: &[RuleId]| {
+        let mut all: Vec<(u64, u32)> = rules.iter().map(|rule| store.digest(*rule)).zip(0..).collect();
+        all.sort_unstable();
+        all
+    };
     // Where each rule of head stands on base; of equal rules the order is kept.
-    let mut order = Vec::with_capacity(head.len());
-    for rule in head {
-        let position = positions.get_mut(&store.digest(*rule))?.pop_front()?;
-        let original = base.get(position as usize)?;
-        if !(original == rule || store.same(*original, *rule)) {
+    let mut order = vec![0; head.len()];
+    for ((_, old), (_, new)) in by_digest(base).into_iter().zip(by_digest(head)) {
+        let (original, rule) = (base[old as usize], head[new as usize]);
+        if !(original == rule || store.same(original, rule)) {
             return None;
         }
-        order.push(position);
+        order[new as usize] = old;
     }
     let probes: Vec<Probe> = pieces.iter().map(Probe::new).collect();
     let mut pairs = 0;

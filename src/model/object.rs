@@ -1,6 +1,5 @@
 use crate::net::{Family, Set, format_addresses};
 use crate::text::Span;
-use std::sync::Arc;
 
 /// Something a configuration declares besides the rules of its filters: a chain, a set, a translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +52,7 @@ impl Object {
     }
 
     fn numbers(&self) -> Option<(&Set, &Set)> {
-        self.members.as_ref().map(|members| (&*members.certain, &*members.passing))
+        self.members.as_ref().map(|members| (&members.certain, &members.passing))
     }
 
     /// What of a change of it is not computed; whether it is there before and after.
@@ -79,9 +78,9 @@ pub struct Members {
     /// Whether each value is an element of its own; otherwise each interval is one.
     pub single: bool,
     /// Addresses or numbers that are in it.
-    pub certain: Arc<Set>,
+    pub certain: Set,
     /// Those that are in it for a time.
-    pub passing: Arc<Set>,
+    pub passing: Set,
     /// Everything else, as it reads; sorted.
     pub others: Vec<String>,
 }
@@ -134,7 +133,7 @@ mod tests {
     fn elements_that_only_one_has_are_named_and_counted() {
         let numbers = |single, ranges: &[(u128, u128)], others: &[&str]| Members {
             single,
-            certain: Arc::new(Set::from_ranges(ranges.iter().copied())),
+            certain: Set::from_ranges(ranges.iter().copied()),
             others: others.iter().map(|&text| text.to_owned()).collect(),
             ..Members::default()
         };

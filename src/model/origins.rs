@@ -25,6 +25,11 @@ struct Run {
 }
 
 impl Origins {
+    /// None, with room for so many.
+    pub(super) fn with_capacity(rules: usize) -> Self {
+        Self { ends: Vec::with_capacity(rules), ..Self::default() }
+    }
+
     /// Adds the place of another rule at the end.
     #[inline]
     pub fn push(&mut self, origin: Span) {
@@ -36,6 +41,10 @@ impl Origins {
     #[inline]
     pub fn extend_places(&mut self, source: SourceId, places: impl Iterator<Item = (u32, u32)>) {
         let from = self.len();
+        let (least, _) = places.size_hint();
+        if least > 1 {
+            self.ends.reserve(least);
+        }
         for (start, end) in places {
             self.place(start);
             self.ends.push(end);

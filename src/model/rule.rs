@@ -1,5 +1,4 @@
 use crate::net::{Family, Field, Set, State};
-use std::sync::Arc;
 
 /// A rule in the [`super::Store`]. Equal numbers are equal rules; equal rules may have two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -178,7 +177,7 @@ impl Wide {
 pub struct Draft {
     pub(super) rule: Rule,
     pub(super) wide: Wide,
-    pub(super) sets: Vec<(Field, Arc<Set>)>,
+    pub(super) sets: Vec<(Field, Set)>,
     pub(super) literals: Vec<Literal>,
     pub(super) comment: Option<Symbol>,
 }
@@ -252,15 +251,6 @@ impl Draft {
 
     /// Only packets whose `field` is in `set`. For addresses say which family they are of.
     pub fn restrict(&mut self, field: Field, set: &Set) {
-        self.narrow(field, set, || Arc::new(set.clone()));
-    }
-
-    /// The same for a set that many rules share, which may be large.
-    pub fn restrict_shared(&mut self, field: Field, set: &Arc<Set>) {
-        self.narrow(field, set, || Arc::clone(set));
-    }
-
-    fn narrow(&mut self, field: Field, set: &Set, shared: impl FnOnce() -> Arc<Set>) {
         if set.is_empty() {
             return self.never();
         }
@@ -277,12 +267,12 @@ impl Draft {
                     (Field::Protocol, Some((a, b))) => self.protocol(clamp(a), clamp(b)),
                     (Field::SourcePort, Some((a, b))) => self.source_port(clamp(a), clamp(b)),
                     (Field::DestinationPort, Some((a, b))) => self.destination_port(clamp(a), clamp(b)),
-                    (_, _) => self.sets.push((field, within.map_or_else(shared, Arc::new))),
+                    (_, _) => self.sets.push((field, within.unwrap_or_else(|| set.clone()))),
                 }
             }
             _ => match self.sets.iter_mut().find(|(f, _)| *f == field) {
                 Some((_, old)) => {
-                    *old = Arc::new(old.intersection(set));
+                    *old = old.intersection(set);
                     if old.is_empty() {
                         self.never();
                     }
@@ -292,7 +282,7 @@ impl Draft {
                     if (first, last) != Wide::ALL && !set.overlaps(&Set::range(first, last)) {
                         self.never();
                     }
-                    self.sets.push((field, shared()));
+                    self.sets.push((field, set.clone()));
                 }
             },
         }
@@ -321,22 +311,13 @@ impl Draft {
 
     /// Only packets of `family` whose address `field` ([`Field::Source`] or [`Field::Destination`]) is in `set`.
     pub fn addresses(&mut self, field: Field, family: Family, set: &Set) {
-        self.narrow_addresses(field, family, set, || Arc::new(set.clone()));
-    }
-
-    /// The same for a set that many rules share, which may be large.
-    pub fn addresses_shared(&mut self, field: Field, family: Family, set: &Arc<Set>) {
-        self.narrow_addresses(field, family, set, || Arc::clone(set));
-    }
-
-    fn narrow_addresses(&mut self, field: Field, family: Family, set: &Set, shared: impl FnOnce() -> Arc<Set>) {
         self.families_only(Families::only(family));
         match (family, field, set.ranges().single()) {
             (Family::Ipv4, Field::Source, Some((a, b))) => self.ipv4_source(clamp(a), clamp(b)),
             (Family::Ipv4, Field::Destination, Some((a, b))) => self.ipv4_destination(clamp(a), clamp(b)),
             (Family::Ipv6, Field::Source, Some((a, b))) if !self.has_set(field) => self.ipv6_source(a, b),
             (Family::Ipv6, Field::Destination, Some((a, b))) if !self.has_set(field) => self.ipv6_destination(a, b),
-            _ => self.narrow(field, set, shared),
+            _ => self.restrict(field, set),
         }
     }
 

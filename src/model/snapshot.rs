@@ -89,6 +89,9 @@ pub struct Table {
     by_name: HashMap<Symbol, ChainId, RandomState>,
 }
 
+/// Chains of large configurations have at least so many rules, mostly.
+const USUAL: usize = 16;
+
 impl Table {
     /// An empty table.
     #[must_use]
@@ -100,7 +103,8 @@ impl Table {
     pub fn chain(&mut self, name: Symbol) -> ChainId {
         let next = ChainId(u32::try_from(self.chains.len()).expect("fewer than 2^32 chains"));
         *self.by_name.entry(name).or_insert_with(|| {
-            self.chains.push(Chain { name, declared: None, rules: Vec::new(), origins: Origins::default() });
+            let (rules, origins) = (Vec::with_capacity(USUAL), Origins::with_capacity(USUAL));
+            self.chains.push(Chain { name, declared: None, rules, origins });
             next
         })
     }

@@ -4,8 +4,8 @@ use super::rule::{Action, Draft, Families, Literal, OpaqueId, Rule, RuleId, SetI
 use crate::net::{Family, Field, Ranges, Set, State};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 
 /// Everything that both sides of a change share: rules, sets, names and opaque conditions, each a number.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub struct Store {
     rules: Vec<Rule>,
     extras: Vec<Extra>,
     rare: Interner<Rare>,
-    sets: Interner<Arc<Set>>,
+    sets: Interner<Set>,
     symbols: Interner<Vec<u8>>,
     opaques: Interner<String>,
     tests: Interner<Test>,
@@ -118,7 +118,7 @@ impl Store {
         for (field, mut set) in sets {
             let beside = wide.of(field);
             if beside != Wide::ALL {
-                set = Arc::new(set.intersection(&Set::range(beside.0, beside.1)));
+                set = set.intersection(&Set::range(beside.0, beside.1));
                 if set.is_empty() {
                     rule.families = Families::NONE;
                 }
@@ -412,13 +412,14 @@ impl<T> Default for Interner<T> {
 
 impl<T: Clone + Eq + std::hash::Hash> Interner<T> {
     fn intern(&mut self, value: T) -> u32 {
-        if let Some(number) = self.numbers.get(&value) {
-            return *number;
+        match self.numbers.entry(value) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let number = narrow(self.values.len());
+                self.values.push(new.key().clone());
+                *new.insert(number)
+            }
         }
-        let number = narrow(self.values.len());
-        self.values.push(value.clone());
-        self.numbers.insert(value, number);
-        number
     }
 
     fn intern_ref<Q>(&mut self, value: &Q) -> u32

@@ -12,12 +12,14 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Set(Arc<Intervals>);
 
-/// Lists may have a million intervals, so those of small numbers take a quarter of the room.
+/// Most sets are one interval. Lists may have a million, so those of small numbers take a quarter of the room.
 #[derive(Clone, PartialEq, Eq)]
 enum Intervals {
-    /// No value is larger than 32 bits; so it is with every list of which this holds.
+    /// A single one; so it is with every set of which this holds.
+    One(u128, u128),
+    /// None or several, and no value is larger than 32 bits; likewise.
     Narrow(Vec<(u32, u32)>),
-    /// The last value is.
+    /// Several, and the last value is.
     Wide(Vec<(u128, u128)>),
 }
 
@@ -37,7 +39,7 @@ impl Set {
     /// All values from `first` to `last`, both included; empty when `first > last`.
     #[must_use]
     pub fn range(first: u128, last: u128) -> Self {
-        Self::from_sorted((first <= last).then_some((first, last)))
+        if first <= last { Self(Arc::new(Intervals::One(first, last))) } else { Self::empty() }
     }
 
     /// One value.
@@ -72,13 +74,14 @@ impl Set {
     pub fn from_disjoint(ranges: Vec<(u32, u32)>) -> Self {
         debug_assert!(ranges.iter().all(|(first, last)| first <= last), "not empty");
         debug_assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0 && pair[0].1 + 1 < pair[1].0), "apart");
-        Self(Arc::new(Intervals::Narrow(ranges)))
+        Intervals::Narrow(ranges).into()
     }
 
     /// The intervals, sorted, disjoint, with at least one missing value between two of them.
     #[must_use]
     pub fn ranges(&self) -> Ranges<'_> {
         match &*self.0 {
+            Intervals::One(first, last) => Ranges::One(*first, *last),
             Intervals::Narrow(list) => Ranges::Narrow(list),
             Intervals::Wide(list) => Ranges::Wide(list),
         }
@@ -219,6 +222,17 @@ impl PartialOrd for Set {
     }
 }
 
+impl From<Intervals> for Set {
+    fn from(list: Intervals) -> Self {
+        let one = match &list {
+            Intervals::Narrow(list) if let [(first, last)] = list[..] => Some((first.into(), last.into())),
+            Intervals::Wide(list) if let [(first, last)] = list[..] => Some((first, last)),
+            Intervals::One(_, _) | Intervals::Narrow(_) | Intervals::Wide(_) => None,
+        };
+        Self(Arc::new(one.map_or(list, |(first, last)| Intervals::One(first, last))))
+    }
+}
+
 /// Makes a set of intervals that come sorted.
 struct Builder {
     list: Intervals,
@@ -241,6 +255,7 @@ impl Builder {
     fn put(&mut self, first: u128, last: u128) {
         debug_assert!(first <= last, "sorted");
         match &mut self.list {
+            Intervals::One(_, _) => unreachable!("of finished sets only"),
             Intervals::Narrow(list) => {
                 if let (Ok(first), Ok(last)) = (u32::try_from(first), u32::try_from(last)) {
                     return append(list, first, last, first.saturating_sub(1));
@@ -266,7 +281,7 @@ impl Builder {
     }
 
     fn finish(self) -> Set {
-        Set(Arc::new(self.list))
+        self.list.into()
     }
 }
 
@@ -346,7 +361,14 @@ impl Hash for Set {
         let count = self.ranges().len();
         let step = if count < LONG { 1 } else { count / MIXED };
         count.hash(state);
-        self.ranges().iter().step_by(step).for_each(|range| range.hash(state));
+        match self.ranges() {
+            Ranges::Narrow(list) => {
+                list.iter().step_by(step).for_each(|(first, last)| (u64::from(*first) << 32 | u64::from(*last)).hash(state));
+            }
+            ranges @ (Ranges::One(..) | Ranges::Wide(_)) => {
+                ranges.iter().step_by(step).for_each(|range| range.hash(state));
+            }
+        }
     }
 }
 

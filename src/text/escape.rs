@@ -1,13 +1,20 @@
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Text from the input made safe to print on one line: control characters (C0, DEL, C1), bidirectional
 /// and zero-width controls, invisible line breaks and bytes that are not UTF-8 become escapes.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+    escaped(bytes).into_owned()
+}
+
+/// The same, as it stands where nothing is to be escaped.
+#[must_use]
+pub fn escaped(bytes: &[u8]) -> Cow<'_, str> {
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && let Ok(text) = std::str::from_utf8(bytes)
     {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -29,7 +36,7 @@ pub fn escape(bytes: &[u8]) -> String {
             write!(out, "\\x{byte:02x}").expect("writing to a String");
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Characters that change how a line looks without showing: what a reviewer cannot see.

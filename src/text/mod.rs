@@ -8,7 +8,7 @@ mod suggest;
 mod yaml;
 
 pub use brief::{beginning, few, first_of};
-pub use escape::escape;
+pub use escape::{escape, escaped};
 pub use hex::hex;
 pub use lines::{LineIndex, lines};
 pub use suggest::suggest;

@@ -4,10 +4,9 @@ use super::extensions::{Meaning, Spec, Truth};
 use super::lower::Lowering;
 use super::meaning::{Claim, Meant, Term, Verdict};
 use super::normal;
-use super::refusals::{self, Given, check_together, has_ports};
+use super::refusals::{self, Extension, Given, check_together, has_ports};
 use super::ruleset::TableKind;
 use super::syntax::{Kind, Match, Part};
-use super::words::Word;
 use crate::net::{Field, Set, State};
 
 impl<'t> Lowering<'t> {
@@ -33,13 +32,14 @@ impl<'t> Lowering<'t> {
     fn check_matches(&mut self, unknowns: &[(usize, Part<'t>)]) {
         for of in 0..self.matches.len() {
             let Match { module: Some(module), name } = &self.matches[of] else { continue };
-            let (module, name, at) = (*module, name.show(), name.at());
+            let (module, name) = (*module, name.clone());
             let options: Vec<&'static Spec> =
                 self.given.iter().filter(|(given, _)| *given == of).map(|(_, spec)| *spec).collect();
-            let what = ["-m ", &name].concat();
-            self.place(&what, &module.demands, &options);
+            let shown = name.show();
+            let what = Extension("-m", &shown);
+            self.place(what, &module.demands, &options);
             self.meant.placed |= matches!(module.name, "policy" | "physdev");
-            let given = Given { what: &what, options: &options, table: self.table, hook: self.hook };
+            let given = Given { what, options: &options, table: self.table, hook: self.hook };
             let modelled = module.options.iter().any(|spec| spec.meaning != Meaning::Condition);
             let bare = modelled && options.is_empty() && !has_ports(module);
             if let Err(reason) = refusals::check(&module.demands, &given) {
@@ -47,7 +47,7 @@ impl<'t> Lowering<'t> {
             } else if bare {
                 self.refuse(of, format!("`{what}` lacks an option: iptables-restore refuses the line"));
             } else if !modelled && unknowns.iter().all(|(used, _)| *used != of) {
-                self.unknown(format!("-m {}", module.name), true, module.truth, vec![String::new()], at);
+                self.unknown(format!("-m {}", module.name), true, module.truth, vec![String::new()], name.at());
             }
         }
     }
@@ -68,7 +68,7 @@ impl<'t> Lowering<'t> {
         let word = |name: &str| {
             parts().find_map(|part| {
                 let Kind::Option { of: _, spec, values } = &part.kind else { return None };
-                if spec.name == name { values.first().map(Word::show) } else { None }
+                if spec.name == name { values.first().map(|word| word.show().into_owned()) } else { None }
             })
         };
         let has = |name: &str| parts().any(|part| matches!(&part.kind, Kind::Option { spec, .. } if spec.name == name));

@@ -167,8 +167,10 @@ impl<'t> Earlier<'t> {
 }
 
 impl Noted {
-    pub(super) const fn new(wanted: bool) -> Self {
-        Self { wanted, taken: Taken { lines: Vec::new(), ends: Vec::new(), marked: Vec::new() }, chain: None }
+    /// Those of a text with about so many.
+    pub(super) fn new(wanted: bool, lines: usize) -> Self {
+        let ends = Vec::with_capacity(if wanted { lines } else { 0 });
+        Self { wanted, taken: Taken { lines: Vec::new(), ends, marked: Vec::new() }, chain: None }
     }
 
     /// Notes which rules lines are that follow one another and end there.

@@ -6,7 +6,7 @@ use super::written::{Written, besides, leading_to, rules_text, short_digest, way
 use crate::formats::Reading;
 use crate::model::{Action, Draft, Families, Filter, Literal, Object, Reference, Stage, Symbol, TableId};
 use crate::net::{Family, Field, Interface, Region, Set};
-use crate::text::{Span, escape};
+use crate::text::{Span, escape, escaped};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
@@ -125,7 +125,7 @@ fn objects(reading: &Reading<'_>, ruleset: &Ruleset<'_>, written: &Written) -> V
                 Some(_) => "policy ACCEPT",
                 None => "",
             };
-            let mut object = Object::new("chain", [table, "/", &escape(name)].concat(), content.to_owned(), at);
+            let mut object = Object::new("chain", [table, "/", &escaped(name)].concat(), content.to_owned(), at);
             // The order of such rules counts, and no filter shows it.
             if leading.binary_search(&number).is_ok() {
                 let text =
@@ -200,11 +200,10 @@ fn loops(reading: &Reading<'_>, ruleset: &mut Ruleset<'_>) {
         // 0: not seen, 1: on the way from the start to here, 2: done.
         let mut state = vec![0u8; tab.more.len()];
         for start in 0..tab.more.len() {
-            let mut way = vec![(start, 0usize)];
-            if state[start] != 0 {
+            if std::mem::replace(&mut state[start], 1) != 0 {
                 continue;
             }
-            state[start] = 1;
+            let mut way = vec![(start, 0usize)];
             while let Some((chain, next)) = way.last_mut() {
                 let Some((name, at)) = tab.more[*chain].calls.get(*next) else {
                     state[*chain] = 2;

@@ -92,8 +92,8 @@ impl Form {
         let text = word.ascii().unwrap_or("");
         let number = |text: &str, most: u64| values::number(text).filter(|number| *number <= most);
         match self {
-            Self::Text => Some(normal::quote(word)),
-            Self::List => (!word.text.is_empty() && !word.text.contains(&b'/')).then(|| normal::quote(word)),
+            Self::Text => Some(normal::quote(word).into_owned()),
+            Self::List => (!word.text.is_empty() && !word.text.contains(&b'/')).then(|| normal::quote(word).into_owned()),
             Self::Number(least, most) => number(text, most).filter(|n| *n >= least).map(|n| n.to_string()),
             Self::Hex(most) => number(text, most).map(|n| format!("{n:#04x}")),
             Self::Range(most) => {
@@ -110,10 +110,10 @@ impl Form {
                 (text.contains(':') && first < last).then(|| format!("{first}:{last}"))
             }
             Self::Masked => is_masked(text).then(|| mark(text)),
-            Self::MaskedOrName => Some(if is_masked(text) { mark(text) } else { normal::quote(word) }),
+            Self::MaskedOrName => Some(if is_masked(text) { mark(text) } else { normal::quote(word).into_owned() }),
             Self::NumberOrName(most) => match values::number(text) {
                 Some(n) => (n <= most).then(|| n.to_string()),
-                None => Some(normal::quote(word)),
+                None => Some(normal::quote(word).into_owned()),
             },
             Self::Owner => {
                 let most = u64::from(u32::MAX) - 1;
@@ -123,7 +123,7 @@ impl Form {
                     (Some(first), Some(last)) => (first < last).then(|| format!("{first}-{last}")),
                     (None, _) | (_, None) => {
                         let named = !text.bytes().all(|byte| byte.is_ascii_digit());
-                        named.then(|| normal::quote(word))
+                        named.then(|| normal::quote(word).into_owned())
                     }
                 }
             }
@@ -182,16 +182,16 @@ impl Form {
                 Some(match ends {
                     Some((first, last)) if first == last => first.to_string(),
                     Some((first, last)) => format!("{first}:{last}"),
-                    None => normal::quote(word),
+                    None => normal::quote(word).into_owned(),
                 })
             }
             Self::Address => match values::addresses(word, family).ok()? {
                 Addresses::Set(_) => Some(normal::address(word)),
-                Addresses::Name | Addresses::Scattered => Some(normal::quote(word)),
+                Addresses::Name | Addresses::Scattered => Some(normal::quote(word).into_owned()),
             },
             Self::Prefix => Some(normal::address(word)),
             Self::Translated => Some(translated(text)),
-            Self::Port => Some(port(text).map_or_else(|| normal::quote(word), |port| port.to_string())),
+            Self::Port => Some(port(text).map_or_else(|| normal::quote(word).into_owned(), |port| port.to_string())),
             Self::Service => service(text),
             Self::ServiceClass => service_class(text).map(|class| format!("{class:#04x}")),
             Self::Probability => {
@@ -214,7 +214,7 @@ impl Form {
                 let (major, minor) = text.split_once(':')?;
                 Some(format!("{:04x}:{:04x}", hex(major)?, hex(minor)?))
             }
-            Self::Span => Some(span(text).unwrap_or_else(|| normal::quote(word))),
+            Self::Span => Some(span(text).unwrap_or_else(|| normal::quote(word).into_owned())),
         }
     }
 
@@ -448,7 +448,7 @@ fn service_class(text: &str) -> Option<u64> {
 }
 
 fn quoted(bytes: &[u8]) -> String {
-    normal::quoted(crate::text::escape(bytes))
+    normal::quoted(crate::text::escaped(bytes)).into_owned()
 }
 
 /// `a|62 63|`: what stands between the strokes is in hexadecimal (libxt_string.c, `parse_hex_string`).

@@ -9,7 +9,7 @@ use super::extensions::{Demands, Effect, Meaning, Spec, Target, Truth};
 use super::meaning::{Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{
-    self, Given, check_condition, check_target_option, fits, has_ports, is_invertible, is_mac, is_same, is_told,
+    self, Extension, Given, check_condition, check_target_option, fits, has_ports, is_invertible, is_mac, is_same, is_told,
     limits, may_be_negated, never_native,
 };
 use super::ruleset::{Hook, TableKind};
@@ -34,10 +34,10 @@ pub(super) fn lower<'t>(command: Command<'t>, table: TableKind, family: Family, 
         negated: false,
         several: false,
         matches,
-        conditions: Vec::new(),
+        conditions: Vec::with_capacity(parts.len()),
         unknowns: Vec::new(),
         given: Vec::new(),
-        seen: Vec::new(),
+        seen: Vec::with_capacity(parts.len()),
         target_options: Vec::new(),
         meant: Meant {
             order: None,
@@ -186,11 +186,11 @@ impl<'t> Lowering<'t> {
                 match target {
                     Some(target) => {
                         let Target { name, effect, options: _, demands } = target;
-                        let what = ["-j ", name].concat();
-                        self.place(&what, demands, &self.target_options.clone());
+                        let what = Extension("-j", name);
+                        self.place(what, demands, &self.target_options.clone());
                         let (table, hook) = (self.table, self.hook);
-                        refusals::check(demands, &Given { what: &what, options: &self.target_options, table, hook })?;
-                        fits(&what, demands, self.protocol, self.family)?;
+                        refusals::check(demands, &Given { what, options: &self.target_options, table, hook })?;
+                        fits(what, demands, self.protocol, self.family)?;
                         self.target(*effect)
                     }
                     None => {
@@ -208,7 +208,7 @@ impl<'t> Lowering<'t> {
             }
             Kind::TargetOption { spec, values } => self.target_option(spec, &values),
             Kind::Unknown { values } => {
-                let text = values.iter().map(normal::quote).collect::<Vec<_>>().join(" ");
+                let text = normal::words(&values);
                 let name = values.first().map(Word::show).unwrap_or_default();
                 let reason = format!("the option `{name}` is not known here");
                 self.unknown(text, !negated, Truth::Packet, Vec::new(), at);
@@ -235,11 +235,11 @@ impl<'t> Lowering<'t> {
     }
 
     /// Notes in which chains an extension may stand.
-    pub(super) fn place(&mut self, what: &str, demands: &Demands, options: &[&'static Spec]) {
+    pub(super) fn place(&mut self, what: Extension<'_>, demands: &Demands, options: &[&'static Spec]) {
         // Of MAC addresses there are too many to follow each into the chains that lead to it.
-        let follows = limits(self.table, demands.hooks) && self.hook.is_none() && what != "-m mac";
+        let follows = limits(self.table, demands.hooks) && self.hook.is_none() && what != Extension("-m", "mac");
         if follows {
-            self.meant.hooks.push((what.to_owned(), demands.hooks));
+            self.meant.hooks.push((what.to_string(), demands.hooks));
         }
         let is_told = |hooks| is_told(self.table, hooks);
         self.meant.placed |= follows || !is_told(demands.hooks) || options.iter().any(|spec| !is_told(spec.hooks));
@@ -333,12 +333,12 @@ impl<'t> Lowering<'t> {
     fn match_named(&mut self, of: usize) -> Lowered {
         let Match { module, name } = &self.matches[of];
         let Some(module) = module else {
-            let (name, at) = (name.show(), name.at());
+            let (name, at) = (name.show().into_owned(), name.at());
             self.unknown(format!("-m {name}"), true, Truth::Packet, Vec::new(), at);
             return Ok(Claim::Gap(format!("the match `{name}` is not known here")));
         };
         let module = *module;
-        fits(&["-m ", module.name].concat(), &module.demands, self.protocol, self.family)?;
+        fits(Extension("-m", module.name), &module.demands, self.protocol, self.family)?;
         if self.fragments && has_ports(module) {
             // tcp_mt and its like match no later fragment, even if nothing is asked of the ports (xt_tcpudp.c).
             self.field(Field::LaterFragment, Set::point(0));
@@ -549,11 +549,11 @@ impl<'t> Lowering<'t> {
             }
         }
         if let ("add-set" | "del-set" | "map-set", [name, _]) = (spec.name, words) {
-            self.meant.writes.push((Truth::Sets, name.show()));
-            self.meant.sets.push((name.show(), name.at()));
+            self.meant.writes.push((Truth::Sets, name.show().into_owned()));
+            self.meant.sets.push((name.show().into_owned(), name.at()));
         }
         if let ("rateest-name", [name]) = (spec.name, words) {
-            self.meant.writes.push((Truth::Counters, name.show()));
+            self.meant.writes.push((Truth::Counters, name.show().into_owned()));
         }
         if let [word] = words {
             check_target_option(spec, word, self.family, self.protocol, self.named)?;

@@ -7,54 +7,89 @@ use super::refusals::LEVELS;
 use super::syntax::{Command, Kind, Part};
 use super::values;
 use super::words::Word;
-use crate::net::{Family, Set, format_addresses, parse_addresses, protocol_name};
+use crate::net::{Family, Set, format_addresses, leading_ipv4, parse_addresses, protocol_name};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::ops::Range;
 
 /// A word as it could stand in a file, safe to print.
-pub(super) fn quote(word: &Word<'_>) -> String {
+pub(super) fn quote<'w>(word: &'w Word<'_>) -> Cow<'w, str> {
     quoted(word.show())
 }
 
 /// The same of a text that is escaped already.
-pub(super) fn quoted(shown: String) -> String {
+pub(super) fn quoted(shown: Cow<'_, str>) -> Cow<'_, str> {
     if shown.is_empty() || shown.contains([' ', '"', '\\']) {
-        format!("\"{}\"", shown.replace('"', "\\\""))
+        Cow::Owned(format!("\"{}\"", shown.replace('"', "\\\"")))
     } else {
         shown
     }
 }
 
+/// The conditions of a rule, one behind the other in one text.
+struct Conditions {
+    text: String,
+    each: Vec<Range<usize>>,
+}
+
+impl Conditions {
+    fn add<'p>(&mut self, pieces: impl IntoIterator<Item = &'p str>) {
+        let start = self.text.len();
+        self.text.extend(pieces);
+        self.each.push(start..self.text.len());
+    }
+
+    /// Adds one, unless it holds for every packet.
+    fn demand(&mut self, not: &str, option: &str, value: &str) {
+        if !not.is_empty() || !matches!(value, "all" | "+" | "0.0.0.0/0" | "::/0" | "0:65535") {
+            self.add([not, option, value]);
+        }
+    }
+
+    /// All of them in a fixed order.
+    fn sorted(mut self) -> String {
+        let Self { text, each } = &mut self;
+        each.sort_unstable_by(|a, b| text[a.clone()].cmp(&text[b.clone()]));
+        let mut out = String::with_capacity(text.len() + each.len() + ROOM);
+        for at in each {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(&text[at.clone()]);
+        }
+        out
+    }
+}
+
+/// Targets are hardly ever longer.
+const ROOM: usize = 64;
+
 /// A whole rule: conditions in a fixed order, then the target, parted by ` -> `.
 pub(super) fn rule(command: &Command<'_>, family: Family) -> String {
     let Command { parts, matches } = command;
-    let mut conditions = Vec::new();
+    let mut conditions = Conditions { text: String::with_capacity(2 * ROOM), each: Vec::with_capacity(parts.len()) };
     let protocol = parts.iter().filter(|part| !part.negated).find_map(|part| {
         let Kind::Protocol(word) = &part.kind else { return None };
         values::protocol(word).ok()
     });
-    let demand = |conditions: &mut Vec<String>, not: &str, option: &str, value: String| {
-        // What holds for every packet is not said.
-        if !not.is_empty() || !matches!(value.as_str(), "all" | "+" | "0.0.0.0/0" | "::/0" | "0:65535") {
-            conditions.push([not, option, &value].concat());
-        }
-    };
     for Part { at: _, negated, kind } in parts {
         let not = if *negated { "! " } else { "" };
         match kind {
-            Kind::Source(word) => demand(&mut conditions, not, "-s ", address(word)),
-            Kind::Destination(word) => demand(&mut conditions, not, "-d ", address(word)),
-            Kind::Protocol(word) => demand(&mut conditions, not, "-p ", protocol_of(word)),
-            Kind::Input(word) => demand(&mut conditions, not, "-i ", quote(word)),
-            Kind::Output(word) => demand(&mut conditions, not, "-o ", quote(word)),
-            Kind::Fragment => conditions.push(format!("{not}-f")),
+            Kind::Source(word) => conditions.demand(not, "-s ", &address(word)),
+            Kind::Destination(word) => conditions.demand(not, "-d ", &address(word)),
+            Kind::Protocol(word) => conditions.demand(not, "-p ", &protocol_of(word)),
+            Kind::Input(word) => conditions.demand(not, "-i ", &quote(word)),
+            Kind::Output(word) => conditions.demand(not, "-o ", &quote(word)),
+            Kind::Fragment => conditions.add([not, "-f"]),
             Kind::Match(of) => {
                 // Others that stand without an option say nothing.
                 let says = |module: &Module| module.options.iter().all(|spec| spec.meaning == Meaning::Condition);
                 match matches[*of].module {
-                    None => conditions.push(format!("-m {}", matches[*of].name.show())),
+                    None => conditions.add(["-m ", &matches[*of].name.show()]),
                     Some(module) if says(module) => {
                         let own =
                             parts.iter().filter(|part| matches!(&part.kind, Kind::Option { of: to, .. } if to == of));
-                        conditions.push(whole(module, &said(module, own, family)));
+                        conditions.add([&*whole(module, &said(module, own, family))]);
                     }
                     Some(_) => {}
                 }
@@ -62,21 +97,21 @@ pub(super) fn rule(command: &Command<'_>, family: Family) -> String {
             Kind::Option { of, spec, values } => {
                 let Some(module) = matches[*of].module else { continue };
                 if let Some((name, value)) = modelled(spec, values, protocol.unwrap_or(0)) {
-                    demand(&mut conditions, not, name, value);
+                    conditions.demand(not, name, &value);
                 } else if module.options.iter().any(|spec| spec.meaning != Meaning::Condition)
                     && spec.meaning != Meaning::Comment
                     && let Some(said) = Said::of(spec, *negated, values, family)
                 {
-                    conditions.push(match module.name {
-                        "tcp" | "udp" | "state" => said.text(),
-                        name => ["-m ", name, " ", &said.text()].concat(),
-                    });
+                    match module.name {
+                        "tcp" | "udp" | "state" => conditions.add(said.pieces()),
+                        name => conditions.add(["-m ", name, " "].into_iter().chain(said.pieces())),
+                    }
                 }
             }
             Kind::Unknown { values } => {
-                conditions.push(format!("{not}{}", values.iter().map(quote).collect::<Vec<_>>().join(" ")));
+                conditions.add([not, &words(values)]);
             }
-            Kind::Refused(reason) => conditions.push(format!("({reason})")),
+            Kind::Refused(reason) => conditions.add(["(", reason, ")"]),
             Kind::Counters
             | Kind::Family(_)
             | Kind::Append(_)
@@ -90,26 +125,39 @@ pub(super) fn rule(command: &Command<'_>, family: Family) -> String {
             | Kind::TargetOption { .. } => {}
         }
     }
-    conditions.sort_unstable();
-    [&conditions.join(" "), " -> ", &target(parts, family)].concat()
+    let mut text = conditions.sorted();
+    text.push_str(" -> ");
+    add_target(&mut text, parts, family);
+    text
+}
+
+/// Words as they could stand in a file.
+pub(super) fn words(words: &[Word<'_>]) -> String {
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
 /// The target with its options in the order in which it knows them.
 pub(super) fn target(parts: &[Part<'_>], family: Family) -> String {
-    let mut name = String::new();
+    let mut text = String::with_capacity(ROOM);
+    add_target(&mut text, parts, family);
+    text
+}
+
+fn add_target(text: &mut String, parts: &[Part<'_>], family: Family) {
+    let (mut option, mut name) = ("", Cow::Borrowed(""));
     let mut known: &[Spec] = &[];
     let mut options = Vec::new();
     for Part { at: _, negated: _, kind } in parts {
         match kind {
             Kind::Jump(to, target) => {
-                name = ["-j ", &quote(to)].concat();
+                (option, name) = ("-j ", quote(to));
                 known = target.map_or(known, |target| target.options);
             }
-            Kind::Goto(to) => name = ["-g ", &quote(to)].concat(),
+            Kind::Goto(to) => (option, name) = ("-g ", quote(to)),
             Kind::TargetOption { spec, values } => match (spec.name, values.as_slice()) {
                 ("log-level", [word]) => {
                     let level = LEVELS.iter().find(|(name, _)| *name == word.show());
-                    let level = level.map_or_else(|| word.show(), |(_, number)| number.to_string());
+                    let level = level.map_or_else(|| word.show().into_owned(), |(_, number)| number.to_string());
                     let told = Some(level).filter(|level| level != "4");
                     options.extend(told.map(|level| (spec.told, format!("--log-level {level}"))));
                 }
@@ -142,18 +190,24 @@ pub(super) fn target(parts: &[Part<'_>], family: Family) -> String {
         }
     }
     // libxt_NFQUEUE.c: the first queue, if none is named.
-    if name == "-j NFQUEUE" && !options.iter().any(|(told, _)| matches!(*told, "queue-num" | "queue-balance")) {
+    if (option, &*name) == ("-j ", "NFQUEUE") && !options.iter().any(|(told, _)| matches!(*told, "queue-num" | "queue-balance")) {
         options.push(("queue-num", "--queue-num 0".to_owned()));
     }
     options.sort_by_key(|(told, _)| known.iter().position(|spec| spec.name == *told));
-    [name].into_iter().chain(options.into_iter().map(|(_, text)| text)).collect::<Vec<_>>().join(" ")
+    text.extend([option, &*name]);
+    text.extend(options.iter().flat_map(|(_, told)| [" ", told.as_str()]));
 }
 
 /// An option that is modelled, by its value.
 fn modelled(spec: &Spec, words: &[Word<'_>], protocol: u8) -> Option<(&'static str, String)> {
     let list = |set: Set| {
-        let one = |(first, last)| if first == last { format!("{first}") } else { format!("{first}:{last}") };
-        set.ranges().into_iter().map(one).collect::<Vec<_>>().join(",")
+        let mut list = String::new();
+        for (first, last) in set.ranges() {
+            let comma = if list.is_empty() { "" } else { "," };
+            let written = if first == last { write!(list, "{comma}{first}") } else { write!(list, "{comma}{first}:{last}") };
+            written.expect("writing to a String");
+        }
+        list
     };
     match (spec.meaning, words) {
         (Meaning::SourcePort, [word]) => Some(("--source-port ", list(values::port_range(word, protocol).ok()?))),
@@ -215,9 +269,13 @@ impl Said {
             (Meaning::Icmp, "icmp-type") => icmp(word, 1),
             (Meaning::Icmp, _) => icmp(word, 58),
             _ if spec.name == "mac-source" => mac(word),
-            _ => spec.form.read(word, family).unwrap_or_else(|| quote(word)),
+            _ => spec.form.read(word, family).unwrap_or_else(|| quote(word).into_owned()),
         };
-        let mut said = Self { negated, name: spec.told, value: words.iter().map(read).collect::<Vec<_>>().join(" ") };
+        let value = match words {
+            [word] => read(word),
+            words => words.iter().map(read).collect::<Vec<_>>().join(" "),
+        };
+        let mut said = Self { negated, name: spec.told, value };
         if negated && let Some(rest) = spec.form.complement(&said.value) {
             said = Self { negated: false, value: rest, ..said };
         }
@@ -239,9 +297,13 @@ impl Said {
     }
 
     fn text(&self) -> String {
+        self.pieces().concat()
+    }
+
+    fn pieces(&self) -> [&str; 5] {
         let Self { negated, name, value } = self;
         let not = if *negated { "! " } else { "" };
-        [not, "--", name, if value.is_empty() { "" } else { " " }, value].concat()
+        [not, "--", name, if value.is_empty() { "" } else { " " }, value]
     }
 }
 
@@ -308,6 +370,9 @@ fn is_full_mask(mask: &str, family: Family) -> bool {
 
 fn listed(word: &Word<'_>) -> String {
     let shown = word.show().to_uppercase();
+    if !shown.contains(',') {
+        return shown;
+    }
     let mut names: Vec<_> = shown.split(',').collect();
     names.sort_unstable();
     names.join(",")
@@ -324,33 +389,40 @@ fn icmp(word: &Word<'_>, protocol: u8) -> String {
         Some((0, 0xffff)) => "any".to_owned(),
         Some((first, last)) if first == last => format!("{}/{}", first >> 8, first & 0xff),
         Some((first, _)) => format!("{}", first >> 8),
-        None => quote(word),
+        None => quote(word).into_owned(),
     }
 }
 
 /// A protocol by its name; `all` for all of them.
-fn protocol_of(word: &Word<'_>) -> String {
+fn protocol_of(word: &Word<'_>) -> Cow<'static, str> {
     match values::protocol(word) {
-        Ok(0) => "all".to_owned(),
-        Ok(number) => protocol_name(number).map_or_else(|| number.to_string(), str::to_owned),
-        Err(_) => word.show().to_lowercase(),
+        Ok(0) => Cow::Borrowed("all"),
+        Ok(number) => protocol_name(number).map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed),
+        Err(_) => Cow::Owned(word.show().to_lowercase()),
     }
 }
 
 /// Addresses as a prefix, without a length that says nothing.
 pub(super) fn address(word: &Word<'_>) -> String {
+    if let Some((_, end)) = leading_ipv4(&word.text)
+        && matches!(&word.text[end..], b"" | b"/32")
+        && let Some(address) = word.ascii().and_then(|text| text.get(..end))
+    {
+        return address.to_owned();
+    }
     let mut shown = word.show();
     if let Some((bare, mask)) = shown.split_once('/')
         && let Some(mask) = mask.parse::<std::net::Ipv4Addr>().ok().map(u32::from)
         && mask.leading_ones() + mask.trailing_zeros() >= 32
     {
-        shown = format!("{bare}/{}", mask.leading_ones());
+        shown = Cow::Owned(format!("{bare}/{}", mask.leading_ones()));
     }
-    if let Some((family, set)) = parse_addresses(&shown).filter(|_| !shown.contains('-'))
-        && let Some((first, last)) = set.ranges().single()
-    {
-        shown = format_addresses(family, first, last);
-    }
+    let single = parse_addresses(&shown).filter(|_| !shown.contains('-'));
+    let single = single.and_then(|(family, set)| Some((family, set.ranges().single()?)));
+    let mut shown = match single {
+        Some((family, (first, last))) => format_addresses(family, first, last),
+        None => shown.into_owned(),
+    };
     let whole = if shown.contains(':') { "/128" } else { "/32" };
     let length = shown.strip_suffix(whole).unwrap_or(&shown).len();
     shown.truncate(length);

@@ -118,7 +118,7 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             ruleset,
             modes,
             text,
-            noted: Noted::new(earlier.is_none()),
+            noted: Noted::new(earlier.is_none(), text.len() / USUAL_LINE),
             earlier,
             fast: None,
             tails: Tails::default(),

@@ -7,6 +7,7 @@ use super::syntax::Kind;
 use super::values;
 use super::words::Word;
 use crate::net::{Family, Set, service_port};
+use std::fmt;
 
 pub(super) const fn may_be_negated(kind: &Kind<'_>) -> bool {
     match kind {
@@ -43,10 +44,20 @@ pub(super) fn is_same(module: &Module, one: &Spec, other: &Spec) -> bool {
     }
 }
 
+/// A match or a target as lines name it: `-m owner`, `-j DROP`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extension<'n>(pub(super) &'static str, pub(super) &'n str);
+
+impl fmt::Display for Extension<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(option, name) = self;
+        write!(f, "{option} {name}")
+    }
+}
+
 /// What a line gives an extension.
 pub(super) struct Given<'g> {
-    /// `-m owner`
-    pub(super) what: &'g str,
+    pub(super) what: Extension<'g>,
     pub(super) options: &'g [&'static Spec],
     pub(super) table: TableKind,
     /// Where the chain stands, if the table has it by itself.
@@ -54,12 +65,17 @@ pub(super) struct Given<'g> {
 }
 
 /// Whether the rule is about a protocol, and for the family, that the extension can read.
-pub(super) fn fits(what: &str, demands: &Demands, protocol: Option<u8>, family: Family) -> Result<(), String> {
+pub(super) fn fits(
+    what: Extension<'_>,
+    demands: &Demands,
+    protocol: Option<u8>,
+    family: Family,
+) -> Result<(), String> {
     if let Some(only) = demands.family.filter(|only| *only != family) {
         return Err(format!("`{what}` is for {only}, and the line is for {family}"));
     }
     // In IPv6 it is a header of its own, which any packet may have.
-    let everywhere = demands.protocols.is_empty() || what == "-m ah" && family == Family::Ipv6;
+    let everywhere = demands.protocols.is_empty() || what == Extension("-m", "ah") && family == Family::Ipv6;
     if everywhere || protocol.is_some_and(|protocol| demands.protocols.contains(&protocol)) {
         return Ok(());
     }
@@ -80,7 +96,7 @@ pub(super) fn check(demands: &Demands, given: &Given<'_>) -> Result<(), String> 
     }
     if let Some(hook) = hook {
         let own = options.iter().filter(|spec| !spec.hooks.is_empty() && !spec.hooks.contains(hook));
-        let refused = (!hooks.is_empty() && !hooks.contains(hook)).then(|| (*what).to_owned());
+        let refused = (!hooks.is_empty() && !hooks.contains(hook)).then(|| what.to_string());
         if let Some(name) = refused.or_else(|| own.map(|spec| format!("--{}", spec.name)).next()) {
             return Err(format!("`{name}` cannot stand in {}: the kernel refuses the rule", hook.chain()));
         }
@@ -89,8 +105,8 @@ pub(super) fn check(demands: &Demands, given: &Given<'_>) -> Result<(), String> 
         return Err(format!("`{what}` lacks `--{}`: iptables-restore refuses the line", lacking.join("` or `--")));
     }
     for group in *apart {
-        let found: Vec<&str> = group.iter().filter(|option| has(option)).copied().collect();
-        if let [one, other, ..] = found[..] {
+        let mut found = group.iter().filter(|option| has(option));
+        if let (Some(one), Some(other)) = (found.next(), found.next()) {
             return Err(format!("`--{one}` and `--{other}` exclude one another: iptables-restore refuses the line"));
         }
     }

@@ -160,7 +160,7 @@ pub(super) struct Ruleset<'t> {
     pub(super) tabs: Vec<Tab<'t>>,
     pub(super) objects: Vec<Object>,
     pub(super) opaques: Vec<(OpaqueId, Span)>,
-    known: HashSet<OpaqueId, RandomState>,
+    listed: HashSet<OpaqueId, RandomState>,
     nothing: Option<RuleId>,
     /// What is wrong with the whole, found at the end.
     pub(super) gaps: Vec<(Span, String)>,
@@ -283,7 +283,7 @@ impl<'t> Ruleset<'t> {
         {
             let name = reading.store.name(self.tabs[tab].model.get(chain).name);
             let Tab { model, more, .. } = &mut self.tabs[tab];
-            let place = || format!("{}/{}", model.name, crate::text::escape(name));
+            let place = || [&model.name, "/", &crate::text::escaped(name)].concat();
             let more = &mut more[number];
             // Whether such a rule matches is of no consequence, so that none is added to the numbers of those of others.
             let idle = matches!(verdict, Verdict::Action(Action::Continue)) && writes.is_empty();
@@ -347,9 +347,7 @@ impl<'t> Ruleset<'t> {
     /// Lists the opaque conditions of rules that are made already.
     pub(super) fn list(&mut self, store: &Store, rules: impl Iterator<Item = RuleId>, at: Span) {
         for literal in rules.flat_map(|rule| store.literals(rule)) {
-            if self.known.insert(literal.opaque) {
-                self.opaques.push((literal.opaque, at));
-            }
+            self.list_one(literal.opaque, at);
         }
     }
 
@@ -451,10 +449,14 @@ impl<'t> Ruleset<'t> {
 
     pub(super) fn opaque(&mut self, store: &mut Store, text: &str, at: Span) -> OpaqueId {
         let id = store.opaque(text);
-        if self.known.insert(id) {
-            self.opaques.push((id, at));
-        }
+        self.list_one(id, at);
         id
+    }
+
+    fn list_one(&mut self, opaque: OpaqueId, at: Span) {
+        if self.listed.insert(opaque) {
+            self.opaques.push((opaque, at));
+        }
     }
 
     /// A translation or a change of tracking, as an object.
@@ -470,7 +472,7 @@ impl<'t> Ruleset<'t> {
         let kind = self.tabs[tab].kind;
         let name = store.name(self.tabs[tab].model.get(chain).name);
         let hook = kind.hook(name);
-        let place = [&self.tabs[tab].model.name, "/", &crate::text::escape(name)].concat();
+        let place = [&self.tabs[tab].model.name, "/", &crate::text::escaped(name)].concat();
         let (conditions, _) = rule.rsplit_once(" -> ").unwrap_or((rule, ""));
         self.tabs[tab].more[chain.0 as usize].beside = true;
         let count = self.tabs[tab].more[chain.0 as usize].objects.entry(conditions.to_owned()).or_insert(0);

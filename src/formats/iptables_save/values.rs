@@ -1,7 +1,8 @@
 //! The values of options: text to sets of packets, as iptables(8) and libxtables read them.
 
 use super::words::Word;
-use crate::net::{Family, Interface, Set, State, icmp_type, protocol_number, service_port};
+use crate::net::{Family, Interface, Set, State, icmp_type, leading_ipv4, protocol_number, service_port};
+use std::borrow::Cow;
 
 /// An address argument.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,6 +112,11 @@ fn name(bare: &str, mask: Option<&str>) -> Option<Addresses> {
 /// An IPv4 address of one to four parts, missing ones zero at the end, each decimal, octal (`010`) or
 /// hexadecimal; and how many parts there are.
 fn ipv4(text: &str) -> Option<(u32, usize)> {
+    if let Some((address, end)) = leading_ipv4(text.as_bytes())
+        && end == text.len()
+    {
+        return Some((address, 4));
+    }
     // A number that is no byte is all four (inet_aton(3)).
     if let Some(whole) = number(text).filter(|number| *number > u64::from(u8::MAX)) {
         return u32::try_from(whole).ok().map(|whole| (whole, 1));
@@ -183,7 +189,9 @@ pub(super) fn number(text: &str) -> Option<u64> {
 
 /// `tcp`, `6`, `all`: the protocol, 0 for all of them.
 pub(super) fn protocol(word: &Word<'_>) -> Result<u8, String> {
-    let text = word.ascii().unwrap_or("").to_ascii_lowercase();
+    let text = word.ascii().unwrap_or("");
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let text = if is_lower { Cow::Borrowed(text) } else { Cow::Owned(text.to_ascii_lowercase()) };
     let found = match number(&text) {
         Some(n) => u8::try_from(n).ok(),
         None if text == "all" => Some(0),
@@ -300,13 +308,18 @@ pub(super) fn flag_bytes(mask: u8, wanted: u8) -> Set {
     }
     // The bits that are not asked for take all values, in order.
     let free = !mask;
+    let count = 1_usize << free.count_ones();
     let mut filling = 0_u8;
-    let bytes = (0..1_u16 << free.count_ones()).map(|_| {
-        let byte = u128::from(wanted | filling);
+    let mut ranges: Vec<(u32, u32)> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let byte = u32::from(wanted | filling);
         filling = filling.wrapping_sub(free) & free;
-        (byte, byte)
-    });
-    Set::from_sorted(bytes)
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == byte => *last = byte,
+            Some(_) | None => ranges.push((byte, byte)),
+        }
+    }
+    Set::from_disjoint(ranges)
 }
 
 pub(super) fn flags(word: &Word<'_>) -> Result<u8, String> {

@@ -22,8 +22,8 @@ impl Word<'_> {
     }
 
     /// The text, safe to print on one line.
-    pub(super) fn show(&self) -> String {
-        crate::text::escape(&self.text)
+    pub(super) fn show(&self) -> Cow<'_, str> {
+        crate::text::escaped(&self.text)
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
     fn words(line: &str) -> Vec<String> {
         let mut out = Vec::new();
         cut(line.as_bytes(), 0, line.len(), &mut out).expect("can be cut");
-        out.iter().map(Word::show).collect()
+        out.iter().map(|word| word.show().into_owned()).collect()
     }
 
     #[test]

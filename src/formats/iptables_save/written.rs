@@ -139,17 +139,22 @@ fn digest(reading: &Reading<'_>, ruleset: &Ruleset<'_>, known: &Known<'_>, key: 
         for chain in if outlives { leading } else { around(tab, leading) } {
             let Chain { name, rules, origins, .. } = &tab.model.chains[chain];
             let mut text = format!("{}/{}\n", tab.model.name, escape(reading.store.name(*name)));
-            // The model has none of the rules of `nat`.
+            let later = &tab.more[chain].later;
+            // The model has none of the rules of `nat`; those that are made later continue until then.
             let leads = |rule: RuleId| {
                 tab.kind == TableKind::Nat
-                    || match (tab.more[chain].later.get(&rule), reading.store.get(rule).action()) {
-                        (Some(later), _) => later.chain(reading.store).is_some_and(|name| names.contains(&name)),
-                        (None, Action::Jump(name) | Action::Goto(name)) => names.contains(&name),
-                        (None, Action::Accept | Action::Deny | Action::Return | Action::Continue) => false,
+                    || match reading.store.get(rule).action() {
+                        Action::Jump(name) | Action::Goto(name) => names.contains(&name),
+                        Action::Continue => later
+                            .get(&rule)
+                            .and_then(|later| later.chain(reading.store))
+                            .is_some_and(|name| names.contains(&name)),
+                        Action::Accept | Action::Deny | Action::Return => false,
                     }
             };
+            let written: Vec<Span> = writes(chain).map(|(_, _, at)| *at).collect();
             for (at, of) in origins.lines() {
-                if !outlives || leads(rules[of.start]) || writes(chain).any(|(_, _, written)| *written == at) {
+                if !outlives || leads(rules[of.start]) || written.contains(&at) {
                     text.extend([&*rule_text(reading, tab.family, at, known), "\n"]);
                 }
             }
@@ -223,12 +228,11 @@ pub(super) fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
     if holders.is_empty() {
         return Vec::new();
     }
-    let mut callers: HashMap<Symbol, Vec<usize>, RandomState> = HashMap::default();
+    let mut callers: Vec<(Symbol, usize)> = Vec::new();
     for (chain, more) in tab.more.iter().enumerate() {
-        for (name, _) in &more.calls {
-            callers.entry(*name).or_default().push(chain);
-        }
+        callers.extend(more.calls.iter().map(|(name, _)| (*name, chain)));
     }
+    callers.sort_unstable();
     let mut seen: Vec<bool> = vec![false; tab.more.len()];
     let mut todo = holders.to_vec();
     let mut out = Vec::new();
@@ -237,7 +241,9 @@ pub(super) fn leading_to(tab: &Tab<'_>, holders: &[usize]) -> Vec<usize> {
             continue;
         }
         out.push(chain);
-        todo.extend(callers.get(&tab.model.chains[chain].name).into_iter().flatten());
+        let name = tab.model.chains[chain].name;
+        let calling = &callers[callers.partition_point(|(called, _)| *called < name)..];
+        todo.extend(calling.iter().take_while(|(called, _)| *called == name).map(|(_, caller)| *caller));
     }
     out.sort_unstable();
     out

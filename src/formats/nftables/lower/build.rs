@@ -149,8 +149,8 @@ impl Builder<'_> {
     fn require(&mut self, draft: &mut Draft, term: &Term, named: &mut Named) {
         match term {
             Term::Families(families) => draft.families_only(*families),
-            Term::Field(field, set) => draft.restrict_shared(*field, set),
-            Term::Address(field, family, set) => draft.addresses_shared(*field, *family, set),
+            Term::Field(field, set) => draft.restrict(*field, set),
+            Term::Address(field, family, set) => draft.addresses(*field, *family, set),
             Term::Opaque(unknown) => {
                 let opaque = self.resolve(unknown, named);
                 draft.require(Literal { opaque, holds: unknown.holds });

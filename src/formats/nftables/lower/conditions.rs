@@ -10,7 +10,6 @@ use crate::formats::nftables::types::Type;
 use crate::model::Families;
 use crate::net::{Family, Field, Set, State};
 use crate::text::Span;
-use std::sync::Arc;
 
 /// A part of the left side of a relation: what is read, and the arithmetic on it.
 #[derive(Debug, Clone)]
@@ -175,7 +174,7 @@ impl Part {
     }
 
     /// A field of the model, and beside it names that only the host can resolve.
-    fn modelled(&self, wanted: &Wanted, bits: u32, term: impl Fn(Arc<Set>) -> Term, at: Span) -> Any {
+    fn modelled(&self, wanted: &Wanted, bits: u32, term: impl Fn(Set) -> Term, at: Span) -> Any {
         let Some(set) = self.read_values(wanted, bits) else {
             return self.opaque(wanted, &Truth::Packet, false, at);
         };
@@ -207,14 +206,14 @@ impl Part {
     }
 
     /// The values that are meant, of a field too wide to try them all.
-    fn read_values(&self, wanted: &Wanted, bits: u32) -> Option<Arc<Set>> {
+    fn read_values(&self, wanted: &Wanted, bits: u32) -> Option<Set> {
         let set = if self.is_plain() {
-            Arc::clone(&wanted.values.set)
+            wanted.values.set.clone()
         } else {
-            Arc::new(behind_mask(&wanted.values.set, self.and, self.xor, bits)?)
+            behind_mask(&wanted.values.set, self.and, self.xor, bits)?
         };
         let max = if bits >= 128 { u128::MAX } else { (1 << bits) - 1 };
-        Some(if wanted.negated { Arc::new(set.complement(max)) } else { set })
+        Some(if wanted.negated { set.complement(max) } else { set })
     }
 
     fn family(&self, wanted: &Wanted, numbers: [u128; 2]) -> Any {
@@ -373,7 +372,7 @@ impl Part {
             return None;
         }
         let plain = Self { and: kind.largest(), ..self.clone() };
-        let is = |value| *values.set == Set::point(value);
+        let is = |value| values.set == Set::point(value);
         if is(0) {
             return Some(plain.has_flags(self.and, !negated, at));
         }

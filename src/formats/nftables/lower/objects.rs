@@ -16,7 +16,6 @@ use crate::net::Set;
 use foldhash::quality::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 const TRANSLATED: &str = "translated packets meet later filters with other addresses or ports, which is not computed";
 const TRACKED: &str = "the states in which later rules see the packets are not computed";
@@ -293,8 +292,8 @@ fn members(interval: bool, contents: &Contents<'_, '_>) -> Members {
         let sets = [&contents.sure, &contents.unsure];
         if is_number(kind) {
             members.family = if let Type::Address(family) = kind { Some(family) } else { None };
-            members.certain = Arc::clone(&contents.sure.set);
-            members.passing = Arc::clone(&contents.unsure.set);
+            members.certain = contents.sure.set.clone();
+            members.passing = contents.unsure.set.clone();
         } else {
             let ranges = sets.iter().flat_map(|values| values.set.ranges());
             members.others.extend(ranges.map(|(first, last)| kind.show_set(&Set::range(first, last))));

@@ -160,7 +160,7 @@ impl<'r, 't> Lowering<'_, 'r, 't> {
                 let mut on_it = terms.iter().filter(of);
                 match (on_it.next(), on_it.next()) {
                     (Some(Term::Field(_, set) | Term::Address(_, _, set)), None)
-                        if **set == Set::range(first, last) => {}
+                        if *set == Set::range(first, last) => {}
                     _ => return None,
                 }
             }

@@ -3,14 +3,13 @@
 use crate::model::Families;
 use crate::net::{Family, Field, Set};
 use crate::text::Span;
-use std::sync::Arc;
 
 /// One thing that a rule can demand.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
     Families(Families),
-    Field(Field, Arc<Set>),
-    Address(Field, Family, Arc<Set>),
+    Field(Field, Set),
+    Address(Field, Family, Set),
     Opaque(Unknown),
 }
 
@@ -64,7 +63,7 @@ pub(super) fn always() -> Any {
 
 impl Term {
     pub(super) fn field(field: Field, set: Set) -> Self {
-        Self::Field(field, Arc::new(set))
+        Self::Field(field, set)
     }
 
     /// A condition of which nothing is known but its text.

@@ -4,22 +4,21 @@ use crate::formats::nftables::names;
 use crate::formats::nftables::syntax::{Binary, Expression, Kind};
 use crate::formats::nftables::types::{Type, Value};
 use crate::net::Set;
-use std::sync::Arc;
 
 /// Values of one type: numbers, and things that only the host can tell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Values {
-    pub(super) set: Arc<Set>,
+    pub(super) set: Set,
     pub(super) names: Vec<String>,
 }
 
 impl Values {
     pub(super) fn of(set: Set) -> Self {
-        Self { set: Arc::new(set), names: Vec::new() }
+        Self { set, names: Vec::new() }
     }
 
     pub(super) fn named(name: String) -> Self {
-        Self { set: Arc::default(), names: vec![name] }
+        Self { set: Set::default(), names: vec![name] }
     }
 
     /// As text, the same for every way of writing it.
@@ -43,8 +42,8 @@ impl Values {
         let Self { set, names } = other;
         self.set = match (self.set.is_empty(), set.is_empty()) {
             (true, _) => set,
-            (false, true) => Arc::clone(&self.set),
-            (false, false) => Arc::new(self.set.union(&set)),
+            (false, true) => self.set.clone(),
+            (false, false) => self.set.union(&set),
         };
         self.names.extend(names);
     }
@@ -60,7 +59,7 @@ impl Values {
         }
         if !ranges.is_empty() {
             ranges.extend(self.set.ranges());
-            self.set = Arc::new(Set::from_ranges(ranges));
+            self.set = Set::from_ranges(ranges);
         }
     }
 }
@@ -106,7 +105,7 @@ pub(super) fn values(expression: &Expression<'_>, kind: Type) -> Result<Values, 
             let ranges = ipv4.iter().map(|plain| (plain.first.into(), plain.last.into()));
             let ranges = ranges.chain(elements.ipv6.iter().map(|plain| (plain.first, plain.last)));
             let ranges = ranges.chain(elements.numbers.iter().map(|plain| (plain.first.into(), plain.last.into())));
-            all.set = Arc::new(Set::from_ranges(ranges));
+            all.set = Set::from_ranges(ranges);
             for element in &elements.others {
                 all.add(values(&element.key, kind)?);
             }

@@ -164,6 +164,10 @@ pub(super) fn short_digest(text: &str) -> String {
     hex(&Sha256::digest(text)[..8])
 }
 
+fn narrow((first, last): (u32, u32)) -> [u8; 8] {
+    (u64::from(first) << 32 | u64::from(last)).to_be_bytes()
+}
+
 /// The same of many intervals.
 pub(super) fn digest_of_ranges(ranges: Ranges<'_>) -> String {
     const MANY: usize = 1 << 11;
@@ -175,9 +179,9 @@ pub(super) fn digest_of_ranges(ranges: Ranges<'_>) -> String {
         bytes.clear();
         match ranges.slice(at, end) {
             // Narrow numbers are hashed narrow: there may be a million.
-            Ranges::Narrow(list) => {
-                let both = |(first, last): &(u32, u32)| u64::from(*first) << 32 | u64::from(*last);
-                list.iter().for_each(|range| bytes.extend_from_slice(&both(range).to_be_bytes()));
+            Ranges::Narrow(list) => list.iter().for_each(|range| bytes.extend_from_slice(&narrow(*range))),
+            Ranges::One(first, last) if let (Ok(first), Ok(last)) = (u32::try_from(first), u32::try_from(last)) => {
+                bytes.extend_from_slice(&narrow((first, last)));
             }
             list @ (Ranges::One(..) | Ranges::Wide(_)) => {
                 let ends = list.iter().flat_map(|(first, last)| [first, last]);
