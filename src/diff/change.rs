@@ -152,7 +152,10 @@ impl Change {
         fn named(snapshot: &Snapshot) -> Vec<((&str, &str), Sided<'_>)> {
             let all = snapshot.configurations().iter().flat_map(|configuration| {
                 let name = configuration.name.as_str();
-                configuration.filters.iter().map(move |filter| ((name, filter.id.as_str()), Sided { configuration, filter }))
+                configuration
+                    .filters
+                    .iter()
+                    .map(move |filter| ((name, filter.id.as_str()), Sided { configuration, filter }))
             });
             all.collect()
         }
@@ -262,10 +265,7 @@ fn chain_pairs(store: &Store, base: Option<&Configuration>, head: Option<&Config
     out.collect()
 }
 
-fn chains_by_name<'c>(
-    store: &'c Store,
-    configuration: Option<&'c Configuration>,
-) -> Vec<((&'c str, &'c [u8]), Place)> {
+fn chains_by_name<'c>(store: &'c Store, configuration: Option<&'c Configuration>) -> Vec<((&'c str, &'c [u8]), Place)> {
     let mut all = Vec::new();
     for (table, n) in configuration.iter().flat_map(|c| &c.tables).zip(0..) {
         let chains = table.chains.iter().zip(0..);
@@ -281,4 +281,24 @@ fn chain_at(configuration: Option<&Configuration>, place: Option<Place>) -> Opti
 
 fn length(chain: &Chain) -> u32 {
     super::ranks::narrow(chain.rules.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paired;
+
+    #[test]
+    fn what_one_side_holds_alone_is_paired_with_nothing() {
+        let (base, head) = (vec![("b", 1), ("a", 2), ("d", 3)], vec![("c", 4), ("b", 5), ("b", 6)]);
+        let pairs: Vec<_> = paired(base, head).collect();
+        let expected = [
+            ("a", (Some(2), None)),
+            ("b", (Some(1), Some(5))),
+            ("b", (None, Some(6))),
+            ("c", (None, Some(4))),
+            ("d", (Some(3), None)),
+        ];
+        assert_eq!(pairs, expected);
+        assert_eq!(paired::<u8, u8>(Vec::new(), Vec::new()).count(), 0);
+    }
 }

@@ -3,6 +3,13 @@
 /// The number of a protocol name (`/etc/protocols`, IANA): `tcp`, `udp`, `icmp`, `ipv6-icmp`, … in lower case.
 #[must_use]
 pub fn protocol_number(name: &str) -> Option<u8> {
+    // Nearly all rules are about one of these.
+    match name {
+        "tcp" => return Some(6),
+        "udp" => return Some(17),
+        "icmp" => return Some(1),
+        _ => {}
+    }
     let found = PROTOCOLS.binary_search_by_key(&name, |(known, _)| *known).ok()?;
     PROTOCOLS.get(found).map(|(_, number)| *number)
 }

@@ -363,7 +363,9 @@ impl Hash for Set {
         count.hash(state);
         match self.ranges() {
             Ranges::Narrow(list) => {
-                list.iter().step_by(step).for_each(|(first, last)| (u64::from(*first) << 32 | u64::from(*last)).hash(state));
+                list.iter()
+                    .step_by(step)
+                    .for_each(|(first, last)| (u64::from(*first) << 32 | u64::from(*last)).hash(state));
             }
             ranges @ (Ranges::One(..) | Ranges::Wide(_)) => {
                 ranges.iter().step_by(step).for_each(|range| range.hash(state));

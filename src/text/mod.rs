@@ -4,6 +4,7 @@ mod brief;
 mod escape;
 mod hex;
 mod lines;
+mod same;
 mod suggest;
 mod yaml;
 
@@ -11,6 +12,7 @@ pub use brief::{beginning, few, first_of};
 pub use escape::{escape, escaped};
 pub use hex::hex;
 pub use lines::{LineIndex, lines};
+pub use same::{behind, same};
 pub use suggest::suggest;
 pub use yaml::{
     Document as YamlDocument, Kind as YamlKind, Manner as YamlManner, Node as YamlNode, NotYaml, Tag as YamlTag, yaml,

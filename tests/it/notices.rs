@@ -17,18 +17,14 @@ pub(crate) fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(ran.stdout).expect("UTF-8")
 }
 
-/// What cargo says of everything that may be built for Linux.
+/// What the program is given away for.
+const TARGETS: [&str; 3] = ["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+
+/// What cargo says of everything that may be built for them. It gets what this machine did not need so far.
 pub(crate) fn metadata() -> Value {
-    let text = cargo(&[
-        "metadata",
-        "--locked",
-        "--offline",
-        "--format-version",
-        "1",
-        "--filter-platform",
-        "x86_64-unknown-linux-gnu",
-    ]);
-    serde_json::from_str(&text).expect("JSON")
+    let mut arguments = vec!["metadata", "--locked", "--format-version", "1"];
+    arguments.extend(TARGETS.iter().flat_map(|target| ["--filter-platform", target]));
+    serde_json::from_str(&cargo(&arguments)).expect("JSON")
 }
 
 pub(crate) fn packages(metadata: &Value) -> impl Iterator<Item = &Value> {
@@ -58,24 +54,10 @@ fn built(metadata: &Value) -> Vec<&Value> {
 
 /// The names and versions of the packages whose code is in the program: none of those that only a build needs.
 fn linked() -> BTreeSet<(String, String)> {
-    let listed = cargo(&[
-        "tree",
-        "--locked",
-        "--offline",
-        "--edges",
-        "normal,no-proc-macro",
-        "--target",
-        "x86_64-unknown-linux-gnu",
-        "--target",
-        "x86_64-unknown-linux-musl",
-        "--target",
-        "aarch64-unknown-linux-musl",
-        "--prefix",
-        "none",
-        "--no-dedupe",
-        "--format",
-        "{p}",
-    ]);
+    let mut arguments = vec!["tree", "--locked", "--edges", "normal,no-proc-macro"];
+    arguments.extend(TARGETS.iter().flat_map(|target| ["--target", target]));
+    arguments.extend(["--prefix", "none", "--no-dedupe", "--format", "{p}"]);
+    let listed = cargo(&arguments);
     let mut out = BTreeSet::new();
     for line in listed.lines().filter(|line| !line.is_empty()) {
         let mut words = line.split_whitespace();
@@ -346,7 +328,7 @@ fn every_package_that_is_in_the_program_is_named_with_the_texts_that_its_licence
     let mut wanted = "# What others wrote\n\n\
         The program for Linux holds code of these packages of crates.io, each under the licence that it names. The texts of the licences, and\n\
         whose the code is, stand below, from the packages themselves. libgit2, which is part of `libgit2-sys`, is under the GPL 2 with an\n\
-        exception that allows linking it into anything. musl is in programs for `linux-musl` only. What the standard library of Rust is made\n\
+        exception that allows linking it into anything. musl and mimalloc are in programs for `linux-musl` only. What the standard library of Rust is made\n\
         of in turn is in `share/doc/rust/COPYRIGHT-library.html` of each toolchain.\n\n\
         | package | version | licence | by |\n|---|---|---|---|\n"
         .to_owned();

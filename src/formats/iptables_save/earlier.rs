@@ -2,7 +2,7 @@
 
 use crate::formats::{self, Disposition, Lines, Note, Taken};
 use crate::model::{ChainId, RuleId};
-use crate::text::Span;
+use crate::text::{Span, same};
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -134,7 +134,7 @@ impl<'t> Earlier<'t> {
         let mut place = self.next;
         for _ in 0..NEAR {
             let Some((old, after)) = self.line(place) else { break };
-            if old == line {
+            if same(old, line) {
                 self.next = place;
                 return true;
             }
@@ -264,7 +264,7 @@ fn narrow(n: usize) -> u32 {
 /// How many bytes two texts have in common at their beginning.
 fn common(a: &[u8], b: &[u8]) -> usize {
     const STEP: usize = 256;
-    let steps = a.chunks_exact(STEP).zip(b.chunks_exact(STEP)).take_while(|(a, b)| a == b).count() * STEP;
+    let steps = a.chunks_exact(STEP).zip(b.chunks_exact(STEP)).take_while(|(a, b)| same(a, b)).count() * STEP;
     let (a, b) = (&a[steps..], &b[steps..]);
     let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).take_while(|(a, b)| a == b).count() * 8;
     steps + words + a[words..].iter().zip(&b[words..]).take_while(|(a, b)| a == b).count()

@@ -2,7 +2,7 @@
 
 use super::earlier::{ADDED, LEADS, Noted, OPAQUE, Same};
 use super::extensions;
-use super::plain::{self, Addresses, Plain, Simple, Target};
+use super::plain::{self, Address, Addresses, Plain, Target};
 use super::read::File;
 use super::refusals;
 use super::ruleset::{self, Tab, TableKind};
@@ -10,6 +10,7 @@ use super::tails::Tail;
 use crate::formats::Disposition;
 use crate::model::{Action, ChainId, Literal, OpaqueId, Origins, RuleId, Symbol};
 use crate::net::Family;
+use crate::text::behind;
 use std::iter::once;
 use std::ops::Range;
 
@@ -104,7 +105,7 @@ impl<'t> File<'_, '_, 't> {
         let Self { fast, ruleset, reading, .. } = self;
         let Fast { tab, chain, .. } = fast.as_mut()?;
         if let Some(named) = *chain
-            && line.starts_with(named.prefix)
+            && behind(named.prefix, line).is_some()
         {
             return Some((named, start + named.prefix.len()));
         }
@@ -124,34 +125,35 @@ impl<'t> File<'_, '_, 't> {
     /// Reads lines of the chain of the last line from `start` on, as many as follow one another that are simple or end as
     /// others did; where the line after them begins. Beside another side one at most, since each is looked for there first.
     pub(super) fn run(&mut self, start: usize) -> Option<usize> {
-        let &Fast { tab, family, context, chain: Some(Named { prefix, id, kind }), .. } = self.fast.as_ref()? else {
+        match self.fast.as_ref()?.family {
+            Family::Ipv4 => self.run_of::<(u32, u32)>(start),
+            Family::Ipv6 => self.run_of::<(u128, u128)>(start),
+        }
+    }
+
+    fn run_of<A: Address>(&mut self, start: usize) -> Option<usize> {
+        let &Fast { tab, context, chain: Some(Named { prefix, id, kind }), .. } = self.fast.as_ref()? else {
             return None;
         };
         let Self { text, reading, ruleset, ledger, tails, noted, no_macs, .. } = self;
         let text = *text;
         let Tab { model, more, .. } = &mut ruleset.tabs[tab];
         let (chain, calls) = (&mut model.chains[id.0 as usize], &mut more[id.0 as usize].calls);
-        let simply = family == Family::Ipv4 && !self.modes.fragments;
+        let simply = !self.modes.fragments;
         let alone = self.earlier.is_some();
         let first = reading.store.next();
         let mut run = Run { start: ledger.span(start, start).start, rule: first, count: 0, context };
         let mut at = start;
         // Lines are mostly of the sort of the one before.
         let mut was_simple = true;
-        while let Some(mut rest) = text.get(at..).and_then(|text| text.strip_prefix(prefix))
-            && let Some(addresses) = Addresses::read(&mut rest, family)
+        while let Some(mut rest) = text.get(at..).and_then(|text| behind(prefix, text))
+            && let Some(addresses) = Addresses::<A>::read(&mut rest)
             && !(alone && at > start)
         {
             let after = addresses.given() | kind;
             let again = |tail: &Tail<'t>| tail.after == after && follows(rest, tail.text);
             let known = tails.last.filter(|tail| !was_simple && again(tail));
-            if known.is_none()
-                && let Addresses::Ipv4 { source, destination } = addresses
-                && let Some(Simple { protocol, ports, action }) = simply.then(|| plain::simple(&mut rest)).flatten()
-            {
-                let any = (0, u32::MAX);
-                let addresses = [source.unwrap_or(any), destination.unwrap_or(any)];
-                reading.store.ipv4_rule(addresses, protocol, ports, action);
+            if known.is_none() && simply && A::simple(addresses, &mut rest, reading.store).is_some() {
                 let next = text.len() - rest.len();
                 chain.origins.push(ledger.span(at, next - 1));
                 (at, was_simple) = (next, true);
@@ -169,10 +171,7 @@ impl<'t> File<'_, '_, 't> {
             if end - at > plain::LONGEST {
                 break;
             }
-            let rule = match addresses {
-                Addresses::Ipv4 { source, destination } => reading.store.like_ipv4(tail.rule, source, destination),
-                Addresses::Ipv6 { source, destination } => reading.store.like_ipv6(tail.rule, source, destination),
-            };
+            let rule = A::like(addresses, tail.rule, reading.store);
             let place = ledger.span(at, end);
             for (piece, disposition) in tails.notes(&tail) {
                 let first = end - tail.text.len();
@@ -209,7 +208,7 @@ impl<'t> File<'_, '_, 't> {
     pub(super) fn quick(&mut self, start: usize, end: usize) -> Option<usize> {
         self.unread = None;
         let line = &self.text[start..end];
-        let &Fast { kind: table, family, context, .. } = self.fast.as_ref()?;
+        let family = self.fast.as_ref()?.family;
         if line.len() > plain::LONGEST || !line.starts_with(b"-A ") {
             return None;
         }
@@ -222,24 +221,26 @@ impl<'t> File<'_, '_, 't> {
         if let Some(next) = self.run(start) {
             return Some(next - 1);
         }
-        let mut rest = &self.text[after..end];
-        let addresses = Addresses::read(&mut rest, family)?;
-        let (tail, after) = (end - rest.len(), addresses.given() | chain.kind);
+        match family {
+            Family::Ipv4 => self.alone::<(u32, u32)>(start..end, after, chain),
+            Family::Ipv6 => self.alone::<(u128, u128)>(start..end, after, chain),
+        }
+    }
+
+    /// Reads a line of a chain if it is plain; `after`: where the name of the chain ends.
+    fn alone<A: Address>(&mut self, line: Range<usize>, after: usize, chain: Named<'t>) -> Option<usize> {
+        let &Fast { kind: table, family, context, .. } = self.fast.as_ref()?;
+        let mut rest = &self.text[after..line.end];
+        let addresses = Addresses::<A>::read(&mut rest)?;
+        let (tail, after) = (line.end - rest.len(), addresses.given() | chain.kind);
         self.unread = Some(Unread { tail, after });
-        let plain = plain::tail(rest, after, table, family, self.modes.fragments)?;
-        self.plain(plain, addresses, chain.id, context, start..end, tail).then_some(end)
+        let mut plain = plain::tail(rest, after, table, family, self.modes.fragments)?;
+        A::demand(addresses, &mut plain.draft);
+        self.plain(plain, chain.id, context, line.clone(), tail).then_some(line.end)
     }
 
     /// Makes the rule of a line that was read without a syntax in between.
-    fn plain(
-        &mut self,
-        plain: Plain<'t>,
-        addresses: Addresses,
-        chain: ChainId,
-        context: u32,
-        line: Range<usize>,
-        tail: usize,
-    ) -> bool {
+    fn plain(&mut self, plain: Plain<'t>, chain: ChainId, context: u32, line: Range<usize>, tail: usize) -> bool {
         let Plain { mut draft, target, mac } = plain;
         let Some(Fast { tab, .. }) = self.fast else { return false };
         let Range { start, end } = line;
@@ -257,7 +258,6 @@ impl<'t> File<'_, '_, 't> {
                 (Action::Jump(symbol), Some(symbol))
             }
         };
-        addresses.demand(&mut draft);
         let mut note = None;
         let mut no_mac = false;
         if let Some((piece, address)) = mac {
@@ -344,7 +344,7 @@ impl Run {
 
 /// Whether the line ends so.
 fn follows(rest: &[u8], tail: &[u8]) -> bool {
-    rest.strip_prefix(tail).is_some_and(|after| matches!(after, [] | [b'\n', ..]))
+    behind(tail, rest).is_some_and(|after| matches!(after, [] | [b'\n', ..]))
 }
 
 const fn opaque(is: bool) -> u32 {

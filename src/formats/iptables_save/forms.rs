@@ -93,7 +93,9 @@ impl Form {
         let number = |text: &str, most: u64| values::number(text).filter(|number| *number <= most);
         match self {
             Self::Text => Some(normal::quote(word).into_owned()),
-            Self::List => (!word.text.is_empty() && !word.text.contains(&b'/')).then(|| normal::quote(word).into_owned()),
+            Self::List => {
+                (!word.text.is_empty() && !word.text.contains(&b'/')).then(|| normal::quote(word).into_owned())
+            }
             Self::Number(least, most) => number(text, most).filter(|n| *n >= least).map(|n| n.to_string()),
             Self::Hex(most) => number(text, most).map(|n| format!("{n:#04x}")),
             Self::Range(most) => {

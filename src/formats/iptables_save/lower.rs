@@ -9,8 +9,8 @@ use super::extensions::{Demands, Effect, Meaning, Spec, Target, Truth};
 use super::meaning::{Claim, Meant, Order, Term, Unknown, Verdict};
 use super::normal;
 use super::refusals::{
-    self, Extension, Given, check_condition, check_target_option, fits, has_ports, is_invertible, is_mac, is_same, is_told,
-    limits, may_be_negated, never_native,
+    self, Extension, Given, check_condition, check_target_option, fits, has_ports, is_invertible, is_mac, is_same,
+    is_told, limits, may_be_negated, never_native,
 };
 use super::ruleset::{Hook, TableKind};
 use super::syntax::{Command, Kind, Match, Part};

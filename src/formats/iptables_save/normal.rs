@@ -190,7 +190,9 @@ fn add_target(text: &mut String, parts: &[Part<'_>], family: Family) {
         }
     }
     // libxt_NFQUEUE.c: the first queue, if none is named.
-    if (option, &*name) == ("-j ", "NFQUEUE") && !options.iter().any(|(told, _)| matches!(*told, "queue-num" | "queue-balance")) {
+    if (option, &*name) == ("-j ", "NFQUEUE")
+        && !options.iter().any(|(told, _)| matches!(*told, "queue-num" | "queue-balance"))
+    {
         options.push(("queue-num", "--queue-num 0".to_owned()));
     }
     options.sort_by_key(|(told, _)| known.iter().position(|spec| spec.name == *told));
@@ -204,7 +206,8 @@ fn modelled(spec: &Spec, words: &[Word<'_>], protocol: u8) -> Option<(&'static s
         let mut list = String::new();
         for (first, last) in set.ranges() {
             let comma = if list.is_empty() { "" } else { "," };
-            let written = if first == last { write!(list, "{comma}{first}") } else { write!(list, "{comma}{first}:{last}") };
+            let written =
+                if first == last { write!(list, "{comma}{first}") } else { write!(list, "{comma}{first}:{last}") };
             written.expect("writing to a String");
         }
         list

@@ -5,7 +5,7 @@
 
 use super::ruleset::TableKind;
 use super::values;
-use crate::model::{Action, Draft, Families};
+use crate::model::{Action, Draft, Families, RuleId, Store};
 use crate::net::{Family, Field, Interface, Set, State, leading_ipv4, leading_port};
 use std::ops::Range;
 
@@ -26,72 +26,112 @@ pub(super) enum Target<'t> {
 
 /// The addresses with which a rule begins, as closed ranges.
 #[derive(Clone, Copy)]
-pub(super) enum Addresses {
-    Ipv4 { source: Option<(u32, u32)>, destination: Option<(u32, u32)> },
-    Ipv6 { source: Option<(u128, u128)>, destination: Option<(u128, u128)> },
+pub(super) struct Addresses<A> {
+    pub(super) source: Option<A>,
+    pub(super) destination: Option<A>,
 }
 
-impl Addresses {
+/// The addresses of a family, as closed ranges.
+pub(super) trait Address: Copy {
+    /// Reads `-s A `, of which only the address is looked at.
+    fn read(rest: &mut &[u8]) -> Option<Self>;
+
+    /// What a rule demands of them.
+    fn demand(addresses: Addresses<Self>, draft: &mut Draft);
+
+    /// Another rule that is as `like`, but for the addresses that are given.
+    fn like(addresses: Addresses<Self>, like: RuleId, store: &mut Store) -> RuleId;
+
+    /// A rule that demands nothing that is rare; `None`: those of this family are none of them.
+    fn simple(addresses: Addresses<Self>, rest: &mut &[u8], store: &mut Store) -> Option<RuleId>;
+}
+
+impl Address for (u32, u32) {
+    #[inline]
+    fn read(rest: &mut &[u8]) -> Option<Self> {
+        ipv4(rest)
+    }
+
+    fn demand(addresses: Addresses<Self>, draft: &mut Draft) {
+        if let Some((first, last)) = addresses.source {
+            draft.ipv4_source(first, last);
+        }
+        if let Some((first, last)) = addresses.destination {
+            draft.ipv4_destination(first, last);
+        }
+    }
+
+    #[inline]
+    fn like(addresses: Addresses<Self>, like: RuleId, store: &mut Store) -> RuleId {
+        store.like_ipv4(like, addresses.source, addresses.destination)
+    }
+
+    #[inline]
+    fn simple(addresses: Addresses<Self>, rest: &mut &[u8], store: &mut Store) -> Option<RuleId> {
+        let any = (0, u32::MAX);
+        let Simple { protocol, ports, action } = simple(rest)?;
+        let addresses = [addresses.source.unwrap_or(any), addresses.destination.unwrap_or(any)];
+        Some(store.ipv4_rule(addresses, protocol, ports, action))
+    }
+}
+
+impl Address for (u128, u128) {
+    fn read(rest: &mut &[u8]) -> Option<Self> {
+        ipv6(rest)
+    }
+
+    fn demand(addresses: Addresses<Self>, draft: &mut Draft) {
+        if let Some((first, last)) = addresses.source {
+            draft.ipv6_source(first, last);
+        }
+        if let Some((first, last)) = addresses.destination {
+            draft.ipv6_destination(first, last);
+        }
+    }
+
+    fn like(addresses: Addresses<Self>, like: RuleId, store: &mut Store) -> RuleId {
+        store.like_ipv6(like, addresses.source, addresses.destination)
+    }
+
+    fn simple(_: Addresses<Self>, _: &mut &[u8], _: &mut Store) -> Option<RuleId> {
+        None
+    }
+}
+
+impl<A: Address> Addresses<A> {
     /// Reads them where they stand as `iptables-save` writes them: `-s A -d B `.
     #[inline]
-    pub(super) fn read(rest: &mut &[u8], family: Family) -> Option<Self> {
-        Some(match family {
-            Family::Ipv4 => Self::Ipv4 { source: given(b's', rest, ipv4)?, destination: given(b'd', rest, ipv4)? },
-            Family::Ipv6 => Self::Ipv6 { source: given(b's', rest, ipv6)?, destination: given(b'd', rest, ipv6)? },
-        })
+    pub(super) fn read(rest: &mut &[u8]) -> Option<Self> {
+        Some(Self { source: given(b's', rest)?, destination: given(b'd', rest)? })
     }
 
     /// Which of them there are.
+    #[inline]
     pub(super) const fn given(&self) -> u16 {
-        let (source, destination) = match self {
-            Self::Ipv4 { source, destination } => (source.is_some(), destination.is_some()),
-            Self::Ipv6 { source, destination } => (source.is_some(), destination.is_some()),
-        };
-        (source as u16 * SOURCE) | (destination as u16 * DESTINATION)
-    }
-
-    pub(super) fn demand(&self, draft: &mut Draft) {
-        match *self {
-            Self::Ipv4 { source, destination } => {
-                if let Some((first, last)) = source {
-                    draft.ipv4_source(first, last);
-                }
-                if let Some((first, last)) = destination {
-                    draft.ipv4_destination(first, last);
-                }
-            }
-            Self::Ipv6 { source, destination } => {
-                if let Some((first, last)) = source {
-                    draft.ipv6_source(first, last);
-                }
-                if let Some((first, last)) = destination {
-                    draft.ipv6_destination(first, last);
-                }
-            }
-        }
+        (self.source.is_some() as u16 * SOURCE) | (self.destination.is_some() as u16 * DESTINATION)
     }
 }
 
 /// Reads `-s A ` if it stands there; `None` if what follows is not plain.
-#[inline]
-fn given<T>(letter: u8, rest: &mut &[u8], address: impl FnOnce(&mut &[u8]) -> Option<T>) -> Option<Option<T>> {
+#[inline(always)]
+fn given<A: Address>(letter: u8, rest: &mut &[u8]) -> Option<Option<A>> {
     match *rest {
-        [b'-', at, b' ', ..] if *at == letter => address(rest).map(Some),
+        [b'-', at, b' ', ..] if *at == letter => A::read(rest).map(Some),
         _ => Some(None),
     }
 }
 
 /// The end of a line that demands nothing but a protocol and ports.
-pub(super) struct Simple {
-    pub(super) protocol: (u8, u8),
-    pub(super) ports: [(u16, u16); 2],
-    pub(super) action: Action,
+struct Simple {
+    protocol: (u8, u8),
+    ports: [(u16, u16); 2],
+    action: Action,
 }
 
 /// Reads what stands after the addresses on the simplest lines, `-p tcp -m tcp --dport 22 -j DROP` and its line ending, and
 /// passes over it. They mean what [`tail`] makes of them.
 #[inline]
-pub(super) fn simple(rest: &mut &[u8]) -> Option<Simple> {
+fn simple(rest: &mut &[u8]) -> Option<Simple> {
     let mut text = *rest;
     let mut ports = [(0, u16::MAX); 2];
     let protocol = match text.strip_prefix(b"-p ") {

@@ -567,6 +567,7 @@ fn bad_chain_name(name: &[u8]) -> Option<&'static str> {
         b"ACCEPT" | b"DROP" | b"RETURN" | b"QUEUE" => {
             Some("a chain cannot be called like a target: iptables refuses it")
         }
+        _ if name.len() <= 28 && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) => None,
         _ if name.len() > 28 => Some("a chain's name has at most 28 bytes: iptables refuses it"),
         _ if super::values::is_template(name) => Some("the chain's name is left for a shell or a template to fill in"),
         _ => None,

@@ -65,12 +65,7 @@ pub(super) struct Given<'g> {
 }
 
 /// Whether the rule is about a protocol, and for the family, that the extension can read.
-pub(super) fn fits(
-    what: Extension<'_>,
-    demands: &Demands,
-    protocol: Option<u8>,
-    family: Family,
-) -> Result<(), String> {
+pub(super) fn fits(what: Extension<'_>, demands: &Demands, protocol: Option<u8>, family: Family) -> Result<(), String> {
     if let Some(only) = demands.family.filter(|only| *only != family) {
         return Err(format!("`{what}` is for {only}, and the line is for {family}"));
     }
