@@ -9,11 +9,9 @@ pub struct Origins {
     ends: Vec<u32>,
     /// Together they are all rules.
     runs: Vec<Run>,
-    /// From which rule on the source is that one; each differs from the one before it.
-    sources: Vec<(usize, SourceId)>,
 }
 
-/// Rules of which each but the first begins that far behind the end of the one before it.
+/// Rules of one source of which each but the first begins that far behind the end of the one before it.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     /// The number of the first rule.
@@ -22,12 +20,13 @@ struct Run {
     start: u32,
     /// How far, modulo 2^32: what stands before counts, too.
     distance: u32,
+    source: SourceId,
 }
 
 impl Origins {
     /// None, with room for so many.
     pub(super) fn with_capacity(rules: usize) -> Self {
-        Self { ends: Vec::with_capacity(rules), ..Self::default() }
+        Self { ends: Vec::with_capacity(rules), runs: Vec::new() }
     }
 
     /// Adds the place of another rule at the end.
@@ -40,25 +39,23 @@ impl Origins {
     /// Adds the places of further rules of one source at the end: first byte, and one past the last.
     #[inline]
     pub fn extend_places(&mut self, source: SourceId, places: impl Iterator<Item = (u32, u32)>) {
-        let from = self.len();
         let (least, _) = places.size_hint();
         if least > 1 {
             self.ends.reserve(least);
         }
         for (start, end) in places {
-            self.place(start);
+            self.place(source, start);
             self.ends.push(end);
-        }
-        if self.len() > from && self.sources.last().is_none_or(|(_, last)| *last != source) {
-            self.sources.push((from, source));
         }
     }
 
     /// Notes where the next rule begins.
     #[inline]
-    fn place(&mut self, start: u32) {
+    fn place(&mut self, source: SourceId, start: u32) {
         let next = self.ends.len();
-        if let (Some(run), Some(end)) = (self.runs.last_mut(), self.ends.last()) {
+        if let (Some(run), Some(end)) = (self.runs.last_mut(), self.ends.last())
+            && run.source == source
+        {
             let distance = start.wrapping_sub(*end);
             if run.distance == distance {
                 return;
@@ -68,7 +65,7 @@ impl Origins {
                 return;
             }
         }
-        self.runs.push(Run { from: next, start, distance: 1 });
+        self.runs.push(Run { from: next, start, distance: 1, source });
     }
 
     /// Where the last `count` rules end.
@@ -81,7 +78,6 @@ impl Origins {
         let after: Vec<Span> = self.range(index..self.len()).collect();
         self.ends.truncate(index);
         self.runs.retain(|run| run.from < index);
-        self.sources.retain(|(first, _)| *first < index);
         self.extend(origins.into_iter().chain(after));
     }
 
@@ -104,8 +100,7 @@ impl Origins {
         let end = *self.ends.get(index)?;
         let run = self.runs[self.runs.partition_point(|run| run.from <= index) - 1];
         let start = if run.from == index { run.start } else { self.ends[index - 1].wrapping_add(run.distance) };
-        let (_, source) = self.sources[self.sources.partition_point(|(from, _)| *from <= index) - 1];
-        Some(Span { source, start, end })
+        Some(Span { source: run.source, start, end })
     }
 
     /// Where the first rule stands.
@@ -125,18 +120,12 @@ impl Origins {
         let ends = self.ends[first..range.end.clamp(first, self.len())].iter();
         let mut before = first.checked_sub(1).map_or(0, |before| self.ends[before]);
         let mut next_run = self.runs.partition_point(|run| run.from < first);
-        let mut next_source = self.sources.partition_point(|(from, _)| *from < first);
         (first..).zip(ends).map(move |(index, end)| {
-            let begins = self.runs.get(next_run).filter(|run| run.from == index);
-            next_run += usize::from(begins.is_some());
-            let start = match begins {
-                Some(run) => run.start,
-                None => before.wrapping_add(self.runs[next_run - 1].distance),
-            };
+            next_run += usize::from(self.runs.get(next_run).is_some_and(|run| run.from == index));
+            let run = self.runs[next_run - 1];
+            let start = if run.from == index { run.start } else { before.wrapping_add(run.distance) };
             before = *end;
-            next_source += usize::from(self.sources.get(next_source).is_some_and(|(from, _)| *from == index));
-            let (_, source) = self.sources[next_source - 1];
-            Span { source, start, end: *end }
+            Span { source: run.source, start, end: *end }
         })
     }
 

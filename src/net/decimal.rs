@@ -19,7 +19,7 @@ fn short_ipv4(text: &[u8]) -> Option<(u32, usize)> {
 }
 
 /// The address with which a window begins: each number as it would be written, or none.
-#[inline]
+#[inline(always)]
 fn ipv4(window: &[u8; WINDOW]) -> Option<(u32, usize)> {
     let (words, _) = window.as_chunks();
     let mut marks = no_digits(u64::from_le_bytes(words[0])) | no_digits(u64::from_le_bytes(words[1])) << 8;

@@ -78,6 +78,43 @@ fn the_fast_way_and_the_general_way_read_the_same() {
     }
 }
 
+/// Their addresses stand among their conditions, in an order of its own.
+#[test]
+fn lines_that_are_objects_too_are_read_the_same() {
+    let addresses = [
+        "",
+        "-s 192.0.2.1/32 ",
+        "-d 192.0.2.1/32 ",
+        "-s 192.0.2.1 -d 198.51.100.9/24 ",
+        "-s 0.0.0.0/0 -d 10.0.0.0/8 ",
+        "-s 192.0.2.1/32 ",
+    ];
+    let ends = [
+        "-p udp -m udp --dport 53 -j NOTRACK",
+        "! -i eth0 -m comment --comment \"-s 192.0.2.5 -> x\" -j CT --notrack",
+        "-p tcp -m string --string \"-s 192.0.2.5 -> x\" --algo bm -j NOTRACK",
+        "-m mac --mac-source 00:00:00:00:00:01 -j NOTRACK",
+        "-m mac --mac-source 00:00:00:00:00:0G -j NOTRACK",
+    ];
+    let mut text = String::new();
+    for (table, ends) in [("raw", &ends[..]), ("mangle", &["-p udp -j TEE --gateway 192.0.2.7"])] {
+        writeln!(text, "*{table}\n:PREROUTING ACCEPT [0:0]\n:mine - [0:0]").expect("writing to a String");
+        for end in ends {
+            for chain in ["PREROUTING", "mine", "PREROUTING"] {
+                for addresses in addresses {
+                    writeln!(text, "-A {chain} {addresses}{end}").expect("writing to a String");
+                }
+            }
+        }
+        text.push_str("COMMIT\n");
+    }
+    assert_same(&page(text.as_bytes()), &page(&indented(text.as_bytes())), "IPv4");
+    let text = text.replace("192.0.2.", "2001:db8::").replace("198.51.100.9/24", "2001:db8:1::9/48");
+    let text = text.replace("0.0.0.0/0", "::/0").replace("10.0.0.0/8", "fe80::/10").replace("/32", "/128");
+    assert_same(&page(text.as_bytes()), &page(&indented(text.as_bytes())), "IPv6");
+    assert!(page(text.as_bytes()).contains("2001:db8::"), "read as IPv6");
+}
+
 /// More ends of lines than are kept; the last that was met again is forgotten with the others.
 #[test]
 fn a_great_many_ends_of_lines_are_read_the_same() {

@@ -2,6 +2,9 @@
 
 use super::earlier::{ADDED, LEADS, Noted, OPAQUE, Same};
 use super::extensions;
+use super::meaning::Beside;
+use super::normal;
+use super::parse;
 use super::plain::{self, Address, Addresses, Plain, Target};
 use super::read::File;
 use super::refusals;
@@ -50,6 +53,8 @@ pub(super) struct Made {
     pub(super) no_mac: bool,
     /// How many conditions on the source there are, and how many on the destination.
     pub(super) addresses: (usize, usize),
+    /// It is an object too, so that the other side reads it as well.
+    pub(super) beside: Option<Beside>,
 }
 
 impl<'t> File<'_, '_, 't> {
@@ -168,7 +173,7 @@ impl<'t> File<'_, '_, 't> {
                 break;
             };
             let end = text.len() - rest.len() + tail.text.len();
-            if end - at > plain::LONGEST {
+            if tail.is_object() || end - at > plain::LONGEST {
                 break;
             }
             let rule = A::like(addresses, tail.rule, reading.store);
@@ -233,10 +238,37 @@ impl<'t> File<'_, '_, 't> {
         let mut rest = &self.text[after..line.end];
         let addresses = Addresses::<A>::read(&mut rest)?;
         let (tail, after) = (line.end - rest.len(), addresses.given() | chain.kind);
+        if let Some(known) = self.tails.find(rest, after).copied().filter(Tail::is_object) {
+            return self.object(&known, addresses, line, chain.id);
+        }
         self.unread = Some(Unread { tail, after });
         let mut plain = plain::tail(rest, after, table, family, self.modes.fragments)?;
         A::demand(addresses, &mut plain.draft);
         self.plain(plain, chain.id, context, line.clone(), tail).then_some(line.end)
+    }
+
+    /// Makes the rule and the object of a line that ends as others did.
+    fn object<A: Address>(
+        &mut self,
+        tail: &Tail<'t>,
+        addresses: Addresses<A>,
+        line: Range<usize>,
+        chain: ChainId,
+    ) -> Option<usize> {
+        let Range { start, end } = line;
+        let (beside, rule) = self.tails.beside(tail).filter(|_| !tail.no_mac)?;
+        let [source, destination] = [addresses.source, addresses.destination].map(|given| given.map(A::show));
+        let text = rule.with(source.as_deref(), destination.as_deref());
+        let at = self.ledger.span(start, end);
+        let tab = self.fast.as_ref()?.tab;
+        self.ruleset.beside(self.reading.store, tab, chain, &text, Some(*beside), at);
+        let rule = A::like(addresses, tail.rule, self.reading.store);
+        self.ruleset.tabs[tab].model.chains[chain.0 as usize].push(rule, at);
+        let first = end - tail.text.len();
+        let notes = self.tails.notes(tail).iter();
+        let notes = notes.map(|(piece, what)| (first + piece.start..first + piece.end, *what));
+        self.ledger.claim_again(start, end, notes);
+        Some(end)
     }
 
     /// Makes the rule of a line that was read without a syntax in between.
@@ -300,13 +332,15 @@ impl<'t> File<'_, '_, 't> {
     pub(super) fn learn(&mut self, line: Range<usize>, made: &Made, notes: usize) {
         let Range { start, end } = line;
         let Some((chain, _)) = self.chain_at(start, end) else { return };
-        let Some(Fast { context, .. }) = self.fast else { return };
-        let &Made { rule, rules, leads, no_mac, addresses } = made;
+        let Some(Fast { context, family, .. }) = self.fast else { return };
+        let &Made { rule, rules, leads, no_mac, addresses, beside } = made;
         let literals = rule.and_next(rules).map(|rule| self.reading.store.literals(rule).len()).sum::<usize>();
         let is_opaque = literals > 0;
         let at = self.ledger.span(start, end);
         let context = context | leading(leads) | opaque(is_opaque);
-        self.noted.lines(at.start, once(at.end), context, chain.id, (rule, rules));
+        if beside.is_none() {
+            self.noted.lines(at.start, once(at.end), context, chain.id, (rule, rules));
+        }
         let Some(Unread { tail, after }) = self.unread.take() else { return };
         let fits = |bit: u16, count: usize| after & bit == 0 || count == 1;
         if rules != 1 || !fits(plain::SOURCE, addresses.0) || !fits(plain::DESTINATION, addresses.1) {
@@ -321,6 +355,10 @@ impl<'t> File<'_, '_, 't> {
             .collect();
         if let Some(notes) = notes {
             self.tails.keep(&self.text[tail..end], after, rule, leads, (is_opaque, no_mac), notes);
+            if let Some(beside) = beside {
+                let rule = normal::Rule::of(&parse::command(self.text, tail, end), family);
+                self.tails.keep_beside(beside, rule);
+            }
         }
     }
 }

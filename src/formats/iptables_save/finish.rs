@@ -200,9 +200,10 @@ fn loops(reading: &Reading<'_>, ruleset: &mut Ruleset<'_>) {
         // 0: not seen, 1: on the way from the start to here, 2: done.
         let mut state = vec![0u8; tab.more.len()];
         for start in 0..tab.more.len() {
-            if std::mem::replace(&mut state[start], 1) != 0 {
+            if state[start] != 0 {
                 continue;
             }
+            state[start] = 1;
             let mut way = vec![(start, 0usize)];
             while let Some((chain, next)) = way.last_mut() {
                 let Some((name, at)) = tab.more[*chain].calls.get(*next) else {

@@ -26,7 +26,37 @@ pub(super) fn quoted(shown: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// A rule without what does not matter.
+#[derive(Debug)]
+pub(super) struct Rule {
+    conditions: Conditions,
+    target: String,
+}
+
+impl Rule {
+    pub(super) fn of(command: &Command<'_>, family: Family) -> Self {
+        Self { conditions: Conditions::of(command, family), target: target(&command.parts, family) }
+    }
+
+    /// The text of one that demands these addresses too.
+    pub(super) fn with(&self, source: Option<&str>, destination: Option<&str>) -> String {
+        let mut conditions = self.conditions.clone();
+        for (option, address) in [("-s ", source), ("-d ", destination)] {
+            if let Some(address) = address {
+                conditions.demand("", option, address);
+            }
+        }
+        let mut text = conditions.sorted();
+        text.extend([ARROW, &self.target]);
+        text
+    }
+}
+
+/// Between conditions and target.
+const ARROW: &str = " -> ";
+
 /// The conditions of a rule, one behind the other in one text.
+#[derive(Debug, Clone)]
 struct Conditions {
     text: String,
     each: Vec<Range<usize>>,
@@ -66,69 +96,77 @@ const ROOM: usize = 64;
 
 /// A whole rule: conditions in a fixed order, then the target, parted by ` -> `.
 pub(super) fn rule(command: &Command<'_>, family: Family) -> String {
-    let Command { parts, matches } = command;
-    let mut conditions = Conditions { text: String::with_capacity(2 * ROOM), each: Vec::with_capacity(parts.len()) };
-    let protocol = parts.iter().filter(|part| !part.negated).find_map(|part| {
-        let Kind::Protocol(word) = &part.kind else { return None };
-        values::protocol(word).ok()
-    });
-    for Part { at: _, negated, kind } in parts {
-        let not = if *negated { "! " } else { "" };
-        match kind {
-            Kind::Source(word) => conditions.demand(not, "-s ", &address(word)),
-            Kind::Destination(word) => conditions.demand(not, "-d ", &address(word)),
-            Kind::Protocol(word) => conditions.demand(not, "-p ", &protocol_of(word)),
-            Kind::Input(word) => conditions.demand(not, "-i ", &quote(word)),
-            Kind::Output(word) => conditions.demand(not, "-o ", &quote(word)),
-            Kind::Fragment => conditions.add([not, "-f"]),
-            Kind::Match(of) => {
-                // Others that stand without an option say nothing.
-                let says = |module: &Module| module.options.iter().all(|spec| spec.meaning == Meaning::Condition);
-                match matches[*of].module {
-                    None => conditions.add(["-m ", &matches[*of].name.show()]),
-                    Some(module) if says(module) => {
-                        let own =
-                            parts.iter().filter(|part| matches!(&part.kind, Kind::Option { of: to, .. } if to == of));
-                        conditions.add([&*whole(module, &said(module, own, family))]);
-                    }
-                    Some(_) => {}
-                }
-            }
-            Kind::Option { of, spec, values } => {
-                let Some(module) = matches[*of].module else { continue };
-                if let Some((name, value)) = modelled(spec, values, protocol.unwrap_or(0)) {
-                    conditions.demand(not, name, &value);
-                } else if module.options.iter().any(|spec| spec.meaning != Meaning::Condition)
-                    && spec.meaning != Meaning::Comment
-                    && let Some(said) = Said::of(spec, *negated, values, family)
-                {
-                    match module.name {
-                        "tcp" | "udp" | "state" => conditions.add(said.pieces()),
-                        name => conditions.add(["-m ", name, " "].into_iter().chain(said.pieces())),
-                    }
-                }
-            }
-            Kind::Unknown { values } => {
-                conditions.add([not, &words(values)]);
-            }
-            Kind::Refused(reason) => conditions.add(["(", reason, ")"]),
-            Kind::Counters
-            | Kind::Family(_)
-            | Kind::Append(_)
-            | Kind::Insert(_, _)
-            | Kind::New(_)
-            | Kind::Policy(_, _)
-            | Kind::OtherCommand(_)
-            | Kind::Manner
-            | Kind::Jump(_, _)
-            | Kind::Goto(_)
-            | Kind::TargetOption { .. } => {}
-        }
-    }
-    let mut text = conditions.sorted();
-    text.push_str(" -> ");
-    add_target(&mut text, parts, family);
+    let mut text = Conditions::of(command, family).sorted();
+    text.push_str(ARROW);
+    add_target(&mut text, &command.parts, family);
     text
+}
+
+impl Conditions {
+    fn of(command: &Command<'_>, family: Family) -> Self {
+        let Command { parts, matches } = command;
+        let mut conditions =
+            Conditions { text: String::with_capacity(2 * ROOM), each: Vec::with_capacity(parts.len()) };
+        let protocol = parts.iter().filter(|part| !part.negated).find_map(|part| {
+            let Kind::Protocol(word) = &part.kind else { return None };
+            values::protocol(word).ok()
+        });
+        for Part { at: _, negated, kind } in parts {
+            let not = if *negated { "! " } else { "" };
+            match kind {
+                Kind::Source(word) => conditions.demand(not, "-s ", &address(word)),
+                Kind::Destination(word) => conditions.demand(not, "-d ", &address(word)),
+                Kind::Protocol(word) => conditions.demand(not, "-p ", &protocol_of(word)),
+                Kind::Input(word) => conditions.demand(not, "-i ", &quote(word)),
+                Kind::Output(word) => conditions.demand(not, "-o ", &quote(word)),
+                Kind::Fragment => conditions.add([not, "-f"]),
+                Kind::Match(of) => {
+                    // Others that stand without an option say nothing.
+                    let says = |module: &Module| module.options.iter().all(|spec| spec.meaning == Meaning::Condition);
+                    match matches[*of].module {
+                        None => conditions.add(["-m ", &matches[*of].name.show()]),
+                        Some(module) if says(module) => {
+                            let own = parts
+                                .iter()
+                                .filter(|part| matches!(&part.kind, Kind::Option { of: to, .. } if to == of));
+                            conditions.add([&*whole(module, &said(module, own, family))]);
+                        }
+                        Some(_) => {}
+                    }
+                }
+                Kind::Option { of, spec, values } => {
+                    let Some(module) = matches[*of].module else { continue };
+                    if let Some((name, value)) = modelled(spec, values, protocol.unwrap_or(0)) {
+                        conditions.demand(not, name, &value);
+                    } else if module.options.iter().any(|spec| spec.meaning != Meaning::Condition)
+                        && spec.meaning != Meaning::Comment
+                        && let Some(said) = Said::of(spec, *negated, values, family)
+                    {
+                        match module.name {
+                            "tcp" | "udp" | "state" => conditions.add(said.pieces()),
+                            name => conditions.add(["-m ", name, " "].into_iter().chain(said.pieces())),
+                        }
+                    }
+                }
+                Kind::Unknown { values } => {
+                    conditions.add([not, &words(values)]);
+                }
+                Kind::Refused(reason) => conditions.add(["(", reason, ")"]),
+                Kind::Counters
+                | Kind::Family(_)
+                | Kind::Append(_)
+                | Kind::Insert(_, _)
+                | Kind::New(_)
+                | Kind::Policy(_, _)
+                | Kind::OtherCommand(_)
+                | Kind::Manner
+                | Kind::Jump(_, _)
+                | Kind::Goto(_)
+                | Kind::TargetOption { .. } => {}
+            }
+        }
+        conditions
+    }
 }
 
 /// Words as they could stand in a file.

@@ -6,7 +6,7 @@
 use super::ruleset::TableKind;
 use super::values;
 use crate::model::{Action, Draft, Families, RuleId, Store};
-use crate::net::{Family, Field, Interface, Set, State, leading_ipv4, leading_port};
+use crate::net::{Family, Field, Interface, Set, State, format_addresses, leading_ipv4, leading_port};
 use std::ops::Range;
 
 /// The end of a line that was read this way.
@@ -36,6 +36,9 @@ pub(super) trait Address: Copy {
     /// Reads `-s A `, of which only the address is looked at.
     fn read(rest: &mut &[u8]) -> Option<Self>;
 
+    /// As rules say them once normalised.
+    fn show(self) -> String;
+
     /// What a rule demands of them.
     fn demand(addresses: Addresses<Self>, draft: &mut Draft);
 
@@ -50,6 +53,10 @@ impl Address for (u32, u32) {
     #[inline]
     fn read(rest: &mut &[u8]) -> Option<Self> {
         ipv4(rest)
+    }
+
+    fn show(self) -> String {
+        format_addresses(Family::Ipv4, self.0.into(), self.1.into())
     }
 
     fn demand(addresses: Addresses<Self>, draft: &mut Draft) {
@@ -78,6 +85,10 @@ impl Address for (u32, u32) {
 impl Address for (u128, u128) {
     fn read(rest: &mut &[u8]) -> Option<Self> {
         ipv6(rest)
+    }
+
+    fn show(self) -> String {
+        format_addresses(Family::Ipv6, self.0, self.1)
     }
 
     fn demand(addresses: Addresses<Self>, draft: &mut Draft) {

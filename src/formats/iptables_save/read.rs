@@ -489,12 +489,8 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
                 .gaps
                 .push((span, "the nat table is not for filtering: iptables refuses DROP in it".to_owned()));
         }
-        let text_decides = !meant.refused
-            && position.is_none()
-            && meant.beside.is_none()
-            && !meant.placed
-            && meant.writes.is_empty()
-            && meant.sets.is_empty();
+        let text_decides =
+            !meant.refused && position.is_none() && !meant.placed && meant.writes.is_empty() && meant.sets.is_empty();
         let leads = match &meant.verdict {
             Verdict::Jump(name) | Verdict::Goto(name) => Some(self.reading.store.symbol(&name.text)),
             Verdict::Action(_) | Verdict::Elsewhere(_) | Verdict::Any(_) => None,
@@ -503,9 +499,10 @@ impl<'r, 'a, 't> File<'r, 'a, 't> {
             let terms = meant.conditions.iter().flatten();
             terms.filter(|term| matches!(term, Term::Address(field, _, _) if *field == wanted)).count()
         };
-        let (addresses, no_mac) = ((on(Field::Source), on(Field::Destination)), meant.no_mac);
+        let (addresses, no_mac, beside) = ((on(Field::Source), on(Field::Destination)), meant.no_mac, meant.beside);
         let made = self.ruleset.rule(self.reading, Spot { tab, chain: id, position, at: span }, meant);
-        self.made = made.filter(|_| text_decides).map(|(rule, rules)| Made { rule, rules, leads, no_mac, addresses });
+        self.made =
+            made.filter(|_| text_decides).map(|(rule, rules)| Made { rule, rules, leads, no_mac, addresses, beside });
     }
 
     /// The chain a rule goes to; it must have been declared.

@@ -178,7 +178,7 @@ const MOST_ALTERNATIVES: usize = 64;
 
 impl<'t> Tab<'t> {
     pub(super) fn new(kind: TableKind, family: Family, at: Span) -> Self {
-        Self { kind, family, at, model: Table::new(table_name(kind, family)), more: Vec::new() }
+        Self { kind, family, at, model: Table::new(table_name(kind, family)), more: Vec::with_capacity(16) }
     }
 
     /// The chain of that name, made if it is not there.

@@ -1,5 +1,7 @@
 //! What lines say after their addresses: many differ from an earlier one in nothing else.
 
+use super::meaning::Beside;
+use super::normal::Rule;
 use crate::formats::Disposition;
 use crate::model::{RuleId, Symbol};
 use crate::text::same;
@@ -12,6 +14,8 @@ pub(super) struct Tails<'t> {
     slots: Vec<u16>,
     kept: Vec<Tail<'t>>,
     notes: Vec<(Range<usize>, Disposition)>,
+    /// What lines that are objects too change besides, and their rules without addresses.
+    besides: Vec<(Beside, Rule)>,
     /// The one with which the last line ended that ended as one before.
     pub(super) last: Option<Tail<'t>>,
 }
@@ -31,6 +35,7 @@ pub(super) struct Tail<'t> {
     /// The chain that it leads to, which is declared.
     pub(super) leads: Option<Symbol>,
     notes: (u32, u32),
+    beside: Option<u32>,
 }
 
 /// A power of two.
@@ -40,6 +45,14 @@ const MOST: usize = u16::MAX as usize;
 /// Tails with many notes are rare.
 const MOST_NOTES: usize = 1 << 16;
 
+impl Tail<'_> {
+    /// Whether such lines are objects too.
+    #[inline]
+    pub(super) const fn is_object(&self) -> bool {
+        self.beside.is_some()
+    }
+}
+
 impl<'t> Tails<'t> {
     /// Forgets all: another table is open, or there are too many.
     pub(super) fn clear(&mut self) {
@@ -47,6 +60,7 @@ impl<'t> Tails<'t> {
         self.slots.clear();
         self.kept.clear();
         self.notes.clear();
+        self.besides.clear();
     }
 
     #[inline]
@@ -81,8 +95,21 @@ impl<'t> Tails<'t> {
         let notes = (narrow(first), narrow(self.notes.len()));
         let first = slot(text);
         let slot = if self.slots[first] != 0 && self.slots[first ^ 1] == 0 { first ^ 1 } else { first };
-        self.kept.push(Tail { text, after, opaque, no_mac, rule, leads, notes });
+        self.kept.push(Tail { text, after, opaque, no_mac, rule, leads, notes, beside: None });
         self.slots[slot] = u16::try_from(self.kept.len()).expect("no more than MOST");
+    }
+
+    /// What lines change besides that end as the last one that was kept.
+    pub(super) fn keep_beside(&mut self, beside: Beside, rule: Rule) {
+        if let Some(tail) = self.kept.last_mut() {
+            tail.beside = Some(u32::try_from(self.besides.len()).expect("no more than MOST"));
+            self.besides.push((beside, rule));
+        }
+    }
+
+    /// What such a line changes besides, and its rule without addresses.
+    pub(super) fn beside(&self, tail: &Tail<'_>) -> Option<&(Beside, Rule)> {
+        self.besides.get(tail.beside? as usize)
     }
 
     #[inline]
