@@ -157,12 +157,14 @@ impl<'t> Earlier<'t> {
     /// The line there, and the place of the next.
     fn line(&self, place: Place) -> Option<(&'t [u8], Place)> {
         let piece = self.lines.get(place.piece)?;
-        let rest = self.text.get(piece.start as usize + place.byte..piece.end as usize)?;
-        let next = Place { piece: place.piece + 1, line: 0, byte: 0 };
-        Some(match memchr::memchr(b'\n', rest) {
-            Some(end) => (&rest[..end], Place { line: place.line + 1, byte: place.byte + end + 1, ..place }),
-            None => (rest, next),
-        })
+        let start = piece.start as usize + place.byte;
+        let end = *self.ends.get(self.firsts.get(place.piece)? + place.line as usize)?;
+        let next = if end < piece.end {
+            Place { line: place.line + 1, byte: (end + 1 - piece.start) as usize, ..place }
+        } else {
+            Place { piece: place.piece + 1, line: 0, byte: 0 }
+        };
+        Some((self.text.get(start..end as usize)?, next))
     }
 }
 

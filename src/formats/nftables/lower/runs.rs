@@ -159,8 +159,8 @@ impl<'r, 't> Lowering<'_, 'r, 't> {
                 let (first, last) = ends(opening.hole, values.get(before..)?)?;
                 let mut on_it = terms.iter().filter(of);
                 match (on_it.next(), on_it.next()) {
-                    (Some(Term::Field(_, set) | Term::Address(_, _, set)), None)
-                        if *set == Set::range(first, last) => {}
+                    (Some(Term::Field(_, set) | Term::Address(_, _, set)), None) if *set == Set::range(first, last) => {
+                    }
                     _ => return None,
                 }
             }

@@ -434,7 +434,7 @@ impl<'r, 't> Reader<'_, 'r, 't> {
             self.refuse(at, "Could not process rule: No such file or directory: an element is not in the set");
         }
         for values in [&mut self.contents.sure, &mut self.contents.unsure] {
-            values.set = values.set.difference(&gone.sure.set).into();
+            values.set = values.set.difference(&gone.sure.set);
             values.names.retain(|name| !gone.sure.names.contains(name));
         }
         self.contents.boxes.retain(|(key, _)| gone.boxes.iter().all(|(other, _)| key != other));
