@@ -24,11 +24,6 @@ struct Run {
 }
 
 impl Origins {
-    /// None, with room for so many.
-    pub(super) fn with_capacity(rules: usize) -> Self {
-        Self { ends: Vec::with_capacity(rules), runs: Vec::new() }
-    }
-
     /// Adds the place of another rule at the end.
     #[inline]
     pub fn push(&mut self, origin: Span) {
@@ -39,10 +34,7 @@ impl Origins {
     /// Adds the places of further rules of one source at the end: first byte, and one past the last.
     #[inline]
     pub fn extend_places(&mut self, source: SourceId, places: impl Iterator<Item = (u32, u32)>) {
-        let (least, _) = places.size_hint();
-        if least > 1 {
-            self.ends.reserve(least);
-        }
+        make_room(&mut self.ends, places.size_hint().0);
         for (start, end) in places {
             self.place(source, start);
             self.ends.push(end);
@@ -147,6 +139,16 @@ impl Origins {
             }
             Some((origin, first..end))
         })
+    }
+}
+
+/// Makes room for further rules of a chain: while they are few, for four times as many. There may be a million chains with
+/// hardly any, and in others each new list takes longer than what is put into it.
+#[inline]
+pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
+    const FEW: usize = 64;
+    if list.len() + more > list.capacity() && list.len() < FEW {
+        list.reserve(more.max(3 * list.len()));
     }
 }
 

@@ -1,6 +1,6 @@
 use super::balancer::{Backend, LISTENERS, Listener};
 use super::object::Object;
-use super::origins::Origins;
+use super::origins::{Origins, make_room};
 use super::reference::{Declaration, Flush, Pick, Reference};
 use super::rule::{Action, Families, RuleId, Symbol};
 use super::store::Store;
@@ -89,9 +89,6 @@ pub struct Table {
     by_name: HashMap<Symbol, ChainId, RandomState>,
 }
 
-/// Chains of large configurations have at least so many rules, mostly.
-const USUAL: usize = 16;
-
 impl Table {
     /// An empty table.
     #[must_use]
@@ -103,8 +100,7 @@ impl Table {
     pub fn chain(&mut self, name: Symbol) -> ChainId {
         let next = ChainId(u32::try_from(self.chains.len()).expect("fewer than 2^32 chains"));
         *self.by_name.entry(name).or_insert_with(|| {
-            let (rules, origins) = (Vec::with_capacity(USUAL), Origins::with_capacity(USUAL));
-            self.chains.push(Chain { name, declared: None, rules, origins });
+            self.chains.push(Chain { name, declared: None, rules: Vec::new(), origins: Origins::default() });
             next
         })
     }
@@ -141,6 +137,13 @@ impl Chain {
     pub fn push(&mut self, rule: RuleId, origin: Span) {
         self.rules.push(rule);
         self.origins.push(origin);
+    }
+
+    /// Adds rules at the end whose places are added by themselves.
+    #[inline]
+    pub fn extend_rules(&mut self, rules: impl Iterator<Item = RuleId>) {
+        make_room(&mut self.rules, rules.size_hint().0);
+        self.rules.extend(rules);
     }
 
     /// Puts rules before the one of that number.

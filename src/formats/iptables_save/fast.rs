@@ -85,7 +85,7 @@ impl<'t> File<'_, '_, 't> {
             self.ruleset.call(tab, chain.id, name, self.ledger.span(start, end));
         }
         let model = &mut self.ruleset.tabs[tab].model.chains[chain.id.0 as usize];
-        model.rules.extend(same.rule.and_next(same.rules));
+        model.extend_rules(same.rule.and_next(same.rules));
         if same.is_single() {
             model.origins.extend((0..same.rules).map(|_| self.ledger.span(start, end)));
         } else {
@@ -203,7 +203,7 @@ impl<'t> File<'_, '_, 't> {
             return None;
         }
         run.note(noted, &chain.origins, id);
-        chain.rules.extend(first.and_next(first.until(reading.store.next())));
+        chain.extend_rules(first.and_next(first.until(reading.store.next())));
         ledger.claim(start, at - 1, Disposition::Modelled);
         Some(at)
     }
