@@ -34,9 +34,11 @@ impl Origins {
     /// Adds the places of further rules of one source at the end: first byte, and one past the last.
     #[inline]
     pub fn extend_places(&mut self, source: SourceId, places: impl Iterator<Item = (u32, u32)>) {
-        make_room(&mut self.ends, places.size_hint().0);
         for (start, end) in places {
             self.place(source, start);
+            if self.ends.len() == self.ends.capacity() {
+                make_room(&mut self.ends, 1);
+            }
             self.ends.push(end);
         }
     }
@@ -144,12 +146,12 @@ impl Origins {
 
 /// Makes room for further rules of a chain: while they are few, for four times as many. There may be a million chains with
 /// hardly any, and in others each new list takes longer than what is put into it.
-#[inline]
+#[cold]
+#[inline(never)]
 pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     const FEW: usize = 64;
-    if list.len() + more > list.capacity() && list.len() < FEW {
-        list.reserve(more.max(3 * list.len()));
-    }
+    let few = if list.len() < FEW { 3 * list.len() } else { 0 };
+    list.reserve(more.max(few));
 }
 
 impl Extend<Span> for Origins {

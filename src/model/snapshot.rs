@@ -142,7 +142,10 @@ impl Chain {
     /// Adds rules at the end whose places are added by themselves.
     #[inline]
     pub fn extend_rules(&mut self, rules: impl Iterator<Item = RuleId>) {
-        make_room(&mut self.rules, rules.size_hint().0);
+        let more = rules.size_hint().0;
+        if self.rules.capacity() - self.rules.len() < more {
+            make_room(&mut self.rules, more);
+        }
         self.rules.extend(rules);
     }
 
