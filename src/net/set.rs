@@ -17,15 +17,21 @@ pub struct Set(Arc<Intervals>);
 enum Intervals {
     /// A single one; so it is with every set of which this holds.
     One(u128, u128),
-    /// None or several, and no value is larger than 32 bits; likewise.
+    /// None or several.
+    Listed(List),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum List {
+    /// No value is larger than 32 bits; so it is with every list of which this holds.
     Narrow(Vec<(u32, u32)>),
-    /// Several, and the last value is.
+    /// The last value is.
     Wide(Vec<(u128, u128)>),
 }
 
 impl Default for Intervals {
     fn default() -> Self {
-        Self::Narrow(Vec::new())
+        Self::Listed(List::Narrow(Vec::new()))
     }
 }
 
@@ -74,7 +80,7 @@ impl Set {
     pub fn from_disjoint(ranges: Vec<(u32, u32)>) -> Self {
         debug_assert!(ranges.iter().all(|(first, last)| first <= last), "not empty");
         debug_assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0 && pair[0].1 + 1 < pair[1].0), "apart");
-        Intervals::Narrow(ranges).into()
+        List::Narrow(ranges).into()
     }
 
     /// The intervals, sorted, disjoint, with at least one missing value between two of them.
@@ -82,8 +88,8 @@ impl Set {
     pub fn ranges(&self) -> Ranges<'_> {
         match &*self.0 {
             Intervals::One(first, last) => Ranges::One(*first, *last),
-            Intervals::Narrow(list) => Ranges::Narrow(list),
-            Intervals::Wide(list) => Ranges::Wide(list),
+            Intervals::Listed(List::Narrow(list)) => Ranges::Narrow(list),
+            Intervals::Listed(List::Wide(list)) => Ranges::Wide(list),
         }
     }
 
@@ -222,20 +228,19 @@ impl PartialOrd for Set {
     }
 }
 
-impl From<Intervals> for Set {
-    fn from(list: Intervals) -> Self {
+impl From<List> for Set {
+    fn from(list: List) -> Self {
         let one = match &list {
-            Intervals::Narrow(list) if let [(first, last)] = list[..] => Some((first.into(), last.into())),
-            Intervals::Wide(list) if let [(first, last)] = list[..] => Some((first, last)),
-            Intervals::One(_, _) | Intervals::Narrow(_) | Intervals::Wide(_) => None,
+            List::Narrow(list) => Ranges::Narrow(list).single(),
+            List::Wide(list) => Ranges::Wide(list).single(),
         };
-        Self(Arc::new(one.map_or(list, |(first, last)| Intervals::One(first, last))))
+        Self(Arc::new(one.map_or(Intervals::Listed(list), |(first, last)| Intervals::One(first, last))))
     }
 }
 
 /// Makes a set of intervals that come sorted.
 struct Builder {
-    list: Intervals,
+    list: List,
     /// So many will come.
     capacity: usize,
 }
@@ -248,31 +253,30 @@ impl Default for Builder {
 
 impl Builder {
     fn with_capacity(capacity: usize) -> Self {
-        Self { list: Intervals::Narrow(Vec::with_capacity(capacity)), capacity }
+        Self { list: List::Narrow(Vec::with_capacity(capacity)), capacity }
     }
 
     /// Adds an interval that is not empty and begins nowhere before the last.
     fn put(&mut self, first: u128, last: u128) {
         debug_assert!(first <= last, "sorted");
         match &mut self.list {
-            Intervals::One(_, _) => unreachable!("of finished sets only"),
-            Intervals::Narrow(list) => {
+            List::Narrow(list) => {
                 if let (Ok(first), Ok(last)) = (u32::try_from(first), u32::try_from(last)) {
                     return append(list, first, last, first.saturating_sub(1));
                 }
                 let mut wide = Vec::with_capacity(self.capacity.max(list.len() + 1));
                 wide.extend(list.iter().map(|(first, last)| (u128::from(*first), u128::from(*last))));
                 append(&mut wide, first, last, first.saturating_sub(1));
-                self.list = Intervals::Wide(wide);
+                self.list = List::Wide(wide);
             }
-            Intervals::Wide(list) => append(list, first, last, first.saturating_sub(1)),
+            List::Wide(list) => append(list, first, last, first.saturating_sub(1)),
         }
     }
 
     /// Adds intervals of a set, of which the first begins nowhere before the last.
     fn extend(&mut self, ranges: Ranges<'_>) {
         match (&mut self.list, ranges) {
-            (Intervals::Narrow(list), Ranges::Narrow([first, rest @ ..])) => {
+            (List::Narrow(list), Ranges::Narrow([first, rest @ ..])) => {
                 append(list, first.0, first.1, first.0.saturating_sub(1));
                 list.extend_from_slice(rest);
             }
